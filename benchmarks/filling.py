@@ -1,16 +1,16 @@
 """Stores full of instances, written straight into the tables: a million take a minute or two instead of an hour.
 
-What is written is what buying would have left there, so the books are right: every instance has its order, every
-charge its posting, every balance the top-ups that cover it, every offering the stock that is held, and the agenda
-is what the rules say of each instance.
+The rows are those that buying would have left there, so the books are right: every instance has its order, every
+charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the agenda is what
+the rules say of each instance, events tell of all of it, and the audit log has its digests. ``leasebook check`` finds
+nothing.
 """
 
 from __future__ import annotations
 
 import random
-import sqlite3
 import string
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
@@ -19,15 +19,16 @@ from typing import Any, Final, cast
 import msgspec
 import psycopg
 
+from benchmarks.filling_record import Record
 from benchmarks.serving import LEASEBOOK, Server
+from benchmarks.sinks import Sink
 from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
-from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, PRICES
+from leasebook.domain.book.tables import INSTANCES, OFFERINGS, PRICES
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
-from leasebook.domain.model.account import Account
+from leasebook.domain.model.account import Account, User
 from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.model.offering import Offering, PriceChange
 from leasebook.domain.record.agenda import agenda_of
-from leasebook.domain.record.event import Event, page_of, unit_events
 from leasebook.domain.record.ledger import (
     FUNDING,
     PREPAID_REVENUE,
@@ -38,15 +39,12 @@ from leasebook.domain.record.ledger import (
     wallet,
 )
 from leasebook.domain.rules.metering import minutes_started
-from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, add_months
 from leasebook.domain.values.money import Micro
 from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
-from leasebook.store.postgres import store as postgres
-from leasebook.store.queries.read_repository import Queries, columns
-from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasebook.store.sqlite import store as sqlite
-from leasebook.store.sqlite.directory import locked
+from leasebook.store.queries.read_repository import columns
+from leasebook.store.rows.codec import CODECS, ORDERS, POSTINGS, Codec
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200
@@ -57,6 +55,8 @@ REGION_SHARES: Final = {"bj": 6, "bd": 4}
 COUNT_SHARES: Final = {1: 60, 2: 20, 4: 12, 8: 8}
 AGE_US: Final = 90 * DAY_US
 FAR_US: Final = 300 * DAY_US
+ZONE: Final = "Asia/Shanghai"
+"""Of tenants that are made."""
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _AGENDA: Final = '"at", "kind", "unit_id"'
 
@@ -74,97 +74,7 @@ class Tenant(msgspec.Struct, frozen=True):
 
     account_id: str
     user_id: str
-
-
-class Sink:
-    """Takes rows, table by table."""
-
-    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows."""
-        raise NotImplementedError
-
-    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement, its parameters marked ``?``."""
-        raise NotImplementedError
-
-    def commit(self) -> None:
-        """Make durable what was added, at leisure."""
-        raise NotImplementedError
-
-
-class _SqliteSink(Sink):
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
-        marks = ", ".join("?" for _ in rows[0])
-        self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-
-    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(text, params).fetchall()
-
-    def commit(self) -> None:
-        self._connection.commit()
-
-
-class _PostgresSink(Sink):
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-        self._run = postgres.executor(connection)
-
-    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
-        text = cast("Any", f"COPY {table} ({names}) FROM STDIN")
-        with self._connection.cursor() as cursor, cursor.copy(text) as copy:
-            for row in rows:
-                copy.write_row(row)
-
-    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._run(text, params)
-
-    def commit(self) -> None:
-        self._connection.commit()
-
-
-@contextmanager
-def sink(where: Target, *, tidy: bool = True) -> Iterator[Sink]:
-    """Open a store for filling, while nobody serves it; ``tidy`` does what a database else does in its own time."""
-    if where.url is None:
-        with locked(where.directory):
-            connection = sqlite.connect(where.directory / sqlite.FILE, begin=True)
-            for pragma in ("synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
-                connection.execute(f"PRAGMA {pragma}")
-            try:
-                yield _SqliteSink(connection)
-                connection.commit()
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                connection.close()
-        return
-    with psycopg.connect(where.url) as database:
-        database.execute("SET synchronous_commit = off")
-        yield _PostgresSink(database)
-    if tidy:
-        with psycopg.connect(where.url, autocommit=True) as database:
-            database.execute("VACUUM ANALYZE")
-            database.execute("CHECKPOINT")
-
-
-@contextmanager
-def asking(where: Target) -> Iterator[tuple[Queries, Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]]]:
-    """Open a store for reading, beside its server: the questions that the service asks, and any other."""
-    if where.url is None:
-        connection = sqlite.connect(where.directory / sqlite.FILE, read_only=True)
-        try:
-            yield sqlite.queries_on(connection), _SqliteSink(connection).run
-        finally:
-            connection.close()
-        return
-    database = postgres.connect(where.url)
-    try:
-        yield postgres.queries_on(database), postgres.executor(database)
-    finally:
-        database.close()
+    time_zone: str
 
 
 @contextmanager
@@ -226,9 +136,9 @@ class Filler:
         self._spent: dict[str, int] = {}
         self._held: dict[tuple[str, str], int] = {}
         self._drawn = 0
+        self._record = Record(out, self.now)
         self.offerings = {(row.region, row.type): row for row in self._offerings()}
         self._age_prices()
-        self._new: set[str] = set()
         self.tenants = self._tenants(others)
         shares = [1 / place for place in range(1, others + 1)]
         rest = (1 - BIG_SHARE) / sum(shares) if shares else 0
@@ -243,7 +153,7 @@ class Filler:
 
     def _age_prices(self) -> None:
         """Let the prices hold since long ago, as if the catalogue were that old: minutes before a price are free."""
-        codec = CODECS[PRICES]
+        codec, aged = CODECS[PRICES], []
         for row in self._out.run(f"SELECT {columns(codec)} FROM prices"):
             prices = codec.read(row)
             since = Instant(self.now - 2 * 366 * DAY_US)
@@ -251,20 +161,36 @@ class Filler:
             found = dict(zip(codec.columns, codec.values(old), strict=True))
             params = (found["changes"], old.region, old.type)
             self._out.run("UPDATE prices SET changes = ? WHERE region = ? AND type = ?", params)
+            aged.append(old)
+        self._record.priced(aged)
 
     def _tenants(self, others: int) -> list[Tenant]:
         """Return who owns instances: the first root account, and others, which are made where the store has too few."""
         root = self._root()
-        found = self._out.run("SELECT id FROM accounts WHERE id <> ? ORDER BY id LIMIT ?", (root.account_id, others))
-        old = [Tenant(account, self._hex()) for (account,) in found]
-        new = [Tenant(self._hex(), self._hex()) for _ in range(others - len(old))]
-        self._new.update(tenant.account_id for tenant in new)
+        text = (
+            "SELECT a.id, min(u.id), a.time_zone FROM accounts a JOIN users u ON u.account_id = a.id "
+            "WHERE a.id <> ? GROUP BY a.id, a.time_zone ORDER BY a.id LIMIT ?"
+        )
+        old = [Tenant(*found) for found in self._out.run(text, (root.account_id, others))]
+        new = [Tenant(self._hex(), self._hex(), ZONE) for _ in range(others - len(old))]
+        self._record.open_accounts(
+            [
+                (
+                    Account(tenant.account_id, "tenant", tenant.time_zone, Micro(0), self.now),
+                    User(tenant.user_id, tenant.account_id, "buyer", True, (), self.now),
+                )
+                for tenant in new
+            ]
+        )
         return [root, *old, *new]
 
     def _root(self) -> Tenant:
         ((user,),) = self._out.run("SELECT value FROM facts WHERE name = ?", (ROOT_USER,))
-        ((account,),) = self._out.run("SELECT account_id FROM users WHERE id = ?", (user,))
-        return Tenant(account, user)
+        text = (
+            "SELECT u.account_id, u.id, a.time_zone FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = ?"
+        )
+        (found,) = self._out.run(text, (user,))
+        return Tenant(*found)
 
     def _hex(self) -> str:
         return f"{self._dice.getrandbits(128):032x}"
@@ -281,9 +207,13 @@ class Filler:
         """Throw a number, both ends included."""
         return self._dice.randint(low, high)
 
-    def _unit(self, timing: PaymentTiming, status: InstanceStatus, created_at: Instant, **more: Any) -> Instance:
+    def _tenant(self) -> Tenant:
+        return self._dice.choices(self.tenants, cum_weights=self._tenant_shares)[0]
+
+    def _unit(
+        self, tenant: Tenant, timing: PaymentTiming, status: InstanceStatus, created_at: Instant, **more: Any
+    ) -> Instance:
         dice = self._dice
-        tenant = dice.choices(self.tenants, cum_weights=self._tenant_shares)[0]
         region, kind = dice.choices(self._places, cum_weights=self._place_shares)[0]
         return Instance(
             id=self._unit_id(),
@@ -309,7 +239,7 @@ class Filler:
         return unit.count * (self.offerings[unit.offering].per_minute or 0)
 
     def pending(self, amount: int, *, ahead_us: int = FAR_US) -> Iterator[Sale]:
-        """Sell running postpaid instances with a release and a charge that are days ahead.
+        """Sell running postpaid instances with a release and a charge that are days ahead; they are paid until then.
 
         A charge an hour ahead would have all of them charged in the middle of what is measured.
         """
@@ -317,15 +247,17 @@ class Filler:
         for number in range(amount):
             created = Instant(start + AGE_US * number // amount)
             release, charge = (Instant(self.now + DAY_US + self.dice(0, ahead_us)) for _ in range(2))
-            unit = self._unit("Postpaid", "Running", created, release_at=release, charge_at=charge)
-            yield self._charged(unit, self.now)
+            unit = self._unit(self._tenant(), "Postpaid", "Running", created, release_at=release, charge_at=charge)
+            yield self._charged(unit, charge)
 
     def due(self, amount: int, first: Instant, *, every_us: int = 0, charge_at: Instant) -> Iterator[Sale]:
         """Sell running postpaid instances, not charged yet, that are to be released from a moment on."""
         for number in range(amount):
             created = Instant(first - 10 * MINUTE_US - self.dice(0, 15 * MINUTE_US))
             release = Instant(first + number * every_us)
-            yield _sale(self._unit("Postpaid", "Running", created, release_at=release, charge_at=charge_at))
+            yield _sale(
+                self._unit(self._tenant(), "Postpaid", "Running", created, release_at=release, charge_at=charge_at)
+            )
 
     def released(self, amount: int) -> Iterator[Sale]:
         """Sell postpaid instances that are gone since."""
@@ -334,18 +266,28 @@ class Filler:
             created = Instant(start + (AGE_US - DAY_US) * number // amount)
             end = Instant(created + self.dice(HOUR_US, DAY_US))
             unit = self._unit(
-                "Postpaid", "Released", created, release_at=end, ended_at=end, end_reason="Schedule", released_at=end
+                self._tenant(),
+                "Postpaid",
+                "Released",
+                created,
+                release_at=end,
+                ended_at=end,
+                end_reason="Schedule",
+                released_at=end,
             )
             yield self._charged(unit, end)
 
     def prepaid(self, amount: int, *, stopped: bool = False) -> Iterator[Sale]:
         """Sell prepaid instances: within their term, or stopped after it with their units kept."""
         for _ in range(amount):
-            created = Instant(self.now - self.dice(0, AGE_US))
-            more: dict[str, Any] = {"term_months": 12, "expires_at": Instant(created + 365 * DAY_US)}
+            tenant = self._tenant()
+            status: InstanceStatus = "Stopped" if stopped else "Running"
+            months, age = (1, self.dice(32, 90) * DAY_US) if stopped else (12, self.dice(0, AGE_US))
+            created = Instant(self.now - age)
+            more: dict[str, Any] = {"term_months": months, "expires_at": add_months(created, months, tenant.time_zone)}
             if stopped:
-                more = {"term_months": 1, "expires_at": Instant(self.now - DAY_US), "retire_at": self.now + FAR_US}
-            unit = self._unit("Prepaid", "Stopped" if stopped else "Running", created, **more)
+                more["retire_at"] = Instant(self.now + FAR_US)
+            unit = self._unit(tenant, "Prepaid", status, created, **more)
             price = Micro(unit.count * unit.term_months * (self.offerings[unit.offering].per_month or 0))
             sale = _sale(msgspec.structs.replace(unit, charged=price))
             paid = Posting(
@@ -384,7 +326,7 @@ class Filler:
             self._insert(CODECS[INSTANCES], units)
             self._insert(ORDERS, [sale.order for sale in chunk])
             self._insert(POSTINGS, postings)
-            self._tell(units)
+            self._record.sold(units, [sale.order for sale in chunk], postings)
             if agenda:
                 self._out.insert("agenda", _AGENDA, [(due.at, int(due.kind), due.unit_id) for due in agenda])
             for posting in postings:
@@ -396,20 +338,10 @@ class Filler:
             added += len(chunk)
         return added
 
-    def _tell(self, units: Sequence[Instance]) -> None:
-        """Write an event for each instance, on a page of its own, which tells what it is."""
-        events = [
-            [Event(unit.created_at, kind, unit.id, unit.created_by, data) for kind, data in unit_events(None, unit)]
-            for unit in units
-        ]
-        self._insert(EVENTS, [page_of(unit.account_id, told) for unit, told in zip(units, events, strict=True)])
-        pages = self._out.run("SELECT seq FROM event_pages ORDER BY seq DESC LIMIT ?", (len(units),))
-        listed = [(unit.id, page) for unit, (page,) in zip(units, reversed(pages), strict=True)]
-        self._out.insert("event_units", "unit_id, page", listed)
-
     def post(self, postings: Sequence[Posting]) -> None:
         """Write charges of instances that were added without them."""
         self._insert(POSTINGS, postings)
+        self._record.posted([*postings])
         for posting in postings:
             self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
         self._out.commit()
@@ -419,27 +351,31 @@ class Filler:
             self._out.insert(codec.name, columns(codec), [*map(codec.values, rows)])
 
     def close(self, *, spare: int = 10**14) -> None:
-        """Pay for everything, with something to spare for each account, and take what is held out of the stock."""
+        """Pay for everything, with something to spare for each account, and take reserved units out of the stock."""
+        paid = [
+            Posting(
+                account_id=tenant.account_id,
+                at=self.now,
+                kind="TopUp",
+                debit=FUNDING,
+                credit=wallet(tenant.account_id),
+                amount=Micro(self._spent.get(tenant.account_id, 0) + spare),
+            )
+            for tenant in self.tenants
+        ]
+        self.post(paid)
+        self._spent.clear()
         for tenant in self.tenants:
-            account_id = tenant.account_id
-            spent = self._spent.pop(account_id, 0)
-            paid = Micro(spent + spare)
-            self._insert(POSTINGS, [Posting(account_id, self.now, "TopUp", FUNDING, wallet(account_id), paid)])
-            if account_id in self._new:
-                row = Account(account_id, "tenant", "Asia/Shanghai", Micro(spare), self.now)
-                self._insert(CODECS[ACCOUNTS], [row])
-            else:
-                self._out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (spare, account_id))
+            self._out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (spare, tenant.account_id))
         for (region, kind), held in self._held.items():
             values = (held, region, kind)
             self._out.run("UPDATE offerings SET stock_total = stock_total + ? WHERE region = ? AND type = ?", values)
-        self._new.clear()
         self._held.clear()
         self._out.commit()
 
 
 def usage(unit: Instance, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:
-    """Return the posting of a charge: of so many minutes from the first on."""
+    """Return the posting of a charge: of that number of minutes from the first on."""
     price = price or Micro(0)
     return Posting(
         account_id=unit.account_id,
@@ -472,28 +408,3 @@ def _sale(unit: Instance, *postings: Posting) -> Sale:
         created_by=unit.created_by,
     )
     return Sale(unit, order, postings)
-
-
-def bytes_of(where: Target, table: str) -> tuple[int, int]:
-    """Return the bytes that a table takes, and those of its indexes. The embedded store must not be served."""
-    if where.url is not None:
-        with psycopg.connect(where.url) as database:
-            found_row = database.execute("SELECT pg_table_size(%s), pg_indexes_size(%s)", (table, table)).fetchone()
-        assert found_row is not None
-        return int(found_row[0]), int(found_row[1])
-    return _sqlite_bytes(where.directory / sqlite.FILE, table)
-
-
-def _sqlite_bytes(path: Path, table: str) -> tuple[int, int]:
-    """Have the pages counted, where SQLite was built with what counts them."""
-    connection = sqlite.connect(path, read_only=True)
-    try:
-        rows = connection.execute(
-            "SELECT s.type, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
-            "WHERE s.tbl_name = ? AND d.aggregate = TRUE GROUP BY s.type",
-            (table,),
-        ).fetchall()
-    finally:
-        connection.close()
-    sizes = dict(rows)
-    return int(sizes.get("table", 0)), int(sizes.get("index", 0))

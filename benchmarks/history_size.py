@@ -19,12 +19,14 @@ import msgspec
 import psycopg
 
 from benchmarks import history
-from benchmarks.filling import Filler, Sale, aim, bytes_of, sink, store_options, stores, usage
+from benchmarks.filling import Filler, Sale, aim, store_options, stores, usage
 from benchmarks.serving import LEASEBOOK, Server
+from benchmarks.sinks import bytes_of, sink
 from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.money import Micro
-from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
 from leasebook.store.sqlite import store as sqlite
 
@@ -49,7 +51,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What was measured."""
+    """The figures of a run."""
 
     hourly: Size
     archived: Size
@@ -68,44 +70,53 @@ def _month(now_us: int) -> tuple[Instant, Instant]:
 
 def fill(where: Target, units: int) -> tuple[int, Instant]:
     """Put instances into a store that ran for the last whole month; returns the postings, and the month's end."""
-    begin, end = _month(wall_us())
-    hours = (end - begin) // HOUR_US
     with sink(where) as out:
         filler = Filler(out)
-        sales = [_running(filler, sale, begin, hours) for sale in filler.pending(units)]
-        filler.add(sales)
-        # Hour by hour: the postings of an instance lie as far apart as they do in a store that lived that month.
-        for hour in range(hours):
-            at = Instant(begin + hour * HOUR_US)
-            filler.post(
-                [
-                    usage(unit, at, hour * 60, 60, filler.offerings[unit.offering].per_minute)
-                    for unit in map(_unit, sales)
-                ]
-            )
+        hours, end = running_for_a_month(filler, units)
         filler.close()
     return units * hours, end
+
+
+def running_for_a_month(filler: Filler, units: int) -> tuple[int, Instant]:
+    """Add instances that ran for the last whole month; returns its hours, and its end."""
+    begin, end = _month(filler.now)
+    hours = (end - begin) // HOUR_US
+    sales = [_running(filler, sale, begin) for sale in filler.pending(units)]
+    filler.add(sales)
+    # Hour by hour: the postings of an instance lie as far apart as they do in a store that lived that month.
+    for hour in range(hours):
+        at = Instant(begin + hour * HOUR_US)
+        filler.post(
+            [usage(unit, at, hour * 60, 60, filler.offerings[unit.offering].per_minute) for unit in map(_unit, sales)]
+        )
+    filler.post([_ahead(filler, sale.unit, hours * 60) for sale in sales])
+    return hours, end
 
 
 def _unit(sale: Sale) -> Instance:
     return sale.unit
 
 
-def _running(filler: Filler, sale: Sale, begin: Instant, hours: int) -> Sale:
-    """Let an instance have run since an hour before the month, with a charge at every full hour in it."""
-    unit, minutes = sale.unit, hours * 60
+def _running(filler: Filler, sale: Sale, begin: Instant) -> Sale:
+    """Let an instance have run since an hour before the month, paid until its next charge."""
+    unit = sale.unit
     since = Instant(begin - HOUR_US)
-    charged = Micro(minutes * filler.per_minute(unit))
+    minutes = minutes_started(since, unit.charge_at or since)
     changed = msgspec.structs.replace(
         unit,
         created_at=since,
         started_at=since,
         meter_from=since,
         metered_minutes=minutes,
-        metered_peak=unit.count,
-        charged=charged,
+        charged=Micro(minutes * filler.per_minute(unit)),
     )
     return Sale(changed, msgspec.structs.replace(sale.order, created_at=since))
+
+
+def _ahead(filler: Filler, unit: Instance, first: int) -> Posting:
+    """Charge all minutes from that one on until the next charge, which is far ahead so that none disturbs."""
+    price = filler.offerings[unit.offering].per_minute
+    return usage(unit, filler.now, first, unit.metered_minutes - first, price)
 
 
 def tidy(where: Target) -> None:

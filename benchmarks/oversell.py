@@ -20,9 +20,10 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import history
-from benchmarks.filling import aim, asking, stores
+from benchmarks.filling import aim, stores
 from benchmarks.load import PATIENCE_S, _Client
 from benchmarks.serving import LEASEBOOK
+from benchmarks.sinks import asking
 from benchmarks.storm import Watched, serving
 from leasebook.store.opening import Target
 

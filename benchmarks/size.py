@@ -24,10 +24,11 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import history
-from benchmarks.filling import Filler, aim, asking, bytes_of, sink, store_options, stores
+from benchmarks.filling import Filler, aim, store_options, stores
 from benchmarks.load import Plan, drive
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, measure, requests
 from benchmarks.serving import HOST, LEASEBOOK
+from benchmarks.sinks import asking, bytes_of, sink
 from benchmarks.storm import Watched, serving
 from leasebook.api.paging import marker_of
 from leasebook.domain.commands.store.bootstrap import ROOT_USER

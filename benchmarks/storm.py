@@ -27,10 +27,11 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import history
-from benchmarks.filling import Filler, Sale, aim, asking, sink, store_options, stores
+from benchmarks.filling import Filler, Sale, aim, store_options, stores
 from benchmarks.load import _Client
 from benchmarks.purchase import PURCHASE, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server, cpu_s
+from benchmarks.sinks import asking, sink
 from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
 from leasebook.store.opening import Target

@@ -29,10 +29,11 @@ import msgspec
 import psycopg
 
 from benchmarks import history
-from benchmarks.filling import aim, asking, sink, store_options, stores
+from benchmarks.filling import aim, store_options, stores
 from benchmarks.load import Plan, drive_apart
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server
+from benchmarks.sinks import asking, master_key_of, sink
 from benchmarks.storm import database_cpu_s
 from leasebook.api.ids import hex_id, unit_id
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
@@ -305,11 +306,6 @@ class Options(msgspec.Struct, frozen=True):
     rounds: int
     seconds: float
     timing: str
-
-
-def master_key_of(where: Target) -> bytes:
-    """Return the master key of a store that was founded."""
-    return bytes.fromhex((where.directory / "master.key").read_text().strip())
 
 
 def _owner(where: Target) -> tuple[str, str]:

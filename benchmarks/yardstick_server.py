@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.yardstick import Buyer, Job, Shape, master_key_of
+from benchmarks.sinks import master_key_of
+from benchmarks.yardstick import Buyer, Job, Shape
 from leasebook.batch import AuditContext, Sequencer
 from leasebook.cli.main import main
 from leasebook.domain.commands.command import Command

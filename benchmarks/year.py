@@ -27,8 +27,9 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import history
-from benchmarks.filling import aim, asking
+from benchmarks.filling import aim
 from benchmarks.serving import HOST, LEASEBOOK, Server
+from benchmarks.sinks import asking
 from leasebook.store.opening import Target
 
 MINUTES_AIM: Final = 10
