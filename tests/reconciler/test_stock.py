@@ -30,9 +30,7 @@ def reason(answer: Any) -> str | None:
 
 
 def resizing(number: int, count: int) -> Resize:
-    return Resize(
-        account_id=ACCOUNT, user_id=USER, unit_id=f"unit-{number}", order_id=f"more-{number}-{count}", count=count
-    )
+    return Resize(account_id=ACCOUNT, by=USER, unit_id=f"unit-{number}", order_id=f"more-{number}-{count}", count=count)
 
 
 # --- following an engine ---------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = Turned
 
     account_id: str
-    user_id: str
+    by: str
     unit_id: str
     order_id: str
     payment_timing: PaymentTiming
@@ -195,5 +195,5 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             months=self.months,
             amount=amount,
             created_at=now,
-            created_by=self.user_id,
+            created_by=self.by,
         )
