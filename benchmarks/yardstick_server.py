@@ -44,7 +44,7 @@ class Counter:
         if buyer is None:
             prepaid = purchase.billing.payment_timing == "Prepaid"
             key, url = master_key_of(self._where), self._where.url or ""
-            job = Job(url, key, purchase.account_id, purchase.user_id, prepaid, self._shape, 0)
+            job = Job(url, key, purchase.account_id, purchase.by, prepaid, self._shape, 0)
             buyer = self._local.buyer = Buyer(job)
         lines: list[Line] = []
 

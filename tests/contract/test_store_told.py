@@ -69,9 +69,7 @@ def overdue(old: Target) -> Target:
 
 def buying(name: str) -> BuyUnits:
     billing = Billing(payment_timing="Postpaid")
-    purchase = Purchase(
-        account_id="acc-1", user_id="user-1", unit_id=name, order_id=f"order-of-{name}", billing=billing
-    )
+    purchase = Purchase(account_id="acc-1", by="user-1", unit_id=name, order_id=f"order-of-{name}", billing=billing)
     return BuyUnits(purchase=purchase, region="bj", unit_type="gpu-1", count=1)
 
 

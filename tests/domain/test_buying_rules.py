@@ -90,7 +90,7 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
 def purchase(billing: Billing = POSTPAID, **changed: Any) -> Purchase:
     facts: dict[str, Any] = {
         "account_id": "acc-1",
-        "user_id": "user-1",
+        "by": "user-1",
         "unit_id": "unit-new",
         "order_id": "order-new",
         "billing": billing,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import get_type_hints
 
-from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.instance_changes import InstanceChanges
+from leasebook.domain.model.instance import Instance, InstanceChanges
 
 NEVER = {
     "id",

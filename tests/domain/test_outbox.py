@@ -17,11 +17,11 @@ from leasebook.domain.commands.account.subscription import (
     DeliveryDone,
     EndHook,
     EnqueueDeliveries,
+    LoggedEvent,
     Redeliver,
     Redelivered,
     RedeliverGivenUp,
     SetHook,
-    Told,
 )
 from leasebook.domain.commands.command import Command, Decision, Engine, decide
 from leasebook.domain.model.subscription import (
@@ -194,7 +194,7 @@ def test_only_a_reminder_can_come_too_late(what: Event, *, is_late: bool) -> Non
 
 def test_pages_become_deliveries_once_whoever_is_at_it() -> None:
     book = book_of(hook(types=(BOUGHT,)))
-    found = tuple(Told(1, line, event(kind)) for line, kind in enumerate((BOUGHT, RUNNING, BOUGHT)))
+    found = tuple(LoggedEvent(1, line, event(kind)) for line, kind in enumerate((BOUGHT, RUNNING, BOUGHT)))
     assert done(book, EnqueueDeliveries(hook_id="sub-1", after=0, page=1, found=found)).answer == 2
     assert done(book, EnqueueDeliveries(hook_id="sub-1", after=0, page=1, found=found)).answer == 0
     lane = book.get(DELIVERY_QUEUES, "sub-1", "unit-1")
@@ -277,7 +277,7 @@ def test_by_hand_an_event_begins_anew_and_is_counted_once(state: str | None) -> 
     lane = DeliveryQueue("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
     rows = [] if state is None else [delivery(state=state, attempts=9, done_at=NOW, clear_at=NOW)]
     book = book_of(hook(page=1), lane, *rows)
-    command = Redeliver(account_id="acc-1", hook_id="sub-1", told=Told(1, 0, event()))
+    command = Redeliver(account_id="acc-1", hook_id="sub-1", logged=LoggedEvent(1, 0, event()))
     answer = done(book, command, NOW + 5).answer
     assert (answer.state, answer.attempts, answer.since, answer.clear_at) == ("Waiting", 0, NOW + 5, None)
     assert book.get(DELIVERY_QUEUES, "sub-1", "unit-1") == DeliveryQueue("sub-1", "unit-1", 1, Instant(NOW + 5))
@@ -309,8 +309,8 @@ def test_in_bulk_only_what_is_given_up_by_now_begins_anew_and_once(state: str | 
 
 def test_a_refusal_changes_nothing() -> None:
     for command in (
-        Redeliver(account_id="acc-2", hook_id="sub-1", told=Told(1, 0, event())),
-        Redeliver(account_id="acc-1", hook_id="sub-1", told=Told(2, 0, event())),
+        Redeliver(account_id="acc-2", hook_id="sub-1", logged=LoggedEvent(1, 0, event())),
+        Redeliver(account_id="acc-1", hook_id="sub-1", logged=LoggedEvent(2, 0, event())),
         RedeliverGivenUp(account_id="acc-2", hook_id="sub-1", found=(), more=False),
         SetHook(account_id="acc-2", hook_id="sub-1", status="Paused"),
         DeleteHook(account_id="acc-2", hook_id="sub-1"),

@@ -36,7 +36,7 @@ def deal(**changed: Any) -> PurchaseTerms:
         "months": 0,
         "release_at": None,
         "price": Micro(10),
-        "user_id": "user-1",
+        "by": "user-1",
     }
     return PurchaseTerms(**(facts | changed))
 

@@ -6,7 +6,7 @@ import msgspec
 
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.replica import Replica
-from leasebook.domain.record.event import FAILURES_TOLD, REASON_MAX, replica_events
+from leasebook.domain.record.event import FAILURES_REPORTED, REASON_MAX, replica_events
 from leasebook.domain.replicas.engine_route import parse_routes
 from leasebook.domain.replicas.unrun import RunPlace, idle, unrun
 from tests.contract.rows import unit
@@ -46,7 +46,7 @@ def test_a_replica_that_fails_in_a_row_is_told_of_once() -> None:
         "engine": "process",
         "serviceId": "svco-1",
         "replica": 0,
-        "failures": FAILURES_TOLD,
+        "failures": FAILURES_REPORTED,
         "message": "it ended with exit code 3",
     }
     again = [*replica_events(failing(9), failing(1)), *replica_events(failing(2), failing(3))]

@@ -114,7 +114,7 @@ class BillingOracle:
         timing: PaymentTiming = "Prepaid" if billing.get("months") else "Postpaid"
         purchase = Purchase(
             account_id=ACCOUNT,
-            user_id=USER,
+            by=USER,
             unit_id=f"unit-{self._number}",
             order_id=f"order-{self._number}",
             billing=Billing(payment_timing=timing, **billing),
@@ -141,7 +141,7 @@ class BillingOracle:
     def renewing(self, unit: str, months: int = 0, *, day: int | None = None) -> Renew:
         """Return a renewal by hand."""
         order = self._order()
-        return Renew(account_id=ACCOUNT, user_id=USER, unit_id=unit, order_id=order, months=months, day=day)
+        return Renew(account_id=ACCOUNT, by=USER, unit_id=unit, order_id=order, months=months, day=day)
 
     async def renew(self, unit: str, months: int = 0, *, day: int | None = None) -> int:
         """Renew by hand; returns the new end."""
@@ -154,7 +154,7 @@ class BillingOracle:
 
     def resizing(self, unit: str, count: int) -> Resize:
         """Return a resize."""
-        return Resize(account_id=ACCOUNT, user_id=USER, unit_id=unit, order_id=self._order(), count=count)
+        return Resize(account_id=ACCOUNT, by=USER, unit_id=unit, order_id=self._order(), count=count)
 
     async def resize(self, unit: str, count: int) -> None:
         """Let it have that many units."""
@@ -163,7 +163,7 @@ class BillingOracle:
     def turning(self, unit: str, timing: PaymentTiming, **more: Any) -> ChangeBilling:
         """Return a change of billing."""
         return ChangeBilling(
-            account_id=ACCOUNT, user_id=USER, unit_id=unit, order_id=self._order(), payment_timing=timing, **more
+            account_id=ACCOUNT, by=USER, unit_id=unit, order_id=self._order(), payment_timing=timing, **more
         )
 
     async def turn(self, unit: str, timing: PaymentTiming, **more: Any) -> None:

@@ -120,7 +120,5 @@ def founding() -> list[Command]:
 def buying(unit_id: str, service_id: str, replicas: int, release_at: Instant | None = None, months: int = 0) -> Command:
     """Buy replicas that an engine runs."""
     billing = Billing(payment_timing="Prepaid" if months else "Postpaid", months=months, release_at=release_at)
-    purchase = Purchase(
-        account_id=ACCOUNT, user_id=USER, unit_id=unit_id, order_id=f"order-of-{unit_id}", billing=billing
-    )
+    purchase = Purchase(account_id=ACCOUNT, by=USER, unit_id=unit_id, order_id=f"order-of-{unit_id}", billing=billing)
     return Runs(inner=BuyReplicas(purchase=purchase, service_id=service_id, replicas=replicas))

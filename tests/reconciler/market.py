@@ -153,7 +153,7 @@ class Market:
         self.bought += 1
         purchase = Purchase(
             account_id=ACCOUNT,
-            user_id=USER,
+            by=USER,
             unit_id=f"unit-{self.bought}",
             order_id=f"order-{self.bought}",
             billing=Billing(payment_timing="Postpaid"),

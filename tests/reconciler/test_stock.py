@@ -29,9 +29,7 @@ def reason(answer: Any) -> str | None:
 
 
 def resizing(number: int, count: int) -> Resize:
-    return Resize(
-        account_id=ACCOUNT, user_id=USER, unit_id=f"unit-{number}", order_id=f"more-{number}-{count}", count=count
-    )
+    return Resize(account_id=ACCOUNT, by=USER, unit_id=f"unit-{number}", order_id=f"more-{number}-{count}", count=count)
 
 
 # --- following an engine ---------------------------------------------------------------------------------
@@ -277,7 +275,7 @@ def test_a_word_that_relies_on_a_death_that_was_none_does_not_count(kind: str) -
         await one.look()
         word = CapacityReport("", "two", {"gpu-1": 3}, market.time.wall())
         report = ReportSupply(
-            engine="fake", word=word, routes=ROUTES, told_to=None, types=("gpu-1",), dead=(("one", 1),)
+            engine="fake", word=word, routes=ROUTES, notify_account_id=None, types=("gpu-1",), dead=(("one", 1),)
         )
         assert await market.say(report) is False
         assert market.supply().has("gpu-1") == 8
@@ -293,7 +291,7 @@ def test_a_word_that_knows_nothing_of_a_type_that_is_offered_meanwhile_does_not_
         await market.hand("one", market.world(8)).look()
         await market.follow()
         word = CapacityReport("", "one", {"gpu-1": 3}, market.time.wall())
-        report = ReportSupply(engine="fake", word=word, routes=ROUTES, told_to=None, types=())
+        report = ReportSupply(engine="fake", word=word, routes=ROUTES, notify_account_id=None, types=())
         assert await market.say(report) is False
         assert (market.supply().has("gpu-1"), market.stock()) == (8, (8, 8, 0))
 

@@ -79,7 +79,7 @@ def wish(house: World, act: tuple[Any, ...]) -> Command | None:
             return Runs(inner=scale)
         case ("resize", number, count):
             order = f"order-{house.now}"
-            return Resize(account_id=ACCOUNT, user_id=USER, unit_id=ids[number], order_id=order, count=count)
+            return Resize(account_id=ACCOUNT, by=USER, unit_id=ids[number], order_id=order, count=count)
         case ("switch", service, active):
             return SwitchService(account_id=ACCOUNT, service_id=service, active=active)
         case ("modify", service, model_id):

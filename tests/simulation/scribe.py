@@ -213,7 +213,7 @@ class Scribe:
         purchase = msgspec.structs.replace(
             quote.purchase,
             account_id=account,
-            user_id=f"user-{account}",
+            by=f"user-{account}",
             quote_id=quote.quote_id,
             **self._new_purchase(account, quote.kind),
         )
@@ -238,7 +238,7 @@ class Scribe:
             else Billing(payment_timing="Postpaid", release_at=self._ahead(what.lead))
         )
         new = self._new_purchase(account, kind)
-        return Purchase(account_id=account, user_id=f"user-{account}", billing=billing, **new)
+        return Purchase(account_id=account, by=f"user-{account}", billing=billing, **new)
 
     def _new_purchase(self, account: str, kind: OfferingKind) -> dict[str, str]:
         self._units.append(Known(account, f"unit-{self._number:03}", kind))
@@ -332,7 +332,7 @@ class Scribe:
         if what.who == "mistaken":
             kind = QUOTA if kind == UNITS_OF_COMPUTE else UNITS_OF_COMPUTE
         owned: dict[str, Any] = {"token": self._token(account, step), "account_id": account, "unit_id": unit.id}
-        ordered: dict[str, Any] = {"user_id": f"user-{account}", "order_id": self._order_id}
+        ordered: dict[str, Any] = {"by": f"user-{account}", "order_id": self._order_id}
         match what:
             case Schedule():
                 return ScheduleRelease(service_id=None, release_at=self._ahead(what.lead), kind=kind, **owned)

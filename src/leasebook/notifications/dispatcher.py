@@ -19,8 +19,14 @@ import structlog
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS
-from leasebook.domain.commands.account.subscription import ClaimLanes, DeliveryDone, EndHook, EnqueueDeliveries, Told
-from leasebook.domain.model.subscription import TOLD, Delivery, Outcome, Subscription, too_late
+from leasebook.domain.commands.account.subscription import (
+    ClaimLanes,
+    DeliveryDone,
+    EndHook,
+    EnqueueDeliveries,
+    LoggedEvent,
+)
+from leasebook.domain.model.subscription import RECEIVING, Delivery, Outcome, Subscription, too_late
 from leasebook.domain.record.event import HOOK_CONFIRMING, Event
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
@@ -190,7 +196,7 @@ class Dispatcher:
         self._accounts = {one.hook.account_id for one in working}
         self._turns.keep({one.hook.id for one in working}, self._accounts, _run_us())
         self._fans.keep(self._accounts)
-        behind = [one.hook for one in working if one.behind and one.hook.status in TOLD]
+        behind = [one.hook for one in working if one.behind and one.hook.status in RECEIVING]
         fans = self._fans.take(behind, lambda _hook: True, FAN_OUT_AT_ONCE)
         # Together, so that they share a batch.
         more = await asyncio.gather(*(self._fan_out(hook) for hook in fans), return_exceptions=True)
@@ -217,7 +223,10 @@ class Dispatcher:
         if not pages:
             return False
         found = tuple(
-            Told(page, line, event) for page, events in pages for line, event in enumerate(events) if hook.wants(event)
+            LoggedEvent(page, line, event)
+            for page, events in pages
+            for line, event in enumerate(events)
+            if hook.wants(event)
         )
         await self._sequencer.submit(
             EnqueueDeliveries(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found)
@@ -232,7 +241,7 @@ class Dispatcher:
         hooks = {one.hook.id: one.hook for one in working}
         worth = self._turns.worth_a_look((_due(hook, "") for hook in hooks.values()), _run_us())
         due: list[Due] = []
-        for statuses, until in ((TOLD, now), (frozenset({"Deleting"}), NEVER)):
+        for statuses, until in ((RECEIVING, now), (frozenset({"Deleting"}), NEVER)):
             ids = [hook.id for hook in hooks.values() if hook.status in statuses and hook.id in worth]
             if not ids:
                 continue
@@ -240,7 +249,7 @@ class Dispatcher:
                 lambda ask, ids=ids, until=until: ask.due_lanes(ids, until, leased_until, 2 * OF_HOOK_MAX)  # type: ignore[misc]
             )
             due += [_due(hooks[hook_id], lane) for hook_id, lane in found]
-            if statuses is not TOLD:
+            if statuses is not RECEIVING:
                 await self._end(set(ids) - {hook_id for hook_id, _ in found})
         chosen = {one.key: one for one in self._turns.choose(due, _run_us())}
         for limit, count in self._turns.held.items():

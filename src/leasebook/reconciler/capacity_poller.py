@@ -129,7 +129,7 @@ class CapacityPoller:
             for one in supply.words
             if one.node != self._node and (self._reporter.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
         ]
-        heard = supply.told(self._reporter.told_to).hear(word, dead.keys(), set(gone))
+        heard = supply.with_notify_account(self._reporter.told_to).hear(word, dead.keys(), set(gone))
         if heard is None:
             return None
         types = served_types(self._engine.name, offerings, self._routes)
@@ -147,7 +147,7 @@ class CapacityPoller:
             engine=self._engine.name,
             word=word,
             routes=self._routes,
-            told_to=self._reporter.told_to,
+            notify_account_id=self._reporter.told_to,
             types=tuple(sorted({*types, *supply.stocks})),
             dead=tuple(sorted(dead.items())),
             gone=tuple(sorted(gone)),

@@ -195,7 +195,7 @@ class LinkPages:
             case "renew":
                 does = Renew(
                     account_id=unit.account_id,
-                    user_id=unit.created_by,
+                    by=unit.created_by,
                     unit_id=unit.id,
                     order_id=hex_id(),
                     months=1,

@@ -26,7 +26,7 @@ def purchase(
     """Return who buys, under which new ids, and how it is paid; raises Fault."""
     return Purchase(
         account_id=caller.account_id,
-        user_id=caller.user_id,
+        by=caller.user_id,
         unit_id=new_id(),
         order_id=hex_id(),
         billing=read_billing(context, asked),

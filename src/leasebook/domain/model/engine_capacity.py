@@ -108,7 +108,7 @@ class EngineCapacity(msgspec.Struct, frozen=True):
         """Return the oldest ``seen_at`` of the nodes that count."""
         return min((word.seen_at for word in self.words if word.counts and word.seen_at is not None), default=None)
 
-    def told(self, account_id: str | None) -> EngineCapacity:
+    def with_notify_account(self, account_id: str | None) -> EngineCapacity:
         """Return this engine with another account whose events report the differences from now on."""
         return msgspec.structs.replace(self, told_to=account_id)
 

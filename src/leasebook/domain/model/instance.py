@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypedDict
 
 import msgspec
 
@@ -206,3 +206,48 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     def serves(self, service_id: str) -> bool:
         """Whether it was bought for that service, or has replicas of that service."""
         return service_id == self.service_id or self.replicas_of(service_id) > 0
+
+
+class InstanceChanges(TypedDict, total=False):
+    """The fields of ``Instance`` that rules may change, with their types, so that mypy finds wrong names and values.
+
+    The owner, the offering and the purchase never change.
+    """
+
+    count: int
+    payment_timing: PaymentTiming
+    status: InstanceStatus
+    target_count: int | None
+    resize_paid: Micro
+    placements: tuple[Placement, ...]
+    term_months: int
+    term_from: Instant | None
+    term_anchor: Instant | None
+    auto_renew: bool
+    auto_renew_months: int
+    renew_at: Instant | None
+    started_at: Instant | None
+    meter_from: Instant | None
+    metered_minutes: int
+    metered_peak: int
+    sized_at: Instant | None
+    price_number: int | None
+    quoted_price: Micro | None
+    quoted_count: int
+    quoted_number: int
+    release_at: Instant | None
+    charge_at: Instant | None
+    expires_at: Instant | None
+    stop_at: Instant | None
+    resume_at: Instant | None
+    retire_at: Instant | None
+    charged: Micro
+    ended_at: Instant | None
+    end_reason: EndReason | None
+    released_at: Instant | None
+    extensions: int
+    generation: int
+    failure: str | None
+    remind_at: Instant | None
+    remind_before_us: tuple[int, ...]
+    reminded_at: Instant | None

@@ -33,7 +33,7 @@ OutcomeKind = Literal["Delivered", "Retry", "Refused", "Gone", "Dropped", "PutBa
 HOOK_STATUSES: Final[tuple[HookStatus, ...]] = ("Active", "Paused", "Deleting", "Deleted", "Pending")
 DELIVERY_STATES: Final[tuple[DeliveryState, ...]] = ("Waiting", "Delivered", "GivenUp", "Dropped")
 LIVE: Final = frozenset({"Active", "Paused", "Pending"})
-TOLD: Final = frozenset({"Active", "Pending"})
+RECEIVING: Final = frozenset({"Active", "Pending"})
 """Statuses in which a subscription receives events. A Pending one receives only its own confirmation."""
 
 BACK_OFF_MIN_US: Final = 5 * SECOND_US

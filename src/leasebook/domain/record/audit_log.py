@@ -193,14 +193,14 @@ def pages_of(
         number += 1
         first = (None, None) if pages else (mark, rows)
         said = PageBody(account_id, tuple(entries), tuple(heads) if number == 1 else (), *first)
-        body = _write(msgspec.structs.astuple(said)[: _told_of(said)])
+        body = _write(msgspec.structs.astuple(said)[: _written_fields(said)])
         before = chain_hash(before, end.chain, number, body)
         times = [entry.at for entry in entries] or [now]
         pages.append(AuditPage(end.chain, number, account_id, min(times), max(times), len(entries), before, body))
     return pages
 
 
-def _told_of(said: PageBody) -> int:
+def _written_fields(said: PageBody) -> int:
     """Return how many of a page's fields are written: empty fields at the end are left out."""
     return 5 if said.rows is not None else 4 if said.mark is not None else 3
 

@@ -162,7 +162,7 @@ class EventPage(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
-FAILURES_TOLD: Final = 3
+FAILURES_REPORTED: Final = 3
 """Failures in a row after which a replica counts as failing: fewer may be a mishap."""
 REASON_MAX: Final = 500
 """Upper bound of a reason in characters; it includes the last lines of a log."""
@@ -266,8 +266,8 @@ def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str
     """Yield the event that an engine is in trouble or that a replica keeps failing: once a series of failures."""
     if (
         after.trouble is None
-        and after.restarts >= FAILURES_TOLD
-        and (before is None or before.restarts < FAILURES_TOLD)
+        and after.restarts >= FAILURES_REPORTED
+        and (before is None or before.restarts < FAILURES_REPORTED)
     ):
         yield (
             REPLICA_FAILING,

@@ -1,6 +1,6 @@
 """Identity events: every change of accounts, users and keys, so that their rows can be verified against the log.
 
-An event reports every field of the row except those of ``NOT_TOLD``; a field that is added later is reported too. A
+An event reports every field of the row except those of ``NOT_REPORTED``; a field that is added later is reported too. A
 changed field is reported with its former value: if a row was changed without an event, the next event shows it.
 """
 
@@ -31,7 +31,7 @@ IAM_TYPES: Final = (
     *(IAM_KEY_CREATED, IAM_KEY_CHANGED, IAM_SERVICE_KEY_CREATED, IAM_SERVICE_KEY_CHANGED, IAM_FOUND),
 )
 """The types of identity events. Reading them requires the permission to manage the account."""
-NOT_TOLD: Final[dict[type[msgspec.Struct], frozenset[str]]] = {
+NOT_REPORTED: Final[dict[type[msgspec.Struct], frozenset[str]]] = {
     Account: frozenset({"balance", "arrears_since", "remind_before_us"}),
     User: frozenset(),
     AccessKey: frozenset(),
@@ -52,13 +52,13 @@ WHAT: Final = {name: row for row, (name, _, _) in _NAMES.items()}
 """The row type of each value of an event's ``what``."""
 _FIELDS: Final = {
     row: tuple(name for name in row.__struct_fields__ if name != "id" and name not in hidden)
-    for row, hidden in NOT_TOLD.items()
+    for row, hidden in NOT_REPORTED.items()
 }
 
 
-def told_of(row: Any) -> dict[str, Any]:
+def reported_fields(row: Any) -> dict[str, Any]:
     """Return all fields of a row that identity events report, by name."""
-    return {name: _told(name, getattr(row, name)) for name in _FIELDS[type(row)]}
+    return {name: _reported(name, getattr(row, name)) for name in _FIELDS[type(row)]}
 
 
 def identity_events(before: Any, after: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -66,16 +66,16 @@ def identity_events(before: Any, after: Any) -> Iterator[tuple[str, dict[str, An
     kind = type(after)
     what, created, changed = _NAMES[kind]
     if before is None:
-        yield created, {"what": what, "id": after.id, "now": told_of(after)}
+        yield created, {"what": what, "id": after.id, "now": reported_fields(after)}
         return
     names = [name for name in _FIELDS[kind] if getattr(before, name) != getattr(after, name)]
     if names:
-        now = {name: _told(name, getattr(after, name)) for name in names}
-        was = {name: _told(name, getattr(before, name)) for name in names}
+        now = {name: _reported(name, getattr(after, name)) for name in names}
+        was = {name: _reported(name, getattr(before, name)) for name in names}
         yield changed, {"what": what, "id": after.id, "now": now, "before": was}
 
 
-def _told(name: str, value: Any) -> Any:
+def _reported(name: str, value: Any) -> Any:
     if name in HASHED:
         return sha256(value if isinstance(value, bytes) else str(value).encode()).hexdigest()
     return msgspec.to_builtins(value, builtin_types=())

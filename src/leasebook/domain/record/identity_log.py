@@ -85,8 +85,8 @@ def seal_events(book: Book, seal: Seal, now: Instant) -> Mark | None:
                 number = mark.number + 1
                 message = message_of(mark.seal, number, account_id, event)
                 mark = Mark(number, seal(None if known is None else known.value, message))
-                told = event.data | {PLACE: [number, mark.seal.hex()]}
-                events[place] = msgspec.structs.replace(event, data=told)
+                logged = event.data | {PLACE: [number, mark.seal.hex()]}
+                events[place] = msgspec.structs.replace(event, data=logged)
     draft = Draft(book)
     draft.put(METADATA, StoreMetadata(LOG_END, write_mark(mark)))
     book.take(draft, now, None)

@@ -59,12 +59,12 @@ class Noted:
 
     def digest(self, row: Any) -> bytes:
         """Return the digest of a row: 8 bytes."""
-        told = list(self.of(row))
+        values = list(self.of(row))
         for default in self._defaults:
-            if told[-1] != default:
+            if values[-1] != default:
                 break
-            told.pop()
-        return sha256(_encode((self.name, told))).digest()[:BYTES]
+            values.pop()
+        return sha256(_encode((self.name, values))).digest()[:BYTES]
 
 
 def _all_but(table: Table[Any], *others: str) -> Noted:

@@ -1,4 +1,4 @@
-"""Which engine runs what: a rule for each kind of offering."""
+"""The engine of each offering, by the operator's routes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COUNT: Final = re.compile(r"([A-Za-z0-9._-]+)=([0-9]{1,7})")
 
 
 class Route(NamedTuple):
-    """Offerings of a type, or of all types that begin so (``is_prefix``), of one region or any (None)."""
+    """A route from offerings to an engine: a type or prefix of types (``is_prefix``), one region or any (None)."""
 
     region: str | None
     type: str
@@ -22,7 +22,7 @@ class Route(NamedTuple):
     engine: str
 
     def fits(self, region: str, unit_type: str) -> bool:
-        """Whether an offering is one of those."""
+        """Whether an offering belongs to this route."""
         if self.region not in (None, region):
             return False
         return unit_type.startswith(self.type) if self.is_prefix else unit_type == self.type
@@ -32,9 +32,9 @@ Routes = tuple[Route, ...]
 
 
 def parse_routes(text: str) -> Routes:
-    """Read rules such as ``gpu-*=process, bj/gpu-1=ray, *=instant``.
+    """Parse routes: ``gpu-*=process, bj/gpu-1=ray, *=instant``.
 
-    Raises ValueError, with a hint, for anything else, an unknown engine, and two rules for the same offerings.
+    Raises ValueError, with a hint, for anything else, an unknown engine, and two routes for the same offerings.
     """
     routes: list[Route] = []
     for part in text.split(","):
@@ -52,9 +52,9 @@ def parse_routes(text: str) -> Routes:
 
 
 def engine_for(routes: Routes, region: str, unit_type: str) -> str:
-    """Return the engine of an offering: of the rules that fit the one that says most; ``instant`` where none does.
+    """Return the engine of an offering by its most specific route; ``instant`` without a route.
 
-    A rule with a region says more than one without, then a whole type more than its beginning, then a longer one.
+    A route with a region is more specific than one without, then a whole type than a prefix, then a longer prefix.
     """
     fitting = [route for route in routes if route.fits(region, unit_type)]
     if not fitting:
@@ -63,7 +63,7 @@ def engine_for(routes: Routes, region: str, unit_type: str) -> str:
 
 
 def parse_counts(text: str) -> dict[str, int]:
-    """Read numbers by type such as ``cpu=4, gpu-1=8``. Raises ValueError, with a hint, for anything else."""
+    """Parse numbers by type: ``cpu=4, gpu-1=8``. Raises ValueError, with a hint, for anything else."""
     counts: dict[str, int] = {}
     for part in text.split(","):
         match = _COUNT.fullmatch(part.strip())

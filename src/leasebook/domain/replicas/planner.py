@@ -200,7 +200,7 @@ class _Planner:
             if row.state == "Failed":
                 yield Write(row, _rest(row, "Gone", self._now))
             elif row.state == "Stopping":
-                yield from self._ending(row, wanted=False)
+                yield from self._stopping(row, wanted=False)
             elif row.is_live:
                 yield self._end(row)
 
@@ -217,7 +217,7 @@ class _Planner:
                 if row is None or not row.is_live:
                     yield from self._begin(placed, number, row)
                 elif row.state == "Stopping":
-                    yield from self._ending(row, wanted=True)
+                    yield from self._stopping(row, wanted=True)
                 elif row.state != "Ready" and self._is_old(row):
                     yield self._end(row)
                 elif self._is_withdrawn(row):
@@ -322,7 +322,7 @@ class _Planner:
             return
         yield Write(row, msgspec.structs.replace(row, trouble=f"{row.engine}: {sight.error or 'it cannot be asked'}"))
 
-    def _ending(self, row: Replica, *, wanted: bool) -> Iterator[Step]:
+    def _stopping(self, row: Replica, *, wanted: bool) -> Iterator[Step]:
         """Handle a replica that has to end. It is gone only if its engine can be asked and does not have it."""
         sight = self._sights.get(row.engine)
         if sight is None or sight.seen is None:

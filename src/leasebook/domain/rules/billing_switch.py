@@ -1,4 +1,4 @@
-"""The switch of an instance from prepaid to postpaid at the end of its term: the documents' BillingChanging."""
+"""The switch of an instance to postpaid at the end of its term: BillingChanging in the documents."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class PostpaidSwitch(NamedTuple):
-    """Whether an instance may go on postpaid: when it is released then (None: never), and why it may not."""
+    """Whether an instance may become postpaid: its release time then (None: none), and the reason if it may not."""
 
     release_at: Instant | None
     hindrance: str | None
-    """A part of a sentence; None: it may."""
+    """A part of a sentence; None: it may become postpaid."""
 
 
 def judge_postpaid(
     unit: Instance, offering: Offering, account: Account, limits: AccountLimits | None, rules: Rules, at: Instant
 ) -> PostpaidSwitch:
-    """Judge whether an instance may go on postpaid at ``at``, with the prices, the balance and the limits given.
+    """Return whether an instance may become postpaid at ``at``, with the prices, balance and limits given.
 
-    It must be what a purchase would have to be: sold by the minute, covered by the balance for a start, and with a
-    release time where the account's limits ask for one. It gets the default one, as a purchase does that gives none.
+    It must fulfil the conditions of a postpaid purchase: sold by the minute, covered by the balance for a start, and
+    with a release time if the account's limits require one. As for a purchase, the account's default applies.
     """
     release_at, refusal = judge_switch(limits, at, rules.time_zone)
     terms = PurchaseTerms(
@@ -48,7 +48,7 @@ def judge_postpaid(
 
 
 def switch_to_postpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
-    """Meter an instance from the end of its term on, ``now``; changes nothing and answers False where it may not."""
+    """Meter an instance from the end of its term, ``now``, on; changes nothing and returns False if it may not."""
     found = judge_postpaid(
         unit,
         draft.require(OFFERINGS, *unit.offering),

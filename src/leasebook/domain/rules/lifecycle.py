@@ -8,8 +8,7 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, SERVICES
-from leasebook.domain.model.instance import LEGAL, UP, Instance, Placement
-from leasebook.domain.model.instance_changes import InstanceChanges
+from leasebook.domain.model.instance import LEGAL, UP, Instance, InstanceChanges, Placement
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import DECIDES, armed, disarmed, is_rearmed, wants_none
 

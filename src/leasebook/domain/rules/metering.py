@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS, PRICES
-from leasebook.domain.model.instance import UP, Instance
-from leasebook.domain.model.instance_changes import InstanceChanges
+from leasebook.domain.model.instance import UP, Instance, InstanceChanges
 from leasebook.domain.model.offering import PriceList
 from leasebook.domain.record.ledger import USAGE_REVENUE, Posting, wallet
 from leasebook.domain.rules.lifecycle import change

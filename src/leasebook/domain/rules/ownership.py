@@ -1,4 +1,4 @@
-"""Ownership: an instance or a service of another account is answered like one that does not exist (decision 20)."""
+"""Ownership: another account's instance or service gets the same refusal as one that does not exist (decision 20)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", ModelSet, Model)
 
 
 def no_instance(unit_id: str) -> Refusal:
-    """Return the refusal for an instance that the caller has not got."""
+    """Return the refusal (NO_INSTANCE) for an instance that the caller does not have."""
     return Refusal(
         NO_INSTANCE,
         f"There is no such instance {unit_id[:64]!r} here. DescribeComputeUnits (/v2/computeunit) and "
@@ -26,7 +26,7 @@ def no_instance(unit_id: str) -> Refusal:
 
 
 def no_service(service_id: str) -> Refusal:
-    """Return the refusal for a service that the caller has not got."""
+    """Return the refusal (NO_SERVICE) for a service that the caller does not have."""
     return Refusal(
         NO_SERVICE,
         f"There is no service {service_id[:64]!r} here. DescribeServices (/v2/service) lists yours.",
@@ -42,7 +42,7 @@ def require_instance(
     *,
     kind: OfferingKind | None = UNITS_OF_COMPUTE,
 ) -> Instance:
-    """Return an instance as a command left it, where ``owned_instance`` lets the account see it; raises Refusal."""
+    """Return an instance as the command left it; raises Refusal unless ``owned_instance`` finds it the account's."""
     return owned_instance(draft.get(INSTANCES, unit_id), account_id, unit_id, service_id, kind=kind)
 
 
@@ -54,9 +54,9 @@ def owned_instance(
     *,
     kind: OfferingKind | None = UNITS_OF_COMPUTE,
 ) -> Instance:
-    """Return the row that was found under an id, where it is the account's; raises Refusal.
+    """Return the row found under an id, if it is the account's; raises Refusal (NO_INSTANCE).
 
-    It must be of ``kind`` (None: any), and serve ``service_id`` where that is named.
+    It must be of ``kind`` (None: any), and serve ``service_id`` if that is given.
     """
     if (
         unit is None
@@ -69,7 +69,7 @@ def owned_instance(
 
 
 def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
-    """Return the account's service; raises Refusal."""
+    """Return the account's service; raises Refusal (NO_SERVICE)."""
     service = draft.get(SERVICES, service_id)
     if service is None or service.account_id != account_id or service.deleted_at is not None:
         raise no_service(service_id)
@@ -77,7 +77,7 @@ def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
 
 
 def no_model_set(set_id: str) -> Refusal:
-    """Return the refusal for a set of models that the caller does not see."""
+    """Return the refusal (NO_RESOURCE) for a model set that the caller does not see."""
     return Refusal(
         NO_RESOURCE,
         f"There is no model set {set_id[:64]!r} here. DescribeModelSets (/v2/model) lists those that you see.",
@@ -86,7 +86,7 @@ def no_model_set(set_id: str) -> Refusal:
 
 
 def no_model(model_id: str) -> Refusal:
-    """Return the refusal for a version of a model that the caller does not see."""
+    """Return the refusal (NO_RESOURCE) for a model version that the caller does not see."""
     return Refusal(
         NO_RESOURCE,
         f"There is no version {model_id[:64]!r} of a model here. DescribeModelSet (/v2/model) lists those of a set.",
@@ -95,7 +95,7 @@ def no_model(model_id: str) -> Refusal:
 
 
 def own_model_set(draft: Draft, account_id: str, set_id: str, *, operator: bool) -> ModelSet:
-    """Return a set that the account may change, or everybody's for an operator; raises Refusal."""
+    """Return a set of the account, or for an operator one of all accounts; raises Refusal."""
     found = draft.get(MODEL_SETS, set_id)
     if found is None or not is_seen(found, account_id):
         raise no_model_set(set_id)
@@ -103,7 +103,7 @@ def own_model_set(draft: Draft, account_id: str, set_id: str, *, operator: bool)
 
 
 def own_model(draft: Draft, account_id: str, model_id: str, *, operator: bool) -> Model:
-    """Return a version that the account may change, or everybody's for an operator; raises Refusal."""
+    """Return a version of the account, or for an operator one of all accounts; raises Refusal."""
     found = draft.get(MODELS, model_id)
     if found is None or not is_seen(found, account_id):
         raise no_model(model_id)

@@ -38,7 +38,7 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     months: int
     release_at: Instant | None
     price: Micro | None
-    user_id: str
+    by: str
 
     @property
     def region(self) -> str:
@@ -86,7 +86,7 @@ def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedU
     """Return the use for the account's limits: the units, and the price of the term or of the first metered hour."""
     zone = draft.require(ACCOUNTS, terms.account_id).time_zone
     cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
-    return LimitedUse(terms.user_id, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
+    return LimitedUse(terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
 
 
 def _of_release_time(terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:

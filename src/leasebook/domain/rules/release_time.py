@@ -1,4 +1,4 @@
-"""When a release may be scheduled for."""
+"""The check of a release time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from leasebook.domain.values.rule_settings import Rules
 def check_release_time(
     release_at: Instant | None, rules: Rules, now: Instant, *, field: str, before: Instant | None = None
 ) -> None:
-    """Raise Refusal unless the time lies after now and within the operator's bounds (decision 2).
+    """Raise Refusal (BAD_VALUE) unless the time is after now and within the operator's bounds (decision 2).
 
-    ``before`` is the release time that there is: an earlier one is never too far away (decision 29).
+    ``before`` is the present release time: an earlier one is never too far ahead (decision 29).
     """
     if release_at is None:
         return

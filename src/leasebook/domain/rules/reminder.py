@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from leasebook.domain.model.instance import ENDABLE, UP, Instance, InstanceStatus
-from leasebook.domain.model.instance_changes import InstanceChanges
+from leasebook.domain.model.instance import ENDABLE, UP, Instance, InstanceChanges, InstanceStatus
 from leasebook.domain.values.calendar import DAY_US, MINUTE_US, Instant
 
 OFFSETS_MAX: Final = 8

@@ -1,4 +1,4 @@
-"""Statements: what an instance cost in a month, and why."""
+"""Statements: the cost of an instance in a month, line by line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from leasebook.domain.values.money import Micro
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A stretch of time with one number of units and one price.
+    """A period with one number of units and one price.
 
-    ``amount`` is what left the account; a refund's is negative.
+    ``amount`` is what left the account, in micro-units; a refund's is negative.
     """
 
     kind: PostingKind
@@ -29,16 +29,17 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def month_of(year: int, month: int, zone_name: str) -> tuple[Instant, Instant]:
-    """Return when a month begins and ends on an account's clocks."""
+    """Return when a calendar month begins and ends in an account's time zone."""
     first = datetime(year, month, 1, tzinfo=zone(zone_name))
     begin = from_datetime(first)
     return begin, add_months(begin, 1, zone_name)
 
 
 def lines_of(postings: Iterable[Posting]) -> Iterator[Line]:
-    """Put an instance's postings in lines: charges that follow each other at one price are one line.
+    """Yield an instance's postings as lines: consecutive charges at one price are one line.
 
-    Units at a quoted price and others at the list's are charged side by side, so several lines may go on at a time.
+    Units at a quoted price and others at the listed price are charged in parallel, so several lines may be open at a
+    time.
     """
     lines: list[Line] = []
     for posting in postings:
@@ -60,7 +61,7 @@ def lines_of(postings: Iterable[Posting]) -> Iterator[Line]:
 
 
 def _may_go_on(last: Line, line: Line) -> bool:
-    """Whether another charge may go on with a line, seen from one that does not."""
+    """Whether a later charge may still continue ``last``, although ``line`` does not."""
     if last.kind != "Usage" or line.kind != "Usage" or last.until is None or line.since is None:
         return False
     return last.until >= line.since
@@ -69,7 +70,7 @@ def _may_go_on(last: Line, line: Line) -> bool:
 def _line(posting: Posting) -> Line:
     until = posting.until
     if posting.kind == "Usage" and posting.since is not None:
-        # Metered by the minute: the last one counts whole.
+        # Metered by the minute: the last minute counts in full.
         until = Instant(posting.since + (posting.minutes or 0) * MINUTE_US)
     return Line(
         kind=posting.kind,

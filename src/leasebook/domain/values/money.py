@@ -12,7 +12,7 @@ Micro = NewType("Micro", int)
 
 MICRO_PER_UNIT = 1_000_000
 MICRO_MAX = Micro(2**62)
-"""No amount reaches this, so sums of a few stay inside 64 bits on every store."""
+"""Upper bound of amounts, so that sums of a few fit into 64 bits on every store."""
 
 ZERO = Micro(0)
 
@@ -21,22 +21,22 @@ _EXACT = Context(prec=2 * DIGITS_MAX)
 
 
 class BadAmount(ValueError):
-    """The text is no amount of money; the message says why."""
+    """A text that is no amount of money; the message says why."""
 
 
 def parse_amount(text: str | Decimal) -> Micro:
-    """Read a decimal amount such as ``"12.5"`` exactly.
+    """Parse a decimal amount such as ``"12.5"`` exactly.
 
-    Raises BadAmount for anything but a finite decimal number with at most six decimal places
-    whose size stays below MICRO_MAX. A text is digits, a point and digits (decision 31): ``"1_000"``, ``"1e3"``,
-    ``"5."``, blanks and the digits of other scripts are none.
+    Raises BadAmount for anything but a finite decimal number with at most six decimal places and a size below
+    MICRO_MAX. A text consists of digits, a point and digits (decision 31): ``"1_000"``, ``"1e3"``, ``"5."``, blanks and
+    digits of other scripts are refused.
     """
     if isinstance(text, str) and not PLAIN.fullmatch(text):
         raise BadAmount(f"{text[:64]!r} is not a plain decimal number such as 12.5")
     value = Decimal(text)
     if not value.is_finite():
         raise BadAmount(f"{text!r} is not a finite number")
-    # Looked at before it is scaled: 1e999999 would take for ever to become an integer.
+    # Checked before scaling: 1e999999 would take for ever to become an integer.
     if value.adjusted() > DIGITS_MAX or abs(value) >= MICRO_MAX // MICRO_PER_UNIT:
         raise BadAmount("the amount is too large")
     if len(value.as_tuple().digits) > DIGITS_MAX:
@@ -57,7 +57,7 @@ def amount_text(amount: int) -> str:
 
 
 def checked(amount: int) -> Micro:
-    """Return the amount; raises OverflowError where it would leave the range that every store can hold."""
+    """Return the amount; raises OverflowError if it is outside the range that every store can hold."""
     if abs(amount) >= MICRO_MAX:
         raise OverflowError(f"an amount of {amount} micro-units is out of range")
     return Micro(amount)

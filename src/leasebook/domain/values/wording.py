@@ -1,21 +1,21 @@
-"""Numbers in sentences."""
+"""Numbers with their nouns, for messages."""
 
 from __future__ import annotations
 
 
 def counted(number: int, what: str, several: str | None = None) -> str:
-    """Return a number of things in words: ``1 unit``, ``2 units``. The last word is the one that takes the ``s``.
+    """Return a number with its noun: ``1 unit``, ``2 units``. The plural adds an ``s`` to the last word.
 
-    ``several`` is what more of them are called, where it is not that.
+    ``several`` is the plural, if it is another one.
     """
     return f"{number} {what if number == 1 else several or f'{what}s'}"
 
 
 def are(number: int, what: str, more: str = "") -> str:
-    """Return them with their verb: ``1 unit is``, ``2 units of cpu are``, where ``more`` is ``of cpu``."""
+    """Return a number with noun and verb: ``1 unit is``, ``2 units of cpu are``, where ``more`` is ``of cpu``."""
     return f"{' '.join(filter(None, (counted(number, what), more)))} {'is' if number == 1 else 'are'}"
 
 
 def were(number: int, what: str, more: str = "") -> str:
-    """Return them with their verb in the past: ``1 unit was``, ``2 units of cpu were``."""
+    """Return a number with noun and past verb: ``1 unit was``, ``2 units of cpu were``."""
     return f"{' '.join(filter(None, (counted(number, what), more)))} {'was' if number == 1 else 'were'}"

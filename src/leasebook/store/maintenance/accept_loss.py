@@ -1,4 +1,4 @@
-"""Accepting that the embedded store lacks writes that were acknowledged: an operator's own decision."""
+"""An operator's acceptance that the embedded store lacks acknowledged writes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from leasebook.store.sqlite.there import store_in
 
 
 def accept_loss(directory: Path, seals: Seals | None) -> str:
-    """Take the high-water mark away, so that the next start makes one where the store ends; returns what was accepted.
+    """Move the high-water mark away, so that the next start creates one; returns the accepted loss in words.
 
-    The mark stays beside the store under another name. Its seal is looked at where ``seals`` can be had. Raises
-    BadStore where there is no store or no mark, or the mark keeps no server from starting, and StoreInUse.
+    The mark stays beside the store under another name. Its seal is verified if there are ``seals``. Raises BadStore if
+    there is no store or no mark, or if the mark does not prevent a start, and StoreInUse.
     """
     path = store_in(directory, writing=True)
     with locked(directory):

@@ -1,4 +1,4 @@
-"""Columns as PostgreSQL array literals: one parameter a column, however many rows."""
+"""Columns as PostgreSQL array literals: one parameter a column, for any number of rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _bytes(values: Iterable[Any]) -> str:
     return "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"
 
 
-# The first that fits counts: the big and the small integer are integers too.
+# The first match counts: BigInteger and SmallInteger are subclasses of Integer.
 _KINDS: Final[tuple[tuple[type[TypeEngine[Any]], str, Writer], ...]] = (
     (BigInteger, "bigint", _numbers),
     (SmallInteger, "smallint", _numbers),
@@ -48,7 +48,7 @@ _KINDS: Final[tuple[tuple[type[TypeEngine[Any]], str, Writer], ...]] = (
 
 
 class Arrays:
-    """Some columns of a table, written as one array each."""
+    """Some columns of a table, each written as one array."""
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         kinds = [_kind_of(table, column) for column in columns]
@@ -57,7 +57,7 @@ class Arrays:
         self._writers = [writer for _, writer in kinds]
 
     def write(self, rows: Sequence[Sequence[Any]]) -> list[str]:
-        """Return the parameters for ``unnest``; the rows are all of the columns, in their order."""
+        """Return the parameters for ``unnest``; each row has all of the columns, in their order."""
         return [writer(values) for writer, values in zip(self._writers, zip(*rows, strict=True), strict=True)]
 
 

@@ -161,7 +161,7 @@ class PostgresStore:
             await self._writing.here()
             began, is_new = time.monotonic(), self._writer is None or self._writer.is_closed
             try:
-                return self._told(await self._seen(await self._begun(moves_clock=moves_clock)))
+                return self._with_concurrency(await self._seen(await self._begun(moves_clock=moves_clock)))
             except Outdated:
                 raise
             except psycopg.errors.LockNotAvailable:
@@ -219,7 +219,7 @@ class PostgresStore:
             raise
         return transaction
 
-    def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
+    def _with_concurrency(self, transaction: PostgresTransaction) -> PostgresTransaction:
         """Record on a transaction whether another server's came between it and this server's last one."""
         transaction.has_concurrent_writers = transaction.number != self._last + 1
         self._last = transaction.number

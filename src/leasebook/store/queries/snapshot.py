@@ -1,4 +1,4 @@
-"""Many questions, all answered from one consistent view of a store, also while servers work on it."""
+"""Many queries answered from one consistent snapshot of a store, even while servers work on it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from leasebook.store.sqlite.there import store_in
 
 @contextmanager
 def snapshot(where: Target) -> Iterator[ReadRepository]:
-    """Look at a store as it is at one moment, for as long as it takes; nothing is written.
+    """Read a store as of one instant, for any length of time; nothing is written.
 
-    Raises BadStore where there is none, it cannot be read, or its schema is not this version's.
+    Raises BadStore if there is none, if it cannot be read, or if its schema is not this version's.
     """
     with _look(where, still) as ask:
         yield ask
@@ -30,7 +30,7 @@ def snapshot(where: Target) -> Iterator[ReadRepository]:
 
 @contextmanager
 def glimpse(where: Target) -> Iterator[ReadRepository]:
-    """Look for a moment only: the log of an embedded store grows meanwhile. Otherwise as `snapshot`."""
+    """Read a store briefly: the log of an embedded store grows meanwhile. Otherwise like `snapshot`."""
     with _look(where, _opened) as ask:
         yield ask
 

@@ -1,4 +1,4 @@
-"""How rows of the book are written down as columns, and read back."""
+"""The conversion of the book's rows to columns, and back."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Codec(Generic[R]):
-    """The columns of a kind of row: its fields by the same names, in the same order.
+    """The columns of a kind of row: its fields, by the same names and in the same order.
 
-    Most fields are stored as they are, so that writing a row is one call; ``to_column`` and ``to_field``
-    name the few that need a conversion.
+    Most fields are stored unchanged, so that writing a row is one call; ``to_column`` and ``to_field`` name the few
+    that need a conversion.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Codec(Generic[R]):
         ]
 
     def values(self, row: R) -> tuple[Any, ...]:
-        """Return a row as its columns."""
+        """Return a row's columns."""
         values = msgspec.structs.astuple(row)
         if not self._to_column:
             return values
@@ -96,11 +96,11 @@ class Codec(Generic[R]):
         return tuple(changed)
 
     def may_change(self, row: R) -> tuple[Any, ...]:
-        """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""
+        """Return the fields that may change, then the key, before conversion: enough to detect changes."""
         return self._may_change(msgspec.structs.astuple(row))
 
     def changed_values(self, fields: tuple[Any, ...], changed: tuple[bool, ...]) -> tuple[Any, ...]:
-        """Return those of the fields that changed (``may_change``) as columns, then the key."""
+        """Return the changed fields among those of ``may_change`` as columns, then the key."""
         values: Sequence[Any] = fields
         calls = [(place, call) for place, call in self._update_calls if changed[place]]
         if calls:
@@ -110,7 +110,7 @@ class Codec(Generic[R]):
         return (*compress(values, changed), *values[len(self.mutable) :])
 
     def read(self, columns: Sequence[Any]) -> R:
-        """Make a row of its columns."""
+        """Return the row of these columns."""
         if not self._to_field:
             return self.row(*columns)
         fields = list(columns)

@@ -1,4 +1,4 @@
-"""How quick the disk is: whether it is worth a thread to wait for it."""
+"""The speed of the disk, which decides whether a commit waits in a thread."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ QUICK_S: Final = 0.001
 
 
 class Disk:
-    """How long commits have been taking: an average that forgets."""
+    """A running average of the commits' duration."""
 
     def __init__(self) -> None:
         self._seconds = QUICK_S
 
     def timed(self, commit: Callable[[], None]) -> None:
-        """Commit, and remember how long that took."""
+        """Commit, and record the duration."""
         began = time.perf_counter()
         commit()
         self._seconds += (time.perf_counter() - began - self._seconds) / 8
 
     @property
     def is_quick(self) -> bool:
-        """Whether a commit is over before a thread could be asked for it and answer."""
+        """Whether a commit takes less time than handing it to a thread."""
         return self._seconds < QUICK_S

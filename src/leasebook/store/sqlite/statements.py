@@ -1,4 +1,4 @@
-"""The statements by which the embedded store reads and writes rows."""
+"""The embedded store's statements for reading and writing rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from leasebook.store.rows.updates import Changed, columns_of, updates
 
 
 def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
-    """Return what writes the changes: statements, each with the values for many rows."""
+    """Yield the statements that write the changes, each with the values for many rows."""
     for table, rows in changes.inserted.items():
         yield _INSERT[table.name], map(CODECS[table].values, rows)
     for table, rows in changes.updated.items():
@@ -40,7 +40,7 @@ def _due_values(due: Due) -> tuple[int, int, str]:
 
 
 def _load_text(codec: Codec[Any]) -> str:
-    """Read the rows of many keys with one statement whose text never changes."""
+    """Return the statement that reads the rows of many keys; its text never depends on their number."""
     names = ", ".join(f'"{name}"' for name in codec.key)
     values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
     values = values if len(codec.key) > 1 else "value"
@@ -48,7 +48,7 @@ def _load_text(codec: Codec[Any]) -> str:
 
 
 def written_keys(keys: Sequence[tuple[Any, ...]]) -> str:
-    """Write many keys as the parameter of that statement."""
+    """Return many keys as that statement's parameter."""
     return json.dumps([key for (key,) in keys] if len(keys[0]) == 1 else keys)
 
 
@@ -64,7 +64,7 @@ def _insert_text(codec: Codec[Any]) -> str:
 
 @lru_cache(maxsize=1024)
 def _update_text(codec: Codec[Any], changed: Changed) -> str:
-    """Return the statement that sets those of the columns that may change."""
+    """Return the statement that sets the changed columns."""
     values = ", ".join(f'"{name}" = ?' for name in columns_of(codec, changed))
     where = " AND ".join(f'"{name}" = ?' for name in codec.key)
     return f"UPDATE {codec.name} SET {values} WHERE {where}"

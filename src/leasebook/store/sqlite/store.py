@@ -58,7 +58,7 @@ from leasebook.store.sqlite.statements import (
     statements,
     written_keys,
 )
-from leasebook.store.sqlite.writer import LOCK_WAIT_S, TOLD, Writer
+from leasebook.store.sqlite.writer import DISK_ERRORS, LOCK_WAIT_S, Writer
 
 T = TypeVar("T")
 
@@ -398,7 +398,7 @@ class SqliteTransaction(audit.AuditReads):
 
     def save_part(self, changes: Changes) -> None:
         """Write a part, table by table, at once: the same processor decides and writes here."""
-        with TOLD:
+        with DISK_ERRORS:
             self._save_events(changes.events)
             for text, rows in statements(changes):
                 self._connection.executemany(text, rows)
@@ -415,17 +415,17 @@ class SqliteTransaction(audit.AuditReads):
         self._connection.executemany(
             EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
         )
-        told = [
+        units = [
             (unit_id, number)
             for number, page in enumerate(pages, first)
             for unit_id in {event.unit_id for event in page.events}
             if unit_id is not None
         ]
-        self._connection.executemany(EVENT_UNITS, told)
+        self._connection.executemany(EVENT_UNITS, units)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Delete up to ``limit`` client tokens older than ``before``."""
-        with TOLD:
+        with DISK_ERRORS:
             self._connection.execute(
                 "DELETE FROM tokens WHERE (account_id, value) IN "
                 "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
@@ -434,18 +434,18 @@ class SqliteTransaction(audit.AuditReads):
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
         """Delete up to ``limit`` used nonces, and as many old rows of refused calls."""
-        with TOLD:
+        with DISK_ERRORS:
             for text, params in forgetting(nonces_before, refused_before, limit):
                 self._connection.execute(text, params)
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
         """Record when access keys were last used."""
-        with TOLD:
+        with DISK_ERRORS:
             self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Delete up to ``limit`` expired deliveries, and empty queues."""
-        with TOLD:
+        with DISK_ERRORS:
             for text, params in clearing(now, limit):
                 self._connection.execute(text, params)
 

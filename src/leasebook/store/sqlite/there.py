@@ -1,4 +1,4 @@
-"""The embedded store that a command is to work on: it is there, a file, and this process may use it."""
+"""The embedded store that a command works on: it exists, is a file, and this process may use it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from leasebook.store.sqlite.former_files import FORMER_STORE, is_former
 
 
 def store_in(directory: Path, *, writing: bool = False) -> Path:
-    """Return the file of the store in a directory; raises BadStore where there is none, or it may not be used.
+    """Return the file of the store in a directory; raises BadStore if there is none, or it may not be used.
 
-    Nothing is opened: a named pipe in its place would wait for ever.
+    The file is not opened: opening a named pipe in its place would wait for ever.
     """
     path = directory / STORE
     try:

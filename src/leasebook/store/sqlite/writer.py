@@ -39,7 +39,7 @@ def cannot_write(error: sqlite3.Error) -> Unavailable:
     return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
 
 
-class _Told:
+class _DiskErrors:
     """Turns disk errors into Unavailable; costs nothing without an error."""
 
     def __enter__(self) -> None:
@@ -50,7 +50,7 @@ class _Told:
             raise cannot_write(error) from None
 
 
-TOLD: Final = _Told()
+DISK_ERRORS: Final = _DiskErrors()
 
 
 def _without_waiting(connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -36,7 +36,7 @@ from leasebook.store.verify.nouns.overdue import Overdue
 from leasebook.store.verify.nouns.prices import quote_findings
 from leasebook.store.verify.nouns.replicas import replica_findings, replica_remarks
 from leasebook.store.verify.nouns.signatures import check_signatures
-from leasebook.store.verify.nouns.subscriptions import outbox
+from leasebook.store.verify.nouns.subscriptions import subscription_findings
 from leasebook.store.verify.nouns.ties import fact_findings, price_findings, tie_findings
 from leasebook.store.verify.nouns.trust import check_trust
 from leasebook.store.verify.rows import Rows, kinds, unproved
@@ -176,7 +176,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
         ("digests of rows", unproved(fetch, rows, audited)),
         ("the index of the audit log", named_findings(fetch)),
         ("reminders", _reminders(fetch)),
-        ("the outbox", outbox(fetch, SHOWN_MAX)),
+        ("the outbox", subscription_findings(fetch, SHOWN_MAX)),
         ("events of deliveries", delivery_findings(fetch)),
         ("prices of offerings", price_findings(fetch)),
         ("counts of prices, and quotes", quote_findings(fetch, SHOWN_MAX)),

@@ -1,4 +1,4 @@
-"""Looking at a store that may be damaged: every part is looked at, whatever is wrong with the others."""
+"""Checks of a store that may be damaged: every part is checked, even if others cannot be."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from leasebook.store.errors import BadStore
 from leasebook.store.queries.read_repository import Fetch
 
 Shelter = Callable[[], AbstractContextManager[Any]]
-"""Keeps what goes wrong in one part from the view in which the next is looked at."""
+"""Opens a context around a part, so that its errors do not end the transaction of the next."""
 
 SAME_MAX: Final = 3
-"""So often the same stretch of rows is asked for. Only rows that lie in no order lead in a circle."""
+"""Queries for the same page that are allowed. More of them mean that damaged rows are out of order, in a loop."""
 SAID_MAX: Final = 200
 
 
 class OutOfOrderError(Exception):
-    """Rows lead in a circle, as those of a damaged tree may."""
+    """Paging over rows does not advance, as in a damaged tree."""
 
 
 class Looking:
-    """Collects the findings of parts, one after another."""
+    """Collects the findings of the parts, one after another."""
 
     def __init__(self, fetch: Fetch, shelter: Shelter = nullcontext, findings: Sequence[str] = ()) -> None:
         self._fetch = fetch
@@ -33,7 +33,7 @@ class Looking:
         self.findings: list[str] = list(findings)
 
     def fetch(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run a query, as often as that leads on; raises OutOfOrderError where it leads in a circle."""
+        """Run a query; raises OutOfOrderError if paging does not advance."""
         if "ORDER BY" in text:
             asked = hash((text, *params))
             self._asked[asked] += 1
@@ -42,7 +42,7 @@ class Looking:
         return self._fetch(text, params)
 
     def part(self, what: str, lines: Iterable[str]) -> None:
-        """Collect the findings of a part. Where it cannot be looked at to its end that is a finding, too."""
+        """Collect a part's findings. An error that ends the part is a finding, too."""
         self._asked.clear()
         try:
             with self._shelter():
@@ -54,7 +54,7 @@ class Looking:
             self.findings.append(f"{what} could not be checked to the end: {said(error)}")
 
     def ask(self, what: str, question: Callable[[], Any], otherwise: Any) -> Any:
-        """Return the answer to a question; ``otherwise``, and a finding, where it cannot be had."""
+        """Return the answer to a question; after an error ``otherwise``, and the error is a finding."""
         found = [otherwise]
 
         def lines() -> Iterable[str]:
@@ -70,6 +70,6 @@ def _later(lines: Callable[[], Iterable[str]]) -> Iterable[str]:
 
 
 def said(error: Exception) -> str:
-    """Say what went wrong, on one line."""
+    """Return an error on one line."""
     text = " ".join(str(error).split())[:SAID_MAX]
     return text if isinstance(error, OutOfOrderError | sqlite3.Error) else f"{type(error).__name__} {text}".rstrip()

@@ -177,7 +177,7 @@ async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest])
         token=call.token(),
         account_id=account_id,
         hook_id=asked.subscription_id,
-        told=commands.Told(place.page, place.line, event),
+        logged=commands.LoggedEvent(place.page, place.line, event),
     )
     return _delivery(context, await context.submit(call, command))
 

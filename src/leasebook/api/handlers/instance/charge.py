@@ -141,7 +141,7 @@ async def resize_quota(context: Context, call: Call[c.ResizeTpmRequest]) -> bool
     command = Resize(
         token=call.token(),
         account_id=call.caller.account_id,
-        user_id=call.caller.user_id,
+        by=call.caller.user_id,
         unit_id=asked.instance_id,
         order_id=hex_id(),
         count=asked.count,

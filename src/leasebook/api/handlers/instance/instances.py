@@ -222,7 +222,7 @@ async def resize_unit(context: Context, call: Call[s.ResizeComputeUnitRequest]) 
     command = Resize(
         token=call.token(),
         account_id=call.caller.account_id,
-        user_id=call.caller.user_id,
+        by=call.caller.user_id,
         unit_id=call.request.instance_id,
         order_id=hex_id(),
         count=call.request.count,
@@ -239,7 +239,7 @@ async def renew_unit(context: Context, call: Call[t.RenewComputeUnitRequest]) ->
     command = Renew(
         token=call.token(),
         account_id=call.caller.account_id,
-        user_id=call.caller.user_id,
+        by=call.caller.user_id,
         unit_id=asked.instance_id,
         order_id=hex_id(),
         months=asked.months or 0,
@@ -259,7 +259,7 @@ async def change_billing(context: Context, call: Call[t.ChangeBillingRequest]) -
     command = ChangeBilling(
         token=call.token(),
         account_id=call.caller.account_id,
-        user_id=call.caller.user_id,
+        by=call.caller.user_id,
         unit_id=asked.instance_id,
         order_id=hex_id(),
         payment_timing=billing.payment_timing,

@@ -15,7 +15,7 @@ from leasebook.domain.model.subscription import (
     CONFIRM_US,
     LIVE,
     OLD_SECRET_US,
-    TOLD,
+    RECEIVING,
     Delivery,
     DeliveryQueue,
     HookKind,
@@ -42,7 +42,7 @@ from leasebook.domain.values.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Ref
 from leasebook.domain.values.rule_settings import Rules
 
 
-class Told(msgspec.Struct, frozen=True):
+class LoggedEvent(msgspec.Struct, frozen=True):
     """An event, and its place in the log."""
 
     page: int
@@ -290,7 +290,7 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
     hook_id: str
     after: int
     page: int
-    found: tuple[Told, ...]
+    found: tuple[LoggedEvent, ...]
 
     def needs(self) -> Needs:
         """The subscription, and the queues of the events."""
@@ -302,15 +302,15 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
         return {delivery.lane for delivery in self._deliveries(_NOBODY, Instant(0))}
 
     def _deliveries(self, hook: Subscription, now: Instant) -> list[Delivery]:
-        return [delivery_of(hook, told.page, told.line, told.event, now) for told in self.found]
+        return [delivery_of(hook, logged.page, logged.line, logged.event, now) for logged in self.found]
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
         """Do nothing if another server was faster."""
         hook = draft.get(SUBSCRIPTIONS, self.hook_id)
-        if hook is None or hook.status not in TOLD or hook.page != self.after:
+        if hook is None or hook.status not in RECEIVING or hook.page != self.after:
             return 0
         wanted = [
-            one for one, told in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(told.event)
+            one for one, logged in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(logged.event)
         ]
         for delivery in wanted:
             lane = draft.get(DELIVERY_QUEUES, hook.id, delivery.lane) or DeliveryQueue(hook.id, delivery.lane)
@@ -352,7 +352,7 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
             hook, lane = draft.get(SUBSCRIPTIONS, hook_id), draft.get(DELIVERY_QUEUES, hook_id, name)
             if hook is None or lane is None or lane.next_at is None:
                 continue
-            is_due = hook.status == "Deleting" or (hook.status in TOLD and lane.next_at <= now)
+            is_due = hook.status == "Deleting" or (hook.status in RECEIVING and lane.next_at <= now)
             is_free = lane.is_free(leased_at) or (self.alone and lane.holder != self.holder)
             if is_due and is_free:
                 until = Instant(leased_at + self.lease_us)
@@ -403,24 +403,24 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
 
     answer: ClassVar[type] = Delivery
 
-    told: Told
+    logged: LoggedEvent
 
     def needs(self) -> Needs:
         """The subscription, the queue and the delivery."""
         yield SUBSCRIPTIONS, (self.hook_id,)
-        lane = delivery_of(_NOBODY, self.told.page, self.told.line, self.told.event, Instant(0)).lane
+        lane = delivery_of(_NOBODY, self.logged.page, self.logged.line, self.logged.event, Instant(0)).lane
         yield DELIVERY_QUEUES, (self.hook_id, lane)
-        yield DELIVERIES, (self.hook_id, self.told.page, self.told.line)
+        yield DELIVERIES, (self.hook_id, self.logged.page, self.logged.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery:  # noqa: ARG002
         """Raises Refusal: unknown or unconfirmed subscription, or an event whose first delivery is still ahead."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         _require_confirmed(hook)
-        told = self.told
-        if told.page > hook.page:
+        logged = self.logged
+        if logged.page > hook.page:
             raise Refusal(WRONG_STATE, "The event is about to be delivered for the first time.", field="eventId")
-        before = draft.get(DELIVERIES, hook.id, told.page, told.line)
-        new = delivery_of(hook, told.page, told.line, told.event, now)
+        before = draft.get(DELIVERIES, hook.id, logged.page, logged.line)
+        new = delivery_of(hook, logged.page, logged.line, logged.event, now)
         lane = draft.get(DELIVERY_QUEUES, hook.id, new.lane) or DeliveryQueue(hook.id, new.lane)
         if before is None or before.state != "Waiting":
             lane = lane.plus(1, now)

@@ -10,7 +10,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.commands.instance.release import not_ending, unit_needs
+from leasebook.domain.commands.instance.release import check_release_ahead, unit_needs
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import LimitedUse, judge_end, judge_extension, judge_spend, judge_switch, month_name
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
@@ -48,7 +48,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = Turned
 
     account_id: str
-    user_id: str
+    by: str
     unit_id: str
     order_id: str
     payment_timing: PaymentTiming
@@ -80,7 +80,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
                 f"{unit.id} {'becomes' if changing else 'is'} {self.payment_timing.lower()} already.",
                 field="instanceId",
             )
-        not_ending(unit, rules, now)
+        check_release_ahead(unit, rules, now)
         paid = Micro(0)
         if changing:
             change(draft, unit, status="Running")
@@ -195,5 +195,5 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             months=self.months,
             amount=amount,
             created_at=now,
-            created_by=self.user_id,
+            created_by=self.by,
         )

@@ -52,7 +52,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """The buyer, the new ids, how the instance is paid, and the quote."""
 
     account_id: str
-    user_id: str
+    by: str
     unit_id: str
     order_id: str
     billing: Billing
@@ -224,7 +224,7 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
         billing.months,
         release_at,
         price,
-        purchase.user_id,
+        purchase.by,
     )
 
 
@@ -258,7 +258,7 @@ def buy(
     unit = Instance(
         id=purchase.unit_id,
         account_id=purchase.account_id,
-        created_by=purchase.user_id,
+        created_by=purchase.by,
         order_id=purchase.order_id,
         service_id=None if placed is None else placed.service_id,
         region=offering.region,
@@ -298,7 +298,7 @@ def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amou
         months=purchase.billing.months,
         amount=amount,
         created_at=now,
-        created_by=purchase.user_id,
+        created_by=purchase.by,
     )
 
 

@@ -120,10 +120,10 @@ def _only_alive(unit: Instance, rules: Rules, now: Instant | None) -> None:
             WRONG_STATE, f"{unit.id} is {unit.status}{ended}; nothing is left to release.", field="instanceId"
         )
     if now is not None:
-        not_ending(unit, rules, now)
+        check_release_ahead(unit, rules, now)
 
 
-def not_ending(unit: Instance, rules: Rules, now: Instant) -> None:
+def check_release_ahead(unit: Instance, rules: Rules, now: Instant) -> None:
     """Raise Refusal if the release time has come: the bill ends there, even if the work is late."""
     if unit.release_at is not None and unit.release_at <= now:
         raise Refusal(

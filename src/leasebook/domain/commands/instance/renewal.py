@@ -108,7 +108,7 @@ class Renew(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = Renewed
 
     account_id: str
-    user_id: str
+    by: str
     unit_id: str
     order_id: str
     months: int
@@ -150,7 +150,7 @@ class Renew(Command, frozen=True, kw_only=True):
         )
         if refusal is not None:
             raise refusal
-        _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.user_id)
+        _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.by)
         return Renewed(unit.id, self.order_id, term.expires_at)
 
 

@@ -45,7 +45,7 @@ class Resize(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = Resized
 
     account_id: str
-    user_id: str
+    by: str
     unit_id: str
     order_id: str
     count: int
@@ -142,7 +142,7 @@ class Resize(Command, frozen=True, kw_only=True):
             months=0,
             amount=paid,
             created_at=now,
-            created_by=self.user_id,
+            created_by=self.by,
         )
 
 

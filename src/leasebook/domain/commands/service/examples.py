@@ -1,4 +1,4 @@
-"""The examples that the demo puts into the model repository, for everybody."""
+"""The examples that the demo adds to the model repository, for all accounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class Example(NamedTuple):
-    """A service that is shipped, as a set of one version under ids that are always the same."""
+    """A shipped service, as a model set of one version with fixed ids."""
 
     name: str
     description: str
@@ -41,7 +41,7 @@ EXAMPLES: Final = (
 
 
 class LoadExamples(Command, frozen=True, kw_only=True):
-    """Put the examples into the repository. Loaded again it changes nothing, whatever has become of them since."""
+    """Add the examples to the repository. Loading them again changes nothing, even if they have changed since."""
 
     answer: ClassVar[type] = bool
 
@@ -49,13 +49,13 @@ class LoadExamples(Command, frozen=True, kw_only=True):
     python: str
 
     def needs(self) -> Needs:
-        """Every set and version of them."""
+        """All their sets and versions."""
         for example in EXAMPLES:
             yield MODEL_SETS, (example.set_id,)
             yield MODELS, (example.model_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Answers whether anything was added."""
+        """Returns whether any was added."""
         added = False
         for example in EXAMPLES:
             if draft.get(MODEL_SETS, example.set_id) is None:

@@ -1,4 +1,4 @@
-"""Founding a store: its facts, the first account, the default catalogue. Once, and all of it or nothing."""
+"""The creation of a store: its metadata, the first account and the default catalogue, in one batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOUNDED: Final = "founded_at"
 
 
 class BootstrapStore(Command, frozen=True, kw_only=True):
-    """Found the store. Answers False, and changes nothing, where it is founded already."""
+    """Create the store's content. Returns False, and changes nothing, if the store has content already."""
 
     answer: ClassVar[type] = bool
     moves_clock: ClassVar[bool] = True
@@ -31,7 +31,7 @@ class BootstrapStore(Command, frozen=True, kw_only=True):
     root: CreateAccount
 
     def needs(self) -> Needs:
-        """Everything that it writes."""
+        """All rows that it writes."""
         yield METADATA, (FOUNDED,)
         yield METADATA, (ROOT_USER,)
         for name in self.facts:
@@ -40,7 +40,7 @@ class BootstrapStore(Command, frozen=True, kw_only=True):
         yield from StockCatalogue().needs()
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """See the class."""
+        """Write all of it, or none."""
         if draft.get(METADATA, FOUNDED) is not None:
             return False
         for name, value in self.facts.items():

@@ -20,7 +20,8 @@ class ReportSupply(Command, frozen=True, kw_only=True):
 
     ``types`` are the types offered where the engine serves them, as far as the worker knows. ``dead`` lists workers
     with the beat that no longer changed; a worker whose beat has changed since lives. ``gone`` are nodes whose workers
-    have been dead for too long for their units to count. ``told_to`` is the account whose events report differences.
+    have been dead for too long for their units to count. ``notify_account_id`` is the account whose events report
+    differences.
     """
 
     answer: ClassVar[type] = bool
@@ -28,7 +29,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
     engine: str
     word: CapacityReport
     routes: Routes
-    told_to: str | None
+    notify_account_id: str | None
     types: tuple[str, ...]
     dead: tuple[tuple[str, int], ...] = ()
     gone: tuple[str, ...] = ()
@@ -51,7 +52,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
             worker = draft.get(WORKERS, worker_id)
             if worker is None or worker.beat in (beat, LEFT):
                 dead.add(worker_id)
-        supply = before.told(self.told_to).hear(self.word, dead, set(self.gone))
+        supply = before.with_notify_account(self.notify_account_id).hear(self.word, dead, set(self.gone))
         if supply is None:
             return False
         for unit_type in self.types:

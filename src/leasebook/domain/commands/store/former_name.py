@@ -1,4 +1,4 @@
-"""A store from before the project was renamed: the operator's policy gets its name of today, once."""
+"""The rename of a policy in stores from before the project was renamed; done once for each store."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from leasebook.domain.values.former_name import FORMER_OPERATOR
 from leasebook.domain.values.rule_settings import Rules
 
 NAME: Final = "name"
-"""The fact that tells under which name of the project a store's policies are."""
+"""The metadata row with the project's name at the time when the store's policies were named."""
 TODAY: Final = "leasebook"
 
 
 class TakeNewName(Command, frozen=True, kw_only=True):
-    """Rename the operator's policy of these users to ``operators``. Answers how many had the former name."""
+    """Rename the operator's policy of these users to ``operators``. Returns how many had the former name."""
 
     answer: ClassVar[type] = int
 
@@ -28,13 +28,13 @@ class TakeNewName(Command, frozen=True, kw_only=True):
     operators: str
 
     def needs(self) -> Needs:
-        """The users, and what the store remembers of its name."""
+        """The users, and the store's record of its name."""
         yield METADATA, (NAME,)
         for user_id in self.user_ids:
             yield USERS, (user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
-        """Refuses nothing."""
+        """Raises no Refusal."""
         renamed = 0
         for user_id in self.user_ids:
             user = draft.require(USERS, user_id)

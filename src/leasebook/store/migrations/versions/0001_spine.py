@@ -1,4 +1,4 @@
-"""The first schema: accounts, catalogue, units, agenda, ledger."""
+"""The first schema: accounts, catalogue, instances, agenda, ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: what happened to instances and accounts; and accounts' limits."""
+"""Events of instances and accounts; and accounts' limits."""
 
 from __future__ import annotations
 

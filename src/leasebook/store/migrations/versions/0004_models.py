@@ -1,4 +1,4 @@
-"""The model repository, and what engines run."""
+"""The model repository, and marks of the services that engines run."""
 
 from __future__ import annotations
 

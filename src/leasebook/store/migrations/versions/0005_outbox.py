@@ -1,4 +1,4 @@
-"""The outbox: subscriptions to events, and the deliveries to them."""
+"""Subscriptions to events, and the deliveries to them."""
 
 from __future__ import annotations
 

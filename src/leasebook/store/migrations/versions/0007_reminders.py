@@ -1,6 +1,6 @@
 """Reminders: when an instance's next one is due, and how long before a deadline an account wants them.
 
-Accounts that there are get none before they ask for some, and instances none before their deadline is set again.
+Existing accounts get none until they ask for some, and existing instances none until their deadline is set again.
 """
 
 from __future__ import annotations

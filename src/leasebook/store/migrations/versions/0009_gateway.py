@@ -1,4 +1,4 @@
-"""Keys for calling services, where a service is found by its address, and who uses a model."""
+"""Keys for calling services, and indexes that find a service by its address and the users of a model."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ slightly smaller number.
 
 def upgrade() -> None:
     connection = op.get_bind()
-    first = _first_told(connection)
+    first = _first_bought(connection)
     last = connection.execute(sa.text("SELECT coalesce(max(seq), 0) FROM units")).scalar_one()
     before = last if first is None else first - 1
     facts = sa.table("facts", sa.column("name", sa.Text()), sa.column("value", sa.Text()))
     connection.execute(facts.insert().values(name="units_before_events", value=str(before)))
 
 
-def _first_told(connection: sa.Connection) -> int | None:
+def _first_bought(connection: sa.Connection) -> int | None:
     """Return the number of the first instance with an event of its purchase."""
     pages = sa.text(
         # The first type has the first bit.

@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.column("events", sa.LargeBinary()),
     )
     for account_id in _accounts(connection):
-        events = [[now, FOUND, None, None, data] for data in _told(connection, account_id)]
+        events = [[now, FOUND, None, None, data] for data in _found_data(connection, account_id)]
         for event in events:
             text = msgspec.json.encode(event)
             head = SEALED + b"identity event\n%b\n%d\n%b\n" % (digest, 0, account_id.encode())
@@ -92,7 +92,7 @@ def _accounts(connection: sa.Connection) -> list[str]:
     return sorted(found, key=lambda account_id: account_id != first)
 
 
-def _told(connection: sa.Connection, account_id: str) -> Iterator[dict[str, Any]]:
+def _found_data(connection: sa.Connection, account_id: str) -> Iterator[dict[str, Any]]:
     root = connection.execute(sa.text("SELECT value FROM facts WHERE name = 'root_user'")).scalar()
     for what, table, owner, columns in TABLES:
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {owner} = :owner ORDER BY created_at, id"

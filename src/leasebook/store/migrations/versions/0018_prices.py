@@ -1,7 +1,7 @@
-"""Price changes, purchases and meters have an order of their own, beside their times.
+"""Price changes, purchases and meters have an order of their own, besides their times.
 
-An offering counts the prices per minute that it has had. An instance that was bought with a quote keeps the quote's
-price, for the units that it has by now: until this version those that a resize added had that price as well.
+An offering counts the prices per minute that it has had. An instance bought with a quote keeps the quote's price for
+the units that it has now: before this version, units added by a resize had that price as well.
 """
 
 from __future__ import annotations

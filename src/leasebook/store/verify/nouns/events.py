@@ -16,7 +16,7 @@ from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.packing import unpacked
 from leasebook.store.verify.nouns.identities import Identities
-from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, Stories, Story, Told
+from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, Fields, Stories, Story
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events in memory at once."""
@@ -144,7 +144,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
         for unit, page in rows:
             stories.listed(unit, page)
     for story in stories.stories():
-        for page in sorted(story.told_on ^ story.listed_on):
+        for page in sorted(story.reported_on ^ story.listed_on):
             yield f"page {page} of the events and unit {story.unit_id} disagree"
         if story.row is not None:
             yield from _compared(story, story.row, is_new=before is not None and story.seq > before)
@@ -156,7 +156,7 @@ def units_before_events(fetch: Fetch) -> int | None:
     return int(found[0][0]) if found and found[0][0].isdigit() else None
 
 
-def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
+def _compared(story: Story, row: Fields, *, is_new: bool) -> Iterator[str]:
     unit, account = story.unit_id, story.account_id
     if not is_new and story.bought_by is not None:
         yield f"unit {unit} is older than events, and one tells that it was bought"
@@ -164,22 +164,22 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
         yield f"unit {unit} was bought, and no event tells of it"
     elif story.bought_by not in (None, account):
         yield f"unit {unit} belongs to account {account}, and its events tell another account of it"
-    for name, told in story.told.items():
+    for name, reported in story.reported.items():
         # While an engine tries to start it, the row has the reason of the last failure, and no event reports that.
-        if name == "failure" and told is None and row["status"] not in UP:
+        if name == "failure" and reported is None and row["status"] not in UP:
             continue
-        if told != row[name]:
-            yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
+        if reported != row[name]:
+            yield f"unit {unit} has {name} {row[name]}, and its events tell {reported}"
     if is_new:
-        for name, told in story.besides().items():
+        for name, reported in story.besides().items():
             # A prepaid instance has no meter, and one without reminders has no time of the last one.
             is_said = {
                 "meter_from": row["payment_timing"] == "Postpaid",
                 "reminded_at": row[name] is not None,
                 "extensions": story.counts_extensions,
             }
-            if told != row[name] and is_said.get(name, True):
-                yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
+            if reported != row[name] and is_said.get(name, True):
+                yield f"unit {unit} has {name} {row[name]}, and its events tell {reported}"
 
 
 def _pages(fetch: Fetch) -> Iterator[list[tuple[Any, ...]]]:

@@ -16,7 +16,7 @@ from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, SERVICE_KEYS, US
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.audit_log import NOTHING, Mark
 from leasebook.domain.record.event import IAM_FOUND, Event
-from leasebook.domain.record.identity_event import IAM_TYPES, told_of
+from leasebook.domain.record.identity_event import IAM_TYPES, reported_fields
 from leasebook.domain.record.identity_log import LOG_END, PLACE, message_of, plus_found, read_mark
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.queries.read_repository import Fetch, columns
@@ -56,7 +56,7 @@ class Identities:
     """Takes the events of a store in the order of their pages, and yields the rows and events that contradict them."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], dict[str, Any]] = {}
+        self._reported: dict[tuple[str, str], dict[str, Any]] = {}
         """The fields of each account, user and key by all events so far. Each takes a kilobyte, with its events."""
         self._sealed: dict[int, _Sealed] = {}
         self._found = NOTHING
@@ -80,27 +80,27 @@ class Identities:
         what, row_id = event.data["what"], event.data["id"]
         now, before = dict(event.data["now"]), event.data.get("before")
         name = f"{CALLED[what]} {row_id}"
-        told = self._told.get((what, row_id))
+        reported = self._reported.get((what, row_id))
         owner = row_id if what == "account" else now.get("account_id", account_id)
         if owner != account_id:
             self._wrong.append(f"{name} belongs to account {owner}, and account {account_id} is told of it")
         if before is None:
-            if told is not None:
+            if reported is not None:
                 self._wrong.append(f"{name} was made, and was there already: page {page} of the events")
-            self._told[what, row_id] = now
+            self._reported[what, row_id] = now
             if what == "user" and self._first_user is None:
                 self._first_user = row_id
             return
-        if told is None:
+        if reported is None:
             self._wrong.append(f"{name} was changed, and no event tells that it was made: page {page} of the events")
-            told = self._told[what, row_id] = {}
+            reported = self._reported[what, row_id] = {}
         for field, was in before.items():
-            if told.get(field, was) != was:
+            if reported.get(field, was) != was:
                 self._wrong.append(
                     f"{name} had {field} {was} when it was changed, and the events before that (page {page}) tell "
-                    f"{told[field]}"
+                    f"{reported[field]}"
                 )
-        told.update(now)
+        reported.update(now)
 
     def _number(self, page: int, account_id: str, event: Event) -> None:
         place = event.data.get(PLACE)
@@ -173,22 +173,22 @@ class Identities:
                     row_id = str(values[codec.columns.index("id")])
                     there.add((what, row_id))
                     try:
-                        has = msgspec.json.decode(msgspec.json.encode(told_of(codec.read(values))))
+                        has = msgspec.json.decode(msgspec.json.encode(reported_fields(codec.read(values))))
                     except (msgspec.DecodeError, TypeError, ValueError):
                         yield f"{CALLED[what]} {row_id} cannot be read"
                         continue
                     yield from self._row(what, row_id, has)
-        for what, row_id in sorted(self._told.keys() - there):
+        for what, row_id in sorted(self._reported.keys() - there):
             yield f"{CALLED[what]} {row_id} is gone, and events tell of it"
 
     def _row(self, what: str, row_id: str, has: dict[str, Any]) -> Iterator[str]:
-        told = self._told.get((what, row_id))
-        if told is None:
+        reported = self._reported.get((what, row_id))
+        if reported is None:
             yield f"{CALLED[what]} {row_id} is there, and no event tells of it"
             return
         for field, value in has.items():
             # A field without an event was added later than the row's last event, and has kept its default.
-            says = told.get(field, _DEFAULTS[what].get(field, value))
+            says = reported.get(field, _DEFAULTS[what].get(field, value))
             if says != value:
                 yield f"{CALLED[what]} {row_id} has {field} {value}, and its events tell {says}"
 

@@ -1,4 +1,4 @@
-"""Prices: an offering has had as many as it says, and what was bought with a quote has the quote's price."""
+"""Checks of prices: an offering's count of prices is right, and a purchase with a quote has the quote's price."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from leasebook.store.queries.read_repository import Fetch
 
 
 def quote_findings(fetch: Fetch, limit: int) -> Iterator[str]:
-    """Return a line for an offering whose changes of price are miscounted, and one for a quote that is not kept."""
+    """Yield a line for each offering with a wrong count of prices, and for each quote that was not kept."""
     rows = fetch(
         "SELECT o.region, o.type, o.per_minute, o.price_number, p.changes FROM offerings o "
         "LEFT JOIN prices p ON p.region = o.region AND p.type = o.type",

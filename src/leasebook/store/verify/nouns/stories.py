@@ -44,18 +44,18 @@ WHOLE: Final = (
 BESIDES: Final = ("extensions", "meter_from", "reminded_at")
 """Columns that are compared with values computed from events."""
 
-Told = dict[str, Any]
+Fields = dict[str, Any]
 
 
 class _Line(msgspec.Struct, array_like=True):
-    """A line about one instance: the fields that a page reports; without ``told``, an entry of the page index.
+    """A line about one instance: the fields that a page reports; without ``reported``, an entry of the page index.
 
     Without a page it is the instance's row: number ``seq``, of that account.
     """
 
     unit_id: str
     page: int | None
-    told: Told | None
+    reported: Fields | None
     account_id: str | None = None
     seq: int = 0
     at: int | None = None
@@ -69,11 +69,11 @@ class Story(msgspec.Struct):
     """
 
     unit_id: str
-    told: Told = {}
-    told_on: set[int] = msgspec.field(default_factory=set)
+    reported: Fields = {}
+    reported_on: set[int] = msgspec.field(default_factory=set)
     listed_on: set[int] = msgspec.field(default_factory=set)
     bought_by: str | None = None
-    row: Told | None = None
+    row: Fields | None = None
     account_id: str | None = None
     seq: int = 0
     extensions: int = 0
@@ -84,7 +84,7 @@ class Story(msgspec.Struct):
     """Since it stopped: the end of the minute in which it stopped."""
     reminded_at: int | None = None
 
-    def besides(self) -> Told:
+    def besides(self) -> Fields:
         """Return the values computed from its events, by the columns that must equal them; None: unknown."""
         return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
 
@@ -112,13 +112,13 @@ class Stories:
         """Take an event from a page of an account's events."""
         if event.unit_id is None:
             return
-        told: Told = {name: event.data[name] for name in STORY if name in event.data}
+        reported: Fields = {name: event.data[name] for name in STORY if name in event.data}
         bought_by = None
         if event.type == BOUGHT:
             # A field that the purchase does not report is None in the instance.
-            told, bought_by = dict.fromkeys(STORY) | told, account
-        told |= _more(event)
-        self._add(_Line(event.unit_id, page, told, bought_by, 0, event.at, event.type))
+            reported, bought_by = dict.fromkeys(STORY) | reported, account
+        reported |= _more(event)
+        self._add(_Line(event.unit_id, page, reported, bought_by, 0, event.at, event.type))
 
     def listed(self, unit_id: str, page: int) -> None:
         """Take an entry of the page index: the page is listed as having events of the instance."""
@@ -146,14 +146,14 @@ class Stories:
             yield from found.values()
 
 
-def _more(event: Event) -> Told:
+def _more(event: Event) -> Fields:
     """Return further fields that an event reports: some columns are its time, and some are values in it."""
     at, data = event.at, event.data
     match event.type:
         case "unit.bought":
-            told = {"created_at": at, "region": data.get("region"), "type": data.get("type")}
-            told |= {"order_id": data.get("orderId"), "failure": None}
-            return told if event.user_id is None else told | {"created_by": event.user_id}
+            reported = {"created_at": at, "region": data.get("region"), "type": data.get("type")}
+            reported |= {"order_id": data.get("orderId"), "failure": None}
+            return reported if event.user_id is None else reported | {"created_by": event.user_id}
         case "unit.running":
             return {"started_at": at}
         case "unit.releasing":
@@ -168,7 +168,7 @@ def _more(event: Event) -> Told:
             return {}
 
 
-def _reckon(story: Story, line: _Line, told: Told) -> None:
+def _reckon(story: Story, line: _Line, reported: Fields) -> None:
     """Compute the fields that no event reports directly, before the event becomes part of the story."""
     if line.type in (RUNNING, RESUMED, BILLING_CHANGED) and line.at is not None:
         # An instance that runs again within the minute in which it stopped keeps its meter (decision 28).
@@ -178,7 +178,11 @@ def _reckon(story: Story, line: _Line, told: Told) -> None:
     elif line.type == STOPPED and story.metered_from is not None and line.at is not None:
         begun = minutes_started(Instant(story.metered_from), Instant(line.at))
         story.paid_until = story.metered_from + begun * MINUTE_US
-    if line.type == BILLING_CHANGED and story.told.get("release_at") is not None and told.get("release_at", 0) is None:
+    if (
+        line.type == BILLING_CHANGED
+        and story.reported.get("release_at") is not None
+        and reported.get("release_at", 0) is None
+    ):
         # An instance that becomes prepaid gives up its release time, and that counts as an extension (decision 29).
         story.extensions += 1
     elif line.type == BILLING_CHANGING:
@@ -191,17 +195,17 @@ def _reckon(story: Story, line: _Line, told: Told) -> None:
     elif line.type == RELEASE_CLEARED:
         story.extensions += 1
     elif line.type == RELEASE_MOVED:
-        was, now = story.told.get("release_at"), told.get("release_at")
+        was, now = story.reported.get("release_at"), reported.get("release_at")
         story.extensions += isinstance(was, int) and isinstance(now, int) and now > was
 
 
 def _put(story: Story, line: _Line) -> None:
     if line.page is None:
-        story.row, story.account_id, story.seq = line.told, line.account_id, line.seq
-    elif line.told is None:
+        story.row, story.account_id, story.seq = line.reported, line.account_id, line.seq
+    elif line.reported is None:
         story.listed_on.add(line.page)
     else:
-        story.told_on.add(line.page)
-        _reckon(story, line, line.told)
-        story.told = {**story.told, **line.told}
+        story.reported_on.add(line.page)
+        _reckon(story, line, line.reported)
+        story.reported = {**story.reported, **line.reported}
         story.bought_by = line.account_id or story.bought_by

@@ -17,7 +17,7 @@ class _Rule(NamedTuple):
     words: str
 
 
-def outbox(fetch: Fetch, shown_max: int) -> Iterator[str]:
+def subscription_findings(fetch: Fetch, shown_max: int) -> Iterator[str]:
     """Yield a line for each broken row, at most ``shown_max`` of a kind."""
     for text, params, words in _RULES:
         for row in fetch(f"{text} LIMIT ?", (*params, shown_max)):

@@ -155,11 +155,11 @@ def price_findings(fetch: Fetch) -> Iterator[str]:
         "AND p.type = o.type",
         (),
     ):
-        told = [] if changes is None else msgspec.json.decode(changes, type=list[tuple[int, int | None]])
-        last = told[-1][1] if told else None
+        listed = [] if changes is None else msgspec.json.decode(changes, type=list[tuple[int, int | None]])
+        last = listed[-1][1] if listed else None
         if last != price:
             yield f"offering {region} {unit_type} costs {price} micro a minute, and its prices say {last}"
-        if told != sorted(told, key=lambda change: change[0]):
+        if listed != sorted(listed, key=lambda change: change[0]):
             yield f"prices of {region} {unit_type} do not follow one another"
 
 

@@ -22,7 +22,7 @@ _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 def check_trust(fetch: Fetch) -> Iterator[str]:
     """Compare the approvals in the rows with the events."""
-    told = _told(fetch)
+    last_events = _last_events(fetch)
     rows = fetch(
         "SELECT m.id, m.account_id, m.approved_by, m.approved_at, m.withdrawn_at, s.account_id FROM models m "
         "LEFT JOIN model_sets s ON s.id = m.set_id ORDER BY m.seq",
@@ -34,14 +34,14 @@ def check_trust(fetch: Fetch) -> Iterator[str]:
         if (approved_by is None) != (approved_at is None) or (approved_at is not None and withdrawn_at is not None):
             yield f"model {model} is approved by {approved_by} at {approved_at}, and not any more since {withdrawn_at}"
         says = MODEL_APPROVED if approved_at is not None else None if withdrawn_at is None else MODEL_WITHDRAWN
-        last = told.get((account, model))
+        last = last_events.get((account, model))
         if account != EVERYBODYS and says != last:
             yield f"model {model} says {says or 'nothing'} of its approval, and its last event {last or 'nothing'}"
 
 
-def _told(fetch: Fetch) -> dict[tuple[str, str], str]:
+def _last_events(fetch: Fetch) -> dict[tuple[str, str], str]:
     """Return the last event of each version, by account and version. Damaged pages are reported by another check."""
-    told: dict[tuple[str, str], str] = {}
+    last_events: dict[tuple[str, str], str] = {}
     for account, text in _pages(fetch):
         try:
             events = _decoded(unpacked(text))
@@ -49,8 +49,8 @@ def _told(fetch: Fetch) -> dict[tuple[str, str], str]:
             continue
         for event in events:
             if event.type in (MODEL_APPROVED, MODEL_WITHDRAWN):
-                told[account, event.data["modelId"]] = event.type
-    return told
+                last_events[account, event.data["modelId"]] = event.type
+    return last_events
 
 
 def _pages(fetch: Fetch) -> Iterator[tuple[Any, ...]]:
