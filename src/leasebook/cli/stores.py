@@ -95,10 +95,13 @@ def refusing() -> Iterator[None]:
 
 
 def audit_keys(where: Target) -> AuditKeys | None:
-    """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
+    """Return the keys of the audit log where the store's master key is at hand; None where it is not.
+
+    Ends the command where the key lies there and may not be read: "not here" would be untrue.
+    """
     from leasebook.config.load import BadSettings, load_settings
     from leasebook.security.keyring import Keyring, keys_of, turning_of
-    from leasebook.security.vault import BadMasterKey
+    from leasebook.security.vault import BadMasterKey, UnreadableMasterKey
     from leasebook.store.queries.snapshot import glimpse
 
     try:
@@ -106,6 +109,8 @@ def audit_keys(where: Target) -> AuditKeys | None:
         with glimpse(where) as ask:
             standing = turning_of(ask)
         return keys_of(ring, standing)[1]
+    except UnreadableMasterKey as error:
+        stop(error)
     except (BadSettings, BadMasterKey):
         return None
 

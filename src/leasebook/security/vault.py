@@ -38,6 +38,10 @@ class BadMasterKey(Exception):
     """The master key is missing, unsafe, damaged or another one; the message is one line."""
 
 
+class UnreadableMasterKey(BadMasterKey):
+    """The file of the master key is there, and this process may not read it."""
+
+
 class AccessKey(NamedTuple):
     """A new pair of keys; the secret is shown to its owner once and otherwise kept sealed."""
 
@@ -202,7 +206,8 @@ def _from_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise BadMasterKey(f"{path}: the master key cannot be read: {_reason(path, error)}") from None
+        kind = UnreadableMasterKey if isinstance(error, PermissionError) else BadMasterKey
+        raise kind(f"{path}: the master key cannot be read: {_reason(path, error)}") from None
     return _key(content.decode("ascii", "replace").removesuffix("\n"), str(path))
 
 

@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from leasebook.security.file_access import FILE, NoAccess, check_access
 from leasebook.security.private_files import TooOpen, check_private
 from leasebook.store.errors import BadStore, StoreInUse
 
 STORE: Final = "leasebook.db"
+LOG: Final = f"{STORE}-wal"
+INDEX: Final = f"{STORE}-shm"
+"""Of the log. SQLite recreates it, unless one lies there that may not be opened."""
 LOCK: Final = "lock"
 MARK: Final = "leasebook.mark"
-FILES: Final = (STORE, f"{STORE}-wal", f"{STORE}-shm", MARK, "master.key", "credentials.env", LOCK)
+FILES: Final = (STORE, LOG, INDEX, MARK, "master.key", "credentials.env", LOCK)
 """Files with the books, a secret or the right to write. Only their owner may read them."""
 
 
@@ -36,6 +40,10 @@ def take(directory: Path) -> int:
     Raises the errors of `prepare`, and StoreInUse if another server has it.
     """
     prepare(directory)
+    try:
+        check_access(directory / LOCK, FILE)
+    except NoAccess as error:
+        raise BadStore(str(error)) from None
     try:
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

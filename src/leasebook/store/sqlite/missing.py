@@ -9,13 +9,11 @@ from typing import Final
 from leasebook.security.file_access import DIRECTORY, FILE, NoAccess, check_access
 from leasebook.security.private_files import create_private
 from leasebook.store.errors import BadStore
-from leasebook.store.sqlite.directory import LOCK, MARK, STORE, prepare
+from leasebook.store.sqlite.directory import INDEX, LOCK, LOG, MARK, STORE, prepare
 from leasebook.store.sqlite.former_files import rename
 
 KEY: Final = "master.key"
 CREDENTIALS: Final = "credentials.env"
-LOG: Final = f"{STORE}-wal"
-INDEX: Final = f"{STORE}-shm"
 LEFT: Final = (KEY, f"{KEY}.next", f"{KEY}.before", CREDENTIALS, LOCK, MARK, LOG, INDEX, "replicas")
 """Files of a server's directory besides the store."""
 AFTER_FOUNDING: Final = (KEY, CREDENTIALS, MARK)

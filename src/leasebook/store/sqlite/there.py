@@ -6,19 +6,21 @@ from pathlib import Path
 
 from leasebook.security.file_access import DIRECTORY, FILE, LOOK, READ, NoAccess, check_access
 from leasebook.store.errors import BadStore
-from leasebook.store.sqlite.directory import STORE
+from leasebook.store.sqlite.directory import INDEX, LOG, MARK, STORE
 from leasebook.store.sqlite.former_files import FORMER_STORE, is_former
 
 
 def store_in(directory: Path, *, writing: bool = False) -> Path:
-    """Return the file of the store in a directory; raises BadStore if there is none, or it may not be used.
+    """Return the file of the store in a directory; raises BadStore if there is none, or its files may not be opened.
 
     The file is not opened: opening a named pipe in its place would wait for ever.
     """
     path = directory / STORE
     try:
         check_access(directory, DIRECTORY if writing else LOOK)
-        check_access(path, FILE if writing else READ)
+        # Of a log that cannot be opened SQLite says only that it cannot open the store.
+        for name in (STORE, LOG, INDEX, MARK):
+            check_access(directory / name, FILE if writing else READ)
     except NoAccess as error:
         raise BadStore(str(error)) from None
     if is_former(directory):
