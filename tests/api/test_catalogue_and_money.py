@@ -38,6 +38,47 @@ def test_a_new_price_holds_for_minutes_that_begin_after_it(fresh: ServiceHarness
     assert caller.balance() == str(Decimal(1000) - 11 * Decimal("0.5") - 9 * Decimal("1.00"))
 
 
+def test_the_prices_per_minute_of_an_offering_are_listed_with_their_times(either: ServiceHarness) -> None:
+    caller, offering = either.customer(), {"region": "bj", "type": "gpu-1"}
+    either.advance("2030-01-15 09:30:00")
+    # The same price again, and a price by the month, are no new price per minute.
+    for prices in ({"pricePerMinute": "0.75"}, {"pricePerMinute": "0.75"}, {"pricePerMonth": "7"}):
+        either.operator.do(CATALOG, "SetOffering", {**offering, **prices})
+    assert caller.do(CATALOG, "DescribePrices", offering) == {
+        **offering,
+        "prices": [
+            {"pricePerMinute": "0.50", "startTime": "2030-01-15T08:00:00+08:00"},
+            {"pricePerMinute": "0.75", "startTime": "2030-01-15T09:30:00+08:00"},
+        ],
+    }
+    either.sell_quota(minute="0.1")
+    (price,) = caller.do(CATALOG, "DescribePrices", {"model": "ernie-4.0-8k"})["prices"]
+    assert price == {"pricePerMinute": "0.10", "startTime": "2030-01-15T09:30:00+08:00"}
+
+
+def test_an_offering_without_a_price_per_minute_has_none_and_one_that_is_not_there_is_not_found(
+    shared: ServiceHarness,
+) -> None:
+    caller = shared.customer()
+    shared.operator.do(CATALOG, "SetOffering", {"region": "gz", "type": "month-1", "pricePerMonth": "7"})
+    assert caller.do(CATALOG, "DescribePrices", {"region": "gz", "type": "month-1"})["prices"] == []
+    for nowhere in ({"region": "gz", "type": "gpu-9"}, {"model": "no-model"}):
+        assert caller.refused(CATALOG, "DescribePrices", nowhere) == "ResourceNotFound"
+    assert caller.field_refused(CATALOG, "DescribePrices", {"region": "gz"}) == "type"
+    assert caller.field_refused(CATALOG, "DescribePrices", {"model": "no-model", "region": "gz"}) == "model"
+
+
+def test_a_page_of_prices_goes_on_in_the_list_of_the_same_offering_only(shared: ServiceHarness) -> None:
+    caller = shared.customer()
+    for unit_type in ("paged-1", "paged-2"):
+        for price in ("0.1", "0.2"):
+            shared.sell("gz", unit_type, minute=price)
+    first = {"region": "gz", "type": "paged-1", "maxKeys": 1}
+    after = {**first, "marker": caller.do(CATALOG, "DescribePrices", first)["nextMarker"]}
+    assert [price["pricePerMinute"] for price in caller.do(CATALOG, "DescribePrices", after)["prices"]] == ["0.20"]
+    assert caller.refused(CATALOG, "DescribePrices", {**after, "type": "paged-2"}) == "InvalidMarker"
+
+
 def test_a_new_price_does_not_touch_what_was_charged_already(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=2)

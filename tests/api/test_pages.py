@@ -74,6 +74,12 @@ def offerings(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa:
     return {}
 
 
+def prices(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+    for price in ("0.1", "0.2", "0.3"):
+        scene.sell("gz", "p-1", minute=price)
+    return {"region": "gz", "type": "p-1"}
+
+
 def presets(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for model in ("m-1", "m-2", "m-3"):
         scene.sell_quota(model)
@@ -95,6 +101,7 @@ LISTS: Final = {
     "quota": ListCase(CHARGE, "DescribeTPMResource", "instances", "instanceId", quota),
     "instances": ListCase(CHARGE, "DescribeServiceResources", "instances", "instanceId", instances),
     "offerings": ListCase(CATALOG, "DescribeOfferings", "offerings", "type", offerings),
+    "prices": ListCase(CATALOG, "DescribePrices", "prices", "pricePerMinute", prices),
     "presets": ListCase(SERVICE, "DescribePresetServices", "serviceList", "serviceId", presets),
     "metrics": ListCase(SERVICE, "DescribeServiceMetric", "serviceList", "serviceId", metrics),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, MAY_END_A_PAGE
+from tests.actions.forms import AMOUNT, MAY_END_A_PAGE, TIME
 from tests.actions.record import OPERATORS, READERS, ActionRecord
 
 OFFERING = {
@@ -67,6 +67,16 @@ RECORDS: Final = {
         permitted=OPERATORS,
         body=set_offering(),
         shape=OFFERING,
+    ),
+    "describe_prices": ActionRecord(
+        permitted=READERS,
+        body={"region": "bj", "type": "gpu-1"},
+        shape={
+            "region": str,
+            "type": str,
+            "prices": [{"pricePerMinute": (AMOUNT, None), "startTime": TIME}],
+            **MAY_END_A_PAGE,
+        },
     ),
     "describe_engines": ActionRecord(
         permitted=OPERATORS,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
-from leasebook.api.fault import bad_field
+from leasebook.api.fault import Fault, bad_field
 from leasebook.api.handlers.account import amount
 from leasebook.api.paging import part
 from leasebook.api.presenters import rows as present
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import offering as cat
 from leasebook.domain.commands.store.offering import SetOffering
-from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceChange
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def describe_offerings(context: Context, call: Call[cat.DescribeOfferingsRequest]) -> cat.OfferingList:
@@ -26,18 +28,43 @@ def catalogue_key(row: Offering) -> tuple[int, str, str]:
     return row.position, row.region, row.type
 
 
-async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> cat.OfferingDetail:
-    """Add an offering, or change its prices or its stock."""
-    asked = call.request
+def _key_named(asked: cat.SetOfferingRequest | cat.DescribePricesRequest) -> tuple[str, str]:
+    """Return the region and the type of the offering that a request names; raises Fault."""
     if asked.model is not None:
         if asked.region not in (None, EVERYWHERE) or asked.type is not None:
             raise bad_field("model", "Quota is named by its model alone, without a region and a type.")
-        region, unit_type = EVERYWHERE, asked.model
-    elif asked.region is None or asked.type is None:
+        return EVERYWHERE, asked.model
+    if asked.region is None or asked.type is None:
         missing = "region" if asked.region is None else "type"
         raise bad_field(missing, "Units of compute have a region and a type, quota has a model.")
-    else:
-        region, unit_type = asked.region, asked.type
+    return asked.region, asked.type
+
+
+async def describe_prices(context: Context, call: Call[cat.DescribePricesRequest]) -> cat.PricePage:
+    """List the prices per minute that an offering has had, oldest first."""
+    region, unit_type = _key_named(call.request)
+
+    def ask_prices(ask: ReadRepository) -> tuple[PriceChange, ...] | None:
+        if all((row.region, row.type) != (region, unit_type) for row in ask.offerings()):
+            return None
+        found = ask.price_list(region, unit_type)
+        return () if found is None else found.changes
+
+    changes = await context.read(call, ask_prices)
+    if changes is None:
+        what = f"{unit_type} in {region}" if call.request.model is None else f"quota of {unit_type}"
+        raise Fault(RESOURCE_NOT_FOUND, f"The catalogue has no {what}. DescribeOfferings lists all offerings.")
+    # Two prices can have the same time, so a page ends at a number.
+    scope = f"prices {region} {unit_type}"
+    page, end = part(enumerate(changes), lambda numbered: numbered[:1], call.request, scope)
+    prices = [present.price_change(change, context.shown) for _, change in page]
+    return cat.PricePage(region=region, type=unit_type, prices=prices, **end)
+
+
+async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> cat.OfferingDetail:
+    """Add an offering, or change its prices or its stock."""
+    asked = call.request
+    region, unit_type = _key_named(asked)
     command = SetOffering(
         token=call.token(),
         region=region,
@@ -56,4 +83,5 @@ async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> 
 OPERATIONS: Final[dict[str, Operation]] = {
     "describe_offerings": describe_offerings,
     "set_offering": set_offering,
+    "describe_prices": describe_prices,
 }

@@ -17,7 +17,7 @@ from leasebook.contract.nouns import term as t
 from leasebook.contract.nouns import user as iam
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import UP, Instance, Placement
-from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering
+from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering, PriceChange
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.event import REMINDED, Event
@@ -288,6 +288,11 @@ def offering(row: Offering) -> cat.OfferingDetail:
         oversold=row.oversold,
         kind=row.kind,
     )
+
+
+def price_change(row: PriceChange, shown: Shown) -> cat.PriceDetail:
+    """Show a price per minute and its beginning."""
+    return cat.PriceDetail(price_per_minute=_price(row.per_minute), start_time=shown(row.since))
 
 
 def order(row: Order, shown: Shown) -> own.OrderDetail:

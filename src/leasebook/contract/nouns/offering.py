@@ -61,6 +61,36 @@ class OfferingList(Paged, kw_only=True):
     offerings: Annotated[list[OfferingDetail], Meta(description="The offerings.")]
 
 
+class DescribePricesRequest(PagedRequest, kw_only=True):
+    """List the prices per minute of an offering, a page at a time.
+
+    Units of compute have a region and a type; quota has a model.
+    """
+
+    region: Annotated[Region | None, Meta(description="The region.")] = None
+    type: Annotated[UnitType | None, Meta(description="The type of unit.")] = None
+    model: Annotated[Model | None, Meta(description="The model whose quota is sold; in place of region and type.")] = (
+        None
+    )
+
+
+class PriceDetail(Shape, kw_only=True):
+    """A price per minute. It holds for minutes that begin at its time or later, until the next price."""
+
+    price_per_minute: Annotated[str | None, Meta(description="The price of one unit for a minute.")]
+    start_time: Annotated[str, Meta(description="When the price was set.")]
+
+
+class PricePage(Paged, kw_only=True):
+    """Every price per minute that an offering has had, oldest first."""
+
+    region: Annotated[str, Meta(description="The region; global for quota.")]
+    type: Annotated[str, Meta(description="The type of unit, or the model.")]
+    prices: Annotated[
+        list[PriceDetail], Meta(description="The prices; none if the offering was never sold by the minute.")
+    ]
+
+
 class SetOfferingRequest(Request, kw_only=True):
     """Add an offering, or change its prices or its stock; what is absent stays as it is.
 
@@ -260,6 +290,21 @@ ACTIONS: Final = (
             "stockFree": 19989,
             "stockSource": "Set",
             "oversold": 0,
+        },
+    ),
+    read(
+        CATALOG,
+        "DescribePrices",
+        "describe_prices",
+        DescribePricesRequest,
+        PricePage,
+        "List the prices per minute that an offering has had.",
+        errors=(e.INVALID_MARKER,),
+        example={"region": "bj", "type": "gpu-1"},
+        answer={
+            "region": "bj",
+            "type": "gpu-1",
+            "prices": [{"pricePerMinute": "0.50", "startTime": "2026-11-30T06:13:45+08:00"}],
         },
     ),
 )
