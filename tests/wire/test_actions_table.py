@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import get_args
 
 import msgspec
-import pytest
+from tests.actions.records import ANY_ACTION, RECORDS
 
 from leasebook.api import handlers as operations
 from leasebook.api.handlers import OPERATIONS
@@ -64,7 +64,6 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
     }
 )
 """What clients of the published service call. None of it may ever go."""
-ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
 
 # --- rows and implementations ----------------------------------------------------------------------------
 
@@ -117,18 +116,8 @@ def test_the_errors_of_a_row_are_its_own_and_each_said_once(action: Action) -> N
     assert set(ALWAYS) <= set(action.all_errors)
 
 
-FILTERS = frozenset(
-    {
-        "describe_audit_log",
-        "describe_deliveries",
-        "describe_events",
-        "describe_orders",
-        "describe_postings",
-        "describe_service_metric",
-        "follow_events",
-    }
-)
-"""Histories: what nothing is known of has none, and the list is empty."""
+FILTERS = {operation for operation, record in RECORDS.items() if record.searches}
+"""Lists that are filtered by an id: an id that no row has gives an empty list, and no error."""
 
 
 @ANY_ACTION

@@ -38,12 +38,12 @@ RECORDS: Final = {
         permitted=MANAGERS | OPERATORS,
         body=set_guard_rails,
         shape=GUARD_RAILS,
-        example_stage=20,
+        example_stage=13,
     ),
     "describe_guard_rails": ActionRecord(
         permitted=READERS | OPERATORS,
         body=lambda office: {"accountId": office.user["accountId"]},
         shape=GUARD_RAILS,
-        example_stage=21,
+        example_stage=14,
     ),
 }

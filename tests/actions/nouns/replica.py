@@ -62,7 +62,7 @@ RECORDS: Final = {
             {"serviceId": "MINE", "instanceId": "UNIT"},
         ),
         shape=True,
-        example_stage=17,
+        example_stage=11,
     ),
     "describe_replicas": ActionRecord(
         permitted=READERS,

@@ -79,13 +79,13 @@ RECORDS: Final = {
             ],
             **ENDS_A_PAGE,
         },
-        example_stage=22,
+        example_stage=15,
     ),
     "delete_service_key": ActionRecord(
         permitted=WRITERS,
         body=lambda office: {"keyId": office.caller.do(SERVICE, "CreateServiceKey", {"name": "shop"})["keyId"]},
         foreign=({"keyId": "CALLING"},),
         shape=True,
-        example_stage=23,
+        example_stage=16,
     ),
 }

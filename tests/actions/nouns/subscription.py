@@ -85,14 +85,14 @@ RECORDS: Final = {
         body=modify_subscription,
         foreign=({"subscriptionId": "HOOK", "status": "Paused"},),
         shape=SUBSCRIPTION | {"secret": Maybe(SECRET)},
-        example_stage=4,
+        example_stage=3,
     ),
     "delete_subscription": ActionRecord(
         permitted=MANAGERS,
         body=a_subscription,
         foreign=({"subscriptionId": "HOOK"},),
         shape=True,
-        example_stage=5,
+        example_stage=4,
     ),
     "describe_deliveries": ActionRecord(
         permitted=READERS,
