@@ -49,10 +49,10 @@ class ActionRecord(NamedTuple):
     searches: tuple[Body, ...] = ()
     """The same for lists and histories that are filtered by an id. Each finds nothing."""
     example_stage: int = 0
-    """When a demo is asked the example of the contract: after the examples of lower stages.
+    """When a demo is asked the example of the contract: after the examples of all lower stages.
 
-    Within a stage the order is that of the table. An example that needs another one, or that leaves less behind than
-    others need, has a higher stage.
+    An example that needs another one, or that leaves less behind than others need, has a higher stage. Within a stage
+    the last row of the table comes first.
     """
     example_differs: bool = False
     """A demo lists nothing yet of what the example answer shows, such as a delivery that was given up."""

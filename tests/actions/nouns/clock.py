@@ -21,7 +21,7 @@ RECORDS: Final = {
         permitted=OPERATORS,
         body=lambda office: {"to": office.caller.do(CLOCK, "DescribeClock")["now"]},
         shape=CLOCK_DETAIL,
-        example_stage=17,
+        example_stage=5,
     ),
     "confirm_clock": ActionRecord(
         permitted=OPERATORS,

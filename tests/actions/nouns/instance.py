@@ -73,7 +73,7 @@ RECORDS: Final = {
         body=lambda office: {"instanceId": office.caller.buy()},
         foreign=({"instanceId": "UNIT"},),
         shape=True,
-        example_stage=12,
+        example_stage=4,
     ),
     "schedule_release": ActionRecord(
         permitted=WRITERS,
@@ -95,7 +95,7 @@ RECORDS: Final = {
             {"instanceId": "UNIT", "count": 100000},
         ),
         shape=PURCHASED,
-        example_stage=10,
+        example_stage=2,
     ),
     "explain_unit": ActionRecord(
         permitted=READERS,

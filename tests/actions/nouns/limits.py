@@ -38,12 +38,12 @@ RECORDS: Final = {
         permitted=MANAGERS | OPERATORS,
         body=set_guard_rails,
         shape=GUARD_RAILS,
-        example_stage=13,
+        example_stage=3,
     ),
     "describe_guard_rails": ActionRecord(
         permitted=READERS | OPERATORS,
         body=lambda office: {"accountId": office.user["accountId"]},
         shape=GUARD_RAILS,
-        example_stage=14,
+        example_stage=4,
     ),
 }

@@ -92,14 +92,14 @@ RECORDS: Final = {
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
         shape=True,
-        example_stage=16,
+        example_stage=3,
     ),
     "delete_model_set": ActionRecord(
         permitted=WRITERS | OPERATORS,
         body=delete_model_set,
         foreign=({"modelSetId": "SET"},),
         shape=True,
-        example_stage=17,
+        example_stage=3,
     ),
     "describe_model_sets": ActionRecord(
         permitted=READERS,

@@ -74,7 +74,7 @@ RECORDS: Final = {
         body=lambda office: {"model": QUOTA_MODEL, "instanceId": office.caller.buy_quota(QUOTA_MODEL)},
         foreign=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
         shape=True,
-        example_stage=12,
+        example_stage=4,
     ),
     "resize_quota": ActionRecord(
         permitted=WRITERS,
@@ -84,7 +84,7 @@ RECORDS: Final = {
             {"instanceId": "QUOTA"},
         ),
         shape=True,
-        example_stage=11,
+        example_stage=1,
     ),
     "schedule_quota_release": ActionRecord(
         permitted=WRITERS,

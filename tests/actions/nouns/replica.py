@@ -62,7 +62,7 @@ RECORDS: Final = {
             {"serviceId": "MINE", "instanceId": "UNIT"},
         ),
         shape=True,
-        example_stage=11,
+        example_stage=4,
     ),
     "describe_replicas": ActionRecord(
         permitted=READERS,

@@ -79,13 +79,13 @@ RECORDS: Final = {
             ],
             **ENDS_A_PAGE,
         },
-        example_stage=15,
+        example_stage=1,
     ),
     "delete_service_key": ActionRecord(
         permitted=WRITERS,
         body=lambda office: {"keyId": office.caller.do(SERVICE, "CreateServiceKey", {"name": "shop"})["keyId"]},
         foreign=({"keyId": "CALLING"},),
         shape=True,
-        example_stage=16,
+        example_stage=3,
     ),
 }

@@ -85,14 +85,14 @@ RECORDS: Final = {
         body=modify_subscription,
         foreign=({"subscriptionId": "HOOK", "status": "Paused"},),
         shape=SUBSCRIPTION | {"secret": Maybe(SECRET)},
-        example_stage=3,
+        example_stage=2,
     ),
     "delete_subscription": ActionRecord(
         permitted=MANAGERS,
         body=a_subscription,
         foreign=({"subscriptionId": "HOOK"},),
         shape=True,
-        example_stage=4,
+        example_stage=3,
     ),
     "describe_deliveries": ActionRecord(
         permitted=READERS,
@@ -121,13 +121,13 @@ RECORDS: Final = {
         body=lambda office: {**a_subscription(office), "startTime": EVER["startTime"], "maxKeys": 3},
         foreign=({"subscriptionId": "HOOK"},),
         shape={"redelivered": int, "isTruncated": bool},
-        example_stage=2,
+        example_stage=1,
     ),
     "test_subscription": ActionRecord(
         permitted=MANAGERS,
         body=a_subscription,
         foreign=({"subscriptionId": "HOOK"},),
         shape=True,
-        example_stage=3,
+        example_stage=1,
     ),
 }

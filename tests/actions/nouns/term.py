@@ -52,7 +52,7 @@ RECORDS: Final = {
         body=lambda office: {"instanceId": office.caller.buy(months=1), "months": 2, "expiryDay": 5},
         foreign=({"instanceId": "UNIT", "months": 1},),
         shape={**PURCHASED, "expiredTime": TIME},
-        example_stage=6,
+        example_stage=1,
     ),
     "change_billing": ActionRecord(
         permitted=WRITERS,
@@ -63,7 +63,7 @@ RECORDS: Final = {
         },
         foreign=({"instanceId": "UNIT", "paymentTiming": "Postpaid"},),
         shape={**PURCHASED, "droppedReleaseTime": Maybe(TIME)},
-        example_stage=7,
+        example_stage=4,
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
@@ -75,20 +75,20 @@ RECORDS: Final = {
         body=create_auto_renew_rule,
         foreign=({"instanceId": "UNIT", "instanceType": "ComputingUnit"},),
         shape=True,
-        example_stage=4,
+        example_stage=1,
     ),
     "describe_auto_renew_rules": ActionRecord(
         permitted=READERS,
         body=lambda office: {"instanceId": delete_auto_renew_rule(office)["instanceId"], "maxKeys": 5},
         foreign=({"instanceId": "UNIT"},),
         shape={"rules": [RULE], **ENDS_A_PAGE},
-        example_stage=5,
+        example_stage=2,
     ),
     "delete_auto_renew_rule": ActionRecord(
         permitted=WRITERS,
         body=delete_auto_renew_rule,
         foreign=({"instanceId": "UNIT"},),
         shape=True,
-        example_stage=6,
+        example_stage=3,
     ),
 }
