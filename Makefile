@@ -11,12 +11,13 @@ T       ?= tests
 STORE   ?=
 COVER   ?= tests/domain
 # One more than there are cores: half of a test that talks to a database or a process is waiting.
-WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+CORES   := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$(( $(CORES) + 1 )))
 
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack faults test quick t check lint types layers tests docs format lock clean bench profile coverage
+.PHONY: help run tour ray attack faults test quick quick-tests t check lint types layers tests docs format lock clean bench profile coverage
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,7 +28,8 @@ run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= f
 tour: $(VENV)/.runtime ## buy, deploy, call, release and see the bill, in half a minute
 	@$(BIN)/leasebook tour
 
-test: lint types layers docs tests ## everything that CI checks and that needs no other toolchain
+test: lint layers docs ## everything that CI checks and that needs no other toolchain
+	@$(MAKE) --no-print-directory -j2 types tests
 
 lint: $(VENV)/.dev ## style
 	$(BIN)/ruff format --check .
@@ -42,8 +44,11 @@ layers: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store: a minute
-	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
+quick: lint ## lint, types, and the tests of rules, wire and the embedded store: a minute
+	@$(MAKE) --no-print-directory -j2 types quick-tests
+
+quick-tests: $(VENV)/.dev
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(CORES) --dist worksteal tests/domain tests/wire tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
 	LEASEBOOK_TEST_STORE=$(STORE) $(BIN)/pytest $(T)

@@ -43,6 +43,21 @@ def _embedded() -> bytes:
 def put_tables(directory: Path) -> None:
     """Make a data directory whose store has its tables, for a server that then founds it."""
     directory.mkdir(mode=0o700, parents=True)
+    _write_tables(directory)
+
+
+def give_tables(directory: Path) -> None:
+    """Put the tables where a service is about to found its store. Where anything is already, nothing is done.
+
+    A service would make the same tables by itself, which takes longer than most tests.
+    """
+    if not directory.exists():
+        put_tables(directory)
+    elif not any(directory.iterdir()):
+        _write_tables(directory)
+
+
+def _write_tables(directory: Path) -> None:
     create_private(directory / FILE)
     (directory / FILE).write_bytes(_embedded())
 

@@ -18,6 +18,7 @@ from leasebook.contract.actions import ACTIONS
 from leasebook.contract.signing import sign
 from leasebook.server.composition import Service, running
 from leasebook.store.opening import Target
+from tests.copies import give_tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,6 +178,7 @@ async def a_service(
 ) -> AsyncIterator[Client]:
     """Run a service on that store; stops cleanly at the end. ``engines`` stand in for those that the settings name."""
     if isinstance(where, Path):
+        give_tables(where)
         where = Target(where)
     settings = load_settings(None, ENVIRONMENT | dict(environment or {}))
     async with running(

@@ -207,15 +207,15 @@ def test_what_stands_still_is_neither_resized_nor_scaled_up_nor_turned(either: S
 
 @contextmanager
 def set_up(target: Target, **settings: str) -> Iterator[ServiceHarness]:
-    """Run a service with other settings on an empty store, whose books are proved in the end."""
+    """Run a service with other settings on a store, whose books are proved in the end."""
     with a_scene(target, environment={f"LEASEBOOK_{name.upper()}": value for name, value in settings.items()}) as scene:
         open_up(scene)
         yield scene
         assert check_store(target).findings == []
 
 
-def test_without_grace_it_stops_at_the_hour_that_is_not_paid(target: Target) -> None:
-    with set_up(target, arrears_grace_hours="0") as scene:
+def test_without_grace_it_stops_at_the_hour_that_is_not_paid(migrated: Target) -> None:
+    with set_up(migrated, arrears_grace_hours="0") as scene:
         caller = scene.customer(FUNDS)
         unit = caller.buy()
         scene.advance("2030-01-15 10:59:59")
@@ -225,8 +225,8 @@ def test_without_grace_it_stops_at_the_hour_that_is_not_paid(target: Target) -> 
 
 
 @pytest.mark.parametrize("days", ["0", "1"])
-def test_the_retention_is_a_setting(target: Target, days: str) -> None:
-    with set_up(target, retention_days=days) as scene:
+def test_the_retention_is_a_setting(migrated: Target, days: str) -> None:
+    with set_up(migrated, retention_days=days) as scene:
         caller = scene.customer(FUNDS)
         unit = caller.buy()
         scene.advance(STOPS)
@@ -238,9 +238,9 @@ def test_the_retention_is_a_setting(target: Target, days: str) -> None:
 # --- many at once ----------------------------------------------------------------------------------------
 
 
-def test_more_instances_than_a_batch_takes_all_run_again(target: Target) -> None:
+def test_more_instances_than_a_batch_takes_all_run_again(migrated: Target) -> None:
     # Without grace, so that not all of them are charged for a day of hours first.
-    with set_up(target, arrears_grace_hours="0") as scene:
+    with set_up(migrated, arrears_grace_hours="0") as scene:
         many_stop_and_run_again(scene)
 
 
