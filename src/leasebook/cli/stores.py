@@ -97,14 +97,14 @@ def refusing() -> Iterator[None]:
 def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
     from leasebook.config.load import BadSettings, load_settings
-    from leasebook.security.keyring import Keyring, keys_of, turning_of
+    from leasebook.security.keyring import Keyring, keys_of, rotation_state
     from leasebook.security.vault import BadMasterKey
     from leasebook.store.queries.snapshot import glimpse
 
     try:
         ring = Keyring(load_settings(None, os.environ), where.directory)
         with glimpse(where) as ask:
-            standing = turning_of(ask)
+            standing = rotation_state(ask)
         return keys_of(ring, standing)[1]
     except (BadSettings, BadMasterKey):
         return None

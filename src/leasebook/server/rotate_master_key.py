@@ -13,7 +13,7 @@ from leasebook.domain.commands.command import Engine
 from leasebook.domain.values.calendar import SECOND_US
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, RealClock, VirtualClock
-from leasebook.security.keyring import KeyKeeper, Keyring, Turning, keys_of, turning_of
+from leasebook.security.keyring import KeyKeeper, Keyring, RotationState, keys_of, rotation_state
 from leasebook.security.vault import BadMasterKey, fingerprint
 from leasebook.server.bootstrap import stands
 from leasebook.server.factories import patience_of, rules_of, timing_of, trail_of
@@ -59,13 +59,13 @@ def abandon(where: Target) -> None:
     announce(where, "")
 
 
-def look(where: Target) -> Turning:
+def look(where: Target) -> RotationState:
     """Return how a store stands; raises BadStore."""
     with glimpse(where) as ask:
-        return turning_of(ask)
+        return rotation_state(ask)
 
 
-def _announced(where: Target, ring: Keyring, standing: Turning, say: Callable[[str], object]) -> str | None:
+def _announced(where: Target, ring: Keyring, standing: RotationState, say: Callable[[str], object]) -> str | None:
     """Announce a new key; returns its fingerprint, None: it is the one that seals already, and all is done."""
     key = ring.next()
     if key is None:
@@ -123,7 +123,7 @@ async def _drive(
     wait_s: float | None,
     say: Callable[[str], object],
 ) -> None:
-    vault, audit = keys_of(ring, store.ask(turning_of))
+    vault, audit = keys_of(ring, store.ask(rotation_state))
     clock, metrics = _clock(settings, store), Metrics()
     sequencer = Sequencer(
         store,
