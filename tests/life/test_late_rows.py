@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.account.funds import TopUp
@@ -56,7 +56,7 @@ def test_a_moment_that_passed_while_rows_were_waited_for_has_passed() -> None:
         life = BillingOracle(store, office, ZONE, START)
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
         sequencer = Sequencer(
-            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes()
+            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=Sizes()
         )
         sequencer.start()
         with pytest.raises(Refusal):

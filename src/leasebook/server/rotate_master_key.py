@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.config.load import Settings
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.values.calendar import SECOND_US
@@ -130,7 +130,7 @@ async def _drive(
         clock,
         rules_of(settings),
         engine=Engine(),
-        limits=Limits(),
+        limits=BatchLimits(),
         meter=metrics,
         audit=trail_of(settings, audit, clock, metrics),
     )
