@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
-from leasebook.batch import Limits as Sizes
+from leasebook.batch import BatchLimits as Sizes
 from leasebook.batch import Sequencer
 from leasebook.domain.commands.instance.release import Release
 from leasebook.domain.commands.store.offering import SetOffering

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import INSTANCES as UNIT_ROWS
 from leasebook.domain.model.instance import Instance
@@ -153,7 +153,7 @@ async def started(
 ) -> AsyncIterator[SqliteStore]:
     """Start the parts of a service that do due work, and wait for the work."""
     store = SqliteStore(data)
-    sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=Limits(), meter=meter)
+    sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=meter)
     agenda = Agenda(store, sequencer, clock, meter)
     sequencer.watch(agenda)
     sequencer.watch(awaited)

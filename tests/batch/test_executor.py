@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.batch import Blocked, Conflict, DueRequest, Limits, Unavailable
+from leasebook.batch import BatchLimits, Blocked, Conflict, DueRequest, Unavailable
 from leasebook.batch.executor import BatchExecutor
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.locked_rows import LockedRows
@@ -99,7 +99,7 @@ class ExecutorBench:
             self.clock,
             rules,
             engine=engine,
-            limits=Limits(**limits),
+            limits=BatchLimits(**limits),
             backlog=self.backlog,
             locked_rows=self.locked_rows,
             audit=self.audit,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.batch import Closed, DueRequest, Limits, Sequencer, sizing
+from leasebook.batch import BatchLimits, Closed, DueRequest, Sequencer, sizing
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
@@ -28,7 +28,7 @@ class SequencerBench:
             VirtualClock(START),
             Rules(),
             engine=InstantEngine(),
-            limits=Limits(),
+            limits=BatchLimits(),
             meter=self.sizes,
             audit=audit_writer(self.lost),
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.batch.ports import DueRequest, Limits
+from leasebook.batch.ports import BatchLimits, DueRequest
 from leasebook.batch.sizing import (
     CALLERS_MIN,
     IDLE_AFTER_S,
@@ -39,11 +39,11 @@ def due(at: int, name: str = "unit-1") -> Due:
     ],
 )
 def test_a_batch_takes_its_part_of_the_backlog(waiting: int, unanswered: int, parts: int, taken: int) -> None:
-    assert callers_to_take(waiting, unanswered, Limits(backlog_parts=parts), is_contended=False) == taken
+    assert callers_to_take(waiting, unanswered, BatchLimits(backlog_parts=parts), is_contended=False) == taken
 
 
 def test_a_batch_takes_the_whole_backlog_while_another_server_competes_for_the_rows() -> None:
-    assert callers_to_take(100, 50, Limits(backlog_parts=2), is_contended=True) == 100
+    assert callers_to_take(100, 50, BatchLimits(backlog_parts=2), is_contended=True) == 100
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000), st.integers(1, 600), st.integers(1, 4), st.booleans())
@@ -54,7 +54,7 @@ def test_a_batch_is_never_larger_than_its_limit_and_never_empty_while_callers_wa
     parts: int,
     contended: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    limits = Limits(batch_max=batch_max, backlog_parts=parts)
+    limits = BatchLimits(batch_max=batch_max, backlog_parts=parts)
     taken = callers_to_take(waiting, unanswered, limits, is_contended=contended)
     assert taken <= min(waiting, batch_max)
     assert (taken > 0) == (waiting > 0)
@@ -85,7 +85,7 @@ def test_a_server_is_idle_half_a_second_after_its_last_call() -> None:
 
 
 def test_more_due_work_is_taken_while_the_server_is_idle_and_while_the_clock_is_moved() -> None:
-    limits = Limits(due_max=10, moving_times=4, idle_times=3)
+    limits = BatchLimits(due_max=10, moving_times=4, idle_times=3)
     assert due_to_take(limits, moves_clock=False, is_idle=False) == 10
     assert due_to_take(limits, moves_clock=False, is_idle=True) == 30
     assert due_to_take(limits, moves_clock=True, is_idle=False) == 40

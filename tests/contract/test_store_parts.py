@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer, Transaction
+from leasebook.batch import BatchLimits, Sequencer, Transaction
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import INSTANCES, METADATA, Table
@@ -150,7 +150,7 @@ class FaultyCommand(Command, frozen=True, kw_only=True):
 def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
-        limits = Limits(part_size=1)
+        limits = BatchLimits(part_size=1)
         clock = VirtualClock(START)
         sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=NoMetrics())
         payment = TopUp(account_id=ACCOUNT, amount=Micro(5))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS
@@ -54,7 +54,9 @@ async def outcome(sequencer: Sequencer, command: Command) -> str:
 
 
 def a_sequencer(store: OpenStore) -> Sequencer:
-    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=NoMetrics())
+    return Sequencer(
+        store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=NoMetrics()
+    )
 
 
 async def founded(sequencer: Sequencer) -> None:

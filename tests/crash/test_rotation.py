@@ -18,7 +18,7 @@ from leasebook.batch import Sequencer
 from leasebook.cli.stores import audit_keys
 from leasebook.config.load import load_settings
 from leasebook.domain.values.calendar import Instant
-from leasebook.security.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
+from leasebook.security.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, RotationState, keys_of, rotation_state
 from leasebook.security.vault import BadMasterKey, Vault, fingerprint, load_master_key
 from leasebook.server import rotate_master_key as rotating
 from leasebook.server.master_key_rotation import NotYet, Rotation
@@ -78,9 +78,9 @@ async def rotate(where: Target, *, wait_s: float | None = 30.0, say: Callable[[s
     await rotating.rotate_master_key(load_settings(None, ENVIRONMENT), where, wait_s=wait_s, say=say)
 
 
-def standing(where: Target) -> Turning:
+def standing(where: Target) -> RotationState:
     with snapshot(where) as ask:
-        return turning_of(ask)
+        return rotation_state(ask)
 
 
 def is_right(where: Target) -> None:
@@ -423,7 +423,7 @@ async def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_
     monkeypatch.setattr("leasebook.security.keyring.time.monotonic", lambda: now)
     store = open_store(where)
     try:
-        vault, audit = keys_of(ring, store.ask(turning_of))
+        vault, audit = keys_of(ring, store.ask(rotation_state))
         keeper = KeyKeeper(ring, vault, audit, store)
         vault.learn(b"x" * 32)
         audit.learn(b"x" * 32)

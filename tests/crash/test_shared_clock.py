@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.config.load import load_settings
 from leasebook.domain.values.calendar import HOUR_US, SECOND_US
 from leasebook.engines.instant import InstantEngine
@@ -47,7 +47,7 @@ async def _late_shift(url: str, wall: Callable[[], int]) -> AsyncIterator[None]:
     store = PostgresStore(url)
     clock, metrics = RealClock(300 * SECOND_US, wall=wall), Metrics()
     sequencer = Sequencer(
-        store, clock, rules_of(load_settings(None, {})), engine=InstantEngine(), limits=Limits(), meter=metrics
+        store, clock, rules_of(load_settings(None, {})), engine=InstantEngine(), limits=BatchLimits(), meter=metrics
     )
     agenda = Agenda(store, sequencer, clock, metrics)
     sequencer.watch(agenda)

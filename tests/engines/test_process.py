@@ -143,7 +143,7 @@ async def test_a_keeper_that_is_told_to_end_ends_its_replica_in_order(bench: Pro
     os.kill(bench.keepers()[0], signal.SIGTERM)
     seen = await see(bench, engine, "a", ("Exited",))
     assert seen is not None
-    assert seen.reason == "its keeper was told to end; it ended with code 0"
+    assert seen.reason == "its keeper got a signal to end; it ended with code 0"
 
 
 async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench: ProcessBench) -> None:

@@ -127,7 +127,7 @@ def test_one_connection_carries_many_requests(echo: Running) -> None:
 
 
 @pytest.mark.parametrize("name", ["echo", "completion"])
-def test_an_example_that_is_told_to_stop_closes_what_is_idle_and_ends_well(name: str) -> None:
+def test_an_example_that_is_stop_requested_closes_what_is_idle_and_ends_well(name: str) -> None:
     with running(name) as found, contextlib.closing(found.connect()) as idle:
         idle.request("GET", "/health")
         idle.getresponse().read()

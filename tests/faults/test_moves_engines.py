@@ -192,8 +192,10 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_oper
         end([*keepers(place.folder), *pids([ended, kept])])
         with started(place.server("new", url, engines=RUNS, node='"new"')) as new, place.root(new) as root:
             release(root, ended)
-            eventually("it says so", lambda: "nobody's to look after" in new.log(), within_s=30)
-            lines = [json.loads(line) for line in new.log().splitlines() if "nobody's to look after" in line]
+            eventually("it says so", lambda: "no server can manage these replicas" in new.log(), within_s=30)
+            lines = [
+                json.loads(line) for line in new.log().splitlines() if "no server can manage these replicas" in line
+            ]
             assert [(line["engine"], line["node"], line["replicas"]) for line in lines] == [("process", "old", 2)]
             assert page(new.port, "/readyz")[0] == 200, "all else is served"
             assert 'unserved{engine="process"} 2.0' in _metrics(new)

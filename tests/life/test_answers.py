@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer, Unavailable, replies, sizing
+from leasebook.batch import BatchLimits, Sequencer, Unavailable, replies, sizing
 from leasebook.batch.sizing import CALLERS_MIN
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
@@ -92,7 +92,7 @@ class TwoCallers:
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
         self.store.gates = [self.first, self.fails or (self.second[0], self.second[1])]
         self.sequencer = Sequencer(
-            self.store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes()
+            self.store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=Sizes()
         )
         self.sequencer.start()
         calls = []
@@ -163,7 +163,12 @@ async def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list
     await office.say(opening(ZONE, START), START)
     sizes = Sizes()
     sequencer = Sequencer(
-        store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(backlog_parts=parts), meter=sizes
+        store,
+        VirtualClock(START),
+        Rules(),
+        engine=InstantEngine(),
+        limits=BatchLimits(backlog_parts=parts),
+        meter=sizes,
     )
     calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
     await asyncio.sleep(0)
@@ -191,7 +196,7 @@ async def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     store = SharedStore()
     await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
     payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
-    limits = Limits(backlog_parts=2)
+    limits = BatchLimits(backlog_parts=2)
     shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
 
     async def twice() -> None:
@@ -226,7 +231,7 @@ async def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: in
     office = StoreHarness(store, Rules(), InstantEngine())
     await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
     life, told = BillingOracle(store, office, ZONE, START), CommitWatcher()
-    limits = Limits(part_size=part)
+    limits = BatchLimits(part_size=part)
     shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
     shop.watch(told)
     calls = [asyncio.create_task(shop.submit(life.buying(1))) for _ in range(3)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.account.funds import TopUp
@@ -52,7 +52,9 @@ async def test_a_moment_that_passed_while_rows_were_waited_for_has_passed() -> N
     office = StoreHarness(store, Rules(), InstantEngine())
     life = BillingOracle(store, office, ZONE, START)
     await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
-    sequencer = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes())
+    sequencer = Sequencer(
+        store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=Sizes()
+    )
     sequencer.start()
     with pytest.raises(Refusal):
         await sequencer.submit(life.buying(1, release_at=Instant(START + WAITED - SECOND_US)))

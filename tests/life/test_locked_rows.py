@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.batch import BatchLimits, Closed, DueRequest, LockedOut, Overloaded, Sequencer
 from leasebook.domain.book.loads import Needed
 from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
 from leasebook.domain.commands.account.funds import TopUp
@@ -43,7 +43,7 @@ class LockedRows:
             self.clock,
             Rules(),
             engine=InstantEngine(),
-            limits=Limits(lock_wait_s=wait_s, **limits),
+            limits=BatchLimits(lock_wait_s=wait_s, **limits),
             meter=Sizes(),
         )
         self.life = BillingOracle(self.store, StoreHarness(self.store, Rules(), InstantEngine()), ZONE, START)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from leasebook.batch import DueRequest, Limits, Sequencer
+from leasebook.batch import BatchLimits, DueRequest, Sequencer
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command
 from leasebook.domain.values.calendar import Instant
@@ -67,7 +67,7 @@ async def on_time() -> Books:
     return store.books()
 
 
-async def moved(limits: Limits) -> tuple[Books, list[int]]:
+async def moved(limits: BatchLimits) -> tuple[Books, list[int]]:
     store, _ = await bought()
     clock, meter = VirtualClock(START), Sizes()
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
@@ -84,7 +84,7 @@ async def moved(limits: Limits) -> tuple[Books, list[int]]:
 @pytest.mark.parametrize(("due_max", "times"), [(1, 1), (1, 4), (3, 1), (2, 4), (256, 4)])
 async def test_the_same_books_come_of_a_move_however_much_is_taken_at_once(due_max: int, times: int) -> None:
     expected = await on_time()
-    books, sizes = await moved(Limits(64, due_max, 100, times))
+    books, sizes = await moved(BatchLimits(64, due_max, 100, times))
     # One command more: the one that moves the clock.
     assert max(sizes) == min(due_max * times, TIE) + 1
     assert books == expected
@@ -93,7 +93,7 @@ async def test_the_same_books_come_of_a_move_however_much_is_taken_at_once(due_m
 async def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_does() -> None:
     store, _ = await bought()
     clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
-    limits = Limits(64, due_max=1, idle_times=3)
+    limits = BatchLimits(64, due_max=1, idle_times=3)
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
     sequencer.start()
     assert len(await sequencer.do_due(DueRequest())) == 3

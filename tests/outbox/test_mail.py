@@ -295,7 +295,7 @@ def test_a_password_is_sent_as_it_is_and_a_wrong_one_is_no_fault_of_the_receiver
         await until("somebody logs in", lambda: box.logins)
         if state == "Waiting":
             await tried(desk, 1)
-            assert (await deliveries(desk))[0]["failure"] == "The mail server does not let this service in."
+            assert (await deliveries(desk))[0]["failure"] == "The mail server refuses this service's user or password."
         else:
             await settled(desk, 1)
 

@@ -41,11 +41,11 @@ def test_subscriptions_of_an_account_take_turns_too() -> None:
 def test_an_account_has_at_most_so_many_and_so_has_a_receiver_but_for_the_first_of_each_account() -> None:
     turns = Turns(PLACES)
     assert len(begin(turns, [due("A", number) for number in range(9)], 0)) == 4
-    assert turns.held == {"account": 5}
+    assert turns.deferred == {"account": 5}
     turns = Turns(PLACES)
     shared = [due("A", number, "shared.example") for number in range(9)]
     assert len(begin(turns, shared, 0)) == 3
-    assert turns.held == {"receiver": 6}
+    assert turns.deferred == {"receiver": 6}
     assert begin(turns, [due("B", number, "shared.example") for number in range(2)], 0) == [
         due("B", 0, "shared.example")
     ]
@@ -60,7 +60,7 @@ def test_a_lane_that_is_under_way_is_not_begun_again_and_one_that_fails_goes_alo
     for one in lanes[:8]:
         turns.ended(one.key, 1, failed=True)
     assert len(begin(turns, lanes, 1)) == 1
-    assert turns.held == {"subscription": 19}
+    assert turns.deferred == {"subscription": 19}
     assert turns.worth_a_look([due("A"), due("B")], 1) == {"B0"}
     turns.ended(lanes[0].key, 2, failed=False)
     assert len(begin(turns, lanes, 2)) == OF_HOOK_MAX
@@ -71,7 +71,7 @@ def test_whoever_has_nothing_quick_under_way_gets_a_place_though_all_are_taken()
     begin(turns, [due(account, number) for account in "ABCDEF" for number in range(4)], 0)
     assert turns.counts(0) == (6, 0)
     assert begin(turns, [due("A", 9), due("Z"), due("Z", 1)], 1) == [due("Z")]
-    assert turns.held == {"all": 2}
+    assert turns.deferred == {"all": 2}
     # What lingers takes no quick place any more.
     assert turns.counts(2 * SECOND_US) == (1, 6)
     assert len(begin(turns, [due("Z", number) for number in range(2, 9)], 2 * SECOND_US)) == 3
@@ -85,7 +85,7 @@ def test_a_receiver_that_took_long_has_few_places_of_its_own_for_that_account_on
     now = 4 * SECOND_US
     slow = [due("A", number) for number in range(4)]
     assert len(begin(turns, [*slow, due("A", 9), due("A", 10)], now)) == 4
-    assert turns.held == {"slow": 2}
+    assert turns.deferred == {"slow": 2}
     # Three in all, whoever's; another account may find the very same receiver quick.
     assert len(begin(turns, [due("B", number) for number in range(4)], now)) == 1
     assert begin(turns, [due("C", 0, "A2.example")], now) == [due("C", 0, "A2.example")]
@@ -135,7 +135,7 @@ def test_whatever_comes_no_limit_is_passed_and_nobody_quick_is_left_out(
             assert sum(one.account_id == name for one, _ in under_way.values()) <= PLACES.account
         fresh = [one for one, began in under_way.values() if now - began < PLACES.slow_us and one.account_id == "Z"]
         of_z = [one for one, _ in under_way.values() if one.account_id == "Z"]
-        assert fresh or len(of_z) == PLACES.account or set(turns.held) & {"slow", "subscription", "receiver"}
+        assert fresh or len(of_z) == PLACES.account or set(turns.deferred) & {"slow", "subscription", "receiver"}
     assert len(under_way) <= ALL_MAX
 
 

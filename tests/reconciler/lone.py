@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leasebook.batch import Limits as Sizes
+from leasebook.batch import BatchLimits as Sizes
 from leasebook.batch import Sequencer
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.release import Release

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
@@ -114,7 +114,7 @@ class Market:
             RealClock(300 * SECOND_US),
             Rules(time_zone="UTC"),
             engine=RoutedEngine(ROUTES),
-            limits=Limits(),
+            limits=BatchLimits(),
             meter=self.metrics,
         )
         made.watch(self.commits)

@@ -59,7 +59,7 @@ class ReplicaReports:
         if not steps:
             return "-"
         left_s = self.deadlines.left_s(one.deadline)
-        self.deadlines.told(one.name, left_s)
+        self.deadlines.set_in_engine(one.name, left_s)
         return left_s
 
 

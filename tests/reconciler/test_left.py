@@ -75,8 +75,8 @@ def test_what_runs_on_an_engine_that_this_server_has_not_makes_it_not_ready_whoe
     one = left(Gauge())
     one.look([FOREIGN, HERE], held, 0.0)
     assert one.unready() == (
-        "Elsewhere there run: 1 live replica on engine ray. This server's setting engines has no such engine: "
-        "give all servers the same."
+        "Other servers run 1 live replica on engine ray. This server's setting engines does not have that engine: "
+        "give all servers the same setting."
     )
     one.look([HERE], held, 1.0)
     assert one.unready() is None

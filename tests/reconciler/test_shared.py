@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from leasebook.batch import Limits as Sizes
+from leasebook.batch import BatchLimits as Sizes
 from leasebook.batch import Sequencer
 from leasebook.domain.replicas.engine_route import parse_routes
 from leasebook.domain.replicas.planner import Job, Limits

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.tables import INSTANCES, METADATA, TABLES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due, DueKind
@@ -155,7 +155,7 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
             clock,
             history.rules,
             engine=history.engine,
-            limits=Limits(16, 8, 100, part_size=part),
+            limits=BatchLimits(16, 8, 100, part_size=part),
             meter=NoMetrics(),
         )
         agenda = Agenda(store, sequencer, clock, NoMetrics())

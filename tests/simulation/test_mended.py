@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.batch import DueRequest, Limits, Sequencer
+from leasebook.batch import BatchLimits, DueRequest, Sequencer
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import INSTANCES, OFFERINGS, SERVICES
@@ -197,7 +197,7 @@ async def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fail
             VirtualClock(Instant(START + 4 * HOUR_US)),
             RULES,
             engine=InstantEngine(),
-            limits=Limits(),
+            limits=BatchLimits(),
             meter=NoMetrics(),
         )
         sequencer.start()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.batch import AuditWriter, Conflict, Limits, OutcomeUnknown, Sequencer, Unavailable
+from leasebook.batch import AuditWriter, BatchLimits, Conflict, OutcomeUnknown, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.commands.command import Command
@@ -121,7 +121,7 @@ class AuditHarness:
             self.clock,
             Rules(),
             engine=InstantEngine(),
-            limits=Limits(),
+            limits=BatchLimits(),
             meter=self.meter,
             audit=trail,
         )

@@ -1,4 +1,4 @@
-"""Hosts, ports and addresses as people write them: what is wrong with one is said before anything is tried with it."""
+"""Reads hosts, ports and web addresses as people write them; bad ones are refused before they are used."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Place(NamedTuple):
 
 
 class Web(NamedTuple):
-    """An address of the web: its scheme in small letters, its place, and what stands after it, without a last slash."""
+    """A web address: its scheme in lower case, host and port, and its path without a final slash."""
 
     scheme: str
     place: Place
     path: str
 
     def __str__(self) -> str:
-        """Write it as those do who sign calls: a port that goes without saying is not said."""
+        """Write it as signing clients do: without the scheme's default port."""
         host = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
         port = self.place.port
         said = "" if port is None or port == _DEFAULT[self.scheme] else f":{port}"
@@ -40,7 +40,7 @@ class Web(NamedTuple):
 
 
 def host_of(text: str) -> str:
-    """Return a name or an address as it is, of IPv6 without brackets; raises ValueError, which says what is wrong."""
+    """Return a host name or an address, IPv6 without brackets; raises ValueError with the reason."""
     if text.startswith("[") and text.endswith("]"):
         return _ipv6(text[1:-1])
     if ":" in text:
@@ -76,10 +76,10 @@ def place_of(text: str) -> Place:
     if text.startswith("["):
         host, closed, rest = text.partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise ValueError("an IPv6 address stands in brackets, and a port after them")
+            raise ValueError("an IPv6 address needs brackets, and a port goes after them")
         return Place(host_of(f"{host}]"), port_of(rest[1:]) if rest else None)
     if text.count(":") > 1:
-        raise ValueError("an IPv6 address stands in brackets, and a port after them")
+        raise ValueError("an IPv6 address needs brackets, and a port goes after them")
     name, colon, port = text.partition(":")
     return Place(host_of(name), port_of(port) if colon else None)
 
@@ -87,7 +87,7 @@ def place_of(text: str) -> Place:
 def web_of(text: str) -> Web:
     """Read ``http://`` or ``https://`` with a host, maybe a port and maybe a path; raises ValueError.
 
-    What callers could not sign is refused: users, queries, fragments, and characters that have to be escaped.
+    Users, queries, fragments and characters that need escapes are refused, since callers could not sign them.
     """
     found = _WEB.fullmatch(text)
     if found is None:
@@ -104,7 +104,7 @@ def web_of(text: str) -> Web:
 
 
 def unescaped(text: str) -> str:
-    """Return a text with each %XX as what it stands for; raises ValueError, which does not show the text."""
+    """Return a text with each %XX decoded; raises ValueError, whose message does not contain the text."""
     if _BROKEN.search(text):
         raise ValueError("a % that two hexadecimal digits do not follow; the % itself is %25")
     try:
@@ -112,5 +112,5 @@ def unescaped(text: str) -> str:
     except UnicodeDecodeError:
         raise ValueError("what its %XX stand for is no UTF-8") from None
     if any(ord(character) < ord(" ") or character == "\x7f" for character in plain):
-        raise ValueError("one of its %XX stands for a control character")
+        raise ValueError("one of its %XX is a control character")
     return plain

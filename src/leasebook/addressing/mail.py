@@ -52,14 +52,14 @@ def address_of(text: str) -> str:
 def server_of(url: str) -> Server:
     """Read ``smtp://user:password@host:port``, ``smtps://…`` or ``smtp://…?starttls``.
 
-    Raises ValueError, which says what is wrong and shows nothing of the address: there may be a password in it.
+    Raises ValueError with the reason. Its message contains nothing of the address, which may have a password.
     """
     found = _URL.fullmatch(url)
     if found is None:
         raise ValueError("it has no path, and a /, ? or # before its @ is %2F, %3F or %23")
     scheme, login, place, query = found.groups()
     if query not in (None, "", "starttls") or (scheme == "smtps" and query):
-        raise ValueError("after its ? stands starttls, with smtp:// only")
+        raise ValueError("only starttls may follow its ?, and only with smtp://")
     user, colon, password = (login or "").partition(":")
     if login is not None and not (user and colon):
         raise ValueError("before its @ stand a user and a password")

@@ -1,7 +1,7 @@
-"""Where webhooks may go: never to an address inside the network that this server stands in, unless it is allowed.
+"""The addresses that webhooks may have: public ones, and others only if the operator allows their network.
 
-Whoever may set a webhook could otherwise have this server call what only it can reach: a database, a machine's own
-metadata service, itself.
+Without this rule a user could make this server call targets that only it can reach: a database, the metadata service
+of its machine, or itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def _networks(*texts: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-# Every special-purpose range of IANA's two registries, also those that are called globally reachable: nobody's receiver
-# is there. Python has a list of its own, and another one in each version.
+# Every special-purpose range of IANA's two registries, also those that are called globally reachable: no receiver is in
+# them. Python's own list is not used, since it differs from version to version.
 NOT_PUBLIC_4: Final = _networks(
     "0.0.0.0/8",  # this network
     "10.0.0.0/8",  # private
@@ -35,7 +35,7 @@ NOT_PUBLIC_4: Final = _networks(
     "172.16.0.0/12",  # private
     "192.0.0.0/24",  # protocols, the nearest NAT (192.0.0.9) and a cloud's metadata (192.0.0.192)
     "192.0.2.0/24",  # documentation
-    "192.31.196.0/24",  # AS112, answered by whoever is nearest
+    "192.31.196.0/24",  # AS112, anycast
     "192.52.193.0/24",  # AMT
     "192.88.99.0/24",  # 6to4 relays
     "192.168.0.0/16",  # private
@@ -47,7 +47,7 @@ NOT_PUBLIC_4: Final = _networks(
     "240.0.0.0/4",  # reserved, and the broadcast
 )
 GLOBAL_6: Final = ipaddress.IPv6Network("2000::/3")
-"""All unicast addresses that were ever given out: what is not in here is loopback, local, multicast or nobody's."""
+"""All unicast addresses that were ever assigned. All others are loopback, local, multicast or unassigned."""
 NOT_PUBLIC_6: Final = _networks(
     "2001::/23",  # protocols: Teredo, benchmarks, ORCHID and others
     "2001:db8::/32",  # documentation
@@ -58,19 +58,19 @@ _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
-"""What comes before an IPv4 address in the second half of an IPv6 one, under whatever prefix."""
+"""The four bytes before the IPv4 address in an ISATAP address, under any prefix (RFC 5214)."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
-# What a resolver may take for an address in another spelling, such as 127.1, 0x7f000001 or 2130706433.
+# Other spellings that resolvers accept as addresses, such as 127.1, 0x7f000001 or 2130706433.
 _NUMERIC: Final = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)(?:\.(?:0[xX][0-9A-Fa-f]*|[0-9]+))*\.?")
 
 
 class BadAddress(Exception):
-    """The URL, or an address that its name stands for, will not do; the message says why, in one sentence."""
+    """The URL, or an address of its host, is not allowed; the message gives the reason in one sentence."""
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """What the operator permits besides public https addresses."""
+    """The targets that the operator permits besides public https addresses."""
 
     http: bool = False
     networks: tuple[Network, ...] = ()
@@ -84,8 +84,8 @@ def networks_of(text: str) -> tuple[Network, ...]:
 def check_url(url: str, allowed: Allowed) -> SplitResult:
     """Return the parts of a webhook's URL; raises BadAddress.
 
-    Any port will do, since receivers are often not at 443. A name is not looked up here: what it stands for is checked
-    when something is sent, each time.
+    Any port is allowed, since many receivers do not use 443. This does not look the host name up: its addresses are
+    checked each time something is sent.
     """
     if len(url) > URL_MAX or not _PRINTABLE.fullmatch(url):
         raise BadAddress(f"A URL has at most {URL_MAX} visible ASCII characters; write others as %XX or punycode.")
@@ -121,7 +121,7 @@ def _literal(host: str, *, bracketed: bool) -> Address | None:
 def check_address(address: Address, allowed: Allowed) -> None:
     """Raise BadAddress where an address is not public and no allowed network has it.
 
-    An IPv6 address that stands for an IPv4 one (mapped, NAT64, 6to4) is judged as that one. One that also leads to an
+    An IPv6 address that means an IPv4 one (mapped, NAT64, 6to4) is judged as that one. One that also leads to an
     IPv4 one (ISATAP) is judged as both.
     """
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
@@ -135,7 +135,7 @@ def check_address(address: Address, allowed: Allowed) -> None:
 
 
 def _meant(address: Address) -> list[Address]:
-    """Return what a packet to an address may end at."""
+    """Return the addresses that a packet to this address may reach."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     bits = int(address)

@@ -78,7 +78,7 @@ class Keys(Protocol):
 
 
 class Reads(Protocol):
-    """What a batch's transaction reads of the audit log."""
+    """The reads of the audit log that a batch's transaction provides."""
 
     async def audit_heads(self) -> list[Head]:
         """Return the end of each chain of the audit log."""

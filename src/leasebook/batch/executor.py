@@ -13,7 +13,7 @@ from leasebook.batch.audit_writer import AuditContext, AuditWriter
 from leasebook.batch.deciding import decide_in_parts
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.locked_rows import LockedRows
-from leasebook.batch.ports import Blocked, DueRequest, Limits, Store, Transaction
+from leasebook.batch.ports import BatchLimits, Blocked, DueRequest, Store, Transaction
 from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
@@ -29,7 +29,7 @@ from leasebook.ports.clock import Clock
 
 
 class Backlog(Protocol):
-    """What waits for later batches."""
+    """The callers that wait for later batches."""
 
     @property
     def is_empty(self) -> bool:
@@ -43,12 +43,12 @@ class Backlog(Protocol):
 
 
 class CommittedBatch(msgspec.Struct, frozen=True):
-    """What came of a batch. The decisions are those on its due work and then those on its ``callers``, in order."""
+    """A committed batch. Its decisions are those on its due work and then those on its ``callers``, in order."""
 
     callers: list[WaitingCall]
     decisions: list[Decision]
     changes: Changes
-    """What the whole batch changed."""
+    """The changes of the whole batch."""
     has_changes: bool
     commands: int
     seconds: float
@@ -58,8 +58,7 @@ class CommittedBatch(msgspec.Struct, frozen=True):
 class BatchExecutor:
     """Executes one batch at a time, and keeps no state between batches.
 
-    Everything that it is given keeps its own state: the store, the clock, the audit log, the locked rows, and what is
-    due for pruning.
+    Its parts keep their own state: the store, the clock, the audit log, the locked rows, and the pruning.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class BatchExecutor:
         rules: Rules,
         *,
         engine: Engine,
-        limits: Limits,
+        limits: BatchLimits,
         backlog: Backlog,
         locked_rows: LockedRows,
         audit: AuditWriter | None,
@@ -168,7 +167,7 @@ class BatchExecutor:
         return decisions, parts
 
     def _confirm(self, batch: Batch, changes: Changes, entries: Sequence[tuple[AuditContext, Line]]) -> None:
-        """Move the end of the audit log to what is committed, and have the batch's calls know of their entries."""
+        """Move the end of the audit log to the committed entries, and tell the calls that theirs are written."""
         if self._audit is not None:
             self._audit.committed(changes.audit)
             batch.lines = []

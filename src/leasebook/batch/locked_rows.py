@@ -87,7 +87,8 @@ class LockedRows:
     ) -> tuple[list[WaitingCall], list[Command]]:
         """Load the rows of a batch; returns its callers and commands without those whose rows are barred.
 
-        Such callers leave the batch and wait here. Such due work leaves it and is reported as LockedOut.
+        Callers with barred rows leave the batch and wait here. Due work with barred rows leaves it and is reported as
+        LockedOut.
         """
         batch.locked_out = []
         barred = frozenset() if batch.is_moving else self.barred

@@ -172,14 +172,14 @@ class Watcher(Protocol):
         """Take note of the changes. Must not raise and must not wait."""
 
 
-class Meter(Protocol):
+class BatchMetrics(Protocol):
     """Metrics of batches."""
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
         """Count a batch of ``size`` commands, which took these seconds, and these of them to commit."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class BatchLimits(msgspec.Struct, frozen=True):
     """Bounds of a batch: ``batch_max`` callers and ``due_max`` pieces of due work; ``queue_max`` callers may wait.
 
     A batch that moves the virtual clock takes ``moving_times`` as much due work, because all callers wait for the move.
@@ -187,7 +187,7 @@ class Limits(msgspec.Struct, frozen=True):
     commits to wait for.
 
     A backlog of callers is divided into ``backlog_parts`` batches: where the store is another process, it works on one
-    part while the callers of the other are answered and call again. Such a store is also given the changes of each
+    part while the callers of the other are answered and call again. That store also gets the changes of each
     ``part_size`` commands of a batch, to write them while the next commands are decided; None: all changes together.
 
     While other parties wait, at most ``share_max`` callers of a batch are of one party. A command waits for rows that
@@ -218,7 +218,7 @@ class DueRequest(msgspec.Struct, frozen=True):
 
 
 class DueDone(msgspec.Struct, frozen=True):
-    """What became of a piece of due work: a decision or an error. DEFERRED: other work comes before it."""
+    """The outcome of a piece of due work: a decision or an error. DEFERRED: other work comes before it."""
 
     due: Due
     outcome: Decision | None = None

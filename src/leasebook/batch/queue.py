@@ -1,4 +1,4 @@
-"""What waits for the next batch: callers, a line for each party, and requests to do due work."""
+"""The queue for the next batch: callers, a line for each party, and requests to do due work."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ DueReply = asyncio.Future[list[DueDone]]
 
 
 class CommandQueue:
-    """What the sequencer's loop takes its batches from, and what wakes the loop.
+    """The queue from which the sequencer's loop takes its batches, and the signal that wakes the loop.
 
-    Once it is closed it accepts nothing more; what it accepted before can still be taken.
+    Once it is closed it accepts nothing more; everything accepted before can still be taken.
     """
 
     def __init__(self, length_max: int, share_max: int) -> None:

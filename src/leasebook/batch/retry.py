@@ -1,4 +1,4 @@
-"""What becomes of a batch that fails: it is tried again, its commands are tried one by one, or its callers fail."""
+"""Handles a batch that fails: it is tried again, its commands are tried one by one, or its callers fail."""
 
 from __future__ import annotations
 

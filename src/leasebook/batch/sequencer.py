@@ -18,7 +18,7 @@ from leasebook.batch.executor import BatchExecutor
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.locked_rows import LockedRows
-from leasebook.batch.ports import DueDone, DueRequest, Limits, Meter, Store, Watcher
+from leasebook.batch.ports import BatchLimits, BatchMetrics, DueDone, DueRequest, Store, Watcher
 from leasebook.batch.queue import CommandQueue
 from leasebook.batch.replies import DeferredReplies
 from leasebook.batch.retry import BatchRetry
@@ -46,8 +46,8 @@ class Sequencer:
         rules: Rules,
         *,
         engine: Engine,
-        limits: Limits,
-        meter: Meter,
+        limits: BatchLimits,
+        meter: BatchMetrics,
         watchers: Sequence[Watcher] = (),
         audit: AuditWriter | None = None,
         uses: KeyUses | None = None,

@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from leasebook.batch.ports import DueRequest, Limits
+from leasebook.batch.ports import BatchLimits, DueRequest
 from leasebook.domain.record.agenda import Due
 
 IDLE_AFTER_S: Final = 0.5
-"""The server is idle when its last call came longer ago: a batch then takes ``Limits.idle_times`` as much due work."""
+"""A server is idle after this time without a call: a batch then takes ``BatchLimits.idle_times`` as much due work."""
 CALLERS_MIN: Final = 24
 """A backlog is divided only above this number of callers: smaller batches do not repay the fixed cost of a batch."""
 ROW_WAIT_S: Final = 0.002
 """Loading that takes longer has waited for rows that another server had locked, if another server writes at all."""
 
 
-def callers_to_take(waiting: int, unanswered: int, limits: Limits, *, is_contended: bool) -> int:
+def callers_to_take(waiting: int, unanswered: int, limits: BatchLimits, *, is_contended: bool) -> int:
     """Return how many of the ``waiting`` callers the next batch takes.
 
     The backlog is those who wait and the ``unanswered`` callers of the last batch, who are likely to call again. The
-    batch takes its part of the backlog (``Limits.backlog_parts``). While another server competes for the rows it takes
-    the whole backlog, because the rows are the other's meanwhile and both servers share what a batch costs.
+    batch takes its part of the backlog (``BatchLimits.backlog_parts``). While another server competes for the rows it
+    takes the whole backlog, because the rows are the other's meanwhile and both servers share what a batch costs.
     """
     backlog = waiting + unanswered
     share = backlog if is_contended else max(CALLERS_MIN, -(-backlog // limits.backlog_parts))
@@ -44,7 +44,7 @@ def is_idle(since_last_call_s: float) -> bool:
     return since_last_call_s > IDLE_AFTER_S
 
 
-def due_to_take(limits: Limits, *, moves_clock: bool, is_idle: bool) -> int:
+def due_to_take(limits: BatchLimits, *, moves_clock: bool, is_idle: bool) -> int:
     """Return how many pieces of due work a batch takes at most."""
     if moves_clock:
         return limits.due_max * limits.moving_times

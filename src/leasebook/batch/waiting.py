@@ -60,7 +60,7 @@ class WaitingCall:
 
 
 class Batch(msgspec.Struct):
-    """What is loaded, decided and committed together: due work, where it is asked for, and then callers in order."""
+    """The work that is loaded, decided and committed together: due work if it is requested, then callers in order."""
 
     callers: list[WaitingCall]
     request: DueRequest | None = None

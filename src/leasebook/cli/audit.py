@@ -43,7 +43,7 @@ COLUMNS: Final = (
     "clientToken",
     "body",
 )
-"""What a line has, in this order. Append only."""
+"""The fields of a line, in this order. Append only."""
 
 
 def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant | None:
@@ -57,7 +57,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant 
 
 @click.command(cls=ServerCommand)
 @store_options
-@click.option("--account", default=None, help='One account\'s id, "" for calls of nobody knows whom; none: all.')
+@click.option("--account", default=None, help='One account\'s id, "" for unauthenticated calls; none: all.')
 @click.option("--since", callback=_moment, default=None, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC.")
 @click.option("--until", callback=_moment, default=None, help="The same: the first moment that is left out.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
@@ -93,7 +93,7 @@ def audit(
                 put = _csv(file, bom=bom) if form == "csv" else _jsonl(file)
                 count = _put_all(put, _lines(ask, account, since, until))
     except BrokenPipeError:
-        # Whoever read has enough; nothing more can be said to them.
+        # The reader has closed the pipe; it gets nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         stop(f"a page of the audit log cannot be read, run leasebook check: {error}", FAILED)

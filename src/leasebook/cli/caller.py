@@ -15,7 +15,7 @@ TIMEOUT_S = 60
 
 
 class NoAnswer(OSError):
-    """Nobody answered; the message says whether the call may have been done all the same."""
+    """No answer arrived; the message says whether the call may have been done all the same."""
 
 
 def _now() -> str:
@@ -58,7 +58,7 @@ def post(url: str, path: str, action: str, body: str, access_key: str, secret_ke
     Raises NoAnswer, and ValueError for an address that is none.
     """
     headers = signed(url, path, action, body, access_key, secret_key)
-    # Said by ourselves: what sends it would write a host in capitals in small letters, and that is not what is signed.
+    # The library would write the host in lower case, which would not match the signature.
     headers |= {"Host": _host(url), "Content-Type": "application/json"}
     return send(f"{web_of(url)}{path}?Action={action}", body, headers)
 

@@ -8,21 +8,21 @@ from typing import Final, NoReturn
 import click
 
 FAILED: Final = 1
-"""It was refused or could not be done, or what was looked at is not right."""
+"""The request was refused or failed, or a check has findings."""
 CANNOT_START: Final = 2
-"""What was asked for makes no sense: an option, a setting, or a store that is not there. Nothing was done."""
+"""The command cannot begin: a wrong option, a wrong setting, or a missing store. Nothing was done."""
 NO_ANSWER: Final = 3
-"""Nobody answers at the address. Of a call that was sent nobody knows whether it was done."""
+"""The address does not answer. A call that was sent may or may not have been done."""
 NOTHING_IN_IT: Final = 4
-"""It was done, and there was nothing: a file that has no rows."""
+"""The command succeeded with an empty result: a file without rows."""
 
 
 def stop(message: object, code: int = CANNOT_START) -> NoReturn:
-    """Say in one line what is wrong, and end."""
+    """Print an error in one line, and end."""
     remark(message)
     sys.exit(code)
 
 
 def remark(message: object) -> None:
-    """Say something in one line that is no part of the answer."""
+    """Print a remark in one line to the standard error."""
     click.echo(f"leasebook: {' '.join(str(message).split())}", err=True)

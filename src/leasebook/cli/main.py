@@ -1,4 +1,4 @@
-"""The command ``leasebook``. What is slow to import is imported by the subcommand that needs it."""
+"""The command ``leasebook``. A subcommand imports slow modules itself."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from leasebook.store.opening import Target
 
 _PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
-# A directory that cannot be read is refused by whoever needs it, with what mends it.
+# The code that needs a directory refuses an unreadable one, with a message that says how to mend it.
 DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
 
 
 def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a subcommand be told which store is meant."""
+    """Add the options that name the store to a subcommand."""
     function = click.option(
         "--data",
         type=DIRECTORY,
@@ -73,11 +73,11 @@ def _variable_of_store() -> str:
 
 
 def founding_new(where: Target) -> Target:
-    """Return the embedded store that is meant, to be founded anew where it is gone; ends for any other store."""
+    """Return the embedded store of the options, to be created if it is gone; ends the command for other stores."""
     import msgspec
 
     if where.url is not None:
-        stop("--new founds an embedded store; an empty database is founded without it.")
+        stop("--new creates an embedded store; in an empty database a store is created without it.")
     return msgspec.structs.replace(where, new=True)
 
 
@@ -100,14 +100,14 @@ def audit_keys(where: Target) -> AuditKeys | None:
     Ends the command where the key lies there and may not be read: "not here" would be untrue.
     """
     from leasebook.config.load import BadSettings, load_settings
-    from leasebook.security.keyring import Keyring, keys_of, turning_of
+    from leasebook.security.keyring import Keyring, keys_of, rotation_state
     from leasebook.security.vault import BadMasterKey, UnreadableMasterKey
     from leasebook.store.queries.snapshot import glimpse
 
     try:
         ring = Keyring(load_settings(None, os.environ), where.directory)
         with glimpse(where) as ask:
-            standing = turning_of(ask)
+            standing = rotation_state(ask)
         return keys_of(ring, standing)[1]
     except UnreadableMasterKey as error:
         stop(error)
@@ -122,7 +122,7 @@ def _keys_if_any(where: Target) -> AuditKeys | None:
     try:
         return audit_keys(where)
     except (BadStore, OSError, ValueError, LookupError):
-        # What is wrong with the store the check says, row by row.
+        # The check itself reports the faults of the store, row by row.
         return None
 
 
@@ -235,7 +235,7 @@ def accept_loss(data: Path) -> None:
         try:
             keys = audit_keys(Target(data))
         except BadStore:
-            # What else is wrong with the store is for the start to say.
+            # The start reports other faults of the store.
             keys = None
         said = accept(data, keys)
     click.echo(said)

@@ -31,7 +31,7 @@ GREETING: Final = "Leasebook serves on "
 
 
 class WentWrong(Exception):
-    """What did not go as it should, in one line."""
+    """A step of the tour failed; the message is one line."""
 
 
 class Guide:
@@ -47,7 +47,7 @@ class Guide:
         try:
             answer = json.loads(text)
         except ValueError:
-            raise WentWrong(f"{action}: {self.url} answered {status} with what is no JSON: {text[:200]}") from None
+            raise WentWrong(f"{action}: {self.url} answered {status}, and not with JSON: {text[:200]}") from None
         if status != OK:
             raise WentWrong(f"{action}: {answer['code']}: {answer['message']}")
         return answer["result"]
@@ -128,7 +128,7 @@ def lead(guide: Guide) -> None:
     status, answer = send(f"{shown['url']}/", "{}", headers)
     click.echo(f"6. It is gone, and its address answers {status}: {json.loads(answer).get('message', '')[:120]}")
 
-    click.echo("7. What happened, and what it cost:")
+    click.echo("7. Its events and its bill:")
     for event in guide.call("/v2/events", "DescribeEvents", **unit, oldestFirst=True, maxKeys=100)["events"]:
         click.echo(f"      {event['time']}  {event['type']}")
     for posting in guide.call(ACCOUNT, "DescribePostings", **unit, maxKeys=100)["postings"]:
@@ -168,4 +168,4 @@ def _address(server: subprocess.Popen[str]) -> str:
     for line in server.stdout:
         if line.startswith(GREETING):
             return line.removeprefix(GREETING).strip()
-    raise WentWrong("The server did not start; what it said stands above.")
+    raise WentWrong("The server did not start; see its message above.")

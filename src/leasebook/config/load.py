@@ -33,14 +33,14 @@ __all__ = [
 ]
 
 ENVIRONMENT_IGNORED: Final = ("LEASEBOOK_TEST_*", "LEASEBOOK_REQUIRE_TOOLCHAINS", *VARIABLES)
-"""Environment variables with our prefix that are no settings; a trailing `*` stands for any ending."""
+"""Environment variables with our prefix that are no settings; a trailing `*` means any ending."""
 
 _SHOWN_MAX: Final = 60
 _SECRET_FILE_MAX: Final = 4096
 
 
 class BadSettings(Exception):
-    """The configuration cannot be used; the message is one line: where, what was found, what is allowed."""
+    """The configuration cannot be used; the message is one line: the place, the value found, the values allowed."""
 
 
 _BY_PATH: Final = {tuple(declared.name.split(".")): declared for declared in DECLARED.values()}

@@ -148,7 +148,7 @@ def _status(status: InstanceStatus) -> str:
     return f"[{status}](#{_anchor(status)})"
 
 
-def _yes(answer: bool) -> str:  # noqa: FBT001 - it is what is said
+def _yes(answer: bool) -> str:  # noqa: FBT001 - the value itself is shown
     return "yes" if answer else "no"
 
 

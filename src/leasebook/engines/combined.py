@@ -1,4 +1,4 @@
-"""What the rules see of all engines together: what nobody has to run is there at once."""
+"""The rules' view of all engines: an instance without replicas to run is confirmed at once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _INSTANT = InstantEngine()
 
 
 class RoutedEngine(Engine, frozen=True):
-    """Confirms at once what no engine was ever asked for, in the very batch; the rest is reported by the reconciler.
+    """Confirms instances that no engine has to do anything for, in the same batch. The reconciler confirms the others.
 
-    So a purchase of capacity alone costs what it did, whatever engines there are.
+    A purchase of capacity alone therefore costs the same with or without engines.
     """
 
     routes: Routes
 
     def confirmations(self, unit: Instance) -> Sequence[Command]:
-        """Return the confirmation of the transition that the instance is in, where nothing runs or is to run on it."""
+        """Return the confirmation of the instance's transition if no replica runs or is to run on it."""
         if unit.generation > 0:
             return ()
         if unit.status == "Creating":

@@ -1,7 +1,7 @@
-"""What an engine is: somebody who runs replicas, each under a name that is used once.
+"""The interface of engines. An engine runs replicas, each under a name that is used only once.
 
-An engine is told what is to run and asked what runs. It decides nothing: the reconciler compares what it says with what
-the books want, and every action may be repeated, because a name says which replica is meant and which try it is.
+An engine starts and stops replicas on request and reports the running ones. It decides nothing: the reconciler compares
+its report with the wanted replicas. Every request may be repeated, because the name identifies the replica and the run.
 """
 
 from __future__ import annotations
@@ -12,67 +12,68 @@ from leasebook.domain.model.replica import Isolation, Seen, Wanted
 
 
 class Unreachable(Exception):
-    """The engine cannot be asked now. What it runs may be running: unreachable is not absent."""
+    """The engine does not answer now. Its replicas may still be running: unreachable is not absent."""
 
 
 class CannotRun(Exception):
-    """A replica can never run here as it is wanted; the message says why. Nothing was started."""
+    """A replica with this spec can never run here; the message gives the reason. Nothing was started."""
 
 
 class NoRoom(Exception):
-    """There is no room for this replica now; there may be later. Nothing was started."""
+    """The engine has no room for this replica now, but may have later. Nothing was started."""
 
 
 class ReplicaEngine(Protocol):
-    """Runs replicas. Every method may be called again after a crash at any point, and from another process then.
+    """Runs replicas. After a crash at any point, every method may be called again, also from another process.
 
-    All raise Unreachable where the engine cannot be asked; then nobody knows whether it was done, and it is to be
-    called again.
+    Every method raises Unreachable if the engine does not answer. The outcome is unknown then, and the caller must
+    repeat the call.
     """
 
     name: str
     local: bool
-    """Whether replicas run on this very machine, so that only who works on it can see them."""
+    """Whether replicas run on this very machine, so that only servers on it can manage them."""
 
     def isolation(self) -> Isolation:
-        """Return how far replicas are kept apart, as it was found out when the engine was made. Asks nobody."""
+        """Return how completely replicas are isolated, as found out when the engine was made. Makes no call."""
         ...
 
     async def start(self, wanted: Wanted) -> None:
-        """Start a replica; nothing where one of that name runs, or ended and has not been cleared away.
+        """Start a replica. Do nothing if one of that name runs, or has ended and was not removed by ``stop``.
 
-        Then the moment at which it ends by itself stays what it is, too. Returns once it is started, not once it is
-        healthy. Raises CannotRun and NoRoom.
+        In that case its deadline stays the same too. Returns when it is started, not when it is healthy. Raises
+        CannotRun and NoRoom.
         """
 
     async def stop(self, name: str, grace_s: float) -> None:
-        """Tell a replica to end, have it killed after the grace, and clear away what ended.
+        """Ask a replica to end, kill it after ``grace_s`` seconds, and remove its remains.
 
-        Returns at once; it is gone when ``observe`` does not see it any more, and then nothing of it is left. The end
-        needs no control plane. Told again it ends at the earliest of the graces. Nothing where there is none.
+        Returns at once. When ``observe`` no longer shows the replica, nothing of it is left. The end needs no control
+        plane. After repeated calls the earliest end counts. Does nothing if the replica does not exist.
         """
 
     async def end_in(self, name: str, seconds: float | None) -> None:
-        """End a replica by itself so many seconds from now; None: never. Nothing where there is none, or it is ending.
+        """Set a replica's deadline, in seconds from now; None: no deadline. Nothing if it does not exist or is ending.
 
-        The seconds are counted where it runs, on a clock that nobody sets, and no more once this is called again.
-        At the end it has its ``grace_s``, needs no control plane, and is seen as Exited until ``stop`` clears it away.
+        The machine that runs it counts the seconds, on a clock that cannot be set; a later call replaces the deadline.
+        At the deadline the replica gets its ``grace_s``, needs no control plane to end, and is seen as Exited until
+        ``stop`` removes it.
         """
 
     async def observe(self) -> dict[str, Seen]:
-        """Return every replica that this engine has, by name, whoever started it: orphans are found so."""
+        """Return every replica that this engine has, by name, also those that other servers started (orphans)."""
 
     async def logs(self, name: str, lines_max: int) -> list[str]:
-        """Return the last lines that a replica wrote to both of its streams, oldest first; none where none are left.
+        """Return the last lines of both of a replica's streams, oldest first; none if they are not kept any more.
 
-        They are kept for a while after it is gone.
+        They are kept for a while after the replica is gone.
         """
 
     async def capacity(self) -> dict[str, int]:
-        """Return how many units of each type the engine really has, used ones included; of other types it has none.
+        """Return how many units of each type the engine has, used ones included. It has none of other types.
 
-        So many that nothing bounds them are ``domain.supply.UNBOUNDED``.
+        ``UNBOUNDED`` (domain/model/engine_capacity.py) means that the engine has no bound for a type.
         """
 
     async def close(self) -> None:
-        """Let go of the engine. What runs goes on running."""
+        """Close the connections to the engine. Replicas go on running."""

@@ -10,7 +10,7 @@ from leasebook.engines.contract import NoRoom, ReplicaEngine
 
 
 class GoneEngine:
-    """Stands for an engine that this server does not have, so that what is written down of it can end."""
+    """Takes the place of an engine that this server does not have, so that stored replicas of it can end."""
 
     local = False
 

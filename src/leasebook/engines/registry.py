@@ -47,8 +47,8 @@ def build_engines(
             continue
         if name != "process":
             raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
-        # The stock of the offerings bounds what is sold; the engine need not bound it a second time, and what is
-        # offered tomorrow runs as well.
+        # The stock of the offerings bounds the sale. The engine need not bound it a second time, and types that are
+        # offered later can run as well.
         has = {EVERY: UNBOUNDED} if units is None else dict(units)
         accelerated: frozenset[str] = frozenset()
         finder = _finder(cards)

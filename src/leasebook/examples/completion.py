@@ -1,8 +1,8 @@
 """A small server that speaks the OpenAI API: ``python -m leasebook.examples.completion --port 8002``.
 
 It has ``/v1/models``, ``/v1/chat/completions`` and ``/v1/completions``, with and without ``stream``, and says how many
-tokens were used. The words come from a small table of which word follows which (``markov``): never wise, always the
-same for the same ``seed``.
+tokens were used. The words come from a small table of successive words (``markov``): never wise, always the same for
+the same ``seed``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ BEGAN: Final = int(time.time())
 
 
 class BadRequest(Exception):
-    """What cannot be answered, in words."""
+    """The request cannot be answered; the message says why."""
 
 
 class Asked(NamedTuple):
-    """What is to be written on."""
+    """The text to continue, and how."""
 
     prompt: str
     seed: int
@@ -123,7 +123,7 @@ class Completion(Handler):
     """Answers as the OpenAI API does."""
 
     def answer(self, body: bytes) -> None:
-        """Find out what is asked, and answer it."""
+        """Read the request, and answer it."""
         path = self.path.partition("?")[0]
         if self.command == "GET" and path == "/v1/models":
             model = {"id": NAME, "object": "model", "created": BEGAN, "owned_by": "leasebook"}

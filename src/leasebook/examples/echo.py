@@ -1,7 +1,7 @@
-"""A service that says what it is told: ``python -m leasebook.examples.echo --port 8001``.
+"""A service that answers with the request: ``python -m leasebook.examples.echo --port 8001``.
 
-Any request is answered with what arrived, as JSON. ``/stream?count=10&seconds=0.1`` is answered with so many
-server-sent events at such distances, ``/sleep?seconds=1`` after a while, ``/health`` at once.
+It answers any request with its content as JSON. ``/stream?count=10&seconds=0.1`` gives 10 server-sent events 0.1 s
+apart, ``/sleep?seconds=1`` answers after a second, ``/health`` at once.
 """
 
 from __future__ import annotations
@@ -58,4 +58,4 @@ def _count(count: int, seconds: float) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    serve(Echo, "Say what is told.")
+    serve(Echo, "Answer with the request.")

@@ -48,14 +48,14 @@ A service that is kind says early that it is full, and when to come back. A serv
 and answers nobody. The best service is seldom full, because somebody has counted the people, and bought the machines
 before the people came.
 """
-"""Written for this purpose, so that nobody else's words are in it."""
+"""Written for this purpose, so that it quotes no other text."""
 
 _PIECES: Final = re.compile(r"\w+(?:['-]\w+)*|[^\w\s]")
 ENDS: Final = frozenset(".!?")
 
 
 def tokens(text: str) -> list[str]:
-    """Cut a text into words and marks: what is counted as tokens here."""
+    """Cut a text into words and punctuation marks; each counts as a token here."""
     return _PIECES.findall(text)
 
 
@@ -71,7 +71,7 @@ class Markov:
                     self._after[tuple(one.lower() for one in words[index - order : index])][word] += 1
 
     def choices(self, before: Sequence[str]) -> Counter[str]:
-        """Return what may follow, by the longest end of what stands before that the text has."""
+        """Return the words that may follow, by the longest end of ``before`` that the text contains."""
         for order in (2, 1, 0):
             found = self._after.get(tuple(word.lower() for word in before[len(before) - order :]))
             if found and order <= len(before):
@@ -99,5 +99,5 @@ class Markov:
 
 
 def spaced(word: str, *, first: bool) -> str:
-    """Write a word after what stands before it."""
+    """Return a word with the space before it, if it needs one."""
     return word if first or word in ENDS or word in ",;:" else f" {word}"

@@ -1,4 +1,4 @@
-"""What the example services have in common: a threaded HTTP/1.1 server that drains when it is told to stop."""
+"""The base of the example services: a threaded HTTP/1.1 server that drains on SIGTERM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDLE_S: Final = 120.0
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection. ``drain`` ends it: what is being answered is answered, what is idle is closed."""
+    """A thread for each connection. ``drain`` ends it: it completes answers in progress and closes idle connections."""
 
     daemon_threads = False
     request_queue_size = 256

@@ -1,8 +1,8 @@
-"""The dispatcher: turns events into deliveries, has them sent, and writes down what came of it.
+"""The dispatcher: turns events into deliveries, sends them, and stores their outcomes.
 
-Nothing is sent inside a transaction. What is to be sent is taken with a lease first, and what came of it is a command
-of its own. A server that dies in between has sent something that nobody noted: another one sends it again, under the
-same id. So each delivery arrives at least once, and receivers can tell.
+Nothing is sent inside a transaction. The dispatcher first takes a delivery with a lease; its outcome is a command
+of its own. If a server dies in between, another one sends the delivery again under the same id. Each delivery
+therefore arrives at least once, and receivers can recognize repetitions by the id.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from leasebook.domain.model.subscription import RECEIVING, Delivery, Outcome, Su
 from leasebook.domain.record.event import HOOK_CONFIRMING, Event
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
-from leasebook.notifications.paused_clock import Standing
+from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Parcel, Sender
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
@@ -50,7 +50,8 @@ STOP_S: Final = 2.0
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
 LANES_MAX: Final = 10_000
-"""So many lanes of a hook are tried at a start under a virtual clock, those that wait longest; the rest as it moves."""
+"""Upper bound on the queues of a subscription that a start under a virtual clock tries, the oldest first. The others
+are tried when the clock moves."""
 
 Show = Callable[[str, EventPlace, Event], bytes]
 """Writes an account's event as lists of events show it, in JSON."""
@@ -73,9 +74,9 @@ class Meter(Protocol):
 
 
 def receiver_of(hook: Subscription) -> str:
-    """Return whom a subscription's attempts are made at: the host and port of its URL, or the mail server."""
+    """Return the receiver of a subscription's deliveries: host and port of its URL, or the mail server."""
     if hook.status == "Deleting":
-        return hook.id  # nobody: what waits for it is dropped
+        return hook.id  # No receiver: its waiting deliveries are dropped.
     return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
 
 
@@ -88,9 +89,9 @@ def _run_us() -> int:
 
 
 class Dispatcher:
-    """Tells the world; any number of these may work on one store.
+    """Sends deliveries; any number of dispatchers may work on one store.
 
-    ``alone``: no other does, so that a lease of somebody else is of one who is no more.
+    ``alone``: no other one does, so that a lease of another dispatcher is left over from a dead one.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class Dispatcher:
         self._failed: set[asyncio.Task[None]] = set()
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
-        self._standing = Standing(sequencer) if clock.mode == "virtual" else None
+        self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
 
     def start(self) -> None:
         """Begin to work."""
@@ -146,8 +147,8 @@ class Dispatcher:
         self._soon.set()
         if self._task is not None:
             await self._task
-        if self._standing is not None:
-            self._standing.stop()
+        if self._retry_timers is not None:
+            self._retry_timers.stop()
         attempts = dict(self._attempts)
         if attempts:
             _, late = await asyncio.wait(attempts, timeout=STOP_S)
@@ -162,7 +163,7 @@ class Dispatcher:
             await sender.close()
 
     async def _run(self) -> None:
-        is_begun = self._standing is None
+        is_begun = self._retry_timers is None
         while not self._stopping:
             self._soon.clear()
             try:
@@ -185,9 +186,9 @@ class Dispatcher:
 
     async def _wake_all(self) -> None:
         """Under a virtual clock: have tried what waits since before this start."""
-        assert self._standing is not None  # noqa: S101 - only then is it asked
+        assert self._retry_timers is not None  # noqa: S101 - only then is it asked
         ids = [one.hook.id for one in await self._reader.read(lambda ask: ask.working_hooks())]
-        self._standing.begin(await self._reader.read(lambda ask: ask.due_lanes(ids, NEVER, None, LANES_MAX)))
+        self._retry_timers.begin(await self._reader.read(lambda ask: ask.due_lanes(ids, NEVER, None, LANES_MAX)))
 
     async def _turn(self) -> bool:
         """Do what there is to do now; returns whether to look again at once."""
@@ -234,7 +235,7 @@ class Dispatcher:
         return len(pages) == PAGES_AT_ONCE
 
     async def _begin_attempts(self, working: list[Working]) -> bool:
-        """Take what is due, as much as there is room for; returns whether something was taken."""
+        """Take due deliveries, as many as have places; returns whether any was taken."""
         now = self._clock.now()
         machine_now = Instant(wall_us()) if self._clock.mode == "virtual" else None
         leased_until = None if self._alone else machine_now or now
@@ -252,7 +253,7 @@ class Dispatcher:
             if statuses is not RECEIVING:
                 await self._end(set(ids) - {hook_id for hook_id, _ in found})
         chosen = {one.key: one for one in self._turns.choose(due, _run_us())}
-        for limit, count in self._turns.held.items():
+        for limit, count in self._turns.deferred.items():
             self._meter.delivery_held(limit, count)
         if not chosen:
             return False
@@ -338,5 +339,5 @@ class Dispatcher:
         except (Unavailable, Overloaded, Closed) as error:
             log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))
         else:
-            if self._standing is not None and settled is not None and not self._stopping:
-                self._standing.waits(settled, self._clock.now())
+            if self._retry_timers is not None and settled is not None and not self._stopping:
+                self._retry_timers.waits(settled, self._clock.now())

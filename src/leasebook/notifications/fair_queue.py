@@ -1,6 +1,6 @@
-"""Whose attempt is next: places are few, and no account's receivers, however slow, take those of another.
+"""Chooses the next attempts: places are few, and slow receivers of one account do not take those of another.
 
-All of it is reckoned from what it was told; times are microseconds of a clock that only runs forward.
+This module is pure. Times are microseconds of a clock that only runs forward.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ LaneKey = tuple[str, str]
 Limit = Literal["subscription", "account", "receiver", "slow", "all"]
 
 OF_HOOK_MAX: Final = 8
-"""Attempts of one subscription under way at once; one only while its last attempt failed."""
+"""Upper bound on the attempts of one subscription in progress; 1 after its last attempt failed."""
 ALL_MAX: Final = 1024
-"""Attempts under way in a process, whoever's: each takes a file, and a thread while a name is looked up."""
+"""Upper bound on attempts in progress in a process: each takes a file, and a thread while it looks a name up."""
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """How many attempts may be under way at once in a process.
+    """Upper bounds on the attempts in progress in a process.
 
-    An attempt is quick until it has lasted ``slow_us``; after that it takes no quick place any more. A receiver that
-    took so long is slow for ``slow_for_us``: attempts at it have places of their own, ``slow`` in all and
-    ``slow_account`` of one account. ``account`` and ``receiver`` bound all attempts of an account and at a receiver,
-    ``all_max`` all there are.
+    An attempt is quick for its first ``slow_us`` microseconds; after that it gives its quick place back. If it took
+    longer, its receiver counts as slow for ``slow_for_us`` microseconds: attempts at slow receivers have places of
+    their own, ``slow`` in all and ``slow_account`` for one account. ``account`` and ``receiver`` bound the attempts of
+    one account and at one receiver, ``all_max`` those of the process.
     """
 
     quick: int = 64
@@ -43,7 +43,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Due(NamedTuple):
-    """A lane in which something may be tried: of which account, and at whom."""
+    """A delivery queue with a due delivery, its account, and its receiver."""
 
     hook_id: str
     lane: str
@@ -52,12 +52,12 @@ class Due(NamedTuple):
 
     @property
     def key(self) -> LaneKey:
-        """What the lane is known by."""
+        """The key of the queue."""
         return self.hook_id, self.lane
 
     @property
     def place(self) -> tuple[str, str]:
-        """The receiver as this account knows it: what is slow for one account need not be so for another."""
+        """Account and receiver: a receiver may be slow for one account and quick for another."""
         return self.account_id, self.receiver
 
 
@@ -69,7 +69,7 @@ class _UnderWay(NamedTuple):
 
 
 class Rota(Generic[T]):
-    """Takes turns among accounts: whoever had none for the longest time is first."""
+    """Takes turns among accounts: the one that was served least recently comes first."""
 
     def __init__(self, account_of: Callable[[T], str]) -> None:
         self._account_of = account_of
@@ -77,7 +77,7 @@ class Rota(Generic[T]):
         self._turn = 0
 
     def take(self, items: Iterable[T], fits: Callable[[T], bool], limit: int | None = None) -> list[T]:
-        """Return items in turns, one of an account at a time; ``fits`` says of each, once, whether it may be had."""
+        """Return up to ``limit`` items, one of each account in turn. ``fits`` is asked once for each item."""
         queues: dict[str, deque[T]] = {}
         for item in items:
             queues.setdefault(self._account_of(item), deque()).append(item)
@@ -112,10 +112,10 @@ def _first(queue: deque[T], fits: Callable[[T], bool]) -> T | None:
 
 
 class Turns:
-    """Chooses among what is due, and remembers what is under way and which receivers are slow.
+    """Chooses among due deliveries, and remembers attempts in progress and slow receivers.
 
-    Whatever others do, an account that has no quick attempt under way gets one, so that its event is never further away
-    than a look at the store: all other limits are about how much one may have at once.
+    An account without a quick attempt in progress always gets one, whatever others do, so that its event waits no
+    longer than until the next look at the store. All other limits bound what one account may have at once.
     """
 
     def __init__(self, places: Places) -> None:
@@ -124,34 +124,34 @@ class Turns:
         self._under_way: dict[LaneKey, _UnderWay] = {}
         self._slow_until: dict[tuple[str, str], int] = {}
         self._failing: set[str] = set()
-        self.held: Counter[Limit] = Counter()
-        """What the last choice left waiting, by the limit that kept it."""
+        self.deferred: Counter[Limit] = Counter()
+        """How many deliveries the last choice deferred, by limit."""
 
     def is_under_way(self, hook_id: str) -> bool:
-        """Whether something of a subscription is being tried."""
+        """Whether an attempt of a subscription is in progress."""
         return any(key[0] == hook_id for key in self._under_way)
 
     def counts(self, now_us: int) -> tuple[int, int]:
-        """Count what is quick by now, and what is under way and is not."""
+        """Return the numbers of quick attempts and of other attempts in progress."""
         quick = sum(self._is_quick(one, now_us) for one in self._under_way.values())
         return quick, len(self._under_way) - quick
 
     def worth_a_look(self, hooks: Iterable[Due], now_us: int) -> set[str]:
-        """Return the subscriptions of which something may begin now, whatever of them is due."""
+        """Return the ids of subscriptions that may begin an attempt now."""
         tally = _Tally(self._under_way.values(), now_us)
         return {one.hook_id for one in hooks if self._kept_by(one, tally, now_us) is None}
 
     def choose(self, due: Sequence[Due], now_us: int) -> list[Due]:
-        """Return what may begin now, in turns: among accounts, and among the subscriptions of one."""
+        """Return the deliveries that may begin now, in turns among accounts and among the subscriptions of each."""
         tally = _Tally(self._under_way.values(), now_us)
-        self.held = Counter()
+        self.deferred = Counter()
 
         def fits(one: Due) -> bool:
             if one.key in self._under_way:
                 return False
             limit = self._kept_by(one, tally, now_us)
             if limit is not None:
-                self.held[limit] += 1
+                self.deferred[limit] += 1
                 return False
             tally.add(one, slow=self._is_slow(one, now_us))
             return True
@@ -159,11 +159,11 @@ class Turns:
         return self._rota.take(_spread(due), fits)
 
     def begun(self, one: Due, now_us: int) -> None:
-        """Take note that an attempt is under way."""
+        """Record the begin of an attempt."""
         self._under_way[one.key] = _UnderWay(one, self._is_slow(one, now_us), now_us + self._places.slow_us)
 
     def ended(self, key: LaneKey, now_us: int, *, failed: bool) -> None:
-        """Take note that nothing of an attempt is left: no connection, and no thread that looks a name up."""
+        """Record the end of an attempt: its connection and its thread for looking a name up are gone."""
         one = self._under_way.pop(key)
         if now_us >= one.until_us:
             self._slow_until[one.due.place] = now_us + self._places.slow_for_us
@@ -175,7 +175,7 @@ class Turns:
             self._failing.discard(one.due.hook_id)
 
     def keep(self, hook_ids: Collection[str], account_ids: Collection[str], now_us: int) -> None:
-        """Forget what is not about these any more."""
+        """Forget all other subscriptions and accounts."""
         self._failing.intersection_update(hook_ids)
         self._rota.keep(account_ids)
         self._slow_until = {
@@ -199,7 +199,7 @@ class Turns:
         if tally.account[one.account_id] >= places.account:
             return "account"
         if tally.receiver[one.receiver] >= places.receiver and tally.place[one.place]:
-            # The first of each account is let in: else one account could keep others from whom they share.
+            # The first of each account is let in: one account must not keep others from a receiver that they share.
             return "receiver"
         if tally.all >= self._places.all_max:
             return "all"
@@ -212,7 +212,7 @@ class Turns:
 
 
 class _Tally:
-    """Counts what is under way, by everything that is bounded."""
+    """Counts the attempts in progress, for every bound."""
 
     def __init__(self, under_way: Iterable[_UnderWay], now_us: int) -> None:
         self.all = self.quick = self.slow = 0

@@ -25,7 +25,7 @@ TIMEOUT_S: Final = 20.0
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 _PERMANENT: Final = 500
 _ASKING: Final = """\
-Somebody has asked for mails about compute units to be sent to this address.
+A user has asked for mails about compute units to be sent to this address.
 
 If you want them, open this page, and press its button:
 
@@ -58,7 +58,7 @@ class MailSender:
         self._tls = tls or ssl.create_default_context()
 
     async def send(self, parcel: Parcel) -> Outcome:
-        """Hand the message to the mail server once. What that does with it later is not known here."""
+        """Hand the message to the mail server once. The outcome says nothing of what the mail server does later."""
         taken = asyncio.Event()
         try:
             message = message_of(parcel, self._from, self._shown, self._confirming)
@@ -66,7 +66,7 @@ class MailSender:
                 await self._hand_over(parcel.hook.target, message.as_bytes(), taken)
         except aiosmtplib.SMTPAuthenticationError as error:
             # The mail server's operator and ours disagree; the receiver is not at fault.
-            return Outcome("Retry", error.code, "The mail server does not let this service in.")
+            return Outcome("Retry", error.code, "The mail server refuses this service's user or password.")
         except aiosmtplib.SMTPRecipientsRefused as error:
             return _answered(error.recipients[0].code, error.recipients[0].message)
         except aiosmtplib.SMTPResponseException as error:
@@ -136,7 +136,7 @@ def message_of(
 ) -> EmailMessage:
     """Write the message. It is the same on every attempt, under the same Message-ID.
 
-    ``confirming`` makes the address at which a subscription is confirmed. It stands in that mail and nowhere else.
+    ``confirming`` makes the address that confirms a subscription. Only the confirmation mail has it.
     """
     event = parcel.event
     what = TYPES.get(event.type, event.type)
@@ -150,7 +150,7 @@ def message_of(
     message["Auto-Submitted"] = "auto-generated"
     if event.type == HOOK_CONFIRMING:
         until = parcel.hook.confirm_until
-        assert until is not None  # noqa: S101 - it is told of that only while it is to be confirmed
+        assert until is not None  # noqa: S101 - a subscription gets this event only while its confirmation is open
         message.set_content(_ASKING.format(confirming(parcel.hook.id, until), shown(until)))
         return message
     details = msgspec.json.format(parcel.body, indent=2).decode()

@@ -1,7 +1,7 @@
-"""Looking names up: each name in a thread of its own, which is counted for as long as it lasts.
+"""Name lookups: each in a thread of its own, which counts as in progress until it ends.
 
-The machine's resolver cannot be interrupted. In the threads that a program shares for such things, a few names whose
-servers do not answer would keep every other name from being looked up, and a stopping server from its end.
+The machine's resolver cannot be interrupted. In a shared thread pool, a few names whose servers do not answer would
+block all other lookups, and would keep a stopping server alive.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from leasebook.addressing.webhook import Address
 
 
 class Lookups:
-    """Asks the machine's resolver. Who asks for a name that is being looked up waits for that answer."""
+    """Asks the machine's resolver. A second lookup of a name waits for the answer of the first."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Future[list[Address]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[Address]:
-        """Return every address that a name stands for, or the address that it is itself; raises OSError."""
+        """Return every address of a host name; an address is returned as it is. Raises OSError."""
         try:
             return [ipaddress.ip_address(host.strip("[]"))]
         except ValueError:
@@ -33,7 +33,7 @@ class Lookups:
         return await asyncio.shield(found)
 
     async def rest(self, host: str) -> None:
-        """Wait until no thread looks that name up."""
+        """Wait until the lookup of a name has ended."""
         found = self._under_way.get(host)
         if found is not None:
             await asyncio.wait([found])
@@ -49,7 +49,7 @@ class Lookups:
                 return
             if isinstance(found, Exception):
                 future.set_exception(found)
-                future.exception()  # whoever waited may have gone
+                future.exception()  # The caller may have gone; asyncio would log an exception that is never read.
             else:
                 future.set_result(found)
 
@@ -59,7 +59,7 @@ class Lookups:
                 found = _asked(host, port)
             except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
                 found = error
-            # Where the loop has gone nobody waits any more.
+            # The loop may be closed; then no caller waits.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(done, found)
 

@@ -1,7 +1,7 @@
-"""Waiting by the machine's clock where the service's clock stands still until somebody moves it.
+"""Retries by the machine's clock while the service's clock is virtual.
 
-A receiver fails in the machine's time, and is to be tried again in it. Under a virtual clock what waits is due as soon
-as either clock says so: whoever moves the service's clock need not wait, and whoever does not is not forgotten.
+A receiver fails in real time and is retried in real time. Under a virtual clock a waiting delivery is due as soon as
+either clock reaches its time: moving the service's clock makes it due at once, and without that it is still retried.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from leasebook.domain.values.calendar import SECOND_US, Instant
 log = structlog.get_logger()
 
 AGAIN_S: Final = 5.0
-"""After so long it is said again where the store did not take it."""
+"""Pause before the next try if the store did not take the command, in seconds."""
 AT_ONCE: Final = 1000
 
 
 def call_later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-    """Call after so many seconds of the machine's time."""
+    """Call a function after ``seconds`` of the machine's time."""
     return asyncio.get_running_loop().call_later(seconds, call)
 
 
-class Standing:
-    """The timers of what waits after a failure. It forgets them when the process ends; a start tries everything."""
+class RetryTimers:
+    """The timers of deliveries that wait after a failure. They end with the process; a start tries all of them."""
 
     def __init__(self, sequencer: Sequencer) -> None:
         self._sequencer = sequencer
@@ -38,13 +38,13 @@ class Standing:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def waits(self, delivery: Delivery, now: Instant) -> None:
-        """Have a delivery tried again once as much of the machine's time has passed as of the service's had to."""
+        """Retry a delivery after the same wait in the machine's time that it has in the service's time."""
         if delivery.state == "Waiting" and delivery.next_at is not None:
             wait_s = max(0, delivery.next_at - now) / SECOND_US
             self._later(wait_s, (Waits(delivery.hook_id, delivery.lane, delivery.next_at),))
 
     def begin(self, lanes: Iterable[tuple[str, str]]) -> None:
-        """Have lanes tried that wait since another run of the process: nobody knows for how long by the machine."""
+        """Try delivery queues that wait since an earlier run: how long in the machine's time is not known."""
         waiting = [Waits(hook_id, lane, None) for hook_id, lane in lanes]
         for first in range(0, len(waiting), AT_ONCE):
             self._begin(tuple(waiting[first : first + AT_ONCE]))

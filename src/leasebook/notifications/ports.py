@@ -1,4 +1,4 @@
-"""What is sent, and by whom: the ports of the dispatcher."""
+"""The ports of the dispatcher: a delivery that is ready to be sent, and its sender."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Parcel(msgspec.Struct, frozen=True):
     event: Event
     body: bytes
     now: Instant
-    """What the service's clock says."""
+    """The time of the service's clock."""
 
 
 class Sender(Protocol):
-    """Somebody who can send to one kind of hook."""
+    """Sends to one kind of subscription: webhooks or e-mail."""
 
     async def send(self, parcel: Parcel) -> Outcome:
-        """Try once; returns what came of it and never raises for what the other side does."""
+        """Try once, and return the outcome. It never raises an error for a fault of the receiver."""
         ...
 
     async def rest(self, hook: Subscription) -> None:
-        """Wait until nothing is left of attempts at a hook that are over, such as a name that is still looked up."""
+        """Wait until nothing is left of a subscription's ended attempts, such as a name lookup."""
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""

@@ -26,19 +26,19 @@ from leasebook.ports.clock import wall_us
 ANSWER_MAX: Final = 4096
 """Bytes of an answer's body that are read; the rest is of no interest."""
 ANSWER_S: Final = 1.0
-"""So long a body is waited for whose answer is a success already."""
+"""Upper bound on the wait for the body of a successful answer, in seconds."""
 USER_AGENT: Final = f"Leasebook/{__version__}"
 _GONE: Final = 410
 
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
-"""Looks up every address that a name stands for; raises OSError."""
+"""Looks up every address of a host name; raises OSError."""
 
 
 class _Checked(httpcore2.AsyncNetworkBackend):
-    """Connects to an address that was checked right before.
+    """Connects to an address that it has just checked.
 
-    The name is looked up once, so that there is no second answer that nobody checked; TLS and the Host header still
-    know the receiver by its name.
+    The name is looked up only once, since a second lookup could return an unchecked address. TLS and the Host header
+    still use the name.
     """
 
     def __init__(self, allowed: Allowed, look_up: Resolve) -> None:
@@ -54,13 +54,13 @@ class _Checked(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Try each address in turn; one that is not allowed spoils them all."""
+        """Try each address in turn. If one is not allowed, none is tried."""
         addresses = await self._addresses(host, port)
         for address in addresses:
             try:
                 check_address(address, self._allowed)
             except BadAddress:
-                # Which one is none of the caller's business: it may be of a name that only this network knows.
+                # The message must not show the address: the name may exist only in this network.
                 raise BadAddress("The host's address is not a public one.") from None
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in addresses:
@@ -82,10 +82,10 @@ class _Checked(httpcore2.AsyncNetworkBackend):
 
 
 class WebhookSender:
-    """Sends events to URLs. Every delivery has a connection of its own, so that its address is checked anew.
+    """Sends events to URLs. Every delivery has a new connection, so that its address is checked each time.
 
-    No proxy of the environment is used: it would connect to whatever it likes. ``timeout_s`` is for all of it: looking
-    the name up, connecting, sending, and the head of the answer, whose status says what became of it.
+    Proxies of the environment are ignored: a proxy would connect to unchecked addresses. ``timeout_s`` covers the name
+    lookup, connecting, sending, and the head of the answer, whose status is the outcome.
     """
 
     def __init__(

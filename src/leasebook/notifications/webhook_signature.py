@@ -18,10 +18,9 @@ def new_secret() -> str:
 
 
 def signed(message_id: str, timestamp: int, body: bytes, keys: Sequence[str]) -> str:
-    """Return the signature header: one signature for each secret, any of which will do.
+    """Return the signature header: one signature for each secret; a receiver needs only one of them to match.
 
-    ``timestamp`` is when it is sent, in seconds since 1970 by the machine's clock, so that receivers can refuse what
-    is old.
+    ``timestamp`` is the time of sending in seconds since 1970 by the machine's clock; receivers can refuse old ones.
     """
     content = f"{message_id}.{timestamp}.".encode() + body
     return " ".join(f"v1,{_signature(content, key)}" for key in keys)

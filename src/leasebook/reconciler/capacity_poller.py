@@ -35,7 +35,7 @@ class Reporter(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the books say of an engine."""
+    """The store's rows about an engine: its capacity, the offerings, and the workers that reported it."""
 
     supply: EngineCapacity
     offerings: list[Offering]
@@ -87,7 +87,7 @@ class CapacityPoller:
             await asyncio.sleep(self._timing.count_s)
 
     async def look(self) -> None:
-        """Ask the engine, and report what is new. Raises what the store and the sequencer raise."""
+        """Ask the engine for its capacity, and report changes. Passes on errors of the store and the sequencer."""
         word = await self._ask()
         known = await self._read()
         command = self._news(word, known)
@@ -121,7 +121,7 @@ class CapacityPoller:
         return await self._reader.read(look)
 
     def _news(self, word: CapacityReport, known: Known) -> ReportSupply | None:
-        """Return what to report; None where it is known and was reported lately, or another live worker reports it."""
+        """Return the command that reports; None if nothing changed, or another live worker reports the engine."""
         supply, offerings = known.supply, known.offerings
         dead, standing = self._standing(supply, known.holders)
         gone = [
@@ -154,7 +154,7 @@ class CapacityPoller:
         )
 
     def _standing(self, supply: EngineCapacity, workers: Sequence[Worker]) -> tuple[dict[str, int], dict[str, float]]:
-        """Return the dead of the other workers that reported, with their beats; and how long each beat stands still."""
+        """Return the other reporters that are dead, with their beats; and the seconds since each beat has moved."""
         # A worker that the store does not know any more never beats again.
         beats = {word.holder: LEFT for word in supply.words} | {one.id: one.beat for one in workers}
         beats.pop(self._reporter.worker_id, None)

@@ -1,4 +1,4 @@
-"""When engines end replicas by themselves: told in durations, and moved on for as long as somebody looks after them."""
+"""Dead-man deadlines: when an engine ends a replica by itself. A live worker keeps moving them into the future."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 from leasebook.reconciler.ports import Time
 
 APART_MAX_US: Final = 5 * SECOND_US
-"""An engine is told again where it would end a replica so much earlier or later than the books say."""
-HELD_US: Final = 5 * MINUTE_US
-"""While due work is held a replica has so long at least, where nothing else is said: its release waits, too."""
+"""Greatest difference between an engine's deadline and the stored one; beyond it the engine gets the new one."""
+PAUSED_US: Final = 5 * MINUTE_US
+"""Default for the least time that a replica has left while due work is paused: its release is paused too."""
 REMEMBERED_MAX: Final = 100_000
 RUNNING: Final = frozenset({"Starting", "Ready", "Unhealthy"})
 
 
 class Deadlines:
-    """Turns moments of the store's clock into durations, and remembers what engines were told.
+    """Turns deadlines of the store's clock into durations for engines, and remembers the ones that engines have.
 
-    An engine counts on the time since its machine started. What it was told is right for as long as the clock of the
-    store goes as fast as that one; where that was set, or is held, the engine is told anew. ``held_us``: so long a
-    replica has at least while due work is held.
+    An engine measures by the time since its machine started. Its deadline stays right while the store's clock runs as
+    fast as that. If the store's clock was set or is paused, the engine gets a new one. ``paused_us`` is the least
+    time in microseconds that a replica has left while due work is paused.
     """
 
-    def __init__(self, time: Time, held_us: int | None = None) -> None:
+    def __init__(self, time: Time, paused_us: int | None = None) -> None:
         self._time = time
-        self._held_us = held_us or HELD_US
-        self._told: dict[str, int | None] = {}
-        """By name, when the engine ends it, in microseconds since this machine started."""
+        self._paused_us = paused_us or PAUSED_US
+        self._in_engine: dict[str, int | None] = {}
+        """By name, when the engine ends a replica, in microseconds since this machine started; None: never."""
 
     def left_s(self, deadline: int | None) -> float | None:
-        """Return in how many seconds an engine is to end what has this deadline; None: never."""
+        """Return the seconds until a deadline of the store's clock; None: there is no deadline."""
         if deadline is None:
             return None
         left_us = deadline - self._time.wall()
-        return (max(left_us, self._held_us) if self._time.is_held() else left_us) / SECOND_US
+        return (max(left_us, self._paused_us) if self._time.is_held() else left_us) / SECOND_US
 
-    def told(self, name: str, seconds: float | None) -> None:
-        """Remember what an engine was told just now."""
-        if len(self._told) >= REMEMBERED_MAX:
-            self._told.clear()
-        self._told[name] = None if seconds is None else self._time.boot_us() + int(seconds * SECOND_US)
+    def set_in_engine(self, name: str, seconds: float | None) -> None:
+        """Remember that the engine will end a replica after ``seconds`` from now; None: never."""
+        if len(self._in_engine) >= REMEMBERED_MAX:
+            self._in_engine.clear()
+        self._in_engine[name] = None if seconds is None else self._time.boot_us() + int(seconds * SECOND_US)
 
     def forget(self, name: str) -> None:
         """Forget one that has ended."""
-        self._told.pop(name, None)
+        self._in_engine.pop(name, None)
 
     def stale(self, rows: Iterable[Replica], sights: Mapping[str, Observation]) -> Iterator[MoveDeadline]:
-        """Yield what engines are to be told anew of what they show, though the books say what they said."""
+        """Yield a step for each running replica whose engine has a deadline that differs from the stored one."""
         for row in rows:
             sight = sights.get(row.engine)
             is_seen = sight is not None and sight.seen is not None and row.name in sight.seen
@@ -58,13 +58,13 @@ class Deadlines:
                 yield MoveDeadline(row, row)
 
     def _is_stale(self, row: Replica) -> bool:
-        if row.name not in self._told:
-            # Nobody knows what those who were here before us said, and when.
+        if row.name not in self._in_engine:
+            # An earlier worker may have set any deadline.
             return row.deadline is not None
-        told = self._told[row.name]
-        if row.deadline is None or told is None:
-            return told is not row.deadline
+        in_engine = self._in_engine[row.name]
+        if row.deadline is None or in_engine is None:
+            return in_engine is not row.deadline
         ends = self._time.boot_us() + row.deadline - self._time.wall()
         if self._time.is_held():
-            return told < max(ends - APART_MAX_US, self._time.boot_us() + self._held_us // 2)
-        return abs(told - ends) > APART_MAX_US
+            return in_engine < max(ends - APART_MAX_US, self._time.boot_us() + self._paused_us // 2)
+        return abs(in_engine - ends) > APART_MAX_US

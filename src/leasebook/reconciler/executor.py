@@ -1,4 +1,4 @@
-"""Doing what the plan says: what is to happen is written down first, and only then asked of an engine."""
+"""Carries out steps of a plan. Each step is stored first, and only then does the engine get the request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from leasebook.reconciler.ports import Books, Meter, Time, Timing
 log = structlog.get_logger()
 
 GRACE_S: Final = 10.0
-"""How long something has to end of which nobody knows how it is run."""
+"""Grace period for replicas whose run spec is unknown (orphans), in seconds."""
 REMEMBERED_MAX: Final = 100_000
 
 
@@ -75,9 +75,9 @@ class StepExecutor:
         self._asked: dict[tuple[str, str], float] = {}
 
     async def carry_out(self, job: Job, step: Step) -> None:
-        """Carry out one step. What an engine refuses or leaves open is written down, and tried again by a later plan.
+        """Carry out one step. If the engine refuses or does not answer, that is stored, and a later plan tries again.
 
-        Raises what the sequencer raises; then the next plan begins where this one ended.
+        Passes on errors of the sequencer; the next plan then continues from the stored rows.
         """
         began = self._time.steady()
         match step:
@@ -100,7 +100,7 @@ class StepExecutor:
         self._meter.step_done(type(step).__name__, self._time.steady() - began)
 
     async def stop(self, engine: str, name: str, grace_s: float) -> None:
-        """Tell an engine to end something, but not all the time."""
+        """Ask an engine to stop a replica, at most once in ``timing.again_s`` seconds."""
         watch = self._watches.get(engine)
         if watch is not None and self._is_time(("stop", name)):
             await self._ask(watch, lambda: watch.engine.stop(name, grace_s))
@@ -115,7 +115,7 @@ class StepExecutor:
         return True
 
     async def _ask(self, watch: EngineMonitor, call: Callable[[], Awaitable[None]]) -> str | None:
-        """Ask an engine for something; returns why nobody knows whether it was done. Raises CannotRun and NoRoom."""
+        """Call an engine; returns the reason if the outcome is unknown, else None. Raises CannotRun and NoRoom."""
         async with watch.calls:
             if not self._may_act():
                 return "this worker may not act any more"
@@ -142,7 +142,7 @@ class StepExecutor:
             await self._run(job, msgspec.structs.replace(after, generation=generation), is_new=True)
 
     async def _run(self, job: Job, row: Replica, *, is_new: bool = False) -> None:
-        """Start a replica; one that ``is_new`` no engine has been told of yet."""
+        """Start a replica. ``is_new``: this is the first request for it, so no engine has a deadline for it."""
         watch, model = self._watches.get(row.engine), job.models.get(row.model_id)
         if watch is None or model is None or not self._is_time(("start", row.name)):
             return
@@ -169,14 +169,14 @@ class StepExecutor:
             reason = trouble = f"{row.engine} has no room: {refusal}"
         else:
             if error is None and is_new:
-                self.deadlines.told(row.name, ends_in_s)
+                self.deadlines.set_in_engine(row.name, ends_in_s)
             if error is not None and error != row.reason:
                 await self._put(row, msgspec.structs.replace(row, reason=error))
             return
         await self._put(row, failed(row, reason, self._time.wall(), self._limits, trouble))
 
     async def _write(self, job: Job, step: Write) -> None:
-        """Write a row; what is to end is told so only after everybody can know it."""
+        """Store a row. A replica that is to stop gets the request only after the commit."""
         if not step.after.is_live:
             self.deadlines.forget(step.after.name)
         if await self._put(step.before, step.after) and step.after.state == "Stopping" != step.before.state:
@@ -195,7 +195,7 @@ class StepExecutor:
             return
         left_s = self.deadlines.left_s(after.deadline)
         if await self._ask(watch, lambda: watch.engine.end_in(after.name, left_s)) is None:
-            self.deadlines.told(after.name, left_s)
+            self.deadlines.set_in_engine(after.name, left_s)
             if after != step.before:
                 await self._put(step.before, after)
 

@@ -16,11 +16,11 @@ from leasebook.reconciler.ports import Meter, Time, Timing
 log = structlog.get_logger()
 
 UNSEEN: Final = Observation(None)
-"""Nobody has looked since the last thing that was done; no reason to think that anything is wrong."""
+"""There was no observation since the last step. That is no sign of a fault."""
 
 
 class EngineMonitor:
-    """One engine, and what it showed last."""
+    """One engine and the last observation of it."""
 
     def __init__(self, engine: ReplicaEngine, timing: Timing, time: Time, meter: Meter) -> None:
         self.engine: Final = engine
@@ -32,18 +32,18 @@ class EngineMonitor:
         self._sight = UNSEEN
 
     def sight(self, touched: float) -> Observation:
-        """Return what it shows, as far as that was looked at after ``touched`` (steady seconds)."""
+        """Return the last observation if it began after ``touched`` (steady seconds), else UNSEEN."""
         if self._sight.seen is not None and self._began <= touched:
             return UNSEEN
         return self._sight
 
     @property
     def seen(self) -> Mapping[str, Seen]:
-        """What it showed last; nothing where it cannot be asked."""
+        """The replicas of the last observation, by name; empty if the engine cannot be asked."""
         return self._sight.seen or {}
 
     async def look(self) -> set[str]:
-        """Look, and return the names whose state is another now."""
+        """Observe the engine, and return the names of replicas whose state has changed."""
         began = self._time.steady()
         try:
             async with asyncio.timeout(self._timing.call_s):

@@ -1,4 +1,4 @@
-"""What the reconciler asks of others, and what it may take for granted."""
+"""The interfaces that the reconciler needs, and its timing."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from leasebook.ports.queries.read_repository import ReadRepository
 T = TypeVar("T")
 
 LATER: Final = (Closed, Overloaded, Unavailable)
-"""What the sequencer says where it cannot decide now; everything is planned anew then."""
+"""Errors of a sequencer that cannot decide now. The reconciler then plans again."""
 RETRY_S: Final = 0.5
 """Pause before work that failed is tried again, in seconds."""
 
 
 class Books(Protocol):
-    """Who decides commands; the sequencer."""
+    """Decides commands; the sequencer does."""
 
     async def submit(self, command: Command) -> Any:
-        """Have a command decided; returns its answer after the commit."""
+        """Submit a command; returns its answer after the commit."""
 
 
 class Reader(Protocol):
-    """Who answers questions."""
+    """Runs queries."""
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Answer from what is committed."""
+        """Run a query on committed rows."""
         ...
 
 
 class Time(Protocol):
-    """What time it is for what runs, which does not stand still with a virtual clock. None of it jumps."""
+    """The clocks for replicas, which run in real time even if the service's clock is virtual. None of them jumps."""
 
     def wall(self) -> int:
         """Return microseconds since 1970 UTC: the store's time where that is real, so that all servers agree on it."""
         ...
 
     def boot_us(self) -> int:
-        """Return microseconds since this machine started, those included in which it slept."""
+        """Return microseconds since this machine started, including suspended time."""
         ...
 
     def is_held(self) -> bool:
@@ -53,7 +53,7 @@ class Time(Protocol):
         ...
 
     def steady(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return seconds of a clock that cannot be set."""
         ...
 
 
@@ -82,34 +82,37 @@ class MachineTime(Time):
 
 
 class Meter(Protocol):
-    """Where the work is counted."""
+    """Counts the work for metrics."""
 
     def step_done(self, step: str, seconds: float) -> None:
         """Count a step and how long it took."""
 
     def orphan_stopped(self, engine: str) -> None:
-        """Count a replica that nobody wanted."""
+        """Count a stopped replica that no row asks for."""
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine can be asked."""
 
     def unserved(self, by_engine: Mapping[str, int]) -> None:
-        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+        """Set how many replicas of each engine no worker can manage; an engine that is left out has none."""
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
-        """Set what an engine has of each type, and what is offered of it."""
+        """Set an engine's capacity for each type, and the stock that is offered of it."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How often and how long, in seconds.
+    """Intervals and timeouts, in seconds.
 
-    ``lease_s``: a worker whose beat stands still for so long is dead, and what it held is taken by others; it beats
-    five times in that time, and does nothing any more once half of it passed without. ``look_s``: between two looks at
-    everything. ``observe_s``: between two looks at an engine; ``busy_s``: while something starts or stops.
-    ``call_s``: an engine that has not answered by then cannot be asked. ``again_s``: before the same is asked of it
-    again. ``calls_max``: so many calls of one engine at a time. ``count_s``: between two questions what an engine has;
-    where that stays as it is, it is said again every ``count_keep_s``, so that its age is known. ``gone_s``: what runs
-    on a node whose worker has been dead for so long is no stock any more.
+    - ``lease_s``: a worker whose beat has not moved for this long is dead, and others take its leases. A worker beats
+      five times in this time, and stops acting after half of it without a successful beat.
+    - ``look_s``: between two looks at all instances.
+    - ``observe_s``: between two observations of an engine; ``busy_s``: the same while replicas start or stop.
+    - ``call_s``: timeout of a call to an engine.
+    - ``again_s``: least time between two identical requests to an engine.
+    - ``calls_max``: greatest number of calls to one engine at a time.
+    - ``count_s``: between two questions for an engine's capacity. An unchanged capacity is reported every
+      ``count_keep_s`` seconds, so that its age is known.
+    - ``gone_s``: a node whose worker has been dead for this long counts no longer as stock.
     """
 
     lease_s: float = 15.0

@@ -1,4 +1,4 @@
-"""What runs and nobody looks after, as it was seen last."""
+"""Replicas that run and that no server can manage."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = structlog.get_logger()
 
 
 class LeftBehind:
-    """Counts the live replicas that no server can look after, and tells monitors and the log of them.
+    """Counts the live replicas that no server can manage, for metrics, the log and /readyz.
 
-    What runs on an engine that this server does not have makes it not ready: it was started with other settings than
-    whoever started that. What runs on a machine whose servers are gone does not: all else is served.
+    Replicas on an engine that this server does not have make it not ready: its settings differ from those of the
+    server that started them. Replicas on a machine without a live server do not: everything else is served.
     """
 
     def __init__(self, engines: Collection[str], node: str, meter: Meter, *, after_s: float) -> None:
@@ -33,7 +33,7 @@ class LeftBehind:
         self._foreign: Counter[str] = Counter()
 
     def look(self, jobs: Iterable[Job], is_free: Callable[[Job], bool], now: float) -> None:
-        """Take everything that runs, and whether somebody who lives looks after it; ``now`` in steady seconds."""
+        """Count them. ``is_free`` says whether no live worker has an instance's lease; ``now`` is in steady seconds."""
         self._foreign = Counter()
         alone: Counter[tuple[str, str]] = Counter()
         for job in jobs:
@@ -49,7 +49,7 @@ class LeftBehind:
         for (engine, node), count in lasting.items():
             if (engine, node) not in self._said:
                 log.error(
-                    "replicas are nobody's to look after: start a server where they run, or see the setting "
+                    "no server can manage these replicas: start a server where they run, or see the setting "
                     "engines_gone",
                     engine=engine,
                     node=node,
@@ -65,13 +65,13 @@ class LeftBehind:
         return engine in LOCAL and node != self._node
 
     def unready(self) -> str | None:
-        """Why this server does not do what it is for: others run what it has no engine for."""
+        """Why this server is not ready: replicas run on engines that it does not have."""
         if not self._foreign:
             return None
         shown = ", ".join(f"{counted(count)} on engine {name}" for name, count in sorted(self._foreign.items()))
-        why = f"Elsewhere there run: {shown}. This server's setting engines has no such engine"
-        return f"{why}: give all servers the same."
+        why = f"Other servers run {shown}. This server's setting engines does not have that engine"
+        return f"{why}: give all servers the same setting."
 
     def broken(self) -> str | None:
-        """Nothing of this is for ever."""
+        """Always None: a restart of this server would not help."""
         return None

@@ -23,10 +23,10 @@ ORPHAN: Final = "orphan "
 
 
 class WorkQueue:
-    """Keeps instances to look at, by id. It asks nobody and decides nothing; the reconciler does.
+    """Keeps the ids of instances to plan. It makes no calls and no decisions; the reconciler does.
 
-    An instance is to be looked at when it changes, when its replicas change, and at a time that its plan names. While a
-    step of it is under way it waits. ``step_ended`` is called after each step.
+    An instance enters when it changes, when its replicas change, and at the time that its plan names. It waits while
+    one of its steps is in progress. ``step_ended`` is called after each step.
     """
 
     def __init__(self, time: Time, step_ended: Callable[[], None]) -> None:
@@ -83,7 +83,7 @@ class WorkQueue:
         self._dirty.add(unit_id)
         self.wake()
 
-    # --- what is to be looked at --------------------------------------------------------------------------
+    # --- instances to plan --------------------------------------------------------------------------------
 
     @property
     def is_all_dirty(self) -> bool:
@@ -185,7 +185,7 @@ class WorkQueue:
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._steps[key]
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, LATER):
-            log.error("a step failed, it is planned anew", unit_id=key, error=repr(error), exc_info=error)
+            log.error("a step failed, it is planned again", unit_id=key, error=repr(error), exc_info=error)
         if not key.startswith(ORPHAN):
             self.touch(key)
         self._step_ended()

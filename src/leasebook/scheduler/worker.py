@@ -38,10 +38,9 @@ class Meter(Protocol):
 
 
 class Agenda:
-    """Looks up what is due, has it done, and sleeps until the next is.
+    """Looks due work up, submits it, and sleeps until the next work is due.
 
-    Any number of these may work on one store: a piece of work that another has done is found not to be due
-    any more, and nothing happens.
+    Any number of these may work on one store: work that another one has done is no longer due, and nothing happens.
     """
 
     def __init__(self, reader: Reader, sequencer: Sequencer, clock: Clock, meter: Meter) -> None:
@@ -118,9 +117,9 @@ class Agenda:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def _work(self) -> int:
-        """Do a batch of what is due; returns for how many pieces there is reason to look again at once.
+        """Do a batch of due work; returns for how many pieces it is worth looking again at once.
 
-        While the clock is held nothing is taken, and the batch only finds out what the clock shows by now.
+        While the clock is paused the batch takes no work, and only reads the clock.
         """
         loop_now = asyncio.get_running_loop().time()
         self._resting = {due: until for due, until in self._resting.items() if until > loop_now}
@@ -146,7 +145,7 @@ class Agenda:
         )
 
     async def _sleep(self) -> None:
-        """Sleep until the next work falls due, or somebody makes work due sooner."""
+        """Sleep until the next work falls due, or until a commit makes work due sooner."""
         self._sooner.clear()
         # Until the next due time is known, whatever is made due meanwhile may be sooner.
         self._sleeps_until = NEVER

@@ -1,1 +1,1 @@
-"""Secrets at rest, the keys derived from them, and files that nobody else may read."""
+"""Secrets at rest, the keys derived from them, and files that only their owner may read."""

@@ -22,10 +22,10 @@ _SIGNATURES: Final = SEALED + b"audit closure signatures 1"
 
 
 class PastKey(msgspec.Struct, frozen=True):
-    """What is kept of the audit keys of an earlier master key, to prove what was sealed under it, and nothing newer.
+    """The audit keys of an earlier master key. They prove what was sealed under it, and nothing newer.
 
-    ``identities`` is the number of the last identity event that it sealed, ``closures`` that of the last closure that
-    it may have signed; None: its servers are still at it. ``seal_key`` is a secret.
+    ``identities`` is the number of the last identity event that it sealed, and ``closures`` that of the last closure
+    that it may have signed; None: servers still use it. ``seal_key`` is a secret.
     """
 
     fingerprint: str
@@ -39,16 +39,16 @@ class AuditKeys:
     """Seals ends of chains (HMAC-SHA256) and signs closures (Ed25519), under keys of the master key (HKDF-SHA256).
 
     While a master key takes the place of another both are known (``others``), and ``past`` are those before. With
-    ``turning`` the ends of chains may still have the seal of the one before.
+    ``rotating`` the ends of chains may still have the seal of the one before.
     """
 
-    def __init__(self, master_key: bytes, *others: bytes, past: Sequence[PastKey] = (), turning: bool = False) -> None:
+    def __init__(self, master_key: bytes, *others: bytes, past: Sequence[PastKey] = (), rotating: bool = False) -> None:
         self._of: dict[str, _Keys] = {}
         for key in (master_key, *others):
             self.learn(key)
         self.fingerprint = fingerprint(master_key)
         self._past = tuple(past)
-        self._turning = turning
+        self._rotating = rotating
 
     def learn(self, master_key: bytes) -> None:
         """Seal and sign under that key, too, where it is its turn."""
@@ -84,7 +84,7 @@ class AuditKeys:
     def is_sealed(self, message: bytes, seal: bytes) -> bool:
         """Whether that is the message's seal."""
         keys = [self._of[self.fingerprint].seal]
-        if self._turning and self._past:
+        if self._rotating and self._past:
             keys.append(self._past[-1].seal_key)
         return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), seal) for key in keys)
 
@@ -111,7 +111,7 @@ class AuditKeys:
         return self._of[self.fingerprint].private.sign(message)
 
     def past_key(self, fingerprint: str, identities: int) -> PastKey:
-        """Return what is to be kept of a master key that another takes the place of."""
+        """Return the audit keys to keep when another master key replaces this one."""
         keys = self._of[fingerprint]
         return PastKey(fingerprint, keys.public_key, keys.seal, identities)
 

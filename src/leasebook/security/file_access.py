@@ -21,8 +21,8 @@ class NoAccess(Exception):
 def check_access(path: Path, wanted: int) -> None:
     """Raise NoAccess where this process may not use a path as ``wanted``: FILE or READ; DIRECTORY or LOOK.
 
-    Links are followed, and what is not there is no fault. The file is not opened: to close it again would drop every
-    lock that this process has on it.
+    Links are followed. A missing path is no fault. The file is not opened: closing it would drop every lock that this
+    process has on it.
     """
     try:
         found = path.stat()

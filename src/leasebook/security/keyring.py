@@ -27,17 +27,17 @@ log = structlog.get_logger()
 
 MASTER_KEY_FILE: Final = "master.key"
 LOOK_EVERY_S: Final = 1.0
-"""So soon a server knows that another master key is announced, or seals."""
+"""Upper bound on how long a server overlooks that another master key is announced or seals, in seconds."""
 FORGET_AFTER_S: Final = 60.0
-"""So long after a change of keys the one before is still known: what was read a moment before may be under it."""
+"""How long after a rotation the previous key is kept, in seconds: rows read just before may be sealed under it."""
 SHOWN: Final = 16
-"""So many digits of a fingerprint tell one master key from another."""
+"""Digits of a fingerprint that are shown; enough to distinguish master keys."""
 PAST_CONTEXT: Final = "audit keys"
 _FACTS: Final = frozenset({MASTER_KEY, NEXT_KEY, BEFORE_KEY})
 
 
-class Turning(NamedTuple):
-    """How the store stands: the fingerprints of the key that seals, of the next, and of the one before; "": none."""
+class RotationState(NamedTuple):
+    """The store's state of a rotation: fingerprints of the sealing, the next and the previous master key; "": none."""
 
     current: str
     next: str
@@ -46,13 +46,13 @@ class Turning(NamedTuple):
 
     @property
     def goes_on(self) -> bool:
-        """Whether a master key is taking the place of another."""
+        """Whether a rotation is in progress."""
         return bool(self.next or self.before)
 
 
-def turning_of(ask: ReadRepository) -> Turning:
-    """Return how the store stands."""
-    return Turning(*(ask.fact(name) or "" for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS)))
+def rotation_state(ask: ReadRepository) -> RotationState:
+    """Read the state of a rotation from the store."""
+    return RotationState(*(ask.fact(name) or "" for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS)))
 
 
 class Keyring:
@@ -76,7 +76,7 @@ class Keyring:
         self._found: dict[str, bytes] = {}
 
     def key(self, wanted: str) -> bytes | None:
-        """Return the master key with a fingerprint, looked for anew where it was not there; None: it is not here."""
+        """Return the master key with a fingerprint; None if this server does not have it."""
         if wanted not in self._found:
             for key in self._all():
                 self._found[fingerprint(key)] = key
@@ -100,9 +100,9 @@ class Keyring:
     def _all(self) -> Iterator[bytes]:
         for _, secret in self._given:
             yield load_master_key(self.path, secret, create=False)
-        # What the environment gives stands over the files.
+        # The environment takes precedence over the files.
         for path in () if self.is_given else (self.path, self.next_path, self.before_path):
-            # What cannot be read is as good as not there: whoever needs it is told which one is missing.
+            # An unreadable key counts as missing; the caller that needs it reports which one is missing.
             with contextlib.suppress(BadMasterKey):
                 yield load_master_key(path, None, create=False)
 
@@ -136,11 +136,11 @@ class Keyring:
         return True
 
 
-def keys_of(ring: Keyring, standing: Turning) -> tuple[Vault, AuditKeys]:
-    """Return what seals and opens as the store stands; raises BadMasterKey where a key that it takes is not here."""
+def keys_of(ring: Keyring, standing: RotationState) -> tuple[Vault, AuditKeys]:
+    """Return the vault and audit keys for a state of the rotation; raises BadMasterKey if a needed key is missing."""
     current = ring.key(standing.current)
     if current is None:
-        # It says what is wrong with the one that is here, if there is one.
+        # These two raise with the reason: the key at hand is damaged, or it is another one.
         current = ring.main()
         check_fingerprint(current, standing.current)
     others = []
@@ -148,7 +148,8 @@ def keys_of(ring: Keyring, standing: Turning) -> tuple[Vault, AuditKeys]:
         key = ring.key(name) if name else None
         if key is None and why and name:
             raise BadMasterKey(
-                f"{why} the master key {name[:8]}…, and that is not here: put it back (LEASEBOOK_MASTER_KEY or "
+                f"{why} the master key {name[:8]}…, which this server does not have: "
+                f"put it back (LEASEBOOK_MASTER_KEY or "
                 f"{ring.path}, and the new one into LEASEBOOK_MASTER_KEY_NEXT or {ring.next_path}), and run leasebook "
                 "rotate-master-key to the end"
             )
@@ -156,11 +157,11 @@ def keys_of(ring: Keyring, standing: Turning) -> tuple[Vault, AuditKeys]:
             others.append(key)
     vault = Vault(current, *others)
     past = read_past(vault, standing.past)
-    return vault, AuditKeys(current, *others, past=past, turning=bool(standing.before))
+    return vault, AuditKeys(current, *others, past=past, rotating=bool(standing.before))
 
 
 def read_past(vault: Vault, text: str) -> list[PastKey]:
-    """Return what is kept of earlier master keys, oldest first; raises BadMasterKey where it does not open."""
+    """Return the audit keys of earlier master keys, oldest first; raises BadMasterKey if they do not open."""
     if not text:
         return []
     try:
@@ -169,27 +170,27 @@ def read_past(vault: Vault, text: str) -> list[PastKey]:
             msgspec.json.decode(vault.open(bytes.fromhex(one), context=PAST_CONTEXT), type=PastKey) for one in sealed
         ]
     except (msgspec.DecodeError, ValueError):
-        raise BadMasterKey("what the store keeps of earlier master keys is damaged") from None
+        raise BadMasterKey("the store's record of earlier master keys is damaged") from None
 
 
 def write_past(vault: Vault, past: list[PastKey]) -> str:
-    """Return what the store is to keep of earlier master keys."""
+    """Return the text that the store keeps of earlier master keys' audit keys."""
     kept = [vault.seal(msgspec.json.encode(one).decode(), context=PAST_CONTEXT).hex() for one in past]
     return msgspec.json.encode(kept).decode()
 
 
 class Drives(Protocol):
-    """Goes on with a change of keys beside everything else."""
+    """Continues a rotation in the background."""
 
     def go_on(self) -> None:
-        """Begin, unless it is at it."""
+        """Begin, unless it runs already."""
 
     async def stop(self) -> None:
-        """Leave it as it stands."""
+        """Stop; the rotation can be continued later."""
 
 
 class KeyKeeper:
-    """Follows the store: learns the key that comes next, seals under that whose turn it is, forgets the one before."""
+    """Follows the store's rotation: learns the next key, seals under the present one, and forgets the previous one."""
 
     def __init__(self, ring: Keyring, vault: Vault, audit: AuditKeys, reader: Reader) -> None:
         self._ring = ring
@@ -204,11 +205,11 @@ class KeyKeeper:
         self._driver: Drives | None = None
 
     def drive(self, driver: Drives) -> None:
-        """Have a change of keys gone on with by this server itself, where it has the store to itself."""
+        """Let this server continue a rotation by itself; for a server that has the store to itself."""
         self._driver = driver
 
     def said(self) -> str:
-        """Say which keys this server knows, the one that it seals under first: what a change of keys waits for."""
+        """Return the fingerprints of the known keys, the sealing one first. A rotation waits for all servers."""
         return " ".join(name[:SHOWN] for name in self._vault.known)
 
     def start(self) -> None:
@@ -216,15 +217,16 @@ class KeyKeeper:
         self._task = asyncio.create_task(self._run(), name="master keys")
 
     async def require(self) -> None:
-        """See that every key that a change of keys may use is here, once others know that this server lives.
+        """Check that this server has every key that a rotation may use. Call it after this server has announced itself.
 
-        Whoever looked before that who must know the new key has announced it by now. Raises BadMasterKey.
+        A rotation that did not see this server yet has stored its next key by then. Raises BadMasterKey.
         """
         standing = await self.look()
         for name in (standing.current, standing.next):
             if name and name not in self._vault.known:
                 raise BadMasterKey(
-                    f"the master key {name[:8]}… is announced or seals already, and it is not here: put it into "
+                    f"the master key {name[:8]}… is announced or seals already, and this "
+                    f"server does not have it: put it into "
                     f"{self._ring.next_path} or LEASEBOOK_MASTER_KEY_NEXT"
                 )
 
@@ -237,7 +239,7 @@ class KeyKeeper:
             await self._driver.stop()
 
     def committed(self, changes: Changes) -> None:
-        """Follow what a batch of this server changed, before anybody is answered."""
+        """Follow the changes of this server's batch, before its callers get their answers."""
         found = {row.name: row.value for row in changes.updated.get(METADATA, ())}
         if MASTER_KEY in found:
             self.seal_under(found[MASTER_KEY])
@@ -245,7 +247,7 @@ class KeyKeeper:
             self._wake.set()
 
     def seal_under(self, current: str | None) -> None:
-        """Seal under the master key with that fingerprint, where it is known here."""
+        """Seal under the master key with that fingerprint, if this server has it."""
         if current is None or current == self._vault.fingerprint:
             return
         if current not in self._vault.known:
@@ -255,9 +257,9 @@ class KeyKeeper:
             self._audit.turn(current)
             log.info("another master key seals now", fingerprint=current[:8])
 
-    async def look(self) -> Turning:
-        """Look how the store stands, and follow."""
-        standing = await self._reader.read(turning_of)
+    async def look(self) -> RotationState:
+        """Read the store's rotation state, and follow it."""
+        standing = await self._reader.read(rotation_state)
         if standing.next:
             self._learn(standing.next)
         self.seal_under(standing.current)
@@ -266,8 +268,8 @@ class KeyKeeper:
             self._settle(standing)
         return standing
 
-    def _forget(self, standing: Turning) -> None:
-        """Know no other key any more, once nobody can be about to open what was read before it was sealed anew."""
+    def _forget(self, standing: RotationState) -> None:
+        """Forget the previous key once no reader can still have a row that was sealed under it."""
         now = time.monotonic()
         if standing.goes_on or len(self._vault.known) == 1 or self._vault.fingerprint != standing.current:
             self._over_since = None
@@ -294,7 +296,7 @@ class KeyKeeper:
                 variable="LEASEBOOK_MASTER_KEY_NEXT",
             )
 
-    def _settle(self, standing: Turning) -> None:
+    def _settle(self, standing: RotationState) -> None:
         if self._ring.settle(standing.current):
             log.info("the file of the master key holds the new one now", file=str(self._ring.path))
 

@@ -1,4 +1,4 @@
-"""Files and directories that nobody but their owner may read, and a process that nobody may look into."""
+"""Files and directories that only their owner may read, and a process that others cannot inspect."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PR_SET_DUMPABLE: Final = 4
 
 
 class TooOpen(Exception):
-    """Others may read, or write, what is the service's alone; the message names the command that mends it."""
+    """Other users may read or write the service's private files; the message names the command that mends it."""
 
 
 def check_private(directory: Path, names: Iterable[str]) -> None:
-    """Raise TooOpen where a directory, or one of these files in it, can be opened by others.
+    """Raise TooOpen if other users can open a directory, or one of these files in it.
 
-    What is not there is no fault. Links are followed: what counts is where they lead.
+    A missing file is no fault. Links are followed, and the mode of their target counts.
     """
     _check(directory, "700")
     for name in names:

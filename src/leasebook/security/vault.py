@@ -96,14 +96,14 @@ class Vault:
         self.fingerprint = to
 
     def forget(self) -> None:
-        """Know no other key any more than the one that seals."""
+        """Forget all keys but the one that seals."""
         self._keys = {self.fingerprint: self._keys[self.fingerprint]}
         self._ciphers = {name: one for name, one in self._ciphers.items() if name == seal_id(self.fingerprint)}
         self._derived = {}
 
     @property
     def prefix(self) -> bytes:
-        """What everything begins with that is sealed under the key that seals now."""
+        """The first bytes of everything that is sealed under the present key."""
         return _VERSION + seal_id(self.fingerprint)
 
     def seal(self, plain: str, *, context: str) -> bytes:
@@ -117,7 +117,7 @@ class Vault:
         head_bytes = len(_VERSION) + (_ID_BYTES if sealed[:1] == _VERSION else 0)
         if sealed[:1] not in (_VERSION, _FIRST_VERSION) or len(sealed) < head_bytes + _NONCE_BYTES + _TAG_BYTES:
             raise BadMasterKey(f"the sealed secret of {context} is damaged, or was written by a later version")
-        # The head is bound too, so that nobody can make another key or a later version read these bytes as its own.
+        # The head is authenticated too: otherwise a forged head could make another key or version accept these bytes.
         head, nonce = sealed[:head_bytes], sealed[head_bytes : head_bytes + _NONCE_BYTES]
         ciphers = list(self._ciphers.values())
         if head_bytes > len(_VERSION):
@@ -133,14 +133,14 @@ class Vault:
         )
 
     def derive(self, purpose: str) -> bytes:
-        """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869), always the same; they give nothing of the key away.
+        """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869), always the same; they reveal nothing of the key.
 
-        Whoever runs several servers gives all of them the same master key, so each derives the same.
+        All servers of a store have the same master key, so all of them derive the same bytes.
         """
         return self.derived(purpose)[0]
 
     def derived(self, purpose: str) -> list[bytes]:
-        """Return what each known master key gives for one purpose, the key that seals first."""
+        """Return the derived bytes of each known master key for one purpose, those of the sealing key first."""
         return [self._derive(name, purpose) for name in self.known]
 
     def _derive(self, name: str, purpose: str) -> bytes:

@@ -22,7 +22,7 @@ from leasebook.api.hub import Hub
 from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.tokens import PURPOSE, Links
 from leasebook.api.unrun_warnings import Unrun
-from leasebook.batch import KeyUses, Limits, Prober, Sequencer, Watcher
+from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
 from leasebook.domain.commands.service.examples import LoadExamples
@@ -308,9 +308,9 @@ async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health
         await ground.keeper.require()
 
 
-def _limits(settings: Settings, where: Target) -> Limits:
+def _limits(settings: Settings, where: Target) -> BatchLimits:
     embedded = where.url is None
-    return Limits(
+    return BatchLimits(
         settings.batch_size_max,
         settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
         settings.queue_length_max,

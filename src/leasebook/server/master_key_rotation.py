@@ -17,7 +17,7 @@ from leasebook.domain.record.audit_log import Sealed, head_message
 from leasebook.domain.record.identity_log import LOG_END, read_mark
 from leasebook.ports.queries.identities import SealedRow
 from leasebook.security.audit_keys import AuditKeys
-from leasebook.security.keyring import SHOWN, KeyKeeper, Keyring, Turning, read_past, turning_of, write_past
+from leasebook.security.keyring import SHOWN, KeyKeeper, Keyring, RotationState, read_past, rotation_state, write_past
 from leasebook.security.vault import BadMasterKey, Vault
 from leasebook.store.opening import OpenStore, Target
 
@@ -84,7 +84,7 @@ class Rotation:
             await self._finish(standing)
         await self._keeper.look()
 
-    async def _turn(self, standing: Turning) -> None:
+    async def _turn(self, standing: RotationState) -> None:
         """Let the new key seal, once every server knows it."""
         vault = self._vault(standing.current, standing.next)
         await self._until(lambda keys: standing.next[:SHOWN] in keys, "do not know the new master key yet")
@@ -101,7 +101,7 @@ class Rotation:
                 return
         raise NotYet("accounts, users and keys change too often just now; try again")
 
-    async def _finish(self, standing: Turning) -> None:
+    async def _finish(self, standing: RotationState) -> None:
         """Seal everything anew that the key before has sealed, and let it go."""
         # Keys of its own: the server's forget the one before as soon as it is let go.
         vault, audit = self._vault(standing.current, standing.before), AuditKeys(*self._both(standing))
@@ -120,7 +120,7 @@ class Rotation:
         """Return what seals under the first of these master keys, and opens what any of them has sealed."""
         return Vault(*(self._key(name) for name in names))
 
-    def _both(self, standing: Turning) -> tuple[bytes, bytes]:
+    def _both(self, standing: RotationState) -> tuple[bytes, bytes]:
         return self._key(standing.current), self._key(standing.before)
 
     def _key(self, name: str) -> bytes:
@@ -153,7 +153,7 @@ class Rotation:
         }
         return [one for one in workers if now - self._beats[one.id][1] <= self._lease_s and not ready(one.keys.split())]
 
-    async def _seal_all(self, standing: Turning, vault: Vault, audit: AuditKeys) -> None:
+    async def _seal_all(self, standing: RotationState, vault: Vault, audit: AuditKeys) -> None:
         """Seal everything anew that is sealed under another key, until there is nothing."""
         # It brings the drivers of both stores, a quarter of what a start on the embedded one takes.
         from leasebook.store.maintenance.master_key import reseal_heads
@@ -233,6 +233,6 @@ class Driver:
             log.exception("the change of the master key stopped, and is tried again")
 
 
-def standing_of(store: OpenStore) -> Turning:
+def standing_of(store: OpenStore) -> RotationState:
     """Return how an open store stands; for the start only."""
-    return store.ask(turning_of)
+    return store.ask(rotation_state)

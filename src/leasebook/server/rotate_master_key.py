@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from leasebook.batch import Limits, Sequencer
+from leasebook.batch import BatchLimits, Sequencer
 from leasebook.config.load import Settings
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.values.calendar import SECOND_US
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, RealClock, VirtualClock
-from leasebook.security.keyring import KeyKeeper, Keyring, Turning, keys_of, turning_of
+from leasebook.security.keyring import KeyKeeper, Keyring, RotationState, keys_of, rotation_state
 from leasebook.security.vault import BadMasterKey, fingerprint
 from leasebook.server.bootstrap import stands
 from leasebook.server.factories import patience_of, rules_of, timing_of, trail_of
@@ -59,13 +59,13 @@ def abandon(where: Target) -> None:
     announce(where, "")
 
 
-def look(where: Target) -> Turning:
+def look(where: Target) -> RotationState:
     """Return how a store stands; raises BadStore."""
     with glimpse(where) as ask:
-        return turning_of(ask)
+        return rotation_state(ask)
 
 
-def _announced(where: Target, ring: Keyring, standing: Turning, say: Callable[[str], object]) -> str | None:
+def _announced(where: Target, ring: Keyring, standing: RotationState, say: Callable[[str], object]) -> str | None:
     """Announce a new key; returns its fingerprint, None: it is the one that seals already, and all is done."""
     key = ring.next()
     if key is None:
@@ -123,14 +123,14 @@ async def _drive(
     wait_s: float | None,
     say: Callable[[str], object],
 ) -> None:
-    vault, audit = keys_of(ring, store.ask(turning_of))
+    vault, audit = keys_of(ring, store.ask(rotation_state))
     clock, metrics = _clock(settings, store), Metrics()
     sequencer = Sequencer(
         store,
         clock,
         rules_of(settings),
         engine=Engine(),
-        limits=Limits(),
+        limits=BatchLimits(),
         meter=metrics,
         audit=trail_of(settings, audit, clock, metrics),
     )

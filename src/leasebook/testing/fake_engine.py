@@ -1,8 +1,8 @@
-"""The fake engine: replicas in memory, under a clock that is given, with every trouble that an engine can make.
+"""The fake engine: replicas in memory, under a given clock, with every fault that an engine can have.
 
-A ``FakeWorld`` is where replicas run; a ``FakeEngine`` is a control plane's handle on it. Throw the handle away and
-make another one on the same world, and the control plane has been restarted. Nothing in here sleeps or throws dice:
-what is seen is a function of the scripts, of what was asked and when, and of the clock.
+Replicas run in a ``FakeWorld``; a ``FakeEngine`` is a control plane's handle on it. A new handle on the same world is
+a restart of the control plane. Nothing in here sleeps or draws random numbers: observations are a function of the
+scripts, of the requests and their times, and of the clock.
 
     world = FakeWorld(lambda: clock.seconds, units={"cpu-1": 8})
     engine = FakeEngine(world)
@@ -10,9 +10,9 @@ what is seen is a function of the scripts, of what was asked and when, and of th
     engine.script("chat-7", exits_after_s=60)          # dies; every try of chat-*: a crash loop
     engine.script("chat-8", no_room=True)              # until scripted otherwise
     world.cut(until=100.0)                             # partitioned: Unreachable, while everything goes on
-    world.cut(answers_only=True)                       # what is asked is done, and the answer is lost
-    world.lose("chat-1")                               # a worker died, and with it what ran on it
-    assert world.running("chat-2") == 1                # what is really so, whatever observe says
+    world.cut(answers_only=True)                       # requests are done, and their answers are lost
+    world.lose("chat-1")                               # a worker died with its replicas
+    assert world.running("chat-2") == 1                # the truth, whatever observe says
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _FIRST_PORT = 20_000
 class Script(msgspec.Struct, frozen=True, kw_only=True):
     """How replicas behave. Durations are in seconds of the world's clock.
 
-    ``start_s`` is the time from start to Ready (inf: until ``FakeWorld.get_ready``). ``stop_s`` is the time that one
-    needs to end when it is told to, at most its grace; with ``ignores_term`` it always takes the whole grace.
+    ``start_s`` is the time from start to Ready (inf: until ``FakeWorld.get_ready``). ``stop_s`` is the time that it
+    needs to end after a request, at most its grace; with ``ignores_term`` it always takes the whole grace.
     ``exits_after_s`` is when it ends by itself, counted from its start. ``prints`` is its log. ``cannot_run`` (the
     message) and ``no_room`` are how a start is refused.
 
-    What follows breaks the contract, for tests of those who must cope or find out. ``hidden``: it runs, and observe
-    does not show it. ``shown_ready``: it is shown Ready though it is not. ``lag_s``: it is shown as it was so long ago,
-    also when it is gone meanwhile. ``doubles``: each start starts another one. ``deaf``: it never ends when it is
-    stopped. ``deathless``: it goes on beyond its deadline.
+    The following break the engines' contract, for tests of code that must bear or detect that. ``hidden``: it runs, and
+    observe does not show it. ``shown_ready``: it is shown Ready though it is not. ``lag_s``: it is shown as it was this
+    long ago, even if it is gone meanwhile. ``doubles``: each start starts another one. ``deaf``: it never ends when it
+    is stopped. ``deathless``: it goes on beyond its deadline.
     """
 
     start_s: float = 0.0
@@ -76,7 +76,7 @@ class FakeRun(msgspec.Struct, kw_only=True):
     deadline: float | None
     sick: list[list[float]] = []
     """Pairs of from and until."""
-    ending_at: float = math.inf
+    stops_at: float = math.inf
     ended_at: float = math.inf
     stopped_at: float = math.inf
     lost_at: float = math.inf
@@ -86,14 +86,14 @@ class FakeRun(msgspec.Struct, kw_only=True):
         return min(self.lost_at, max(self.ended_at, self.stopped_at))
 
     def length_s(self, grace_s: float) -> float:
-        """Return how long it takes to end once it is told to."""
+        """Return how many seconds it takes to end after a request."""
         return grace_s if self.script.ignores_term else min(grace_s, self.script.stop_s)
 
     def settle(self, now: float) -> None:
         """Let happen what has happened by now: its deadline, its end by itself."""
         deadline = math.inf if self.deadline is None or self.script.deathless else self.deadline
-        if deadline <= now and deadline < min(self.ending_at, self.ended_at, self.exits_at):
-            self.ending_at = deadline
+        if deadline <= now and deadline < min(self.stops_at, self.ended_at, self.exits_at):
+            self.stops_at = deadline
             self.reason = f"its deadline passed; {self.reason}"
             self.exits_at = min(self.exits_at, deadline + self.length_s(self.wanted.spec.grace_s))
         if self.exits_at <= now:
@@ -105,7 +105,7 @@ class FakeRun(msgspec.Struct, kw_only=True):
             return None
         if at >= self.ended_at:
             return "Exited"
-        if at >= min(self.ending_at, self.stopped_at):
+        if at >= min(self.stops_at, self.stopped_at):
             return "Stopping"
         if at < self.ready_at and not self.script.shown_ready:
             return "Starting"
@@ -128,7 +128,7 @@ class FakeWorld:
         self.devices = devices
         self.runs: list[FakeRun] = []
         self.missing: tuple[str, ...] = ()
-        """What it does not keep apart (``Isolation``)."""
+        """The missing parts of its isolation (``Isolation``)."""
         self._scripts: list[tuple[str, Script]] = [("*", script or Script())]
         self._ports = 0
         self._cut_until = -math.inf
@@ -137,7 +137,7 @@ class FakeWorld:
     # --- what a test does to it --------------------------------------------------------------------------
 
     def script(self, pattern: str, **how: Any) -> None:
-        """Say how replicas with names like this (``*``, ``?``) behave from their start on; the latest word counts."""
+        """Set how replicas with names like the pattern (``*``, ``?``) behave from their start on; the latest counts."""
         self._scripts.append((pattern, Script(**how)))
 
     def script_of(self, name: str) -> Script:
@@ -145,7 +145,7 @@ class FakeWorld:
         return next(script for pattern, script in reversed(self._scripts) if fnmatch.fnmatchcase(name, pattern))
 
     def cut(self, until: float = math.inf, *, answers_only: bool = False) -> None:
-        """Make it unreachable until a moment. With ``answers_only`` what is asked for is done all the same."""
+        """Make it unreachable until a moment. With ``answers_only`` requests are done all the same."""
         self._cut_until, self._answers_only = until, answers_only
 
     def mend(self) -> None:
@@ -181,7 +181,7 @@ class FakeWorld:
             for sick in run.sick:
                 sick[1] = min(sick[1], self.now())
 
-    # --- what is really so -------------------------------------------------------------------------------
+    # --- the truth ---------------------------------------------------------------------------------------
 
     def running(self, name: str) -> int:
         """Return how many replicas of a name really run, ending ones included. More than one is a defect."""
@@ -264,7 +264,7 @@ class FakeWorld:
         self.settle()
 
     def seen(self) -> dict[str, Seen]:
-        """Return what is to be seen, which scripts can make differ from what is so."""
+        """Return the observation, which scripts can make differ from the truth."""
         self.settle()
         found: dict[str, Seen] = {}
         for run in self.runs:
@@ -296,7 +296,7 @@ class FakeEngine:
         self.world.script(pattern, **how)
 
     def isolation(self) -> Isolation:
-        """What the world says; by itself nothing is missing, since nothing runs."""
+        """Return the world's isolation. By default nothing is missing, since nothing really runs."""
         return Isolation(self.world.missing)
 
     async def start(self, wanted: Wanted) -> None:
@@ -321,7 +321,7 @@ class FakeEngine:
         self.world.answered()
 
     async def observe(self) -> dict[str, Seen]:
-        """Return what is to be seen now."""
+        """Return the observation of now."""
         self.world.asked()
         seen = self.world.seen()
         self.world.answered()

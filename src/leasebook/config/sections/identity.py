@@ -25,7 +25,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Secret | None,
         Declared(
             "master_key",
-            # What is a key is the vault's to say; its file is the setting `master_key_file`.
+            # The vault checks the key itself; its file is the setting `master_key_file`.
             SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes", own_file=False),
             "The master key itself; takes precedence over `master_key_file`.",
             unset="the key in `master_key_file`",

@@ -33,7 +33,7 @@ class StockSettings(HttpSettings, frozen=True, kw_only=True):
         Declared(
             "services.unknown_models",
             OneOf(("refuse", "count")),
-            "What happens to a service with an unknown version of a model. `refuse`: CreateService and ModifyService "
+            "How a service with an unknown version of a model is handled. `refuse`: CreateService and ModifyService "
             "answer ResourceNotFound. `count`: its units are sold and counted, and nothing runs. A request may "
             "choose either (`counted`).",
             unset="`count` with `--demo` and with `--clock virtual`, otherwise `refuse`",

@@ -22,7 +22,7 @@ _EVERYBODY: Final = stat.S_IROTH | stat.S_IWOTH
 
 
 class DeviceFinder(Protocol):
-    """Finds accelerators. What it returns must be the same after a restart: it is written down who owns which."""
+    """Finds accelerators. Their names must be the same after a restart: the owner of each is stored by name."""
 
     def find(self) -> Sequence[str]:
         """Return the accelerators' names."""
@@ -53,7 +53,7 @@ class NoDevices:
 
 
 class NotDevice(Exception):
-    """What an operator declared to be a device file is something else; the message says what."""
+    """A path that an operator declared as a device file is none; the message says what it is."""
 
 
 class DeclaredDevices:
@@ -88,7 +88,7 @@ class DeclaredDevices:
 
 def _is_device(path: str) -> bool:
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - a text is what is told of it
+        mode = os.stat(path).st_mode  # noqa: PTH116 - the path is a text here
     except OSError:
         return False
     if not stat.S_ISCHR(mode):
@@ -100,7 +100,7 @@ def say_unusable(files: Sequence[str], *, own_uids: bool) -> None:
     """Write into the log which device files replicas would not be let into by the system."""
     for path in files:
         try:
-            mode = os.stat(path).st_mode  # noqa: PTH116 - a text is what is told of it
+            mode = os.stat(path).st_mode  # noqa: PTH116 - the path is a text here
         except OSError:
             continue
         usable = mode & _EVERYBODY == _EVERYBODY if own_uids else os.access(path, os.R_OK | os.W_OK)

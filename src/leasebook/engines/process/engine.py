@@ -58,16 +58,16 @@ _keepers_lock = threading.Lock()
 
 
 class ProcessEngine:
-    """Runs replicas as processes of this machine. Everything that it knows lies in its directory.
+    """Runs replicas as processes of this machine. All of its state is in its directory.
 
-    ``units`` is how many units there are of each type; a type may be a beginning with a star
-    (``domain.supply.units_of``). Those of them in ``accelerated`` have one accelerator a unit; they have no more units
-    than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are kept (None: as well as
-    the machine permits). ``sandbox`` says how replicas are kept apart; what the machine has for that is tried here.
+    ``units`` is how many units there are of each type; a type may be a prefix and a star (``units_of`` in
+    domain/model/engine_capacity.py). Types in ``accelerated`` have one accelerator for each unit, and so no more units
+    than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are enforced (None: as well
+    as the machine permits). ``sandbox`` says how replicas are isolated; this tries which parts of it the machine has.
 
-    Several engines may work on one directory, in one process or in several. ``start`` raises CannotRun for what can
-    never run here: an image, a command that is not there, a type or a number of units or accelerators that this engine
-    does not have, a version of a model that nobody trusts where the sandbox is to be complete and is not.
+    Several engines may work on one directory, in one process or in several. ``start`` raises CannotRun for specs that
+    can never run here: an image, a missing command, a type or a number of units or accelerators that this engine does
+    not have, or an untrusted model version if the sandbox is required to be complete and is not.
     """
 
     name = "process"
@@ -110,11 +110,11 @@ class ProcessEngine:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="engine-process")
 
     def isolation(self) -> Isolation:
-        """What is missing; nothing, too, where the setting says that it does not matter."""
+        """Return the missing parts of the isolation; none if the setting ``sandbox`` does not require them."""
         return isolation_of(self._sandbox, self._layers)
 
     async def start(self, wanted: Wanted) -> None:
-        """Start a replica, or finish a start that was cut off. Raises CannotRun, NoRoom and Unreachable."""
+        """Start a replica, or finish a start that was interrupted. Raises CannotRun, NoRoom and Unreachable."""
         await self._do(functools.partial(self._start, wanted))
 
     async def stop(self, name: str, grace_s: float) -> None:
@@ -130,7 +130,7 @@ class ProcessEngine:
     async def observe(self) -> dict[str, Seen]:
         """Look at all replicas, and check the health of those that run.
 
-        What was cut off is finished meanwhile: a start, a stop, the end of a replica whose keeper was killed.
+        This also finishes interrupted work: a start, a stop, or the end of a replica whose keeper was killed.
         """
         found = await self._do(self._scan)
         strangers = await self._do(functools.partial(self._strangers, found))
@@ -268,7 +268,7 @@ class ProcessEngine:
         if "/" in program and not program.startswith("/"):
             raise CannotRun(f"{program} is relative: name the command by its whole path, or one that PATH finds.")
         if program.startswith("/") and self._layers.any and (why := outside(self._sandbox, os.path.normpath(program))):
-            # Whether there is such a file is none of a tenant's business, so it is not looked for.
+            # Looking for the file would reveal to a tenant whether it exists.
             raise CannotRun(why)
         found = None if "\n" in program or "\0" in program else self._which(program, path)
         if found is None:
@@ -276,10 +276,10 @@ class ProcessEngine:
         return str(Path(found).absolute())
 
     def _which(self, program: str, path: str) -> str | None:
-        """Find a program where the replica would, which sees only some of the folders of a path.
+        """Find a program as the replica would: it sees only some of the folders of a path.
 
-        What is found on our own path beyond those is told, so that the operator can show it; on one that a tenant
-        gives, nothing is looked for.
+        On our own PATH the other folders are searched too, so that the error can tell the operator which folder to
+        show. On a tenant's path they are not.
         """
         if not self._layers.any:
             return shutil.which(program, path=path)
@@ -289,14 +289,14 @@ class ProcessEngine:
         return found or (shutil.which(program, path=path) if path == os.environ.get("PATH", _PATH) else None)
 
     def _uid(self, taken: set[int | None]) -> int | None:
-        """Choose whose a replica is to be, where we may: nobody else's on this host. As with ports, from anywhere."""
+        """Choose a free uid for a replica, if we may set one. The search begins at a random place, as with ports."""
         span = self._layers.uids(self._sandbox)
         if span is None:
             return None
         first, last = span
         taken = taken | subuids.in_use()
         count = last - first + 1
-        start = random.randrange(count)  # noqa: S311 - nobody gains by guessing it
+        start = random.randrange(count)  # noqa: S311 - guessing it gains nothing
         for offset in range(count):
             uid = first + (start + offset) % count
             if uid not in taken:
@@ -339,7 +339,7 @@ class ProcessEngine:
         except FileNotFoundError:
             if directory.exists():
                 raise
-            return keeper.OTHER  # Somebody has taken it off meanwhile.
+            return keeper.OTHER  # Another server has removed it meanwhile.
         finally:
             os.close(said)
         if not heard and directory.exists():
@@ -359,7 +359,7 @@ class ProcessEngine:
         if found.half_made and found.name not in self._starting:
             with contextlib.suppress(Unreachable):
                 self._spawn(found.name)
-        elif found.told_to_stop and not found.alive:
+        elif found.stop_requested and not found.alive:
             self._files.clear(found.name)
         elif found.orphaned:
             self._files.mourn(found.name)
@@ -380,7 +380,7 @@ class ProcessEngine:
         state: SeenState
         reason: str | None
         address = None
-        if found.told_to_stop or (found.alive and "ending" in (found.state or {})):
+        if found.stop_requested or (found.alive and "ending" in (found.state or {})):
             state, reason = "Stopping", (found.state or {}).get("ending")
         elif found.half_made or (found.alive and found.state is None):
             state, reason = "Starting", None
@@ -420,11 +420,11 @@ class ProcessEngine:
 
 def _runs(found: Found) -> bool:
     state = found.state or {}
-    return found.alive and not found.told_to_stop and "main" in state and "ending" not in state
+    return found.alive and not found.stop_requested and "main" in state and "ending" not in state
 
 
 def _environment(spec: RunSpec) -> dict[str, str]:
-    """Return a replica's environment: what was ordered, and of ours only where programs are and what is spoken."""
+    """Return a replica's environment: the variables of its spec, and of ours only PATH and LANG."""
     kept = {
         "PATH": os.environ.get("PATH", _PATH),
         "LANG": os.environ.get("LANG", "C.UTF-8"),

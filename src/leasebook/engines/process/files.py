@@ -1,12 +1,12 @@
-"""What the process engine has on disk: one state directory for each replica, and who lives in it.
+"""The files of the process engine: one state directory for each replica, with its keeper's lock.
 
-    lock       held by whoever chooses ports, accelerators and units, or takes a replica off
-    new        state directories in the making; each gets into ``replicas`` whole, by being renamed
-    replicas   by name, one state directory for each replica: running, or ended and not cleared away
-    gone       state directories on their way out
+    lock       locked while a server chooses ports, accelerators and units, or removes a replica
+    new        unfinished state directories; each is complete when it is renamed into ``replicas``
+    replicas   by name, one state directory for each replica: running, or ended and not removed
+    gone       state directories that are being deleted
     ended      the last logs of replicas that are gone
 
-What a state directory holds is told in ``keeper``; ``run`` and ``ready`` in it are the engine's own.
+``keeper`` describes the files of a state directory; ``run`` and ``ready`` in it are the engine's own.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _TAIL_LINES, _TAIL_CHARS = 5, 1000
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided when a replica was started; it stays so. ``token`` marks its processes.
+    """The decisions made when a replica was started; they never change. ``token`` marks its processes.
 
-    ``uid`` is whose they are; None: the engine's own user's.
+    ``uid`` is the user of its processes; None: the engine's own user.
     """
 
     wanted: Wanted
@@ -57,25 +57,25 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     run: Run | None
     alive: bool
-    told_to_stop: bool
+    stop_requested: bool
     ready: bool
     state: Mapping[str, str] | None
 
     @property
     def half_made(self) -> bool:
         """Whether its start was cut off before a keeper had it; then it has not run, and may be started."""
-        return not self.alive and not self.told_to_stop and self.state is None and self.run is not None
+        return not self.alive and not self.stop_requested and self.state is None and self.run is not None
 
     @property
     def orphaned(self) -> bool:
-        """Whether its keeper was killed, so that nobody has written down how it ended."""
+        """Whether its keeper was killed, so that the reason of its end is not recorded."""
         return not self.alive and self.state is not None and "exit" not in self.state
 
 
 def alive(directory: Path) -> bool:
-    """Tell whether a keeper lives in a state directory. It is asked without taking the lock, so that nobody is hit.
+    """Whether a keeper lives in a state directory. This only tests its lock, so that no keeper is disturbed.
 
-    It is the kernel who answers: a pid that is used again is never believed.
+    The kernel knows the lock's owner, so a reused pid cannot deceive it.
     """
     try:
         descriptor = os.open(directory / "alive", os.O_RDWR)
@@ -99,7 +99,7 @@ class Files:
         self.replicas = self.root / "replicas"
         self.new = self.root / "new"
         self._ended = self.root / "ended"
-        # What replicas get as their environment, and what they write, is nobody else's.
+        # Other users must not read replicas' environments and logs.
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
@@ -121,7 +121,7 @@ class Files:
         self.replicas.stat()
 
     def tidy(self) -> None:
-        """Remove what was left by whoever was killed while making a state directory, or clearing one away."""
+        """Remove the remains of a server that was killed while it made or deleted a state directory."""
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
                 clear(str(left))
@@ -133,7 +133,7 @@ class Files:
             number = directory.stat().st_ino
         except FileNotFoundError:
             return None
-        # A keeper writes its state while it holds the lock. So where nobody holds it, and the state before is the state
+        # A keeper writes its state only while it has the lock. If the lock is free and the state is the same before and
         # after, that state is the last one.
         state = keeper_state.read(str(directory / "state"))
         while True:
@@ -145,7 +145,7 @@ class Files:
             name=name,
             run=self._run(name, number),
             alive=lives,
-            told_to_stop=(directory / "stop").exists(),
+            stop_requested=(directory / "stop").exists(),
             ready=(directory / "ready").exists(),
             state=None if state is None else keeper_state.pairs(state),
         )
@@ -183,10 +183,10 @@ class Files:
         confinement: Confinement | None = None,
         users: str | None = None,
     ) -> None:
-        """Write a new state directory; it is there as a whole or not at all.
+        """Write a new state directory, which appears complete or not at all.
 
-        ``users`` is what the keeper is told of the replica's uid (``own_user``). None: either it has none, or we are
-        root and give it ourselves.
+        ``users`` are the keeper's instructions for the replica's uid (``own_user``). None: it has no uid of its own, or
+        we are root and set it ourselves.
         """
         name = run.wanted.name
         directory = self.new / f"{name}.{run.token}"
@@ -244,7 +244,7 @@ class Files:
             descriptor = os.open(self.replicas / name / "bell", os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             if error.errno in (errno.ENXIO, errno.ENOENT):
-                return  # Nobody listens yet, and whoever will reads the files first; or nobody will again.
+                return  # No keeper listens: a new one reads the files first, and an ended one needs no bell.
             raise
         try:
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
@@ -317,7 +317,7 @@ def _write_confinement(directory: Path, confinement: Confinement, uid: int | Non
     for name, text in zip((*ACCOUNTS, CONFINED, MOUNTS, ORDERS), texts, strict=True):
         keeper_state.write(str(directory / name), text)
     for name in ACCOUNTS:
-        (directory / name).chmod(0o644)  # The replica reads them, whoever it is.
+        (directory / name).chmod(0o644)  # The replica reads them under any uid.
     (directory / FILTER).write_bytes(confinement.filter)
 
 
@@ -330,12 +330,12 @@ def _processes() -> list[int]:
 
 
 def kill_marked(pid: int, mark: bytes, since: int, users: str | None = None) -> bool:
-    """Kill a process if its environment has the mark and it is no older than its keeper; whether it was so.
+    """Kill a process if its environment has the mark and it is no older than its keeper; returns whether it was so.
 
-    One whose environment we may not read counts as marked in the user namespace of this number (inode).
+    A process whose environment we may not read counts as marked if it is in the user namespace ``users`` (an inode).
 
-    ``since`` is when the keeper started, in ticks since boot: what is older can be nothing of this replica, whatever it
-    looks like. The process is taken hold of first and looked at then, so that no other with the same pid can be hit.
+    ``since`` is when the keeper started, in ticks since boot: an older process cannot belong to this replica. The
+    process is opened (pidfd) before it is examined, so that a reused pid cannot get the signal.
     """
     try:
         handle = os.pidfd_open(pid)

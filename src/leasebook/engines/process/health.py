@@ -1,4 +1,4 @@
-"""Health checks: many at once, each for a bounded time, and nobody waits for one that hangs."""
+"""Health checks: many at once, each with a timeout; a hanging check delays no others."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Final
 import msgspec
 
 FAILURES_MAX: Final = 3
-"""A replica that was healthy is unhealthy once it has failed so many checks in a row."""
+"""A healthy replica becomes unhealthy after this many failed checks in a row."""
 _AT_ONCE_MAX: Final = 128
 _HEALTHY: Final = range(200, 400)
 _STATUS: Final = re.compile(rb"[0-9]{3}")
-"""Longer numbers would stand in the reason that is kept and shown."""
+"""The status is exactly three digits: the reason that is stored and shown must not contain longer numbers."""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A replica to check. ``was_ready``: somebody has found it healthy before, maybe before we were started."""
+    """A replica to check. ``was_ready``: it was found healthy before, perhaps by an earlier process."""
 
     host: str
     port: int
@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What is known of one replica's health."""
+    """The health of one replica."""
 
     ready: bool
     failures: int = 0
@@ -72,7 +72,7 @@ class Checks:
         self._places = asyncio.Semaphore(_AT_ONCE_MAX)
 
     async def look(self, targets: Mapping[str, Target]) -> Mapping[str, Health]:
-        """Check these replicas, forget all others, and return what is known of each."""
+        """Check these replicas, forget all others, and return the health of each."""
         for name in self._known.keys() - targets.keys():
             del self._known[name]
         for name in self._running.keys() - targets.keys():

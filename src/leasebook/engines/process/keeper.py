@@ -1,21 +1,21 @@
 """The keeper of one replica: ``keeper.main(DIR)`` in a Python of its own, started by the process engine.
 
-It starts the command of its state directory, keeps what it writes, ends it when it is told to or when its deadline has
-passed, and writes down how it ended. It needs nobody: the control plane may be gone meanwhile. It imports only what is
-quick to import, and its files are lines of text rather than JSON, because there is one keeper for each replica.
+It starts the command of its state directory, keeps its output, ends it on request or when its deadline has passed, and
+records how it ended. It needs no control plane. There is one keeper for each replica, so it imports only modules that
+are quick to import, and its files are lines of text rather than JSON.
 
 The files of a state directory, all written whole and then renamed into place:
 
-    keep       key and value a line: what the keeper has to know (``Orders``)
+    keep       key and value a line: the keeper's instructions (``Orders``)
     command    the arguments, each ended by a zero byte; ``environ`` likewise
-    users      whose it is to be, where the server is not root: see ``own_user``
-    confined   how it is started in a sandbox, with what else ``entering`` says; not there: it is executed as it is
-    ends       when it is to end by itself: a start of the machine, and seconds since that; or nothing (keeper_clock)
-    stop       the grace in seconds; it is there once the replica was told to end
-    state      key and value a line: what the keeper did
+    users      the replica's user if the server is not root: see ``own_user``
+    confined   how to start it in a sandbox, with the other files of ``entering``; absent: without a sandbox
+    ends       the deadline: a start of the machine, and seconds since that; or nothing (keeper_clock)
+    stop       the grace in seconds; present after a request to end the replica
+    state      key and value a line: the keeper's steps and their results
     alive      locked by the keeper while it lives; the kernel lets go of it, however the keeper ends
-    bell       a pipe with a name: a byte in it says that ``ends`` or ``stop`` is new
-    log, log.1 what the replica wrote, and what it wrote before that
+    bell       a named pipe: a byte in it means that ``ends`` or ``stop`` is new
+    log, log.1 the replica's output, and the older part of it
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from leasebook.engines.process.own_user import FOLDERS, USERS, settle
 from leasebook.engines.sandbox.entering import CONFINED, enter, go_first
 
 CLOSED = b"\x01"
-"""What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
+"""The first byte from the process that becomes the command: from then on only the command itself can fail."""
 STARTED, OTHER, FAILED, NO_ROOM = b"started", b"other", b"failed ", b"no room "
-"""What a keeper says to whoever started it: it runs, another keeper has it, or it cannot run, ever or now, and why."""
+"""A keeper's report to its starter: it runs, another keeper has it, or it can never run, or not now, and why."""
 READY_FD = 3
-"""Where a keeper says so."""
+"""The descriptor of that report."""
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CHUNK_BYTES, _CHUNKS_MAX = 65_536, 16
 _SIGNALLED = 128
 """Bubblewrap ends with this and the number of the signal that ended the command, as shells do."""
 _LOOK_AGAIN_S = 5.0
-"""What a keeper sleeps does not count while the machine sleeps, so that it sleeps no longer than this on a deadline."""
+"""Longest sleep of a keeper with a deadline, in seconds: its timer stops while the machine is suspended."""
 _KILL_AGAIN_S = 0.02
 _GROUP_GONE_MAX_S = 1.0
 _ENDED_LOGS_MAX = 100
@@ -82,7 +82,7 @@ def put_away(name: str, directory: str, root: str, bytes_max: int, delete: Calla
 
 
 def remove_group(cgroup: str | None) -> None:
-    """Remove a control group. The kernel counts those who are dead for a moment yet; one that stays harms nobody."""
+    """Remove a control group. The kernel counts dead processes for a moment; a group that remains does no harm."""
     give_up = time.monotonic() + _GROUP_GONE_MAX_S
     while cgroup and time.monotonic() < give_up:
         try:
@@ -117,7 +117,7 @@ class Child:
     def __init__(self, orders: dict[str, str]) -> None:
         self.cgroup = orders.get("cgroup")
         self.guarded = "guard" in orders
-        """Whether what was started is not the command but stands before it (bubblewrap), and ends with it."""
+        """Whether the started process is not the command but its parent (bubblewrap), which ends with it."""
         self.status: int | None = None
         self.output, output = os.pipe()
         os.set_blocking(self.output, False)
@@ -155,15 +155,15 @@ class Child:
                     self.status = status
 
     def left(self) -> list[int]:
-        """Return what still runs."""
+        """Return the pids that still run."""
         return [pid for pid in descendants(os.getpid()) if began(pid) is not None]
 
     def send(self, number: int) -> None:
-        """Send a signal to the command's group, and to whoever has left it."""
+        """Send a signal to the command's group, and to its processes that have left the group."""
         if number == signal.SIGKILL:
             kill_group(self.cgroup)
         elif self.guarded:
-            # Those who stand before it would end at once, and it with them.
+            # Its parents would end at once, and it with them.
             guards = {self.pid, *kin(self.pid)}
             for pid in self.left():
                 if pid not in guards:
@@ -198,7 +198,7 @@ def _become(orders: dict[str, str], keeper: int, output: int, report: int) -> No
         os.setsid()
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != keeper:
-            os._exit(1)  # The keeper was killed before we asked to be told of it.
+            os._exit(1)  # The keeper was killed before we asked for a signal at its death.
         if "cgroup" in orders:
             descriptor = os.open(f"{orders['cgroup']}/cgroup.procs", os.O_WRONLY)
             os.write(descriptor, b"0")
@@ -294,18 +294,18 @@ class Keeper:
         return _KILL_AGAIN_S
 
     def _weigh(self, scale: Scale) -> float:
-        """See to it that it has no more on disk than it may; return when to look again, in seconds."""
+        """End the replica if it exceeds its disk limit; return the seconds until the next look."""
         if scale.rest_s() == 0 and scale.is_over(self._child.left):
-            # Not told to end, but killed: it might write on.
+            # It is killed without a grace, since it might go on writing.
             most = f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp"
             self._end(0.0, f"{most}, or what cannot be counted")
             return 0.0
         return scale.rest_s()
 
     def _copy(self) -> bool:
-        """Keep what it wrote; whether its streams are still open."""
+        """Move its output to the log; returns whether its streams are still open."""
         with contextlib.suppress(BlockingIOError):
-            # Whoever writes without end must not keep us from all else; so much is the most that a pipe holds.
+            # An endless writer must not keep us from everything else. This is the most that a pipe holds.
             for _ in range(_CHUNKS_MAX):
                 if not (part := os.read(self._child.output, _CHUNK_BYTES)):
                     return False
@@ -313,18 +313,18 @@ class Keeper:
         return True
 
     def _answer(self, poll: select.poll, ready: dict[int, int]) -> None:
-        """Answer a call of its that waits for that, if there is one."""
+        """Answer a waiting system call of the replica, if there is one."""
         listens = self._child.listens
         if listens is not None and (what := ready.get(listens.descriptor)):
             if what & select.POLLIN:
                 listens.answer()
             else:
-                poll.unregister(listens.descriptor)  # Nobody is left who could ask.
+                poll.unregister(listens.descriptor)  # No process is left that could ask.
 
     def run(self) -> None:
         """Keep it until nothing of it runs any more."""
         grace_s = float(self._orders["grace_s"])
-        signal.signal(signal.SIGTERM, lambda *_: self._end(grace_s, "its keeper was told to end"))
+        signal.signal(signal.SIGTERM, lambda *_: self._end(grace_s, "its keeper got a signal to end"))
         poll = select.poll()
         for descriptor in (self._bell, self._woken, self._child.output):
             poll.register(descriptor, select.POLLIN)
@@ -335,7 +335,7 @@ class Keeper:
         while True:
             self._child.reap()
             if self._kill_at is None and self._child.status is not None:
-                self._kill_at = 0.0  # What it left behind goes with it.
+                self._kill_at = 0.0  # Its remaining processes end with it.
             if self._kill_at is not None and self._child.status is not None and not self._child.left():
                 break
             timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
@@ -371,10 +371,10 @@ def _say(what: bytes) -> None:
 
 
 def main(directory: str) -> None:
-    """Keep the replica of this state directory, unless somebody does or did."""
+    """Keep the replica of this state directory, unless another keeper does or did."""
     with contextlib.suppress(OSError):
         os.set_inheritable(READY_FD, False)
-    # Whatever the control plane had open and let be inherited is nobody's business here.
+    # Close everything that was inherited from the control plane.
     os.closerange(READY_FD + 1, os.sysconf("SC_OPEN_MAX"))
     os.chdir(directory)
     name = os.path.basename(directory)
@@ -388,7 +388,7 @@ def main(directory: str) -> None:
         return
     orders = pairs(read("keep"))
     if read("stop") is not None:
-        # Whoever stops writes this first and looks for the lock then, so that one of us clears away.
+        # A stopping server writes this file first and then tests the lock, so that it or this keeper removes the files.
         put_away(name, ".", "../..", int(orders["log_bytes_max"]))
         _say(OTHER)
         return

@@ -1,6 +1,6 @@
-"""The clock of deadlines: the time since this machine started, which nobody sets, and which counts while it sleeps.
+"""The clock of deadlines: the time since this machine started. It cannot be set, and it runs during suspension.
 
-It imports only what is quick to import, since every keeper does.
+This module imports only modules that are quick to import, since every keeper imports it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def since_boot() -> float:
 
 
 def moment(seconds: float | None) -> str:
-    """Return the moment in so many seconds as text; nothing for None."""
+    """Return the moment ``seconds`` from now as text; an empty text for None."""
     return "" if seconds is None else f"{boot()} {since_boot() + seconds!r}"
 
 
 def left(text: str | None) -> float | None:
-    """Return in how many seconds the moment of such a text is.
+    """Return the seconds until the moment in a text of ``moment``.
 
-    None: there is none; or it was before the machine was started again, and nobody knows any more when that is.
+    None: the text is empty, or it is from before the last start of the machine and has no meaning any more.
     """
     name, _, at = (text or "").partition(" ")
     return float(at) - since_boot() if at and name == boot() else None

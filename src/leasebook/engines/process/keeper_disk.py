@@ -1,4 +1,4 @@
-"""What a replica has on disk: its log, how much it may have, and that all of it goes. It is quick to import."""
+"""A replica's files: its log, its disk limit, and their removal. This module is quick to import."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from itertools import chain
 
 _BLOCK_BYTES = 512
 _ENTRY_BYTES = 4096
-"""What a name in a directory counts, so that a million empty files are not free."""
+"""The bytes that an entry of a directory counts, so that a million empty files are not free."""
 _LONG = 2000
-"""So many characters of a path are looked up at once; the kernel takes no more than 4095."""
+"""Longest path that is passed to the kernel, in characters; its own limit is 4095."""
 _SLICE_S = 0.05
 _EVERY_S = 1.0
 _REST_MIN = 10.0
@@ -21,7 +21,7 @@ _REST_MIN = 10.0
 
 
 class Log:
-    """What a replica writes, in at most two files of a bounded size."""
+    """A replica's output, in at most two files of a bounded size."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -32,7 +32,7 @@ class Log:
         self._size = os.fstat(self._descriptor).st_size
 
     def add(self, text: bytes) -> None:
-        """Keep this; a full disk loses what is written, and stops nobody."""
+        """Append to the log. On a full disk the text is lost, and the replica goes on."""
         if self._size + len(text) > self._bytes_max // 2:
             os.close(self._descriptor)
             os.replace("log", "log.1")
@@ -43,13 +43,13 @@ class Log:
 
 
 def _below(path: str, seen: set[int]) -> Iterator[int]:
-    """Yield what lies below a folder, in bytes; each file counts once. Links are not followed.
+    """Yield the bytes of each file below a folder; each file counts once. Links are not followed.
 
-    Whoever fills it makes it as deep as no path is long. So of a long path the beginning is opened, and the rest goes
-    on from there. Raises Unseen for a folder that does not let us in.
+    A replica can nest folders deeper than the longest path. The beginning of a long path is therefore opened, and the
+    rest is relative to it. Raises Unseen for a folder that we may not read.
     """
     opened: list[int] = []
-    # Where a path begins, and the path; without one: what began there is done, and is closed.
+    # A base and a path relative to it. A path of None: everything below the last opened base is done, close it.
     ask: list[tuple[int | None, str | None]] = [(None, path)]
     try:
         while ask:
@@ -174,7 +174,7 @@ class Scale:
         except Unseen:
             return True
         took = time.monotonic() - began
-        # What is not done yet goes on after a rest; done, it begins anew a second later.
+        # An unfinished count continues after a rest; a finished one starts again a second later.
         self._next = began + took + (took * _REST_MIN if self._parts else max(_EVERY_S, took * _REST_MIN))
         return False
 
@@ -186,10 +186,10 @@ class Scale:
 
 
 def remove(path: str) -> None:
-    """Delete a directory with all that is in it; what is gone already is fine. Links are not followed.
+    """Delete a directory and its content; missing files are no fault. Links are not followed.
 
-    Whoever filled it may have made it as deep as no path is long, and taken our own rights away from us. So what lies
-    two levels down is moved up before its folder goes.
+    A replica can nest folders deeper than the longest path, and can take away our permissions. Folders two levels down
+    are therefore moved up before their parent is deleted.
     """
     number = 0
     try:
@@ -210,7 +210,7 @@ def remove(path: str) -> None:
                 _gone(os.rmdir, entry.path)
         os.rmdir(path)
     except FileNotFoundError:
-        return  # Somebody else does the same.
+        return  # Another process deletes it too.
 
 
 def _gone(take: Callable[[str], None], path: str) -> None:

@@ -9,10 +9,9 @@ from leasebook.engines.process.keeper_state import read
 
 
 def began(pid: int) -> str | None:
-    """Return when a process started, in ticks since boot (field 22 of its stat); None: there is none that runs.
+    """Return when a process started, in ticks since boot (field 22 of its stat); None: it does not run.
 
-    Together with the pid it names a process for as long as the machine is up. What has ended and is only waited for
-    counts as gone.
+    Together with the pid it identifies a process until the machine restarts. A zombie counts as gone.
     """
     try:
         text = read(f"/proc/{pid}/stat")

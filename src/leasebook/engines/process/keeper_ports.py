@@ -1,8 +1,8 @@
-"""On which ports a replica listens: on its own, which the kernel asks its keeper about. It is quick to import.
+"""Restricts a replica to its own ports: the kernel passes each ``listen`` to the keeper. Quick to import.
 
-A socket that listens without having been bound gets a port that the kernel chooses, and Landlock does not see it. Some
-ten thousand of those are all that the machine has, and without one nobody on it connects to anything. So the filter of
-system calls hands each ``listen`` to the keeper, who does it for the replica or refuses it.
+A socket that listens without having been bound gets a port from the kernel, and Landlock does not see that. The machine
+has some ten thousand of these ports, and without a free one no process on it can connect to anything. The filter of
+system calls therefore passes each ``listen`` to the keeper, which does it for the replica or refuses it.
 """
 
 from __future__ import annotations

@@ -18,13 +18,13 @@ _PERIOD_US = 100_000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be used: ``parent`` is a control group of ours (None: there is none) with these ``controllers``."""
+    """The means for limits: ``parent`` is our control group (None: we have none) with these ``controllers``."""
 
     parent: Path | None = None
     controllers: frozenset[str] = frozenset()
 
     def orders(self, token: str, spec: RunSpec) -> Mapping[str, str]:
-        """Return what a keeper has to do about the limits of one replica, in its own words.
+        """Return the keeper's instructions for the limits of one replica.
 
         Without a memory controller each process of a replica is held to ``memory_bytes`` of data by itself; not where
         it owns accelerators, because their drivers reserve address space far beyond what they use.

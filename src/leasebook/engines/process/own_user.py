@@ -1,17 +1,17 @@
 """A user of its own for a replica whose server is not root: a user namespace with one of the server's subordinate uids.
 
-``newuidmap`` and ``newgidmap`` make such a namespace out of the server's range in ``/etc/subuid`` and ``/etc/subgid``;
-bubblewrap cannot. The keeper goes into it before anything else. In there it is root, and the server's user is what the
-world takes it for; so it may do with the replica's processes and files what it could as root, and with nobody else's.
+``newuidmap`` and ``newgidmap`` make this namespace out of the server's range in ``/etc/subuid`` and ``/etc/subgid``;
+bubblewrap cannot. The keeper enters it before anything else. Inside it is root, and outside it is the server's user; so
+it has root's powers over the replica's processes and files, and over no others.
 
-What it is told are lines of a word and its value (``subuids`` writes them):
+Its instructions are lines of a word and its value (``subuids`` writes them):
 
     uid     the program, and what it maps: a number in the namespace, one outside of it, how many; and so on
     gid     likewise, for groups
-    own     the replica's uid and gid in the namespace. Not there: none is to be given
+    own     the replica's uid and gid in the namespace. Absent: it gets none
 
-``own_user.main(PATH, TOLD)`` in a Python of its own deletes a folder that a replica has filled. The module imports only
-what is quick to import.
+``own_user.main(PATH, LINE...)`` in a Python of its own deletes a folder that a replica has filled. The module
+imports only modules that are quick to import.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def mapped() -> set[int]:
     return found
 
 
-def enter(told: str) -> None:
-    """Go into a namespace as it is told, for good. Raises OSError. The process may have no other threads."""
-    orders = pairs(told)
+def enter(instructions: str) -> None:
+    """Enter a namespace by ``instructions``, for good. Raises OSError. The process must have no other threads."""
+    orders = pairs(instructions)
     go, let_go = os.pipe()
     heard, said = os.pipe()
     # They have to stay outside, where what they execute is root.
@@ -108,12 +108,12 @@ def settle(told: str) -> str:
     return str(os.stat("/proc/self/ns/user").st_ino)
 
 
-def main(path: str, *told: str) -> None:
-    """Delete what is in a folder, and the folder, as root of a namespace in which its owners are known."""
-    enter(lines(told))
+def main(path: str, *instructions: str) -> None:
+    """Delete a folder and its content as root of a namespace that contains the owners of the files."""
+    enter(lines(instructions))
     remove(path)
 
 
-def lines(told: Iterable[str]) -> str:
-    """Return what is told as ``enter`` reads it."""
-    return "".join(f"{line}\n" for line in told)
+def lines(instructions: Iterable[str]) -> str:
+    """Return instructions as the text that ``enter`` reads."""
+    return "".join(f"{line}\n" for line in instructions)

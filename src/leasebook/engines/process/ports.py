@@ -52,8 +52,8 @@ def choose(wanted: int | None, taken: set[int | None], ports: range) -> int | No
         if wanted in taken or not is_free(wanted):
             raise NoRoom(f"Port {wanted} is taken.")
         return wanted
-    # From anywhere in the range, so that engines on other directories seldom look at the same one.
-    first = random.randrange(len(ports))  # noqa: S311 - nobody gains by guessing it
+    # The search begins at a random place, so that engines on other directories seldom try the same port.
+    first = random.randrange(len(ports))  # noqa: S311 - guessing it gains nothing
     for offset in range(len(ports)):
         port = ports[(first + offset) % len(ports)]
         if port not in taken and is_free(port):
@@ -99,7 +99,7 @@ def _sockets(pid: int | str) -> set[str]:
 
 
 def own_ports() -> frozenset[int]:
-    """Return the ports that this very process listens on: whatever the server was told to."""
+    """Return the ports that this process listens on: the server's own."""
     ours = _sockets("self")
     return frozenset(port for port, inodes in listeners().items() if inodes.keys() & ours)
 
@@ -114,11 +114,11 @@ class Listeners:
         self._known: dict[str, frozenset[str]] = {}
 
     def strangers(self, replicas: Mapping[str, Owner]) -> dict[str, str]:
-        """Return why a replica's port is not to be believed, for each whose port a stranger listens on.
+        """Return the reason not to trust a replica's port, for each replica whose port another process listens on.
 
-        ``replicas`` are by name. Where nobody listens yet there is nothing to be said. Whose a socket is tells what has
-        it open; and where we may not see that, because the replica is another user's than we are, the uid that made
-        it, which is nobody else's.
+        ``replicas`` are by name. A port without a listener is no fault. The owner of a socket is the process that has
+        it open. If we may not see that because the replica has a uid of its own, the owner is the uid that made the
+        socket.
         """
         if not replicas:
             self._known.clear()

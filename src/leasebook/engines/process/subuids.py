@@ -20,13 +20,13 @@ log = structlog.get_logger()
 
 FILES: Final = (Path("/etc/subuid"), Path("/etc/subgid"))
 FOLDERS: Final = ("/usr/bin", "/bin", "/usr/local/bin")
-"""Fixed, because whoever may change our PATH could put another in its place."""
+"""Fixed folders: with PATH, a user who may change that could replace the programs."""
 _PROGRAMS: Final = ("newuidmap", "newgidmap")
 _CLEAR_MAX_S: Final = 600.0
 
 
 class NoRange(Exception):
-    """A server that has no uids to give. The message says why, and what mends it."""
+    """The server has no range of uids for replicas. The message says why, and how to mend it."""
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +43,15 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
         return self.uid, self.uid + self.count - 1
 
     def users(self, own: int) -> str:
-        """Return what a keeper is told (``own_user``) whose replica is to have this uid, and the gid that goes with it.
+        """Return the keeper's instructions (``own_user``) for a replica with this uid and the matching gid.
 
-        In its namespace the gid has the uid's number. Whoever asks from outside sees the one that it really is.
+        Inside the namespace the gid has the uid's number. Outside it has its real one.
         """
         gid = self.gid + own - self.uid
         return own_user.lines((*self._mapping((own, own, 1), (own, gid, 1)), f"own {own}"))
 
     def everybody(self) -> tuple[str, ...]:
-        """Return what is told to whoever is to get at the files of any replica."""
+        """Return the instructions for a process that must reach the files of all replicas."""
         return self._mapping((self.uid, self.uid, self.count), (self.gid, self.gid, self.count))
 
     def _mapping(self, uids: tuple[int, int, int], gids: tuple[int, int, int]) -> tuple[str, ...]:
@@ -108,9 +108,9 @@ def in_use() -> set[int]:
 
 
 def clear(path: str) -> None:
-    """Delete a folder that a replica may have filled, also as a user of its own.
+    """Delete a folder that a replica may have filled, also under a uid of its own.
 
-    What nobody here may delete stays, and a line in the log says so: it harms nobody but the disk.
+    Files that we may not delete stay, and a line in the log says so: they only take disk space.
     """
     try:
         remove(path)

@@ -1,15 +1,15 @@
-"""How a keeper's child gets into a sandbox: it opens what the launcher is to read, and executes what was arranged.
+"""How a keeper's child enters a sandbox: it opens the launcher's files, and executes the prepared command line.
 
 The files lie in the working directory, which is the replica's state directory:
 
-    confined   what is executed, each word ended by a zero byte
+    confined   the command line to execute, each word ended by a zero byte
     mounts     more words for bubblewrap, likewise: a command line can be seen by the replica
-    orders     what the launcher is told; see there
+    orders     the launcher's instructions; see there
     filter     the filter of system calls
-    users      whose it is to be, where the server is not root: see ``own_user``
+    users      the replica's user if the server is not root: see ``own_user``
     command    the command's words, and ``environ`` its variables, each ended by a zero byte
 
-It imports only what is quick to import.
+It imports only modules that are quick to import.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def go_first() -> None:
 
 
 def enter(words: list[str], report: int) -> None:
-    """Execute what was arranged, with these files open and nobody's variables but those of the keeper."""
+    """Execute the prepared command line with these files open and only the keeper's variables."""
     opened = {number: os.open(name, os.O_RDONLY) for number, name in FILES.items()} | {REPORT_FD: report}
-    # First all of them where none is in another's place.
+    # First duplicate all of them to numbers that none of them needs.
     high = {number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, _OUT_OF_THE_WAY) for number, descriptor in opened.items()}
     for number, descriptor in high.items():
         os.dup2(descriptor, number)

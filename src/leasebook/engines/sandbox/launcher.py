@@ -1,26 +1,27 @@
-"""What runs in a sandbox before the command does: it gives up what the command may not have, and becomes the command.
+"""The first program in a sandbox: it gives up all rights that the command may not have, and becomes the command.
 
 ``python -I -S launcher.py ORDERS COMMAND ENVIRON REPORT``, each the number of an open file. It is a file by itself and
-imports only what is quick to import, because it starts with every replica; nothing but it can be trusted in there.
+imports only modules that are quick to import, because it starts with every replica. In the sandbox only this file can
+be trusted.
 
 Orders are lines of a word and its value:
 
-    uid        whose it becomes; the group has the same number
+    uid        the command's user; its group has the same number
     limit      NAME VALUE, of ``setrlimit``
-    landlock   to be restricted by the kernel's Landlock, to what the following allow:
-    read       a path: read and execute what is below
-    list       a path: list what is below
-    write      a path: do with it whatever the owner of the files may
-    device     a path: devices below it may be read, written and asked
+    landlock   restrict the command by the kernel's Landlock; the following allow:
+    read       a path: read and execute everything below it
+    list       a path: list folders below it
+    write      a path: everything that the owner of the files may do
+    device     a path: read, write and ioctl on devices below it
     bind       a TCP port, and ``connect``
     filter     the number of an open file with a filter of system calls
-    ask        the number of the call ``seccomp``, and in hexadecimal digits a filter by which somebody is asked
-    folder     where the command starts
-    program    the file that is executed
+    ask        the number of the call ``seccomp``, and in hexadecimal digits a filter that asks the keeper
+    folder     the command's working directory
+    program    the file to execute
 
-REPORT is a socket. It gets one byte 1 once the sandbox is closed, with the descriptor of whom ``ask`` asks, and after
-it why the command could not be executed, if so. Anything before that byte says why the sandbox could not be closed.
-Then nothing has run.
+REPORT is a socket. It gets one byte 1 once the sandbox is closed, with the descriptor for the answers to ``ask``. After
+that byte comes the reason if the command could not be executed. Text before that byte is the reason why the sandbox
+could not be closed; then the command has not run.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _prctl(what: str, option: int, value: object, more: object = 0) -> None:
 
 
 class Landlock:
-    """A set of rules in the making. What the kernel's Landlock does not know is left out."""
+    """A set of rules that is being built. Rights that the kernel's Landlock does not know are left out."""
 
     def __init__(self) -> None:
         abi = landlock_abi()
@@ -147,7 +148,7 @@ def _become(number: int) -> None:
 
 
 def _bound_powers() -> None:
-    """Let nothing that is executed have a capability. It takes one; whoever lacks that has none to give."""
+    """Drop all capabilities from the bounding set. That needs one; a process without it cannot pass any on."""
     for capability in range(_CAPABILITIES_MAX):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # Those that the kernel does not know are none.
 
@@ -201,7 +202,7 @@ def confine(orders: list[tuple[str, str]]) -> int | None:
 
 
 def _say_closed(report: int, asked: int | None) -> None:
-    """Say that the sandbox is closed, and hand over who is asked; from then on nobody in here has that."""
+    """Report that the sandbox is closed, and hand the descriptor for answers over; no process in here keeps it."""
     if asked is None:
         os.write(report, CLOSED)
         return

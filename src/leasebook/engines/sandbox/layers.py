@@ -1,4 +1,4 @@
-"""What this machine has of a sandbox, found out by trying it, and told to whoever runs the server."""
+"""The parts of a sandbox that this machine has: found out by trying them, and reported to the operator."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from leasebook.engines.sandbox.sandbox import ACCOUNTS, Layers, Occupant, Sandbo
 log = structlog.get_logger()
 
 BWRAP_PATHS: Final = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
-"""Fixed, because whoever may change our PATH could put another in its place."""
+"""Fixed paths: with PATH, a user who may change that could replace the program."""
 _LANDLOCK_TCP, _LANDLOCK_SCOPED = 4, 6
 _TRY_MAX_S: Final = 20.0
-_TOLD_MAX: Final = 300
+_MESSAGE_MAX: Final = 300
 _DONE: Final = 7
-"""What a trial ends with, so that it is told from whatever else may end."""
+"""The exit code of a successful trial, which no failure has."""
 
 
 def find_layers(sandbox: Sandbox) -> Layers:
@@ -125,7 +125,7 @@ def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
     finally:
         clear(folder)
     said = (reported + b" " + complained).decode(errors="replace").strip().splitlines()
-    return said[-1][-_TOLD_MAX:] if said else f"it ended with {code}"
+    return said[-1][-_MESSAGE_MAX:] if said else f"it ended with {code}"
 
 
 def _try_in(folder: str) -> tuple[int, bytes, bytes]:
@@ -182,12 +182,12 @@ def _lay_out(root: Path, sandbox: Sandbox, layers: Layers) -> None:
 
 
 def isolation_of(sandbox: Sandbox, layers: Layers) -> Isolation:
-    """Return what is missing before a stranger's command may run. Nothing, where the operator does not ask for it."""
+    """Return the missing parts of the isolation; none if the operator's setting does not require them."""
     return Isolation(layers.missing if sandbox.mode == "require" else ())
 
 
 def _facts(layers: Layers) -> Iterator[tuple[str, str | None]]:
-    """Yield what is isolated and by what; by nothing: None."""
+    """Yield each isolated resource with the means that isolate it; None: by nothing."""
     bwrap, abi = layers.bwrap, layers.landlock
     by_files = " and ".join(([bwrap] if bwrap else []) + ([f"Landlock {abi}"] if abi else []))
     yield "files", by_files or None
@@ -227,7 +227,7 @@ def say(sandbox: Sandbox, layers: Layers) -> None:
         log.warning("The sandbox of replicas is not complete", missing=missing)
     if layers.missing:
         log.warning(
-            "What comes of versions of models that no operator trusts",
+            "Versions of models that no operator trusts",
             sandbox=sandbox.mode,
             are="refused" if sandbox.mode == "require" else "run all the same",
         )

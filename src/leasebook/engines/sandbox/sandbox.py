@@ -1,8 +1,8 @@
-"""How a replica is kept apart from this machine, from the control plane and from other replicas.
+"""Isolates a replica from this machine, from the control plane and from other replicas.
 
-Bubblewrap gives it namespaces of its own, in which there is nothing but what it may see; the kernel's Landlock and a
-filter of system calls hold within; ``launcher`` closes both and becomes the command. What of that this machine has is
-found out once, by trying it.
+Bubblewrap gives it namespaces of its own, which contain only the files that it may see. Inside, the kernel's Landlock
+and a filter of system calls apply; ``launcher`` closes both and becomes the command. The server tries once which of
+these this machine has.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _ETC: Final = tuple(
         *("timezone", "vulkan"),
     )
 )
-"""What libraries look up. No accounts, no keys, no settings of any server."""
+"""Files that libraries read. They have no accounts, no keys and no settings of a server."""
 _KERNEL: Final = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _KERNEL_ACCELERATED: Final = ("/sys/bus", "/sys/class", "/sys/devices", "/sys/module", "/sys/dev")
-"""What tells of processors; drivers of accelerators and their libraries look for the rest."""
+"""The first describe processors; drivers of accelerators and their libraries read the others."""
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
 _OPEN_FILES_MAX: Final = 65_536
 
@@ -70,12 +70,12 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
-    """What this machine has of a sandbox. ``landlock`` is the version that its kernel has (0: none).
+    """The parts of a sandbox that this machine has. ``landlock`` is the version in its kernel (0: none).
 
-    ``own_uids``: the server is root and gives replicas the uids of ``Sandbox.uids``. ``subuids``: it is not, and gives
-    them its user's own; None: it does not, for the reason that ``shared`` tells.
+    ``own_uids``: the server is root and gives replicas the uids of ``Sandbox.uids``. ``subuids``: it is not root, and
+    gives them subordinate uids of its user; None: it gives none, and ``shared`` is the reason.
 
-    ``missing`` names what a complete sandbox lacks, each with what mends it.
+    ``missing`` names the parts that a complete sandbox lacks, each with its remedy.
     """
 
     bwrap: str | None = None
@@ -99,7 +99,7 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Occupant(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be kept apart: a program, what it may use, and where its directories are on this machine."""
+    """The program to isolate, the resources that it may use, and its directories on this machine."""
 
     program: str
     work: str
@@ -116,7 +116,7 @@ class Occupant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):
-    """How an occupant is started: what is executed, what more bubblewrap and the launcher are told, and the filter."""
+    """How to start an occupant: command line, instructions for bubblewrap and the launcher, and the filter."""
 
     execute: tuple[str, ...]
     mounts: tuple[str, ...]
@@ -205,7 +205,7 @@ def _limits(sandbox: Sandbox, occupant: Occupant) -> Iterator[tuple[str, int]]:
 
 
 def _rules(sandbox: Sandbox, occupant: Occupant, home: str, tmp: str, *, inside: bool) -> Iterator[str]:
-    """Yield what Landlock allows: what is mounted, where there are mounts of its own, and else as little."""
+    """Yield the rules for Landlock. They allow the mounted files; without mounts of its own they allow the same few."""
     accelerated = _KERNEL_ACCELERATED if occupant.devices else ()
     for path in (*visible(sandbox), "/etc/passwd", "/etc/group", "/proc", *_KERNEL, *accelerated):
         yield f"read {path}"
@@ -253,7 +253,7 @@ def _mounts(sandbox: Sandbox, occupant: Occupant) -> Iterator[str]:
     for _, path in files:
         made |= dict.fromkeys(str(folder) for folder in reversed(Path(path).parents))
     for folder in made:
-        # Otherwise bubblewrap makes those that only it can open. What is there already stays as it is.
+        # Otherwise bubblewrap makes folders that only it can open. Existing ones stay as they are.
         if folder != "/" and not any(is_below(folder, mounted) for mounted in (*_SYSTEM, *shown)):
             yield from ("--perms", "0755", "--dir", folder)
     for source, path in files:

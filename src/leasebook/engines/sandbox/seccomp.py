@@ -1,8 +1,8 @@
 """Which system calls a replica may make: a filter for the kernel (seccomp), assembled here, for x86_64 and aarch64.
 
-It is a list of what is refused, so that programs that nobody here has heard of go on working. Three kinds of calls are
-on it: those by which one leaves a sandbox or gets into another process, those that matter to the whole machine, and
-those by which a TCP connection could be made past Landlock, which sees ``bind`` and ``connect`` of plain TCP only:
+It lists the refused calls, so that unknown programs go on working. It has three kinds of calls: those that leave a
+sandbox or enter another process, those that affect the whole machine, and those that make a TCP connection past
+Landlock, which sees only ``bind`` and ``connect`` of plain TCP:
 
 * sockets of other kinds: only AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK for routes (read only without capabilities);
   no raw sockets, no protocol but TCP and UDP. An MPTCP socket connects as TCP, and Landlock lets it;
@@ -128,7 +128,7 @@ _LISTEN: Final[Numbers] = (50, 201)
 _SECCOMP: Final[Numbers] = (317, 277)
 
 ARCHITECTURES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-"""What the kernel calls each, and its place in ``Numbers``."""
+"""The kernel's number of each, and its place in ``Numbers``."""
 
 
 class NoFilter(Exception):

@@ -11,7 +11,7 @@ from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant
 
 REFUNDED: Final = ("Purchase", "Resize")
-"""What is paid back where it cannot be had: new instances, and more units of one."""
+"""The kinds of payments that are refunded if the engine cannot provide the units: purchases and resizes."""
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -48,9 +48,9 @@ class Spread(msgspec.Struct, frozen=True):
 def spreads_of(postings: Iterable[Posting]) -> list[Spread]:
     """Spread an instance's payments in advance, in the order of writing, each over the time that it was paid for.
 
-    What is paid for a time that has begun is spread over the rest of it: a month that is over never changes. A refund
-    ends the last payment of its amount before it; one that is of no such payment counts when it was made, and so does
-    a payment that does not say for which time it is.
+    A payment for a time that has begun is spread over the rest of it: a month that is over never changes. A refund
+    ends the last earlier payment of the same amount. A refund without one counts at its own time, and so does a
+    payment that names no time.
     """
     spreads: list[Spread] = []
     for posting in postings:

@@ -76,7 +76,7 @@ Kind = Literal["money", "quantity", "moment", "text"]
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: its name in the file, the field of a row, and what is in it."""
+    """A column: its name in the file, the field of a row, and the kind of its values."""
 
     name: str
     field: str
@@ -84,7 +84,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 def _kind(name: str) -> Kind:
-    """Tell what is in a column: the specification names columns by it."""
+    """Return the kind of a column's values; the specification ends names of columns with it."""
     if name.endswith(("Cost", "UnitPrice")):
         return "money"
     if name.endswith("Quantity"):

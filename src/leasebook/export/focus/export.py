@@ -17,7 +17,7 @@ PAGE: Final = 20_000
 
 
 class UnknownAccountError(Exception):
-    """There is no such account; the message says so."""
+    """An account does not exist; the message names it."""
 
 
 def export(ask: ReadRepository, year: int, month: int, seller: Seller, account_id: str | None = None) -> Iterator[Row]:
@@ -30,7 +30,7 @@ def export(ask: ReadRepository, year: int, month: int, seller: Seller, account_i
 
 
 def not_over(ask: ReadRepository, year: int, month: int, now: Instant, account_id: str | None = None) -> str | None:
-    """Say of a month that is not over for one account, or for any of all, how it stands; None: it is over.
+    """Return why a month is not over for one account, or for any account; None: it is over.
 
     Raises UnknownAccountError.
     """

@@ -40,7 +40,7 @@ class Seller(msgspec.Struct, frozen=True):
 
 
 class _Priced(NamedTuple):
-    """How a cost comes about: so many at a price each (micro-units)."""
+    """A cost as a quantity times a price; cost and price in micro-units."""
 
     cost: int
     quantity: Fraction
@@ -178,10 +178,10 @@ def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread,
 
 
 def _by_use(unit: Instance, amount: int) -> list[tuple[Use | None, int, Fraction]]:
-    """Part an amount by the units that replicas use and those that none does.
+    """Divide an amount between the units that replicas use and the unused ones.
 
-    What counts is what replicas use now: use over time is not on record. Of an instance that has ended nothing is
-    known, and quota is used by no replicas.
+    The present use counts, since use over time is not recorded. The use of an ended instance is unknown, and replicas
+    use no quota; their amounts are not divided.
     """
     if unit.kind != UNITS_OF_COMPUTE or unit.status in GONE or unit.status == "Releasing":
         return [(None, amount, Fraction(1))]
