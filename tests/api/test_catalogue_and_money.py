@@ -68,6 +68,17 @@ def test_an_offering_without_a_price_per_minute_has_none_and_one_that_is_not_the
     assert caller.field_refused(CATALOG, "DescribePrices", {"model": "no-model", "region": "gz"}) == "model"
 
 
+def test_a_page_of_prices_goes_on_in_the_list_of_the_same_offering_only(shared: ServiceHarness) -> None:
+    caller = shared.customer()
+    for unit_type in ("paged-1", "paged-2"):
+        for price in ("0.1", "0.2"):
+            shared.sell("gz", unit_type, minute=price)
+    first = {"region": "gz", "type": "paged-1", "maxKeys": 1}
+    after = {**first, "marker": caller.do(CATALOG, "DescribePrices", first)["nextMarker"]}
+    assert [price["pricePerMinute"] for price in caller.do(CATALOG, "DescribePrices", after)["prices"]] == ["0.20"]
+    assert caller.refused(CATALOG, "DescribePrices", {**after, "type": "paged-2"}) == "InvalidMarker"
+
+
 def test_a_new_price_does_not_touch_what_was_charged_already(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=2)
