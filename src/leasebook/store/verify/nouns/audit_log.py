@@ -43,34 +43,23 @@ _NEXT_CHAIN: Final = (
 )
 
 
-class Audited(msgspec.Struct):
-    """How much was proved."""
+class NotedRows(msgspec.Struct):
+    """Which rows have their digests on the pages of the audit log, as far as pages were read."""
 
-    chains: int = 0
-    entries: int = 0
-    closed: int = 0
-    public_key: str | None = None
-    founded_at: int | None = None
-    """When the store was founded, on its own clock."""
-    turned: bool = False
-    """Whether a master key took the place of another: closures are signed for several public keys then."""
-    marks: list[Mark] = []
-    """What pages say of how far the log of identities went."""
     wanted: set[bytes] = set()
     """Digests of rows that were on no page so far (``check_rows``)."""
+    founded_at: int | None = None
+    """When the store was founded, on its own clock."""
     closed_until: int | None = None
-    """Until then pages were closed, with the digests on them."""
+    """Pages up to this time were closed, with the digests on them."""
     older_seq: int = -1
-    """The last page that a server of an earlier version wrote, which took note of no row."""
+    """The last page of a server of an earlier version, which noted no rows."""
     noting: list[tuple[int, int]] = []
-    """Of each chain whose server took note of rows: the number and the time of its first page."""
+    """For each chain whose server noted rows: the number and the time of its first page."""
 
     def note(self, digests: bytes) -> None:
         """Take digests of rows from a page."""
         self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
-
-    is_torn: bool = False
-    """Whether something is wrong with a chain: then nobody knows which digests it had."""
 
     @property
     def unnoted_until(self) -> int | None:
@@ -86,6 +75,22 @@ class Audited(msgspec.Struct):
             return self.closed_until
         after = [at for seq, at in self.noting if seq > self.older_seq]
         return max(min(after, default=FOREVER), self.closed_until or 0)
+
+
+class Audited(msgspec.Struct):
+    """How much was proved."""
+
+    rows: NotedRows = msgspec.field(default_factory=NotedRows)
+    chains: int = 0
+    entries: int = 0
+    closed: int = 0
+    public_key: str | None = None
+    turned: bool = False
+    """Whether one master key replaced another: closures are then signed for several public keys."""
+    marks: list[Mark] = []
+    """How far the log of identities went, by the pages that say so."""
+    is_torn: bool = False
+    """Whether a chain is broken, so that its digests are not known."""
 
     def summary(self, *, keyed: bool) -> str:
         """Say it, and what could not be proved."""
@@ -154,9 +159,9 @@ class _Walk:
             yield from self._page(page)
         yield from self._end()
         if self._first is not None and self._notes_rows:
-            self._done.noting.append(self._first)
+            self._done.rows.noting.append(self._first)
         elif not self._notes_rows:
-            self._done.older_seq = max(self._done.older_seq, self._last_seq)
+            self._done.rows.older_seq = max(self._done.rows.older_seq, self._last_seq)
 
     def _closures(self) -> Iterator[tuple[int, PruneReceipt]]:
         last = 0
@@ -190,7 +195,8 @@ class _Walk:
             yield f"{place} is signed by another key than others are"
         self._done.public_key = closure.public_key
         self._done.closed += closure.size
-        self._done.closed_until = max(closure.last_at, self._done.closed_until or 0)
+        noted = self._done.rows
+        noted.closed_until = max(closure.last_at, noted.closed_until or 0)
         self._number, self._hash = closure.last_number, closure.hash_after
 
     def _page(self, page: AuditPage) -> Iterator[str]:
@@ -218,7 +224,7 @@ class _Walk:
         times = [entry.at for entry in body.entries]
         if body.rows is not None:
             self._notes_rows = True
-            self._done.note(body.rows)
+            self._done.rows.note(body.rows)
         if body.mark is not None:
             self._done.marks.append(body.mark)
         # A page without entries is there for its mark, and its time is nobody's.

@@ -62,6 +62,56 @@ class _Line(msgspec.Struct, array_like=True):
     type: str = ""
 
 
+class StoredRow(msgspec.Struct, frozen=True):
+    """The row of an instance: its number, its account, and its values by column."""
+
+    seq: int
+    account_id: str | None
+    values: Told
+
+
+class Tally(msgspec.Struct):
+    """The values that follow from all events of an instance together, and from none of them alone."""
+
+    extensions: int = 0
+    counts_extensions: bool = True
+    """Whether its events tell how often it was made to live longer."""
+    metered_from: int | None = None
+    paid_until: int | None = None
+    """Since it stopped: when the minute ends that was begun then."""
+    reminded_at: int | None = None
+
+    def columns(self) -> Told:
+        """Return the values by the columns that must have them. A column may have any value where it is None."""
+        return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
+
+    def add(self, type: str, at: int | None, before: Told, told: Told) -> None:  # noqa: A002
+        """Take one more event. ``before`` is the instance as it was, ``told`` the columns that the event changes."""
+        if type in (RUNNING, RESUMED, BILLING_CHANGED) and at is not None:
+            # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
+            if type == BILLING_CHANGED or self.paid_until is None or at >= self.paid_until:
+                self.metered_from = at
+            self.paid_until = None
+        elif type == STOPPED and self.metered_from is not None and at is not None:
+            begun = minutes_started(Instant(self.metered_from), Instant(at))
+            self.paid_until = self.metered_from + begun * MINUTE_US
+        if type == BILLING_CHANGED and before.get("release_at") is not None and told.get("release_at", 0) is None:
+            # A prepaid instance gives its release time up, and that counts as a move to later (decision 29).
+            self.extensions += 1
+        elif type == BILLING_CHANGING:
+            # Whether a release time follows, and with it whether this counts, no event tells yet.
+            self.counts_extensions = self.counts_extensions and not self.extensions
+        elif type == RENEWED:
+            self.extensions += self.extensions > 0
+        if type == REMINDED:
+            self.reminded_at = at
+        elif type == RELEASE_CLEARED:
+            self.extensions += 1
+        elif type == RELEASE_MOVED:
+            was, now = before.get("release_at"), told.get("release_at")
+            self.extensions += isinstance(was, int) and isinstance(now, int) and now > was
+
+
 class Story(msgspec.Struct):
     """An instance: what all events together tell of it, from which pages, and which are listed under it.
 
@@ -73,20 +123,8 @@ class Story(msgspec.Struct):
     told_on: set[int] = msgspec.field(default_factory=set)
     listed_on: set[int] = msgspec.field(default_factory=set)
     bought_by: str | None = None
-    row: Told | None = None
-    account_id: str | None = None
-    seq: int = 0
-    extensions: int = 0
-    counts_extensions: bool = True
-    """Whether its events tell how often it was made to live longer."""
-    metered_from: int | None = None
-    paid_until: int | None = None
-    """Since it stopped: when the minute ends that was begun then."""
-    reminded_at: int | None = None
-
-    def besides(self) -> Told:
-        """Return what is reckoned from its events, by the columns that must say so; None: that is nobody's to say."""
-        return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
+    row: StoredRow | None = None
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 _write: Final = msgspec.json.Encoder().encode
@@ -168,40 +206,13 @@ def _more(event: Event) -> Told:
             return {}
 
 
-def _reckon(story: Story, line: _Line, told: Told) -> None:
-    """Reckon what no event tells by itself, before the event is part of the story."""
-    if line.type in (RUNNING, RESUMED, BILLING_CHANGED) and line.at is not None:
-        # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
-        if line.type == BILLING_CHANGED or story.paid_until is None or line.at >= story.paid_until:
-            story.metered_from = line.at
-        story.paid_until = None
-    elif line.type == STOPPED and story.metered_from is not None and line.at is not None:
-        begun = minutes_started(Instant(story.metered_from), Instant(line.at))
-        story.paid_until = story.metered_from + begun * MINUTE_US
-    if line.type == BILLING_CHANGED and story.told.get("release_at") is not None and told.get("release_at", 0) is None:
-        # What is paid in advance gives its release time up, and that counts as a move to later (decision 29).
-        story.extensions += 1
-    elif line.type == BILLING_CHANGING:
-        # Whether a release time follows, and with it whether this counts, no event tells yet.
-        story.counts_extensions = story.counts_extensions and not story.extensions
-    elif line.type == RENEWED:
-        story.extensions += story.extensions > 0
-    if line.type == REMINDED:
-        story.reminded_at = line.at
-    elif line.type == RELEASE_CLEARED:
-        story.extensions += 1
-    elif line.type == RELEASE_MOVED:
-        was, now = story.told.get("release_at"), told.get("release_at")
-        story.extensions += isinstance(was, int) and isinstance(now, int) and now > was
-
-
 def _put(story: Story, line: _Line) -> None:
     if line.page is None:
-        story.row, story.account_id, story.seq = line.told, line.account_id, line.seq
+        story.row = None if line.told is None else StoredRow(line.seq, line.account_id, line.told)
     elif line.told is None:
         story.listed_on.add(line.page)
     else:
         story.told_on.add(line.page)
-        _reckon(story, line, line.told)
+        story.tally.add(line.type, line.at, story.told, line.told)
         story.told = {**story.told, **line.told}
         story.bought_by = line.account_id or story.bought_by
