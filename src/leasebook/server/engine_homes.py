@@ -54,14 +54,14 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> str:
-        """What the fact says."""
+        """The value of the fact."""
         return f"{self.id} {self.said}"
 
 
 class Homes:
     """The places of a server's engines, as a start compares them with those in the store.
 
-    Without ``routes`` the engines are somebody else's to compare.
+    Without ``routes`` another process compares the engines.
     """
 
     def __init__(self, settings: Settings, where: Target, store: OpenStore, routes: Routes) -> None:
@@ -122,7 +122,7 @@ class Homes:
     @staticmethod
     def _is_same(home: Home, fact: str) -> bool:
         mark, _, said = fact.partition(" ")
-        # A directory that somebody emptied has lost its mark, and what ran there with it.
+        # A directory that was emptied has lost its mark, and the replicas that ran there.
         return mark == home.id if home.id else said == home.said
 
     async def _require_home(self, home: Home, fact: str, jobs: Sequence[Job]) -> None:

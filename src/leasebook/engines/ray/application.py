@@ -31,21 +31,21 @@ TURN_S = 0.25
 LOOK_EVERY_S = 1.0
 """How often processes are looked for, their memory counted, and an application that was ready asked how it is."""
 ANSWER_S = 3.0
-WORDS_MAX = 600
-"""So much is passed on of what Serve says: the end of it, where the error stands."""
 """How long Serve's controller may take to answer."""
+WORDS_MAX = 600
+"""How many characters of Serve's message are passed on: its end, where the error is."""
 OWN_PROXY_S = 10.0
 """How long the proxy of the guard's own node is waited for. After that, another node's will do."""
 SETTLED_S = 1.0
-"""So long after the deployer is gone an application that Serve does not know is not coming any more."""
+"""How long after the end of the deployer an application unknown to Serve may still appear."""
 RUN_MARK = "LEASEBOOK_RUN"
 RAYS_WORDS = (":job_id:", ":actor_name:", ":task_name:")
-"""What Ray writes into the logs of its workers for itself."""
+"""The marks of lines that Ray itself writes into the logs of its workers."""
 CONTROLLER, PROXY, SERVE = "SERVE_CONTROLLER_ACTOR", "SERVE_PROXY_ACTOR-", "serve"
-"""Serve's controller, what stands before the node in the name of a proxy, and the namespace of all its actors."""
+"""The name of Serve's controller, the prefix of a proxy's name before its node, and the namespace of all its actors."""
 MESSAGES = "serve_pb2_of_the_guard"
 SERVE_NEEDS = ("fastapi", "starlette", "uvicorn")
-"""What comes with ``ray[serve]``, and is missing where there is only Ray."""
+"""Packages that come with ``ray[serve]``, and are missing where there is only Ray."""
 
 
 def marked(mark: str) -> list[int]:
@@ -60,7 +60,7 @@ def marked(mark: str) -> list[int]:
 
 
 def memory_bytes(pids: list[int]) -> int:
-    """Return the memory that processes have for themselves: resident, less what is shared."""
+    """Return the memory of processes alone in bytes: resident, less shared."""
     pages = 0
     for pid in pids:
         with contextlib.suppress(OSError, ValueError):
@@ -86,7 +86,7 @@ def serve_messages() -> Any:
 
 
 class Streams:
-    """What workers of Ray's write to their streams, which are files of their node."""
+    """The output of Ray's workers, which is in files of their node."""
 
     def __init__(self, log: Tail) -> None:
         self._log = log
@@ -113,7 +113,7 @@ class Streams:
 
 
 def since_boot() -> float:
-    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    """Return the seconds since this node started, on the clock that cannot be set and that counts while it sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -189,7 +189,7 @@ class Application:
         return None
 
     def _deploy(self, deployer: str, cluster: str) -> None:
-        """Start the deployer. What it imports, and how long that takes, is its own affair."""
+        """Start the deployer, a process of its own: what it imports may take long, or end it."""
         order = self._order
         env = {**order["env"], **order["names"], "CUDA_VISIBLE_DEVICES": ",".join(self._devices)}
         wanted = {
@@ -245,7 +245,7 @@ class Application:
         return self._serve
 
     def _status(self) -> tuple[str, str]:
-        """Return what Serve says of the application, and in words why. ``UNKNOWN``: nobody answers."""
+        """Return Serve's status of the application, and its reason in words. ``UNKNOWN``: Serve does not answer."""
         import ray
 
         messages = serve_messages()
@@ -295,7 +295,7 @@ class Application:
             self._judge()
 
     def _within_memory(self) -> None:
-        """End what takes too much. What the deployer imports is not counted: it ends before long."""
+        """End an application that takes too much. The deployer is not counted: it ends before long."""
         most, deployer = self._order["memory_bytes"], self._deployer
         counted = [pid for pid in self._pids if deployer is None or pid != deployer.pid]
         used = memory_bytes(counted) if most is not None else 0
@@ -309,7 +309,7 @@ class Application:
         self._asked_at = 0.0
 
     def _see_it_end(self, now: float) -> None:
-        """Have Serve take the application away, kill what is left when the grace is over, and see when all is gone."""
+        """Have Serve take the application away, kill its last processes after the grace, and see when all are gone."""
         deploying = self._deployer is not None and self._deployer.poll() is None
         if deploying and self._deployer is not None:
             self._deployer.kill()
@@ -345,7 +345,7 @@ class Application:
         self._move(lambda state: state.check(trouble, misses_max=MISSES_MAX, at_once=unhealthy))
 
     def _trouble(self) -> str | None:
-        """Return what is wrong with an application that runs, as its callers see it; None: nothing."""
+        """Return the trouble that callers have with an application that runs; None: none."""
         if self._running_since is None:
             self._running_since = time.monotonic()
         if self._address is None:
@@ -373,7 +373,7 @@ class Application:
         return None
 
     def _place(self) -> tuple[str, int] | None:
-        """Return where callers reach the application: this node's proxy, or any where this one has none."""
+        """Return the place where callers reach the application: this node's proxy, or another's if it has none."""
         import ray
         from ray.util import list_named_actors
 
@@ -401,13 +401,13 @@ class Application:
         return {"state": state, "address": self._address, "reason": reason, "devices": devices}
 
     def stop(self, grace_s: float) -> None:
-        """Have Serve take it away, and kill what is left of it after the grace."""
+        """Have Serve take it away, and kill its last processes after the grace."""
         kill_at = time.monotonic() + grace_s
         self._move(lambda state: state.stop(kill_at))
         self._asked_at = 0.0
 
     def end_in(self, seconds: float | None) -> None:
-        """End it by itself so many seconds from now; None: never."""
+        """Have it end by itself in this many seconds; None: never."""
         self._deadline = None if seconds is None else since_boot() + seconds
 
     def tail(self, lines_max: int) -> list[str]:
