@@ -33,7 +33,7 @@ RAY: Final = 32
 
 
 class DescriptorPlan(NamedTuple):
-    """How the files of a process are shared out: so many connections of callers, and of calls that are passed on."""
+    """How the files of a process are shared out between connections of callers and calls that are passed on."""
 
     files: int
     kept: int

@@ -1,4 +1,4 @@
-"""What a start sees about what runs already: whether this server will look after it, and whether it has it at all.
+"""The replicas that run already at a start: whether this server will look after them, and whether it has them at all.
 
 The process engine knows what runs by its data directory, and Ray by its cluster. So the store has a fact for each
 machine, and one for Ray, that says where that is: a server that would look in another place would find nothing, and
@@ -41,7 +41,7 @@ TYPES_SHOWN: Final = 5
 
 
 class NotServed(Exception):
-    """What runs would be nobody's under these settings, or be started twice; the message says so in one line."""
+    """Running replicas would have no server under these settings, or start twice; the message says so in one line."""
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -201,7 +201,7 @@ def _twice(home: Home, other: str, node: str) -> str:
 
 
 def refusal(left: Counter[Left], routes: Routes, node: str) -> str:
-    """Return one line that says what would be left to nobody, and which settings serve it."""
+    """Return one line that names the replicas left without a server, and the settings that serve them."""
     parts = []
     for why, words in (
         ("engine", "this server has no engine {engine}"),

@@ -40,8 +40,8 @@ class NotYet(Exception):
 class Rotation:
     """Does the rest of a change of the master key. No part of it is done twice.
 
-    ``alone``: no other server works on the store. ``lease_s``: a worker whose beat stands still for so long is dead.
-    ``wait_s``: so long it waits for servers that do not know the new key; None: for ever.
+    ``alone``: no other server works on the store. ``lease_s``: a worker without a beat for this time is dead.
+    ``wait_s``: how long it waits for servers that do not know the new key; None: for ever.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Rotation:
     async def run(self) -> None:
         """Go on until the store is sealed under the new key alone.
 
-        Raises NotYet, BadMasterKey and what stores and sequencers raise; whoever calls it again goes on from there.
+        Raises NotYet, BadMasterKey and the errors of stores and sequencers; another call goes on from there.
         """
         standing = await self._keeper.look()
         if standing.next:
@@ -234,5 +234,5 @@ class Driver:
 
 
 def standing_of(store: OpenStore) -> Turning:
-    """Return how an open store stands; for the start only."""
+    """Return the state of an open store; for the start only."""
     return store.ask(turning_of)

@@ -314,7 +314,7 @@ def _is_open_to_others(listener: socket.socket) -> bool:
 
 
 def _warning(doors: _Doors, settings: Settings) -> str:
-    """Return what an operator must hear of where is listened: nothing, if strangers cannot read what is said there."""
+    """Return a warning about the address that is listened on, or nothing if strangers cannot read its traffic."""
     if doors.tls is not None or settings.trusted_proxies or not _is_open_to_others(doors.public):
         return ""
     log.warning(

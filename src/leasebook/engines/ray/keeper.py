@@ -132,7 +132,7 @@ class Keeper:
                 os._exit(1)
 
         try:
-            child = subprocess.Popen(  # noqa: S603 - to run what is ordered is what it is for
+            child = subprocess.Popen(  # noqa: S603 - running the ordered command is its purpose
                 order["command"],
                 env=order["env"],
                 cwd=order["cwd"],
