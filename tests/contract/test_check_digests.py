@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.store.verify.nouns.audit_log import Audited
+from leasebook.store.verify.nouns.audit_log import NotedRows
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from leasebook.store.verify.nouns.audit_log import Audited
 def test_rows_of_an_earlier_version_need_no_digest(
     founded: int | None, older: int, noting: list[tuple[int, int]], closed: int | None, until: int | None
 ) -> None:
-    assert Audited(founded_at=founded, older_seq=older, noting=noting, closed_until=closed).unnoted_until == until
+    assert NotedRows(founded_at=founded, older_seq=older, noting=noting, closed_until=closed).unnoted_until == until

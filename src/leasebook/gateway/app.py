@@ -91,7 +91,7 @@ class Gateway:
         self._sockets.committed(changes)
 
     def start(self) -> None:
-        """Begin to write down what is called."""
+        """Begin to record calls."""
         self._counts.start()
         self._refusals.start()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 ERROR_MIN: Final = 400
-"""What is below is no error."""
+"""A lower status is no error."""
 
 
 class KeyGone(Exception):
@@ -95,11 +95,11 @@ class Call:
             if not exchange.done():
                 exchange.cancel()
             await asyncio.wait({exchange, gone})
-            # What either ended with was looked at, or does not matter any more.
+            # The result of each was used, or does not matter any more.
             _ = [one.cancelled() or one.exception() for one in (exchange, gone)]
 
     def _postpone(self) -> None:
-        """Give the replica its time anew: a piece of the body has moved."""
+        """Start the time limit of the replica again: a piece of the body has moved."""
         if self._deadline is not None and not self._begun and not self._deadline.expired():
             loop = asyncio.get_running_loop()
             self._deadline.reschedule(loop.time() + self._gateway.limits.first_byte_s)
@@ -211,7 +211,7 @@ class Call:
                     limit.reschedule(loop.time() + idle_s)
             await self._send({"type": "http.response.body", "body": b""})
         except (aiohttp.ClientError, TimeoutError, KeyGone) as error:
-            # Returning without an end makes the server hang up, so that nobody takes a part for the whole.
+            # Returning without an end makes the server hang up, so that no caller takes a part for all of the answer.
             log.info("answer broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
         else:
             if answer.status < ERROR_MIN:

@@ -57,7 +57,7 @@ class Inbound:
         return error
 
     async def hang_up(self) -> None:
-        """Return when the caller has gone. While the body comes, whoever reads that notices."""
+        """Return when the caller has gone. While the body comes, its reader notices that."""
         read, gone = asyncio.ensure_future(self._read.wait()), asyncio.ensure_future(self.gone.wait())
         try:
             await asyncio.wait({read, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""What the gateway itself answers instead of a replica."""
+"""An answer of the gateway itself instead of a replica."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ NOT_SENT_ON: Final = HOP_BY_HOP | {
     # The key is for the gateway, and no replica is to learn it.
     b"authorization",
     b"expect",
-    # What a replica is told about a caller is told by the gateway; whatever else is spelled so is a claim.
+    # Only the gateway writes the headers about a caller that a replica gets; the same headers of the caller are
+    # dropped.
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -41,7 +42,7 @@ FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Caller(NamedTuple):
-    """What is told to a replica about the call: who called, where, and under which id."""
+    """The gateway's headers about the call: the caller, the path, and the id."""
 
     address: str
     host: str
@@ -67,9 +68,9 @@ def named(headers: Pairs) -> frozenset[bytes]:
 
 
 def sent_on(headers: Pairs, caller: Caller) -> list[tuple[str, str]]:
-    """Return what a replica gets of a caller's headers, and what it is told about the caller.
+    """Return the caller's headers that a replica gets, and the gateway's own headers about the caller.
 
-    Each character of a value stands for one byte, and is written as that one.
+    Each character of a value represents one byte, and is written as that byte.
     """
     dropped = NOT_SENT_ON | named(headers)
     if any(name == b"transfer-encoding" for name, _ in headers):

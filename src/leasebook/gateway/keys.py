@@ -14,12 +14,12 @@ from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
 KNOWN_MAX: Final = 100_000
 
 Why = Literal["", "none", "unknown", "wrong", "deleted", "orphaned"]
-"""Why a key opens nothing: it is none, there is none of that id, its secret is another's, it was deleted, or whoever
-made it may make none any more."""
+"""Why a key is refused: it is malformed, its id is unknown, its secret is wrong, it was deleted, or its maker may make
+no keys any more."""
 
 
 class Sought(NamedTuple):
-    """What was found of a key: itself where it opens something, else why not, and the row that its text names."""
+    """The result of looking a key up: the key if it is valid, else the reason, and the row that its text names."""
 
     key: ServiceKey | None
     why: Why = ""
@@ -49,7 +49,7 @@ class Keys:
         self._epoch: str | None = None
 
     def committed(self, changes: Changes) -> None:
-        """Forget the keys that a batch changed, and all where it changed what somebody may do."""
+        """Forget the keys that a batch changed, and all keys if it changed the rights of a user."""
         for row in (*changes.updated.get(SERVICE_KEYS, ()), *changes.inserted.get(SERVICE_KEYS, ())):
             self._turn += 1
             self._known.pop(row.id, None)
@@ -84,7 +84,7 @@ class Keys:
         return known.row.status == "Active" and known.row.digest == key.digest
 
     async def _current(self, key_id: str) -> _Known | None:
-        """Return what is remembered, unless another server has changed a key or a right since."""
+        """Return the cached key, unless another server has changed a key or a right since."""
         if key_id not in self._known:
             return None
         if (await self._facts.now()).identity_epoch != self._epoch:
@@ -107,7 +107,7 @@ class Keys:
         if key is None:
             return None
         known = _Known(key, orphan_of(key, maker, WRITERS) in DEAD)
-        # What was read before a change must not be remembered after it.
+        # A row that was read before a change must not be cached after it.
         if turn == self._turn:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()

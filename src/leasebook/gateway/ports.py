@@ -1,4 +1,4 @@
-"""What the gateway asks of others, and what it tells them."""
+"""The interfaces that the gateway needs from the rest of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SocketEnd = Literal[
 ]
 """Why a WebSocket ended. Closed: by one of its two ends, with a close."""
 CHECK_S: Final = 2.0
-"""What lasts longer, an answer or a WebSocket, is asked so often whether its key still holds."""
+"""How often a longer answer or WebSocket is checked for whether its key is still valid."""
 SWITCH: Final = "leasebook.switch"
 """The ASGI extension under which a server offers a ``Switch``."""
 
@@ -75,7 +75,7 @@ class Switch(Protocol):
 
 
 class Hearing(Protocol):
-    """What hears of a caller's connection that has become a WebSocket; as ``asyncio.Protocol``."""
+    """The receiver of a connection that has become a WebSocket; as ``asyncio.Protocol``."""
 
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
@@ -96,7 +96,7 @@ class Hearing(Protocol):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of a call: times in seconds, sizes in bytes, and how many calls a replica has at once.
 
-    Of WebSockets so many are open at once for a key and for an account, and one has messages of so many bytes.
+    Also the largest number of WebSockets open at once for a key and for an account, and the largest message in bytes.
     """
 
     connect_s: float = 5.0
@@ -113,7 +113,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(NamedTuple):
-    """What calls are summed up by: the hour in which they ended, and who called what."""
+    """The key that calls are summed up by: the hour in which they ended, the caller, and the service."""
 
     account_id: str
     service_id: str

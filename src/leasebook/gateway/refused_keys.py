@@ -1,7 +1,7 @@
 """Refused service keys, as the audit log gets them: summed up by address, key and minute.
 
-Whoever tries keys makes as many calls as they can, and none of them may write as much as that: an entry a minute for
-each address and key, so many entries a minute in all, and one for whatever is beyond.
+An attacker who tries keys makes as many calls as possible, and must not fill the log with them: it gets one entry a
+minute for each address and key, a bounded number of entries a minute in all, and one for the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from leasebook.ports.clock import Clock
 
 EVERY_S: Final = 60.0
 ENTRIES_MAX: Final = 100
-"""So many entries a minute; what else is refused in it shares one more."""
+"""The most entries a minute. Further refusals in that minute share one more."""
 ADDRESS_MAX: Final = 64
 
 
@@ -38,7 +38,7 @@ class _Sum(NamedTuple):
 
 
 class Refusals:
-    """What was refused in this minute."""
+    """The refusals of this minute."""
 
     def __init__(self, sequencer: Sequencer, clock: Clock) -> None:
         self._sequencer = sequencer
@@ -51,7 +51,7 @@ class Refusals:
         self._task = asyncio.create_task(self._run(), name="refused-keys")
 
     async def stop(self) -> None:
-        """Write what is left, and stop."""
+        """Write the rest, and stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

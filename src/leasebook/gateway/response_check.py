@@ -1,7 +1,7 @@
 """Which answers of replicas may be passed on, and which of their headers.
 
-A replica is a tenant's program, and may answer anything. What a caller, or a proxy in front, would read in another way
-than it was meant is refused as a whole (``BadAnswer``); what is only not the replica's to say is left out.
+A replica is a tenant's program, and may answer anything. An answer that a caller, or a proxy in front, could read in
+two ways is refused as a whole (``BadAnswer``); headers that a replica may not set are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from leasebook.gateway.headers import HOP_BY_HOP, named, size_of
 
 STATUSES: Final = range(200, 600)
-"""An answer ends with one of these. What comes before it (100, 103) is between the replica and the gateway."""
+"""An answer ends with one of these. Earlier statuses (100, 103) are between the replica and the gateway."""
 NO_CONTENT: Final = 204
 COUNT_MAX: Final = 100
 _SHOWN_MAX: Final = 60

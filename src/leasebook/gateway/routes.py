@@ -18,7 +18,7 @@ from leasebook.gateway.ports import Target, Targets
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
 
 FRESH_S: Final = 1.0
-"""So old is what is remembered at most where other servers write."""
+"""The greatest age of a cached route where other servers write."""
 KNOWN_MAX: Final = 10_000
 
 
@@ -65,7 +65,7 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Routes:
-    """What was looked up, and forgotten with every commit that concerns it."""
+    """The routes that were looked up. Each commit that concerns one makes the gateway forget it."""
 
     def __init__(self, reader: Reader, targets: Targets, *, alone: bool, engines: EngineRoutes = ()) -> None:
         self._reader = reader

@@ -111,7 +111,7 @@ class Events(Nothing):
 
 
 def reader_of(content_type: str, content_encoding: str) -> Nothing:
-    """Return what reads an answer of that kind. What is compressed passes as it is, and is not looked into."""
+    """Return the reader of an answer of that kind. A compressed answer passes unread."""
     kind = content_type.partition(";")[0].strip().lower()
     if content_encoding.strip().lower() not in ("", "identity"):
         return Nothing()

@@ -24,10 +24,10 @@ OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that the client would add by itself where the caller sent none."""
 SAFE: Final = frozenset({"GET", "HEAD"})
 IDEMPOTENT: Final = SAFE | {"DELETE", "OPTIONS", "PUT"}
-"""What does nothing more when it is done twice."""
+"""The methods whose second run changes nothing more."""
 IDLE_S: Final = 1.5
-"""So long a connection is kept that nobody uses. Model servers close theirs after 5 seconds (uvicorn, Node.js) or 2
-(gunicorn), and what is sent just then is lost. To connect anew takes less than a millisecond where replicas run."""
+"""How long an unused connection is kept. Model servers close theirs after 5 seconds (uvicorn, Node.js) or 2 (gunicorn),
+and a request that is sent just then is lost. A new connection takes less than a millisecond where replicas run."""
 VERSIONS: Final = (aiohttp.HttpVersion10, aiohttp.HttpVersion11)
 SWITCHING: Final = 101
 FINAL_MIN: Final = 200
@@ -57,7 +57,7 @@ class _MetClosing(aiohttp.ClientError):
 
 
 class Bounded(ResponseHandler):
-    """A connection on which no more than so many bytes come before an answer, and none after it.
+    """A connection that allows a bounded number of bytes before an answer, and none after it.
 
     The client's own bounds are for each line. Answers that only prepare for another (100, 103) have no end by
     themselves, and count here, too.
@@ -83,9 +83,9 @@ class Bounded(ResponseHandler):
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, unless it is too much of what is no answer, or comes unasked."""
+        """Take bytes, unless there are too many before an answer, or they come unasked."""
         if data and self._answered and not self._upgraded and self._over():
-            # Nobody asked for it, and who asks next must not get it.
+            # No call asked for it, and the next one must not get it.
             self.force_close()
             if self.transport is not None:
                 self.transport.abort()
@@ -98,7 +98,7 @@ class Bounded(ResponseHandler):
             self.transport.abort()
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """Tell whoever waits for an answer that none comes, and whether the connection was about to be closed."""
+        """End the wait for an answer with an error that says whether the connection was about to be closed."""
         lost = isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
         if lost and self.asked > 1 and not self._answered and not self._before:
             exc = _MetClosing(f"{type(exc).__name__}: {exc}")
@@ -115,7 +115,7 @@ class Bounded(ResponseHandler):
 
 
 class _Pool(aiohttp.TCPConnector):
-    """Connections to all replicas, of which those that nobody uses make room for new ones.
+    """Connections to all replicas. Unused ones make room for new ones.
 
     The client's own bound counts those in use only. They are as many as there are calls, which is bounded elsewhere;
     but each replica that was ever called may have left some open for a while.
@@ -152,7 +152,7 @@ class Request(aiohttp.ClientRequest):
         if protocol is not None and not protocol.is_connected():
             protocol.set_exception(_Unwritten("nothing was written"))
             return
-        # There is no other way in between. What ends a line was refused when this was put together.
+        # There is no other way in between. Line ends were refused when these headers were made.
         line = writer._headers_buf.partition(b"\r\n")[0]  # noqa: SLF001
         lines = [f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items()]
         writer._headers_buf = b"".join((line, b"\r\n", *lines, b"\r\n"))  # noqa: SLF001
@@ -212,7 +212,8 @@ class Upstream:
                 max_headers=COUNT_MAX,
                 trust_env=False,
             )
-            # It would send any idempotent request twice, body and all. What is sent again is decided here.
+            # It would send any idempotent request twice, with its body. This module decides which requests are sent
+            # again.
             session._retry_connection = False  # noqa: SLF001 - there is no other switch
             self._open = session
         return self._open
@@ -227,7 +228,7 @@ class Upstream:
     ) -> aiohttp.ClientResponse:
         """Send a request; returns the answer once its headers are there. Raises NotConnected, Lost or BadAnswer.
 
-        What could not be written, because the connection was closed, is written to the next one.
+        A request that could not be written, because the connection was closed, is written to the next one.
         """
         url = URL(f"http://{address}{target}", encoded=True)
         try:

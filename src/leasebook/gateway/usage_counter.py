@@ -21,7 +21,7 @@ EVERY_S: Final = 1.0
 
 
 class Counts:
-    """Sums by app and service. What a server that dies had not written yet is lost: the calls of a second."""
+    """Sums by app and service. A server that dies loses the sums that it has not written yet: the calls of a second."""
 
     def __init__(self, sequencer: Sequencer, clock: Clock) -> None:
         self._sequencer = sequencer
@@ -34,7 +34,7 @@ class Counts:
         self._task = asyncio.create_task(self._run(), name="calls")
 
     async def stop(self) -> None:
-        """Write what is left, and stop."""
+        """Write the rest, and stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -88,5 +88,5 @@ class Counts:
         except Closed:
             log.warning("calls are not counted, the server has stopped", service=key.service_id, calls=sum(sums[2:]))
         except Exception:
-            # Whether it was written nobody knows, so it is not tried again.
+            # The outcome of the write is unknown, so it is not tried again.
             log.exception("calls may not be counted", service=key.service_id)

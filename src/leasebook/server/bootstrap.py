@@ -1,4 +1,4 @@
-"""What a start does about the first account: founding a new store, and taking the environment's root key."""
+"""The first account at a start: the founding of a new store, and the environment's root key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CREDENTIALS: Final = "credentials.env"
 
 
 class WrongRoot(Exception):
-    """The environment's root key belongs to somebody else; the message says so in one line."""
+    """The environment's root key belongs to another user; the message says so in one line."""
 
 
 async def found(
@@ -120,7 +120,7 @@ def check_fingerprint_of(vault: Vault, store: OpenStore) -> None:
 
 
 def stands(store: OpenStore) -> Instant | None:
-    """Return where the store's virtual clock stands; None: it has none."""
+    """Return the time of the store's virtual clock; None: it has none."""
     at = store.ask(lambda ask: ask.fact(VIRTUAL_NOW))
     return None if at is None else Instant(int(at))
 

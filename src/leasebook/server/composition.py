@@ -84,7 +84,7 @@ PART_SHARED: Final = 64
 """Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
 them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
 
-# What the demo charges. The real prices are nowhere published; these only have to look like some.
+# The prices of the demo. The real prices are not published anywhere; these only have to look plausible.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
 DEMO_OFFERINGS: Final = {
     unit_type: DemoOffering(
@@ -275,7 +275,7 @@ def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
 
 
 def _watch_store(store: OpenStore, sequencer: Sequencer, health: Health, metrics: Metrics) -> Prober:
-    """Have /readyz and /healthz tell how the store does: whether it is there, and whether it takes what is written."""
+    """Have /readyz and /healthz report whether the store is there, and whether it can be written."""
     health.watch(store.schema)
     if isinstance(store, Concern):
         health.watch(store)
@@ -298,7 +298,7 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
 async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health: Health) -> None:
     """Let other servers know that this one lives, and then see that they have the same places and master keys.
 
-    And warn of what is paid and never runs.
+    And warn of replicas that are paid for and never run.
     """
     health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
     await health.unrun.warnings()
@@ -332,7 +332,7 @@ def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> C
     if mode == "real":
         mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
         return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
-    # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
+    # Whole seconds, so that a time typed into AdvanceClock can name the same moments.
     return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
 
 

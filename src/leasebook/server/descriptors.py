@@ -10,7 +10,7 @@ CONNECTIONS_MAX: Final = 10_000
 CONNECTIONS_MIN: Final = 16
 """With fewer a server is of no use."""
 SPARE: Final = 16
-"""Connections beyond those of callers: whoever asks /healthz or /readyz is answered, however many callers there are."""
+"""Connections beyond those of callers: /healthz and /readyz are answered, however many callers there are."""
 ADMIN: Final = 64
 """Connections at the port for operators."""
 OWN: Final = 48
@@ -33,7 +33,7 @@ RAY: Final = 32
 
 
 class DescriptorPlan(NamedTuple):
-    """How the files of a process are shared out: so many connections of callers, and of calls that are passed on."""
+    """How the files of a process are shared out between connections of callers and calls that are passed on."""
 
     files: int
     kept: int
@@ -58,7 +58,7 @@ def deliveries_of(settings: Settings, files: int) -> int:
 
 
 def kept_of(engines: frozenset[str], deliveries: int) -> int:
-    """Return how many files a server keeps for what is no connection of a caller."""
+    """Return how many files a server keeps for other uses than connections of callers."""
     kept = OWN + STORE + SPARE + ADMIN + PASSING + deliveries
     if "process" in engines:
         kept += STARTS + CHECKS
@@ -68,7 +68,7 @@ def kept_of(engines: frozenset[str], deliveries: int) -> int:
 
 
 def planned(settings: Settings, engines: frozenset[str], files: int) -> DescriptorPlan:
-    """Share out so many files; raises TooFewFiles where they are not enough for a server and a few callers.
+    """Share out this number of files; raises TooFewFiles if it is not enough for a server and a few callers.
 
     A call of a service needs a second connection, to its replica. So each connection of a caller counts twice.
     """

@@ -1,4 +1,4 @@
-"""What a start sees about what runs already: whether this server will look after it, and whether it has it at all.
+"""The replicas that run already at a start: whether this server will look after them, and whether it has them at all.
 
 The process engine knows what runs by its data directory, and Ray by its cluster. So the store has a fact for each
 machine, and one for Ray, that says where that is: a server that would look in another place would find nothing, and
@@ -41,7 +41,7 @@ TYPES_SHOWN: Final = 5
 
 
 class NotServed(Exception):
-    """What runs would be nobody's under these settings, or be started twice; the message says so in one line."""
+    """Running replicas would have no server under these settings, or start twice; the message says so in one line."""
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -54,14 +54,14 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> str:
-        """What the fact says."""
+        """The value of the fact."""
         return f"{self.id} {self.said}"
 
 
 class Homes:
     """The places of a server's engines, as a start compares them with those in the store.
 
-    Without ``routes`` the engines are somebody else's to compare.
+    Without ``routes`` another process compares the engines.
     """
 
     def __init__(self, settings: Settings, where: Target, store: OpenStore, routes: Routes) -> None:
@@ -122,7 +122,7 @@ class Homes:
     @staticmethod
     def _is_same(home: Home, fact: str) -> bool:
         mark, _, said = fact.partition(" ")
-        # A directory that somebody emptied has lost its mark, and what ran there with it.
+        # A directory that was emptied has lost its mark, and the replicas that ran there.
         return mark == home.id if home.id else said == home.said
 
     async def _require_home(self, home: Home, fact: str, jobs: Sequence[Job]) -> None:
@@ -201,7 +201,7 @@ def _twice(home: Home, other: str, node: str) -> str:
 
 
 def refusal(left: Counter[Left], routes: Routes, node: str) -> str:
-    """Return one line that says what would be left to nobody, and which settings serve it."""
+    """Return one line that names the replicas left without a server, and the settings that serve them."""
     parts = []
     for why, words in (
         ("engine", "this server has no engine {engine}"),

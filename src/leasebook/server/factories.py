@@ -70,7 +70,7 @@ SPANS_US: Final = {"d": DAY_US, "h": HOUR_US, "m": MINUTE_US}
 
 
 class Components(msgspec.Struct, frozen=True):
-    """What every part stands on."""
+    """The parts that all others need."""
 
     settings: Settings
     where: Target
@@ -85,7 +85,7 @@ class Components(msgspec.Struct, frozen=True):
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else writes to the store."""
+        """Whether this server alone writes to the store."""
         return self.where.url is None
 
 
@@ -362,7 +362,7 @@ def logs_of(settings: Settings, engines: Mapping[str, ReplicaEngine], timing: Ti
 async def reconciling(
     ground: Components, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing
 ) -> AsyncIterator[Reconciler]:
-    """Look after replicas meanwhile. What runs at the end goes on running."""
+    """Look after replicas meanwhile. Replicas that run at the end go on running."""
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))

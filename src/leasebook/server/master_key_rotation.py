@@ -1,4 +1,4 @@
-"""A new master key takes the place of the one that seals, while servers work; whoever goes on with it finishes it."""
+"""A new master key replaces the one that seals while servers work. Any server can go on with the change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from leasebook.store.opening import OpenStore, Target
 log = structlog.get_logger()
 
 ROWS: Final = 50
-"""Rows that are sealed anew in one batch."""
+"""Rows that are sealed again in one batch."""
 LOOK_S: Final = 0.5
 TIMES_MAX: Final = 100
 
@@ -38,10 +38,10 @@ class NotYet(Exception):
 
 
 class Rotation:
-    """Does what is still to be done of a change of the master key. Nothing of it is done twice.
+    """Does the rest of a change of the master key. No part of it is done twice.
 
-    ``alone``: no other server works on the store. ``lease_s``: a worker whose beat stands still for so long is dead.
-    ``wait_s``: so long it waits for servers that do not know the new key; None: for ever.
+    ``alone``: no other server works on the store. ``lease_s``: a worker without a beat for this time is dead.
+    ``wait_s``: how long it waits for servers that do not know the new key; None: for ever.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Rotation:
     async def run(self) -> None:
         """Go on until the store is sealed under the new key alone.
 
-        Raises NotYet, BadMasterKey and what stores and sequencers raise; whoever calls it again goes on from there.
+        Raises NotYet, BadMasterKey and the errors of stores and sequencers; another call goes on from there.
         """
         standing = await self._keeper.look()
         if standing.next:
@@ -102,12 +102,12 @@ class Rotation:
         raise NotYet("accounts, users and keys change too often just now; try again")
 
     async def _finish(self, standing: RotationState) -> None:
-        """Seal everything anew that the key before has sealed, and let it go."""
+        """Seal again all rows that the earlier key has sealed, and forget that key."""
         # Keys of its own: the server's forget the one before as soon as it is let go.
         vault, audit = self._vault(standing.current, standing.before), AuditKeys(*self._both(standing))
         await self._seal_all(standing, vault, audit)
         await self._until(lambda keys: keys[:1] == [standing.current[:SHOWN]], "still seal under the one before")
-        # What they sealed meanwhile.
+        # The rows that they sealed meanwhile.
         await self._seal_all(standing, vault, audit)
         closures = await self._store.read(lambda ask: ask.audit_closures(after=None, limit=1))
         past = read_past(vault, standing.past)
@@ -154,7 +154,7 @@ class Rotation:
         return [one for one in workers if now - self._beats[one.id][1] <= self._lease_s and not ready(one.keys.split())]
 
     async def _seal_all(self, standing: RotationState, vault: Vault, audit: AuditKeys) -> None:
-        """Seal everything anew that is sealed under another key, until there is nothing."""
+        """Seal again all rows that are sealed under another key, until there are none."""
         # It brings the drivers of both stores, a quarter of what a start on the embedded one takes.
         from leasebook.store.maintenance.master_key import reseal_heads
 
@@ -163,7 +163,7 @@ class Rotation:
 
         def made(head: Sealed) -> bytes | None:
             message = head_message(head.chain, head.number, head.hash)
-            # What has neither key's seal was tampered with, and stays for the check to find.
+            # A row with neither key's seal was tampered with, and stays for the check to find.
             return audit.seal(message) if audit.seal_under(standing.before, message) == head.seal else None
 
         for _ in range(TIMES_MAX):
@@ -184,7 +184,7 @@ class Rotation:
                 await self._sequencer.submit(Reseal(keys=some) if table == "access_keys" else Reseal(hooks=some))
 
     def _sealed_anew(self, row: SealedRow, vault: Vault) -> Resealed | None:
-        """Return a row's values as they are to be; None: they are so, or nobody can open them."""
+        """Return the new values of a row; None: they need no change, or no key opens them."""
         try:
             now, now_before = (_anew(vault, row.id, value) for value in (row.sealed, row.sealed_before))
         except BadMasterKey as error:
@@ -217,7 +217,7 @@ class Driver:
             self._task = asyncio.create_task(self._once(), name="rotation")
 
     async def stop(self) -> None:
-        """Leave it as it stands; the next server goes on."""
+        """Leave it as it is; the next server goes on."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -234,5 +234,5 @@ class Driver:
 
 
 def standing_of(store: OpenStore) -> RotationState:
-    """Return how an open store stands; for the start only."""
+    """Return the state of an open store; for the start only."""
     return store.ask(rotation_state)

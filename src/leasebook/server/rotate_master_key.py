@@ -60,7 +60,7 @@ def abandon(where: Target) -> None:
 
 
 def look(where: Target) -> RotationState:
-    """Return how a store stands; raises BadStore."""
+    """Return the state of a store; raises BadStore."""
     with glimpse(where) as ask:
         return rotation_state(ask)
 

@@ -1,4 +1,4 @@
-"""Serving: the socket, the signals, and what is printed at the start."""
+"""Serving: the socket, the signals, and the lines printed at the start."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CannotStart(Exception):
 def run(
     settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str, asked: AskedToStop
 ) -> None:
-    """Serve until told to stop; raises CannotStart. ``asked`` heeds signals until it serves."""
+    """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves."""
     _configure_logging(settings)
     plan = _plan(settings, where)
     tls = _tls(settings)
@@ -109,7 +109,7 @@ def _configure_logging(settings: Settings) -> None:
 def work(
     settings: Settings, where: Target, *, host: str, port: int | None, clock_mode: str, asked: AskedToStop
 ) -> None:
-    """Do due work until told to stop, and answer monitors where a port is given; raises CannotStart."""
+    """Do due work until asked to stop, and answer monitors if a port is given; raises CannotStart."""
     if where.url is None:
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
     _configure_logging(settings)
@@ -209,7 +209,7 @@ def _host_of(option: str) -> str:
 
 
 def _why_not_heard(error: OSError, option: str) -> str:
-    """Say what is wrong with a place to listen at, and which option chooses another."""
+    """Describe the fault of a place to listen at, and the option that chooses another."""
     said = f"{error.strerror or error}."
     if isinstance(error, socket.gaierror):
         return f"{said} Nobody knows that name: choose an address or a name of this machine with {_host_of(option)}."
@@ -268,7 +268,7 @@ async def _serve(
         if doors.tls is not None:
             loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
         _greet(doors, service, where, settings)
-        # What lives now lives to the end; the collector need not look at it again.
+        # Objects that exist now live to the end; the collector need not look at them again.
         gc.collect()
         gc.freeze()
         # A batch makes thousands of rows that die with it, and none of them is part of a cycle.
@@ -314,7 +314,7 @@ def _is_open_to_others(listener: socket.socket) -> bool:
 
 
 def _warning(doors: _Doors, settings: Settings) -> str:
-    """Return what an operator must hear of where is listened: nothing, if strangers cannot read what is said there."""
+    """Return a warning about the address that is listened on, or nothing if strangers cannot read its traffic."""
     if doors.tls is not None or settings.trusted_proxies or not _is_open_to_others(doors.public):
         return ""
     log.warning(

@@ -62,14 +62,20 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     deathless: bool = False
 
 
-class FakeRun(msgspec.Struct, kw_only=True):
-    """One replica that was started. Moments are in seconds since 1970 UTC; inf: not yet."""
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """The start of a replica: what was wanted, how it behaves, and what it got. None of it changes later."""
 
     wanted: Wanted
     script: Script
     port: int | None
     devices: tuple[str, ...]
-    started_at: float
+    at: float
+
+
+class FakeRun(msgspec.Struct, kw_only=True):
+    """One replica that was started, and what happened to it. Moments are in seconds since 1970 UTC; inf: not yet."""
+
+    start: Start
     ready_at: float
     exits_at: float
     reason: str
@@ -81,17 +87,28 @@ class FakeRun(msgspec.Struct, kw_only=True):
     stopped_at: float = math.inf
     lost_at: float = math.inf
 
+    @property
+    def wanted(self) -> Wanted:
+        """The replica as it was asked for."""
+        return self.start.wanted
+
+    @property
+    def started_at(self) -> float:
+        """When it was started."""
+        return self.start.at
+
     def gone_at(self) -> float:
         """Return when nothing of it is left: it has ended, and it was stopped or lost."""
         return min(self.lost_at, max(self.ended_at, self.stopped_at))
 
     def length_s(self, grace_s: float) -> float:
-        """Return how many seconds it takes to end after a request."""
-        return grace_s if self.script.ignores_term else min(grace_s, self.script.stop_s)
+        """Return how long it takes to end after a request."""
+        script = self.start.script
+        return grace_s if script.ignores_term else min(grace_s, script.stop_s)
 
     def settle(self, now: float) -> None:
         """Let happen what has happened by now: its deadline, its end by itself."""
-        deadline = math.inf if self.deadline is None or self.script.deathless else self.deadline
+        deadline = math.inf if self.deadline is None or self.start.script.deathless else self.deadline
         if deadline <= now and deadline < min(self.stops_at, self.ended_at, self.exits_at):
             self.stops_at = deadline
             self.reason = f"its deadline passed; {self.reason}"
@@ -101,13 +118,13 @@ class FakeRun(msgspec.Struct, kw_only=True):
 
     def state(self, at: float) -> SeenState | None:
         """Return the state that it is or was in; None: it is not there."""
-        if at < self.started_at or at >= self.gone_at():
+        if at < self.start.at or at >= self.gone_at():
             return None
         if at >= self.ended_at:
             return "Exited"
         if at >= min(self.stops_at, self.stopped_at):
             return "Stopping"
-        if at < self.ready_at and not self.script.shown_ready:
+        if at < self.ready_at and not self.start.script.shown_ready:
             return "Starting"
         return "Unhealthy" if any(begin <= at < end for begin, end in self.sick) else "Ready"
 
@@ -229,7 +246,7 @@ class FakeWorld:
         if wanted.units > most or spec.accelerators > len(self.devices):
             raise CannotRun(f"{are(wanted.units, 'unit', f'of {kind}')} wanted, and there are {most}.")
         used = sum(run.wanted.units for run in here if run.wanted.unit_type == kind)
-        owned = {device for run in here for device in run.devices}
+        owned = {device for run in here for device in run.start.devices}
         free = tuple(device for device in self.devices if device not in owned)
         if script.no_room or used + wanted.units > most or spec.accelerators > len(free):
             raise NoRoom(f"{used} of {most} units of {kind} are used.")
@@ -237,16 +254,12 @@ class FakeWorld:
         if port == 0:
             port = _FIRST_PORT + self._ports
             self._ports += 1
-        elif port is not None and any(run.port == port for run in here):
+        elif port is not None and any(run.start.port == port for run in here):
             raise NoRoom(f"Port {port} is taken.")
         now = self.now()
         self.runs.append(
             FakeRun(
-                wanted=wanted,
-                script=script,
-                port=port,
-                devices=free[: spec.accelerators],
-                started_at=now,
+                start=Start(wanted=wanted, script=script, port=port, devices=free[: spec.accelerators], at=now),
                 ready_at=now + script.start_s,
                 exits_at=math.inf if script.exits_after_s is None else now + script.exits_after_s,
                 reason=script.exit_reason,
@@ -258,7 +271,7 @@ class FakeWorld:
         """Tell a replica to end; the earliest of several ends counts."""
         now = self.now()
         for run in self.here():
-            if run.wanted.name == name and not run.script.deaf:
+            if run.wanted.name == name and not run.start.script.deaf:
                 run.stopped_at = min(run.stopped_at, now)
                 run.exits_at = min(run.exits_at, now + run.length_s(grace_s))
         self.settle()
@@ -268,16 +281,17 @@ class FakeWorld:
         self.settle()
         found: dict[str, Seen] = {}
         for run in self.runs:
-            state = run.state(self.now() - run.script.lag_s)
-            if state is None or run.script.hidden:
+            state = run.state(self.now() - run.start.script.lag_s)
+            if state is None or run.start.script.hidden:
                 continue
-            listens = run.port is not None and state in ("Ready", "Unhealthy", "Stopping")
+            port = run.start.port
+            listens = port is not None and state in ("Ready", "Unhealthy", "Stopping")
             found[run.wanted.name] = Seen(
                 name=run.wanted.name,
                 state=state,
-                address=f"127.0.0.1:{run.port}" if listens else None,
+                address=f"127.0.0.1:{port}" if listens else None,
                 reason=run.reason if state == "Exited" else None,
-                devices=run.devices,
+                devices=run.start.devices,
             )
         return found
 
@@ -330,7 +344,7 @@ class FakeEngine:
     async def logs(self, name: str, lines_max: int) -> list[str]:
         """Return the last lines of a replica's script."""
         self.world.asked()
-        lines = [line for run in self.world.runs if run.wanted.name == name for line in run.script.prints]
+        lines = [line for run in self.world.runs if run.wanted.name == name for line in run.start.script.prints]
         self.world.answered()
         return lines[-lines_max:] if lines_max > 0 else []
 

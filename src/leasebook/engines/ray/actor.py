@@ -26,7 +26,7 @@ from typing import Any
 LOG_BYTES_MAX = 1 << 20
 LINE_BYTES_MAX = 4096
 MISSES_MAX = 3
-"""So many checks in a row must fail before a replica that was ready counts as unhealthy."""
+"""How many checks in a row must fail before a replica that was ready counts as unhealthy."""
 CHECK_TIMEOUT_S = 2.0
 CHECK_STARTING_EVERY_S = 0.2
 CHECK_READY_EVERY_S = 1.0
@@ -139,7 +139,7 @@ class Replica:
         """End this process, and with it the command, when the node's raylet ends.
 
         A raylet ends itself when it has lost its cluster. Ray's workers mostly end with it, but one was seen to go on
-        for minutes after its head was lost; then nobody can see the replica any more, and it must not run.
+        for minutes after its head was lost; then the replica is out of sight, and it must not run.
         """
         while os.getppid() == raylet:
             time.sleep(RAYLET_EVERY_S)
@@ -251,7 +251,7 @@ class Replica:
             time.sleep(CHECK_READY_EVERY_S if self._was_ready else CHECK_STARTING_EVERY_S)
 
     def _trouble(self) -> str | None:
-        """Return what is wrong with the command's health; None: nothing."""
+        """Return the trouble that the command's health check found; None: none."""
         if self._port is None:
             return None
         path = self._order["health_path"]
@@ -275,7 +275,7 @@ class Replica:
         return self._failure or {}
 
     def report(self) -> dict[str, Any]:
-        """Return what is seen of the replica. ``Stopped`` is the end of one that was told to end: nothing is left."""
+        """Return the replica as the driver sees it. ``Stopped``: it was asked to end, and nothing is left of it."""
         with self._lock:
             reason, state = None, "Starting"
             if self._failure is not None:
@@ -304,7 +304,7 @@ class Replica:
         self._tell(stop=grace_s)
 
     def end_in(self, seconds: float | None) -> None:
-        """Have the keeper end the command by itself so many seconds from now; None: never."""
+        """Have the keeper end the command by itself in this many seconds; None: never."""
         self._tell(ends_in_s=seconds)
 
     def tail(self, lines_max: int) -> list[str]:

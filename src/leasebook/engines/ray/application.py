@@ -21,29 +21,31 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from leasebook.engines.ray.actor import CHECK_TIMEOUT_S, MISSES_MAX, RAYLET_EVERY_S, REASON_LINES, Tail, how_it_ended
+from leasebook.engines.ray.application_state import ApplicationState
 
 TURN_S = 0.25
 LOOK_EVERY_S = 1.0
 """How often processes are looked for, their memory counted, and an application that was ready asked how it is."""
 ANSWER_S = 3.0
-WORDS_MAX = 600
-"""So much is passed on of what Serve says: the end of it, where the error stands."""
 """How long Serve's controller may take to answer."""
+WORDS_MAX = 600
+"""How many characters of Serve's message are passed on: its end, where the error is."""
 OWN_PROXY_S = 10.0
 """How long the proxy of the guard's own node is waited for. After that, another node's will do."""
 SETTLED_S = 1.0
-"""So long after the deployer is gone an application that Serve does not know is not coming any more."""
+"""How long after the end of the deployer an application unknown to Serve may still appear."""
 RUN_MARK = "LEASEBOOK_RUN"
 RAYS_WORDS = (":job_id:", ":actor_name:", ":task_name:")
-"""What Ray writes into the logs of its workers for itself."""
+"""The marks of lines that Ray itself writes into the logs of its workers."""
 CONTROLLER, PROXY, SERVE = "SERVE_CONTROLLER_ACTOR", "SERVE_PROXY_ACTOR-", "serve"
-"""Serve's controller, what stands before the node in the name of a proxy, and the namespace of all its actors."""
+"""The name of Serve's controller, the prefix of a proxy's name before its node, and the namespace of all its actors."""
 MESSAGES = "serve_pb2_of_the_guard"
 SERVE_NEEDS = ("fastapi", "starlette", "uvicorn")
-"""What comes with ``ray[serve]``, and is missing where there is only Ray."""
+"""Packages that come with ``ray[serve]``, and are missing where there is only Ray."""
 
 
 def marked(mark: str) -> list[int]:
@@ -58,7 +60,7 @@ def marked(mark: str) -> list[int]:
 
 
 def memory_bytes(pids: list[int]) -> int:
-    """Return the memory that processes have for themselves: resident, less what is shared."""
+    """Return the memory of processes alone in bytes: resident, less shared."""
     pages = 0
     for pid in pids:
         with contextlib.suppress(OSError, ValueError):
@@ -84,7 +86,7 @@ def serve_messages() -> Any:
 
 
 class Streams:
-    """What workers of Ray's write to their streams, which are files of their node."""
+    """The output of Ray's workers, which is in files of their node."""
 
     def __init__(self, log: Tail) -> None:
         self._log = log
@@ -111,7 +113,7 @@ class Streams:
 
 
 def since_boot() -> float:
-    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    """Return the seconds since this node started, on the clock that cannot be set and that counts while it sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -127,7 +129,7 @@ class Application:
         self._log = Tail()
         self._streams = Streams(self._log)
         self._lock = threading.Lock()
-        self._failure: dict[str, str] | None = None
+        self._state = ApplicationState()
         self._host = ""
         self._node = ""
         self._devices: list[str] = []
@@ -139,14 +141,6 @@ class Application:
         self.end_in(order["ends_in_s"])
         self._address: str | None = None
         self._running_since: float | None = None
-        self._state = "Starting"
-        self._said: str | None = None
-        self._misses = 0
-        self._stopped = False
-        self._follows = False
-        self._why: str | None = None
-        self._kill_at: float | None = None
-        self._ended: str | None = None
         self._pids: list[int] = []
         self._looked_at = 0.0
         self._asked_at = 0.0
@@ -169,28 +163,33 @@ class Application:
         self._host, self._node = ray.util.get_node_ip_address(), context.get_node_id()
         self._devices = [str(device) for device in context.get_accelerator_ids().get("GPU", [])]
         if context.was_current_actor_reconstructed:
-            self._follows = True
-            self._finish("its guard died, or the node was lost", 0)
+            self._move(lambda state: state.follow(time.monotonic()))
         else:
-            self._failure = self._why_not()
-            if self._failure is not None:
+            failure = self._why_not()
+            if failure is not None:
+                self._move(lambda state: state.fail(failure))
                 return
             self._deploy(deployer, context.gcs_address)
         threading.Thread(target=self._keep, daemon=True).start()
 
-    def _why_not(self) -> dict[str, str] | None:
-        """Return why this node can never run the application; None where it may. Nothing of it is imported here."""
+    def _move(self, transition: Callable[[ApplicationState], ApplicationState]) -> None:
+        """Change the state. Ray calls ``stop`` in another thread than the one that keeps the application."""
+        with self._lock:
+            self._state = transition(self._state)
+
+    def _why_not(self) -> str | None:
+        """Return why this node can never run the application; None if it may. The application is not imported here."""
         lacking = [name for name in SERVE_NEEDS if importlib.util.find_spec(name) is None]
         if lacking:
-            return {"cannot": f"Ray on node {self._host} has no Serve (ray[serve]): {', '.join(lacking)} is missing."}
+            return f"Ray on node {self._host} has no Serve (ray[serve]): {', '.join(lacking)} is missing."
         root = self._order["application"].partition(":")[0].partition(".")[0]
         path = [*filter(None, self._order["env"].get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
         if importlib.machinery.PathFinder.find_spec(root, path) is None:
-            return {"cannot": f"There is no module {root} on node {self._host}."}
+            return f"There is no module {root} on node {self._host}."
         return None
 
     def _deploy(self, deployer: str, cluster: str) -> None:
-        """Start the deployer. What it imports, and how long that takes, is its own affair."""
+        """Start the deployer, a process of its own: what it imports may take long, or end it."""
         order = self._order
         env = {**order["env"], **order["names"], "CUDA_VISIBLE_DEVICES": ",".join(self._devices)}
         wanted = {
@@ -246,7 +245,7 @@ class Application:
         return self._serve
 
     def _status(self) -> tuple[str, str]:
-        """Return what Serve says of the application, and in words why. ``UNKNOWN``: nobody answers."""
+        """Return Serve's status of the application, and its reason in words. ``UNKNOWN``: Serve does not answer."""
         import ray
 
         messages = serve_messages()
@@ -265,7 +264,7 @@ class Application:
 
     def _keep(self) -> None:
         """Watch the application, and end it when it must end, until nothing of it is left."""
-        while self._ended is None:
+        while self._state.phase != "Ended":
             try:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - a guard that gives up guards nothing
@@ -274,50 +273,48 @@ class Application:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        if self._kill_at is not None or now - self._looked_at >= LOOK_EVERY_S:
+        if self._state.must_end or now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at, self._pids = now, marked(self._mark)
             self._streams.follow(self._pids)
             self._within_memory()
         self._streams.read()
-        if self._kill_at is None and self._deadline is not None and since_boot() >= self._deadline:
+        if not self._state.must_end and self._deadline is not None and since_boot() >= self._deadline:
             self._finish("its deadline passed", self._order["grace_s"])
         if self._deployer is not None and self._deployed_at is None and self._deployer.poll() is not None:
             self._deployed_at = now
             self._port = int(self._told.read() or 0)
             self._told.close()
-            if self._deployer.returncode and self._kill_at is None:
+            if self._deployer.returncode and not self._state.must_end:
                 self._finish(f"it could not be deployed: {how_it_ended(self._deployer.returncode)}", 0)
-        if self._kill_at is not None:
+        if self._state.must_end:
             self._see_it_end(now)
         elif self._deployed_at is not None and (
-            self._state != "Ready" or self._misses or now - self._asked_at >= LOOK_EVERY_S
+            self._state.health != "Ready" or self._state.misses or now - self._asked_at >= LOOK_EVERY_S
         ):
             self._asked_at = now
             self._judge()
 
     def _within_memory(self) -> None:
-        """End what takes too much. What the deployer imports is not counted: it ends before long."""
+        """End an application that takes too much. The deployer is not counted: it ends before long."""
         most, deployer = self._order["memory_bytes"], self._deployer
         counted = [pid for pid in self._pids if deployer is None or pid != deployer.pid]
         used = memory_bytes(counted) if most is not None else 0
-        if most is not None and used > most and self._why is None:
+        if most is not None and used > most and self._state.why is None:
             self._finish(f"it took {used} bytes of memory, more than its {most}", 0)
 
-    def _finish(self, why: str | None, grace_s: float) -> None:
-        """Begin the end; the earliest of several counts. ``why``: where it was not told to."""
-        with self._lock:
-            kill_at = time.monotonic() + grace_s
-            self._why = self._why or why
-            self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
-            self._asked_at = 0.0
+    def _finish(self, why: str, grace_s: float) -> None:
+        """Begin the end, for a reason of its own."""
+        kill_at = time.monotonic() + grace_s
+        self._move(lambda state: state.finish(why, kill_at))
+        self._asked_at = 0.0
 
     def _see_it_end(self, now: float) -> None:
-        """Have Serve take the application away, kill what is left when the grace is over, and see when all is gone."""
+        """Have Serve take the application away, kill its last processes after the grace, and see when all are gone."""
         deploying = self._deployer is not None and self._deployer.poll() is None
         if deploying and self._deployer is not None:
             self._deployer.kill()
             return
-        if now >= (self._kill_at or 0.0):
+        if now >= (self._state.kill_at or 0.0):
             # Before Serve is asked, which may be long in answering, or gone.
             self._kill()
         status, _ = self._status()
@@ -330,7 +327,7 @@ class Application:
         settled = self._deployed_at is None or now - self._deployed_at >= SETTLED_S
         if status == "NOT_STARTED" and settled and not marked(self._mark):
             self._streams.read()
-            self._ended = self._why or "it was told to end"
+            self._move(ApplicationState.end)
 
     def _kill(self) -> None:
         for pid in marked(self._mark):
@@ -344,17 +341,11 @@ class Application:
             self._finish(f"Serve gave it up: {words}" if status == "DEPLOY_FAILED" else "Serve took it away", 0)
             return
         trouble = self._trouble() if status == "RUNNING" else f"Serve says that it is {status}. {words}".strip()
-        with self._lock:
-            self._said = trouble
-            if trouble is None:
-                self._state, self._misses = "Ready", 0
-                return
-            self._misses += 1
-            if self._state == "Ready" and (self._misses >= MISSES_MAX or status == "UNHEALTHY"):
-                self._state = "Unhealthy"
+        unhealthy = status == "UNHEALTHY"
+        self._move(lambda state: state.check(trouble, misses_max=MISSES_MAX, at_once=unhealthy))
 
     def _trouble(self) -> str | None:
-        """Return what is wrong with an application that runs, as its callers see it; None: nothing."""
+        """Return the trouble that callers have with an application that runs; None: none."""
         if self._running_since is None:
             self._running_since = time.monotonic()
         if self._address is None:
@@ -382,7 +373,7 @@ class Application:
         return None
 
     def _place(self) -> tuple[str, int] | None:
-        """Return where callers reach the application: this node's proxy, or any where this one has none."""
+        """Return the place where callers reach the application: this node's proxy, or another's if it has none."""
         import ray
         from ray.util import list_named_actors
 
@@ -397,32 +388,26 @@ class Application:
 
     def outcome(self) -> dict[str, str]:
         """Return why the application can never run here: ``cannot``; nothing where it was tried."""
-        return self._failure or {}
+        state = self._state
+        return {"cannot": state.why or ""} if state.phase == "Failed" else {}
 
     def report(self) -> dict[str, Any]:
-        """Return what is seen of it. ``Stopped`` is the end of one that was told to end: nothing is left."""
-        with self._lock:
-            state, reason = self._state, None if self._state == "Ready" else self._said
-            if self._failure is not None:
-                state, reason = "Exited", next(iter(self._failure.values()))
-            elif self._ended is not None:
-                state, reason = "Exited", "\n".join([self._ended, *self._log.last(REASON_LINES)])
-            elif self._follows:
-                # It has been seen as that since its first guard died, and does not come back.
-                state, reason = "Exited", self._why
-            if self._stopped:
-                state = "Stopping" if self._failure is None and self._ended is None else "Stopped"
+        """Return the application as the driver sees it. ``Stopped``: it was asked to end, and nothing is left of it."""
+        found = self._state
+        state, reason = found.report()
+        if found.phase == "Ended":
+            reason = "\n".join([reason or "", *self._log.last(REASON_LINES)])
         devices = [f"{self._host}/{device}" for device in self._devices]
         return {"state": state, "address": self._address, "reason": reason, "devices": devices}
 
     def stop(self, grace_s: float) -> None:
-        """Have Serve take it away, and kill what is left of it after the grace."""
-        self._stopped = True
-        if self._ended is None and self._failure is None:
-            self._finish(None, grace_s)
+        """Have Serve take it away, and kill its last processes after the grace."""
+        kill_at = time.monotonic() + grace_s
+        self._move(lambda state: state.stop(kill_at))
+        self._asked_at = 0.0
 
     def end_in(self, seconds: float | None) -> None:
-        """End it by itself so many seconds from now; None: never."""
+        """Have it end by itself in this many seconds; None: never."""
         self._deadline = None if seconds is None else since_boot() + seconds
 
     def tail(self, lines_max: int) -> list[str]:

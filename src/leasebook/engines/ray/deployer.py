@@ -17,12 +17,12 @@ NODE = "ray.io/node-id"
 """The label that every node of Ray's has by itself.
 
 (The resources of the placement group would bind it closer, and must not be asked for from outside of it: a raylet that
-is told to remove a group while somebody uses these ends itself, and its node with it.)
+removes a group while these are in use ends itself, and its node with it.)
 """
 STARTS_MAX = 20
 START_AGAIN_S = 0.5
 OVERTIME_S = 10.0
-"""So long after the grace Serve itself kills a replica. The guard does at the grace; this is for one that is gone."""
+"""How long after the grace Serve itself kills a replica. The guard kills it at the grace; this is for a lost guard."""
 
 
 def connected(order: dict[str, Any]) -> Any:
@@ -57,7 +57,7 @@ def confined(deployment: Any, order: dict[str, Any]) -> Any:
 
 
 def deploy(order: dict[str, Any]) -> None:
-    """Import what is wanted, build the application, and give it to Serve, which starts it."""
+    """Import the module, build the application, and give it to Serve, which starts it."""
     import dataclasses
 
     from ray._common.utils import import_attr

@@ -1,8 +1,8 @@
 """The driver: the one process of a control plane that is connected to a Ray cluster.
 
 Ray ends a driver whose cluster is lost, and its calls can hang; so it is a process of its own, which the engine
-(``ray.py``) starts, asks, and ends when it does not answer. What it knows by itself is only how long demands have been
-waiting and which replicas it was told to stop; all else is read from the cluster, so that any other driver can go on.
+(``ray.py``) starts, asks, and ends when it does not answer. By itself it knows only how long demands have been waiting
+and which replicas it was asked to stop; all else is read from the cluster, so that any other driver can go on.
 
 Each replica has a placement group, which holds its room, named ``NAMESPACE/REPLICA``, and in it an actor named
 ``NAMESPACE/REPLICA/GROUP-ID``. Ray lets a name be taken once at a time, which is what makes a start repeatable from
@@ -41,6 +41,7 @@ from leasebook.domain.model.replica import Seen, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom
 from leasebook.engines.ray import actor as ray_actor
 from leasebook.engines.ray import application as ray_application
+from leasebook.engines.ray import application_state as ray_application_state
 from leasebook.engines.ray import serve as ray_serve
 from leasebook.engines.ray.messages import Config, application_name, hopeless, on_a_node, order_of, room_in_words
 
@@ -58,15 +59,16 @@ REMOVE_WAIT_S = 2.0
 SWEEP_EVERY_S = 0.25
 ENDED_LOGS = 100
 ENDED_LINES = 200
-"""So many logs, of so many lines, are remembered of replicas that were cleared away."""
+"""How many logs of replicas that were cleared away are kept, and how many lines of each."""
 LISTING_SHARE = 20.0
-"""Between two lists of the groups passes so many times what the last one took."""
+"""The time between two listings of the groups, as a multiple of the duration of the last one."""
 OVERTIME_S = 10.0
-"""So long after its grace a replica that is told to stop, and whose actor does not answer, is killed by Ray."""
+"""How long after its grace a replica whose actor does not answer a stop is killed by Ray."""
 GROUP_RESOURCE = re.compile(r"_group_(\d+_)?[0-9a-f]{36}$")
 
 cloudpickle.register_pickle_by_value(ray_actor)
 cloudpickle.register_pickle_by_value(ray_application)
+cloudpickle.register_pickle_by_value(ray_application_state)
 
 
 class Driver:
@@ -228,7 +230,7 @@ class Driver:
         try:
             ray.get(actor.stop.remote(grace_s), timeout=ASK_WAIT_S)
         except (RayActorError, GetTimeoutError):
-            # It has ended, or cannot be told now: the sweep sees the one, and sees to the other.
+            # It has ended, or cannot be reached now: the sweep notices the one, and repeats the other.
             return
 
     def _clear(self, name: str, group: Any, actor: Any) -> None:
@@ -258,13 +260,13 @@ class Driver:
             self._logs.pop(next(iter(self._logs)), None)
 
     def sweep(self) -> None:
-        """Clear away, for ever, what was told to stop and has ended, or does not end."""
+        """Clear away, for ever, replicas that were asked to stop and have ended, or do not end."""
         while True:
             time.sleep(SWEEP_EVERY_S)
             try:
                 self._sweep_once()
             except (RayError, ValueError):
-                # The cluster is in trouble: calls say so, and what is left to clear is left for the next round.
+                # The cluster is in trouble: calls report it, and the next round clears the rest.
                 continue
 
     def _sweep_once(self) -> None:
@@ -281,7 +283,7 @@ class Driver:
                 self._clear(name, group, actors.get(name))
 
     def _reports_of(self, actors: dict[str, Any]) -> dict[str, dict[str, Any] | Exception]:
-        """Ask many actors at once. What does not answer in time is missing; what died is there as its error."""
+        """Ask many actors at once. One that does not answer in time is missing; a dead one is there as its error."""
         asked = {actor.report.remote(): name for name, actor in actors.items()}
         reports: dict[str, dict[str, Any] | Exception] = {}
         if not asked:
@@ -297,7 +299,7 @@ class Driver:
         return reports
 
     def observe(self) -> dict[str, Seen]:
-        """Return what the cluster has under the namespace, whoever started it."""
+        """Return all replicas in the namespace, of any driver."""
         rooms = self._listed_rooms()
         everybody = list_named_actors(all_namespaces=True)
         strays = ray_serve.applications(self._config.namespace, everybody)
@@ -336,7 +338,7 @@ class Driver:
         known = known or {"state": "Exited", "address": None, "reason": None, "devices": []}
         state, reason = known["state"], known["reason"]
         if state == "Stopped":
-            # Told to stop, maybe by a driver that is no more: the sweep is to clear it away.
+            # It was asked to stop, perhaps by an earlier driver: the sweep clears it away.
             self._stopping.setdefault(name, time.monotonic() + OVERTIME_S)
         if state == "Stopped" or name in self._stopping:
             state = "Stopping"
@@ -366,7 +368,7 @@ class Driver:
         return self._rooms
 
     def _see_rooms(self, rooms: dict[str, Any], found: dict[str, Seen], living: set[str]) -> None:
-        """Add what has room and no living actor, and withdraw demands that nobody has asked for in a while.
+        """Add replicas with room and no living actor, and withdraw demands that have not been asked for in a while.
 
         The rooms were listed before the actors were; where one has neither, that is looked at once more.
         """

@@ -37,7 +37,7 @@ REFUSALS: Mapping[str, type[Exception]] = {"CannotRun": CannotRun, "NoRoom": NoR
 
 
 _hearing: set[asyncio.Task[None]] = set()
-"""The loop itself holds its tasks weakly. A driver is heard until it ends, also where nobody closed its engine."""
+"""The loop itself holds its tasks weakly. A driver is heard until it ends, even if its engine was never closed."""
 
 
 class Driver:
@@ -89,7 +89,7 @@ class Driver:
             self.end()
 
     def end(self) -> None:
-        """Give this driver up: who waits for it is told, and the process is killed. What it started goes on."""
+        """Give this driver up: its waiting callers get an error, and the process is killed. Its replicas go on."""
         if self.lost:
             return
         self.lost = True
@@ -115,12 +115,13 @@ class RayEngine:
     """Runs replicas on the Ray cluster at ``address`` (host:port of its head), under ``namespace``.
 
     The machine of the control plane has to be a node of the cluster, one with no resources for example: Ray connects
-    drivers through the node that they are on. ``resources`` says which custom resource of the cluster stands for a unit
-    type; a type that is not in it is ``resource_prefix`` and its name. ``units_per_node_max`` is how many units of each
-    type the biggest node has that the cluster will ever have: what wants more can never run here. None: nobody knows,
-    and it finds no room. ``demand_s`` is how long a demand that found no room stays visible to an autoscaler after it
-    was last asked for. ``call_s`` is how long an answer of the cluster may take before it counts as unreachable.
-    ``serve_port`` is where Ray Serve is to listen on its nodes where an application is the first to start it.
+    drivers through the node that they are on. ``resources`` says which custom resource of the cluster represents a unit
+    type; for a type that is not in it, that is ``resource_prefix`` and its name. ``units_per_node_max`` is how many
+    units of each type the biggest node has that the cluster will ever have: a replica that wants more can never run
+    here. None: unknown, and the replica finds no room. ``demand_s`` is how long a demand that found no room stays
+    visible to an autoscaler after it was last asked for. ``call_s`` is how long an answer of the cluster may take
+    before it counts as unreachable. ``serve_port`` is where Ray Serve is to listen on its nodes where an application is
+    the first to start it.
 
     Raises ValueError for an address that Ray Client would serve, and RuntimeError where Ray is not installed.
     """
@@ -210,7 +211,7 @@ class RayEngine:
         return await driver.ask(number, {"id": number, "method": method, **arguments}, timeout_s)
 
     async def _connected(self) -> Driver:
-        """Return a driver that is connected. Callers share one attempt, which outlasts those who wait in vain."""
+        """Return a driver that is connected. Callers share one attempt, which goes on when some of them give up."""
         if self._closed:
             raise Unreachable("The engine is closed.")
         if self._driver is not None and not self._driver.lost:
@@ -263,7 +264,7 @@ def spawn_driver(control: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
 def driver_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a driver: the control plane's, less its own settings, which hold secrets.
 
-    Ray is told not to send usage reports anywhere.
+    Ray must not send usage reports anywhere.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("LEASEBOOK_")}
     return kept | {"RAY_USAGE_STATS_ENABLED": "0"}

@@ -1,7 +1,8 @@
 """The keeper of one command on a node of a Ray cluster: it sees to it that nothing of the command outlives its replica.
 
-It stands between the actor and the command as a process of its own. So the end of the actor's process, however it comes
-about, ends the command and all that the command started, and a deadline is kept while nobody can be reached.
+It is a process of its own between the actor and the command. So the end of the actor's process, however it comes
+about, ends the command and all that the command started, and a deadline is kept while the control plane is out of
+reach.
 
 It is sent to the node as text and run with ``python -I -S -c``: it needs the standard library and nothing else. Orders
 come in and news go out as lines of JSON over its standard input, a socket. The end of that stream means that the actor
@@ -26,7 +27,8 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_AGAIN_S = 5.0
-"""What ``select`` waits does not count while the node sleeps, so that it waits no longer than this on a deadline."""
+"""The wait of ``select`` does not count time in which the node sleeps, so it waits no longer than this for a deadline.
+"""
 MEMORY_EVERY_S = 1.0
 """How often memory is counted. A count reads two small files of every process of the node: some milliseconds."""
 REAP_AGAIN_S = 0.02
@@ -63,7 +65,7 @@ def _descendants() -> list[int]:
 
 
 def _memory_bytes() -> int:
-    """Return the memory that the command's processes have for themselves: resident, less what is shared."""
+    """Return the memory of the command's processes alone in bytes: resident, less shared."""
     pages = 0
     for pid in _descendants():
         try:
@@ -75,7 +77,7 @@ def _memory_bytes() -> int:
 
 
 def since_boot() -> float:
-    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    """Return the seconds since this node started, on the clock that cannot be set and that counts while it sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -102,7 +104,7 @@ class Keeper:
             return
 
     def orders(self) -> list[dict[str, Any]] | None:
-        """Return the orders that have come, or None where there is nobody left to give any."""
+        """Return the orders that have come, or None if the actor is gone."""
         try:
             chunk = self.control.recv(1 << 16)
         except OSError:
@@ -113,7 +115,7 @@ class Keeper:
         return [json.loads(line) for line in lines]
 
     def begin(self, order: dict[str, Any]) -> bool:
-        """Start the command. False where it cannot be started, which is told."""
+        """Start the command. False if it cannot be started; the actor gets the reason."""
         self.memory_max, self.grace_s = order["memory_bytes"], order["grace_s"]
         self.end_in(order["ends_in_s"])
         if self.deadline is not None and since_boot() >= self.deadline:
@@ -130,7 +132,7 @@ class Keeper:
                 os._exit(1)
 
         try:
-            child = subprocess.Popen(  # noqa: S603 - to run what is ordered is what it is for
+            child = subprocess.Popen(  # noqa: S603 - running the ordered command is its purpose
                 order["command"],
                 env=order["env"],
                 cwd=order["cwd"],

@@ -77,13 +77,13 @@ def main() -> None:
         say(answer(driver, asked))
 
     threading.Thread(target=driver.sweep, daemon=True).start()
-    # Starts wait for room, and for actors: nobody else shall wait for them.
+    # Starts wait for room, and for actors: no other call shall wait for them.
     starts, pool = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(THREADS)
     say(Answer(id=0))
     for line in questions:
         asked = msgspec.json.decode(line, type=Question)
         (pool if asked.wanted is None else starts).submit(reply, asked)
-    # The end of the stream. What runs is detached and goes on; Ray sees by itself that this driver is gone.
+    # The end of the stream. Replicas are detached and go on; Ray notices by itself that this driver is gone.
     os._exit(0)
 
 
@@ -91,6 +91,7 @@ if __name__ == "__main__":
     try:
         main()
     except BaseException:  # noqa: BLE001 - whatever it is, it is the end
-        # Threads of Ray's and of the pool would keep the process; whoever waits for it must see that it has ended.
+        # Threads of Ray's and of the pool would keep the process; the engine that waits for it must see that it has
+        # ended.
         traceback.print_exc()
         os._exit(1)

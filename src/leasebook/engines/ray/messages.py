@@ -1,4 +1,4 @@
-"""What the Ray engine and its driver tell each other, and what is told of a replica, to its actor and to people."""
+"""The messages between the Ray engine and its driver, and descriptions of a replica for its actor and for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leasebook.domain.values.wording import are
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine was constructed with; see ``RayEngine``."""
+    """The options of the engine; see ``RayEngine``."""
 
     address: str
     namespace: str
@@ -37,7 +37,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a value, or the contract's exception by its name. ``id`` 0 says that the driver is connected."""
+    """The result of a call: a value, or the contract's exception by its name. ``id`` 0: the driver is connected."""
 
     id: int
     value: Any = None
@@ -51,9 +51,9 @@ def application_name(namespace: str, name: str, group: str) -> str:
 
 
 def order_of(wanted: Wanted, run: str, config: Config) -> dict[str, Any]:
-    """Return what the actor is told of a replica, in values that need no class of ours. ``run`` marks this start.
+    """Return the description of a replica for its actor, in values that need no class of ours.
 
-    It is the id of its room.
+    ``run`` marks this start: it is the id of the room of the replica.
     """
     spec = wanted.spec
     return {
@@ -73,7 +73,7 @@ def order_of(wanted: Wanted, run: str, config: Config) -> dict[str, Any]:
 
 
 def hopeless(wanted: Wanted, units_max: dict[str, int] | None) -> str | None:
-    """Return why a replica can never run here; None where it may. What only a node can tell is not asked here."""
+    """Return why a replica can never run here; None if it may. Reasons that only a node knows are not looked for."""
     spec = wanted.spec
     if spec.image is not None:
         return f"The Ray engine runs commands and applications, not images such as {spec.image}."

@@ -47,9 +47,10 @@ def stray(namespace: str, name: str) -> list[str]:
 
 
 def delete(names: list[str]) -> None:
-    """Have Serve forget applications that nobody guards any more, and kill what runs of them.
+    """Have Serve forget applications without a guard, and kill their processes.
 
-    Nothing where Serve does not run, or has none of them. A controller that does not answer is told all the same.
+    Nothing where Serve does not run, or has none of them. A controller that does not answer gets the order all the
+    same.
     """
     if not names:
         return

@@ -86,10 +86,10 @@ class Sockets:
 
 
 class SocketCall(Call):
-    """One call that asks for a WebSocket. What is no agreement is answered as to any other call."""
+    """One call that asks for a WebSocket. If the two ends do not agree, it is answered as any other call."""
 
     def __init__(self, gateway: Gateway, scope: Message, send: Send, request_id: str) -> None:
-        # ASGI gives no method, but not every server hands on only what is a GET.
+        # ASGI gives no method, but not every server passes on only GET requests.
         super().__init__(gateway, {"method": "GET", **scope}, _denying(send), request_id)
         self._offer: Offer | None = None
 

@@ -1,8 +1,8 @@
 """WebSocket frames as they pass (RFC 6455, 5): their heads are read and judged, their payloads are not.
 
-What goes through is what came, byte for byte, so that nothing is gathered, unmasked or inflated here, and pings, pongs
-and the codes of a close are those of the two ends. A head is held back until it is whole: where a frame is refused, all
-that went on before it are whole frames, and a close of the gateway's own can follow them.
+All bytes are passed on as they came: nothing is gathered, unmasked or inflated here, and pings, pongs and the codes of
+a close are those of the two ends. A head is held back until it is complete: if a frame is refused, only complete frames
+were passed on before it, and a close of the gateway's own can follow them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PROTOCOL_ERROR: Final = 1002
 NOT_ALLOWED: Final = 1008
 TOO_BIG: Final = 1009
 NO_CODE: Final = 1005
-"""What stands for the code of a close that had none. It is never sent."""
+"""The code of a close that had none. It is never sent."""
 RESTARTING: Final = 1012
 BAD_GATEWAY: Final = 1014
 
@@ -29,7 +29,7 @@ _LENGTH_64: Final = 127
 _REASON_MAX: Final = _CONTROL_MAX - 2
 _MASK: Final = 4
 TURN_MAX: Final = 512
-"""So many frames are looked at in one turn of the loop: a flood of tiny ones holds nobody else up."""
+"""How many frames are checked in one iteration of the event loop: a flood of tiny ones delays no other call."""
 
 
 class Violation(Exception):
@@ -71,7 +71,7 @@ def _head(text: bytes, at: int, *, masked: bool) -> _Head | None:
 
 
 class Frames:
-    """What comes from one end. ``masked``: it is the client. ``deflated``: the two agreed on compressed messages."""
+    """The frames of one end. ``masked``: it is the client. ``deflated``: the two agreed on compressed messages."""
 
     def __init__(self, *, masked: bool, message_max: int, deflated: bool) -> None:
         self._masked = masked

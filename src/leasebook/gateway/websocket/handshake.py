@@ -25,7 +25,7 @@ class BadHandshake(Exception):
 
 
 class Offer(NamedTuple):
-    """What a caller asks for."""
+    """The WebSocket that a caller asks for."""
 
     key: bytes
     protocols: tuple[bytes, ...]
@@ -69,7 +69,7 @@ class Offer(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """What a caller is answered with 101, and whether messages may be compressed."""
+    """The headers of the answer 101, and whether messages may be compressed."""
 
     headers: list[tuple[bytes, bytes]]
     deflated: bool

@@ -13,13 +13,13 @@ from leasebook.gateway.websocket import frames as f
 from leasebook.gateway.websocket.frames import Frames
 
 CLOSE_S: Final = 5.0
-"""So long an end may take to answer a close before its connection is cut."""
+"""How long an end may take to answer a close before its connection is cut."""
 LINGER_S: Final = 1.0
-"""So long what a refused end still sends is taken and dropped, so that it can read why before it sees a reset."""
+"""How long bytes of a refused end are read and dropped, so that it can read the reason before it sees a reset."""
 
 
 class Ending(NamedTuple):
-    """Why a socket ends, with what each end is told, and as what the call counts."""
+    """Why a socket ends, with the close that each end gets, and the result that the call counts as."""
 
     why: SocketEnd
     caller: int
@@ -40,7 +40,7 @@ _BROKEN: Final = frozenset({1002, 1007, 1011, 1014})
 
 
 class End(asyncio.Protocol):
-    """One end. What it sends goes to its ``peer``; it is not read while that takes nothing."""
+    """One end. Its bytes go to its ``peer``; it is not read while the peer does not receive."""
 
     peer: End
 

@@ -1,1 +1,1 @@
-"""What stands between the network and the application: listeners, connections, their bounds, and TLS."""
+"""The part between the network and the application: listeners, connections, their bounds, and TLS."""

@@ -24,7 +24,7 @@ PAGES: Final = ("/healthz", "/readyz", "/metrics", "/debug/tasks", "/debug/memor
 
 
 class Pages(Protocol):
-    """What answers monitors."""
+    """The page that answers monitors."""
 
     async def page(self, path: str) -> Page | None:
         """Return the page at that path."""
@@ -70,7 +70,7 @@ def tasks() -> str:
 
 
 def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
-    """Return where a task stands, from its coroutine to what that awaits in the end."""
+    """Return the place where a task waits, from its coroutine down to the innermost awaited one."""
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while awaited is not None and len(frames) < FRAMES_MAX:

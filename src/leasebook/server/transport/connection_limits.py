@@ -1,4 +1,4 @@
-"""How many connections there may be: in all, of one address, and of a process with so many files."""
+"""The bounds on connections: in all, of one address, and by the number of files that a process may open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def raise_file_limit() -> int:
 
 
 class Caps:
-    """Says who is let in, and counts them.
+    """Decides which connections are let in, and counts them.
 
     One address never gets more than its own bound, and the last part of all connections is for addresses that have few:
     a handful of greedy ones cannot keep everybody else out. ``excepted`` says which addresses speak for others; only

@@ -1,6 +1,6 @@
 """Reading a request's head: strictly, within bounds, and so that no other reader could take it for something else.
 
-What is ambiguous is refused, not guessed: between a proxy and this server a guess is how one request is smuggled
+An ambiguous head is refused, not guessed: where a proxy and this server guess differently, one request can be smuggled
 inside another.
 """
 
@@ -24,20 +24,20 @@ SHOWN_MAX: Final = 64
 
 _DIGITS_LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TOKEN: Final = _DIGITS_LETTERS + b"!#$%&'*+-.^_`|~"
-"""What a name of a header may be made of."""
+"""The bytes that the name of a header may have."""
 TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-"""What a value of a header may be made of."""
+"""The bytes that the value of a header may have."""
 LINES: Final = TEXT + b"\r\n"
 _TARGET: Final = bytes(range(0x21, 0x7F)).replace(b"#", b"")
 _ONCE: Final = (b"content-length", b"transfer-encoding", b"host", b"expect", b"upgrade")
-"""What says how a request is read, and for whom it is: twice, it could be read in two ways."""
+"""The headers that decide how a request is read, and for which host it is. Twice in a request, they are ambiguous."""
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 _HEADER: Final = re.compile(rb"\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 _VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
 
 class BadRequest(Exception):
-    """What came is no request that is taken; it is answered with this error, and the connection ends."""
+    """The bytes that came are no acceptable request. The answer is this error, and the connection ends."""
 
     def __init__(self, error: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -109,7 +109,7 @@ def read_head(head: bytes) -> Head:
 
 
 def _check(head: bytes) -> None:
-    """Raise BadRequest with what is wrong with a head; one that is only long has nothing wrong."""
+    """Raise BadRequest if an incomplete head already has a fault."""
     lines = head.split(b"\r\n")
     count = len(lines) - 1
     if len(lines[0]) > LINE_MAX:
@@ -156,7 +156,7 @@ def _framed(method: bytes, target: bytes, version: str, headers: list[tuple[byte
         values = b",".join([value for name, value in headers if name == b"connection"])
         words = [word.strip() for word in values.lower().split(b",")]
         keep_alive = b"close" not in words
-        # Whoever sends a body with it has not understood what they ask for: that is a plain request.
+        # A caller that sends a body with an upgrade has misunderstood it: the request is taken as a plain one.
         websocket = (
             b"upgrade" in words and of.get(b"upgrade", b"").lower() == b"websocket" and method == b"GET" and length == 0
         )

@@ -1,4 +1,4 @@
-"""Answers to what never reaches the application: what cannot be read, comes too slowly, or finds no place."""
+"""Answers to requests that never reach the application: unreadable, too slow, or beyond all places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from leasebook.server.transport.exchange import STATUS_LINES
 from leasebook.server.transport.head import BadRequest
 
 MONITORED: Final = frozenset({b"/healthz", b"/readyz"})
-"""What is answered to whoever has a seat beyond all places."""
+"""The paths that a caller in a seat beyond all places may ask for."""
 TOO_MANY: Final = BadRequest(e.OVERLOADED, "There are too many connections. Nothing was done; try again in a moment.")
 
 

@@ -15,7 +15,7 @@ from cryptography import x509
 log = structlog.get_logger()
 
 FOR_OTHERS: Final = 0o037
-"""Rights at a key file that nobody but its owner, and for reading its group, may have."""
+"""Rights that a key file must not give: only its owner may have them, and its group may read."""
 
 
 class BadTls(Exception):

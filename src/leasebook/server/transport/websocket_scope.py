@@ -76,7 +76,7 @@ class SocketProtocol(asyncio.Protocol):
             self._hearing.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever hears."""
+        """Pass the event on to the receiver, if there is one."""
         self._state.connections.discard(self)
         self._writable.set()
         if self._hearing is not None:
@@ -135,7 +135,7 @@ class SocketProtocol(asyncio.Protocol):
                 await self._deny(500, (_TEXT,), b"Internal Server Error\n")
         finally:
             self._state.total_requests += 1
-            # What has not come to its end is cut off, so that nobody takes a part for the whole.
+            # An incomplete answer is cut off, so that no caller takes a part for all of it.
             if self._whole:
                 self.transport.close()
             else:
@@ -191,7 +191,7 @@ class SocketProtocol(asyncio.Protocol):
 
 
 def _parts(url: bytes) -> tuple[bytes, bytes]:
-    """Return the path and the query of what is asked for; raises ValueError."""
+    """Return the path and the query of a request; raises ValueError."""
     try:
         parts = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError as error:

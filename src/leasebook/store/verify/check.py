@@ -26,7 +26,7 @@ from leasebook.store.verify.files import Amcheck, embedded, embedded_schema, int
 from leasebook.store.verify.indexes import delivery_findings, named_findings
 from leasebook.store.verify.looking import Looking
 from leasebook.store.verify.mark import MarkCheck
-from leasebook.store.verify.nouns.audit_log import Audited, check_audit
+from leasebook.store.verify.nouns.audit_log import Audited, NotedRows, check_audit
 from leasebook.store.verify.nouns.engine_capacity import supply_findings, supply_remarks
 from leasebook.store.verify.nouns.events import check_events, check_limits
 from leasebook.store.verify.nouns.identities import Identities
@@ -153,7 +153,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
     overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
-    audited, identities = Audited(founded_at=founded, turned=turned, wanted=rows.wanted), Identities()
+    audited, identities = Audited(NotedRows(rows.wanted, founded), turned=turned), Identities()
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
     for what, lines in (

@@ -247,7 +247,7 @@ def _key(kind: _Kind, row: Sequence[Any]) -> str:
 def _must_be_noted(name: str, row: Any, audited: Audited) -> bool:
     if name == "postings" and not is_noted(row):
         return False
-    if audited.unnoted_until is None:
+    if audited.rows.unnoted_until is None:
         return True
     made = _MADE.get(name)
-    return made is not None and made(row) > audited.unnoted_until + DAY_US
+    return made is not None and made(row) > audited.rows.unnoted_until + DAY_US

@@ -43,21 +43,13 @@ _NEXT_CHAIN: Final = (
 )
 
 
-class Audited(msgspec.Struct):
-    """The progress and the results of the check."""
+class NotedRows(msgspec.Struct):
+    """The rows whose digests are on the pages of the audit log, as far as pages were read."""
 
-    chains: int = 0
-    entries: int = 0
-    closed: int = 0
-    public_key: str | None = None
-    founded_at: int | None = None
-    """When the store was created, on its own clock."""
-    turned: bool = False
-    """Whether the master key was ever replaced: then receipts are signed for several public keys."""
-    marks: list[Mark] = []
-    """The ends of the identity log that pages record."""
     wanted: set[bytes] = set()
     """Digests of rows that were on no page so far (``verify.rows``)."""
+    founded_at: int | None = None
+    """When the store was created, on its own clock."""
     closed_until: int | None = None
     """The last time of removed pages; the digests on them are gone."""
     older_seq: int = -1
@@ -68,9 +60,6 @@ class Audited(msgspec.Struct):
     def note(self, digests: bytes) -> None:
         """Remove a page's digests from those still wanted."""
         self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
-
-    is_torn: bool = False
-    """Whether a chain is broken: then its digests are incomplete."""
 
     @property
     def unnoted_until(self) -> int | None:
@@ -87,6 +76,22 @@ class Audited(msgspec.Struct):
             return self.closed_until
         after = [at for seq, at in self.noting if seq > self.older_seq]
         return max(min(after, default=FOREVER), self.closed_until or 0)
+
+
+class Audited(msgspec.Struct):
+    """The progress and the results of the check."""
+
+    rows: NotedRows = msgspec.field(default_factory=NotedRows)
+    chains: int = 0
+    entries: int = 0
+    closed: int = 0
+    public_key: str | None = None
+    turned: bool = False
+    """Whether the master key was ever replaced: then receipts are signed for several public keys."""
+    marks: list[Mark] = []
+    """The ends of the identity log that pages record."""
+    is_torn: bool = False
+    """Whether a chain is broken: then its digests are incomplete."""
 
     def summary(self, *, keyed: bool) -> str:
         """Return the result, and the parts that could not be verified, in words."""
@@ -155,9 +160,9 @@ class _Walk:
             yield from self._page(page)
         yield from self._end()
         if self._first is not None and self._notes_rows:
-            self._done.noting.append(self._first)
+            self._done.rows.noting.append(self._first)
         elif not self._notes_rows:
-            self._done.older_seq = max(self._done.older_seq, self._last_seq)
+            self._done.rows.older_seq = max(self._done.rows.older_seq, self._last_seq)
 
     def _closures(self) -> Iterator[tuple[int, PruneReceipt]]:
         last = 0
@@ -191,7 +196,8 @@ class _Walk:
             yield f"{place} is signed by another key than others are"
         self._done.public_key = closure.public_key
         self._done.closed += closure.size
-        self._done.closed_until = max(closure.last_at, self._done.closed_until or 0)
+        noted = self._done.rows
+        noted.closed_until = max(closure.last_at, noted.closed_until or 0)
         self._number, self._hash = closure.last_number, closure.hash_after
 
     def _page(self, page: AuditPage) -> Iterator[str]:
@@ -219,7 +225,7 @@ class _Walk:
         times = [entry.at for entry in body.entries]
         if body.rows is not None:
             self._notes_rows = True
-            self._done.note(body.rows)
+            self._done.rows.note(body.rows)
         if body.mark is not None:
             self._done.marks.append(body.mark)
         # A page without entries exists for its mark, and its time is arbitrary.

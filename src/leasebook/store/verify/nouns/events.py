@@ -16,7 +16,7 @@ from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.packing import unpacked
 from leasebook.store.verify.nouns.identities import Identities
-from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, Fields, Stories, Story
+from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events in memory at once."""
@@ -147,7 +147,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
         for page in sorted(story.reported_on ^ story.listed_on):
             yield f"page {page} of the events and unit {story.unit_id} disagree"
         if story.row is not None:
-            yield from _compared(story, story.row, is_new=before is not None and story.seq > before)
+            yield from _compared(story, story.row, is_new=before is not None and story.row.seq > before)
 
 
 def units_before_events(fetch: Fetch) -> int | None:
@@ -156,8 +156,8 @@ def units_before_events(fetch: Fetch) -> int | None:
     return int(found[0][0]) if found and found[0][0].isdigit() else None
 
 
-def _compared(story: Story, row: Fields, *, is_new: bool) -> Iterator[str]:
-    unit, account = story.unit_id, story.account_id
+def _compared(story: Story, stored: StoredRow, *, is_new: bool) -> Iterator[str]:
+    unit, account, row = story.unit_id, stored.account_id, stored.values
     if not is_new and story.bought_by is not None:
         yield f"unit {unit} is older than events, and one tells that it was bought"
     if is_new and story.bought_by is None:
@@ -171,12 +171,12 @@ def _compared(story: Story, row: Fields, *, is_new: bool) -> Iterator[str]:
         if reported != row[name]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {reported}"
     if is_new:
-        for name, reported in story.besides().items():
+        for name, reported in story.tally.columns().items():
             # A prepaid instance has no meter, and one without reminders has no time of the last one.
             is_said = {
                 "meter_from": row["payment_timing"] == "Postpaid",
                 "reminded_at": row[name] is not None,
-                "extensions": story.counts_extensions,
+                "extensions": story.tally.counts_extensions,
             }
             if reported != row[name] and is_said.get(name, True):
                 yield f"unit {unit} has {name} {row[name]}, and its events tell {reported}"

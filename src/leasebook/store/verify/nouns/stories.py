@@ -62,6 +62,56 @@ class _Line(msgspec.Struct, array_like=True):
     type: str = ""
 
 
+class StoredRow(msgspec.Struct, frozen=True):
+    """The row of an instance: its number, its account, and its values by column."""
+
+    seq: int
+    account_id: str | None
+    values: Fields
+
+
+class Tally(msgspec.Struct):
+    """The values that follow from all events of an instance together, and from none of them alone."""
+
+    extensions: int = 0
+    counts_extensions: bool = True
+    """Whether its events tell how often it was made to live longer."""
+    metered_from: int | None = None
+    paid_until: int | None = None
+    """Since it stopped: when the minute ends that was begun then."""
+    reminded_at: int | None = None
+
+    def columns(self) -> Fields:
+        """Return the values by the columns that must have them. A column may have any value where it is None."""
+        return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
+
+    def add(self, type: str, at: int | None, before: Fields, reported: Fields) -> None:  # noqa: A002
+        """Take one more event. ``before`` is the instance as it was, ``reported`` the columns that the event changes."""
+        if type in (RUNNING, RESUMED, BILLING_CHANGED) and at is not None:
+            # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
+            if type == BILLING_CHANGED or self.paid_until is None or at >= self.paid_until:
+                self.metered_from = at
+            self.paid_until = None
+        elif type == STOPPED and self.metered_from is not None and at is not None:
+            begun = minutes_started(Instant(self.metered_from), Instant(at))
+            self.paid_until = self.metered_from + begun * MINUTE_US
+        if type == BILLING_CHANGED and before.get("release_at") is not None and reported.get("release_at", 0) is None:
+            # A prepaid instance gives its release time up, and that counts as a move to later (decision 29).
+            self.extensions += 1
+        elif type == BILLING_CHANGING:
+            # Whether a release time follows, and with it whether this counts, no event tells yet.
+            self.counts_extensions = self.counts_extensions and not self.extensions
+        elif type == RENEWED:
+            self.extensions += self.extensions > 0
+        if type == REMINDED:
+            self.reminded_at = at
+        elif type == RELEASE_CLEARED:
+            self.extensions += 1
+        elif type == RELEASE_MOVED:
+            was, now = before.get("release_at"), reported.get("release_at")
+            self.extensions += isinstance(was, int) and isinstance(now, int) and now > was
+
+
 class Story(msgspec.Struct):
     """An instance: its fields by all events together, the pages that have them, and the pages in its index.
 
@@ -73,20 +123,8 @@ class Story(msgspec.Struct):
     reported_on: set[int] = msgspec.field(default_factory=set)
     listed_on: set[int] = msgspec.field(default_factory=set)
     bought_by: str | None = None
-    row: Fields | None = None
-    account_id: str | None = None
-    seq: int = 0
-    extensions: int = 0
-    counts_extensions: bool = True
-    """Whether its events show how often its life was extended."""
-    metered_from: int | None = None
-    paid_until: int | None = None
-    """Since it stopped: the end of the minute in which it stopped."""
-    reminded_at: int | None = None
-
-    def besides(self) -> Fields:
-        """Return the values computed from its events, by the columns that must equal them; None: unknown."""
-        return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
+    row: StoredRow | None = None
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 _write: Final = msgspec.json.Encoder().encode
@@ -168,44 +206,13 @@ def _more(event: Event) -> Fields:
             return {}
 
 
-def _reckon(story: Story, line: _Line, reported: Fields) -> None:
-    """Compute the fields that no event reports directly, before the event becomes part of the story."""
-    if line.type in (RUNNING, RESUMED, BILLING_CHANGED) and line.at is not None:
-        # An instance that runs again within the minute in which it stopped keeps its meter (decision 28).
-        if line.type == BILLING_CHANGED or story.paid_until is None or line.at >= story.paid_until:
-            story.metered_from = line.at
-        story.paid_until = None
-    elif line.type == STOPPED and story.metered_from is not None and line.at is not None:
-        begun = minutes_started(Instant(story.metered_from), Instant(line.at))
-        story.paid_until = story.metered_from + begun * MINUTE_US
-    if (
-        line.type == BILLING_CHANGED
-        and story.reported.get("release_at") is not None
-        and reported.get("release_at", 0) is None
-    ):
-        # An instance that becomes prepaid gives up its release time, and that counts as an extension (decision 29).
-        story.extensions += 1
-    elif line.type == BILLING_CHANGING:
-        # No event shows yet whether a release time follows, which decides whether this counts.
-        story.counts_extensions = story.counts_extensions and not story.extensions
-    elif line.type == RENEWED:
-        story.extensions += story.extensions > 0
-    if line.type == REMINDED:
-        story.reminded_at = line.at
-    elif line.type == RELEASE_CLEARED:
-        story.extensions += 1
-    elif line.type == RELEASE_MOVED:
-        was, now = story.reported.get("release_at"), reported.get("release_at")
-        story.extensions += isinstance(was, int) and isinstance(now, int) and now > was
-
-
 def _put(story: Story, line: _Line) -> None:
     if line.page is None:
-        story.row, story.account_id, story.seq = line.reported, line.account_id, line.seq
+        story.row = None if line.reported is None else StoredRow(line.seq, line.account_id, line.reported)
     elif line.reported is None:
         story.listed_on.add(line.page)
     else:
         story.reported_on.add(line.page)
-        _reckon(story, line, line.reported)
+        story.tally.add(line.type, line.at, story.reported, line.reported)
         story.reported = {**story.reported, **line.reported}
         story.bought_by = line.account_id or story.bought_by
