@@ -96,7 +96,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     What the engine confirms at once about instances that the command left in transition is decided right
     after it, by the same commands that slower engines report with.
     """
-    if command.nonce is not None and not _first_use(book, command.nonce, now):
+    if command.nonce is not None and not _first_use(book, command.nonce):
         return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
     token = command.token
     if token is not None:
@@ -125,7 +125,7 @@ REPLAYED_TEXT: Final = (
 )
 
 
-def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
+def _first_use(book: Book, nonce: Nonce) -> bool:
     """Use a nonce up; returns whether it was not used before.
 
     It stays used where the command is refused: what was refused for want of stock must not be bought by somebody who
@@ -133,9 +133,7 @@ def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
     """
     if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
         return False
-    draft = Draft(book, now)
-    draft.put(NONCES, nonce)
-    book.accept(draft, now, None)
+    book.add(NONCES, nonce)
     return True
 
 
