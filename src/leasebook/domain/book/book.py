@@ -196,6 +196,12 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
+    def add(self, table: Table[R], row: R) -> None:
+        """Put a new row in the book that no event tells of and no limit counts, at a tenth of the cost of a draft."""
+        key = table.key_of(row)
+        self._first.setdefault((table, key), None)
+        self.rows[table][key] = row
+
     def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in found:
             account_id, unit_id = whose(row)

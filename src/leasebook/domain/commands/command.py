@@ -96,7 +96,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     The engine's immediate confirmations for instances in transition are decided right after it, with the commands that
     slower engines report by.
     """
-    if command.nonce is not None and not _first_use(book, command.nonce, now):
+    if command.nonce is not None and not _first_use(book, command.nonce):
         return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
     token = command.token
     if token is not None:
@@ -125,7 +125,7 @@ REPLAYED_TEXT: Final = (
 )
 
 
-def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
+def _first_use(book: Book, nonce: Nonce) -> bool:
     """Use a nonce up; returns whether it was unused before.
 
     It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be sent
@@ -133,9 +133,7 @@ def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
     """
     if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
         return False
-    draft = Draft(book, now)
-    draft.put(NONCES, nonce)
-    book.accept(draft, now, None)
+    book.add(NONCES, nonce)
     return True
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, func, insert, select, text, tuple_
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -139,7 +140,9 @@ def _engine(where: Target) -> Iterator[Engine]:
     check_log(where.directory)
     with locked(where.directory):
         path = where.directory / sqlite.FILE
-        engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path, begin=True), poolclass=NullPool)
+        engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path), poolclass=NullPool)
+        # The driver begins no transaction for what makes tables: a copy that was killed would leave some of them.
+        listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
             yield engine
         finally:
