@@ -86,7 +86,7 @@ class Tally(msgspec.Struct):
         return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
 
     def add(self, type: str, at: int | None, before: Fields, reported: Fields) -> None:  # noqa: A002
-        """Take one more event. ``before`` is the instance as it was, ``reported`` the columns that the event changes."""
+        """Take one more event. ``before`` is the instance as it was, ``reported`` the columns that it changes."""
         if type in (RUNNING, RESUMED, BILLING_CHANGED) and at is not None:
             # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
             if type == BILLING_CHANGED or self.paid_until is None or at >= self.paid_until:
