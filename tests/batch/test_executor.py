@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -111,24 +111,22 @@ class ExecutorBench:
         return int(self.store.rows[ACCOUNTS][ACCOUNT,].balance)
 
 
-def play(scene: Callable[[ExecutorBench], Awaitable[None]], **limits: Any) -> None:
-    async def whole() -> None:
-        bench = ExecutorBench(**limits)
-        funds = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
-        await bench.life.office.say([*opening(ZONE, START), funds], START)
-        bench.store.steps.clear()
-        await scene(bench)
-        await bench.locked_rows.close()
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def opened(**limits: Any) -> AsyncIterator[ExecutorBench]:
+    bench = ExecutorBench(**limits)
+    funds = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
+    await bench.life.office.say([*opening(ZONE, START), funds], START)
+    bench.store.steps.clear()
+    yield bench
+    await bench.locked_rows.close()
 
 
 def payment() -> TopUp:
     return TopUp(account_id=ACCOUNT, amount=Micro(1))
 
 
-def test_a_batch_is_loaded_decided_saved_and_committed_and_nobody_is_answered_yet() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_a_batch_is_loaded_decided_saved_and_committed_and_nobody_is_answered_yet() -> None:
+    async with opened() as bench:
         callers = [call(payment()), call(payment())]
         done = await bench.executor.execute(Batch(callers), [])
         assert list(dict.fromkeys(bench.store.steps)) == ["load", "before save", "save", "commit, is_idle=False"]
@@ -139,45 +137,37 @@ def test_a_batch_is_loaded_decided_saved_and_committed_and_nobody_is_answered_ye
         assert [row.id for row in done.changes.updated[ACCOUNTS]] == [ACCOUNT]
         assert not any(one.future.done() for one in callers)
 
-    play(scene)
 
-
-def test_the_store_knows_of_a_single_command_after_which_nothing_waits() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_the_store_knows_of_a_single_command_after_which_nothing_waits() -> None:
+    async with opened() as bench:
         await bench.executor.execute(Batch([call(payment())]), [])
         bench.backlog.is_empty = False
         await bench.executor.execute(Batch([call(payment())]), [])
         commits = [step for step in bench.store.steps if step.startswith("commit")]
         assert commits == ["commit, is_idle=True", "commit, is_idle=False"]
 
-    play(scene)
 
-
-def test_a_batch_without_changes_is_not_saved() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_a_batch_without_changes_is_not_saved() -> None:
+    async with opened() as bench:
         done = await bench.executor.execute(Batch([call(SayCommand(number=7))]), [])
         assert "save" not in bench.store.steps
         assert not done.has_changes
         assert done.decisions[0].answer == 7
 
-    play(scene)
 
-
-def test_callers_whose_identity_has_changed_are_not_decided() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_callers_whose_identity_has_changed_are_not_decided() -> None:
+    async with opened() as bench:
         bench.store.epoch = "2"
         stale, current, own = call(payment(), epoch="1"), call(payment(), epoch="2"), call(payment())
         done = await bench.executor.execute(Batch([stale, current, own]), [])
         assert done.callers == [current, own]
         assert bench.balance() == PER_MONTH + 2
 
-    play(scene)
-
 
 @pytest.mark.parametrize("step", ["load", "save", "commit, is_idle=True"])
 @pytest.mark.parametrize("error", [Conflict("another server was first"), Unavailable("full"), RuntimeError("broken")])
-def test_whatever_fails_is_rolled_back_and_raised_and_leaves_nothing_behind(step: str, error: Exception) -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_whatever_fails_is_rolled_back_and_raised_and_leaves_nothing_behind(step: str, error: Exception) -> None:
+    async with opened() as bench:
         bench.store.errors = {step: error}
         bench.audit.note(line("waiting"))
         batch, record = (
@@ -194,11 +184,9 @@ def test_whatever_fails_is_rolled_back_and_raised_and_leaves_nothing_behind(step
         assert bench.balance() == PER_MONTH + 1
         assert written(bench.store) == ["waiting", "two"]
 
-    play(scene)
 
-
-def test_entries_are_committed_with_their_commands_and_calls_know_of_it_afterwards() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_entries_are_committed_with_their_commands_and_calls_know_of_it_afterwards() -> None:
+    async with opened() as bench:
         done, refused = BatchRecord("done"), BatchRecord("refused")
         calls = [call(payment(), record=done), call(SayCommand(is_refused=True), record=refused)]
         batch = Batch(calls, lines=[line("before")])
@@ -208,11 +196,9 @@ def test_entries_are_committed_with_their_commands_and_calls_know_of_it_afterwar
         assert (done.written_codes, len(refused.written_codes)) == (["OK"], 1)
         assert batch.lines == []
 
-    play(scene)
 
-
-def test_rows_that_another_session_has_locked_are_found_out_and_the_next_try_leaves_them_out() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_rows_that_another_session_has_locked_are_found_out_and_the_next_try_leaves_them_out() -> None:
+    async with opened() as bench:
         bench.store.held_elsewhere = {(ACCOUNTS, (ACCOUNT,))}
         locked, free = call(payment()), call(SayCommand(number=7))
         batch = Batch([locked, free])
@@ -223,24 +209,20 @@ def test_rows_that_another_session_has_locked_are_found_out_and_the_next_try_lea
         assert done.callers == batch.callers == [free]
         assert len(bench.locked_rows) == 1
 
-    play(scene)
-
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_a_batch_says_whether_another_server_competes_for_its_rows(
+async def test_a_batch_says_whether_another_server_competes_for_its_rows(
     is_shared: bool,  # noqa: FBT001 - a parameter of the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("leasebook.batch.sizing.ROW_WAIT_S", -1.0)
 
-    async def scene(bench: ExecutorBench) -> None:
+    async with opened() as bench:
         bench.store.is_shared = is_shared
         batch = Batch([call(payment())])
         assert batch.is_contended is None
         await bench.executor.execute(batch, [])
         assert batch.is_contended is is_shared
-
-    play(scene)
 
 
 async def released_at(bench: ExecutorBench, minutes: int) -> str:
@@ -248,8 +230,8 @@ async def released_at(bench: ExecutorBench, minutes: int) -> str:
     return str(bought.unit_id)
 
 
-def test_due_work_is_claimed_by_its_batch_and_decided_before_the_callers() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_due_work_is_claimed_by_its_batch_and_decided_before_the_callers() -> None:
+    async with opened() as bench:
         name = await released_at(bench, 10)
         bench.clock.moved(Instant(START + 10 * MINUTE))
         due: list[Due] = []
@@ -259,11 +241,9 @@ def test_due_work_is_claimed_by_its_batch_and_decided_before_the_callers() -> No
         assert done.commands == len(due) + 1
         assert [decision.answer for decision in done.decisions[len(due) :]] == [7]
 
-    play(scene)
 
-
-def test_a_batch_that_moves_the_clock_stops_at_the_first_moment_and_the_clock_is_there() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_a_batch_that_moves_the_clock_stops_at_the_first_moment_and_the_clock_is_there() -> None:
+    async with opened() as bench:
         for minutes in (10, 20):
             await released_at(bench, minutes)
         due: list[Due] = []
@@ -273,16 +253,12 @@ def test_a_batch_that_moves_the_clock_stops_at_the_first_moment_and_the_clock_is
         assert bench.clock.now() == due[0].at
         assert len(done.decisions) == len(due) + 1, "the move is a command, too"
 
-    play(scene)
 
-
-def test_it_keeps_nothing_between_batches() -> None:
-    async def scene(bench: ExecutorBench) -> None:
+async def test_it_keeps_nothing_between_batches() -> None:
+    async with opened() as bench:
         before = dict(vars(bench.executor))
         await bench.executor.execute(Batch([call(payment())]), [])
         bench.store.errors = {"load": Conflict("another server was first")}
         with pytest.raises(Conflict):
             await bench.executor.execute(Batch([call(payment())]), [])
         assert vars(bench.executor) == before
-
-    play(scene)

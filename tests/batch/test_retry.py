@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -67,13 +66,6 @@ class RetryStore:
         )
 
 
-def play(scene: Callable[[RetryStore], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        await scene(RetryStore())
-
-    asyncio.run(whole())
-
-
 def calls(count: int) -> list[WaitingCall]:
     return [call(SayCommand(number=number)) for number in range(count)]
 
@@ -82,68 +74,58 @@ def outcome(waiting: WaitingCall) -> Any:
     return waiting.future.exception() or waiting.future.result().answer
 
 
-def test_a_batch_that_conflicts_once_is_executed_again_whole() -> None:
-    async def scene(store: RetryStore) -> None:
-        store.next_errors = [Conflict("another server was first")]
-        callers = calls(2)
-        await store.retry.run(Batch(callers))
-        assert store.executed == [[0, 1], [0, 1]]
-        assert list(map(outcome, callers)) == [0, 1]
-
-    play(scene)
+async def test_a_batch_that_conflicts_once_is_executed_again_whole() -> None:
+    store = RetryStore()
+    store.next_errors = [Conflict("another server was first")]
+    callers = calls(2)
+    await store.retry.run(Batch(callers))
+    assert store.executed == [[0, 1], [0, 1]]
+    assert list(map(outcome, callers)) == [0, 1]
 
 
-def test_due_work_that_is_claimed_again_is_not_done_twice() -> None:
-    async def scene(store: RetryStore) -> None:
-        store.due, store.next_errors = [piece(1)], [Conflict("another server was first")]
-        reply = asyncio.get_running_loop().create_future()
-        await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
-        assert store.executed == [store.due, store.due]
-        assert [item.due for item in reply.result()] == store.due
-
-    play(scene)
+async def test_due_work_that_is_claimed_again_is_not_done_twice() -> None:
+    store = RetryStore()
+    store.due, store.next_errors = [piece(1)], [Conflict("another server was first")]
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
+    assert store.executed == [store.due, store.due]
+    assert [item.due for item in reply.result()] == store.due
 
 
-def test_a_batch_that_conflicts_twice_is_taken_apart_and_only_what_conflicts_fails() -> None:
-    async def scene(store: RetryStore) -> None:
-        store.errors = {1: Conflict("again and again")}
-        callers = calls(3)
-        await store.retry.run(Batch(callers))
-        assert store.executed == [[0, 1, 2], [0, 1, 2], [0], [1], [1], [2]]
-        assert [outcome(callers[0]), outcome(callers[2])] == [0, 2]
-        assert type(outcome(callers[1])) is Unavailable
-        assert store.writing.is_failing
-
-    play(scene)
+async def test_a_batch_that_conflicts_twice_is_taken_apart_and_only_what_conflicts_fails() -> None:
+    store = RetryStore()
+    store.errors = {1: Conflict("again and again")}
+    callers = calls(3)
+    await store.retry.run(Batch(callers))
+    assert store.executed == [[0, 1, 2], [0, 1, 2], [0], [1], [1], [2]]
+    assert [outcome(callers[0]), outcome(callers[2])] == [0, 2]
+    assert type(outcome(callers[1])) is Unavailable
+    assert store.writing.is_failing
 
 
-def test_tries_after_which_it_is_known_which_rows_are_locked_do_not_count() -> None:
-    async def scene(store: RetryStore) -> None:
-        found = [Blocked("locked"), Blocked("locked"), Blocked("locked")]
-        for blocked in found:
-            blocked.learned = True
-        store.next_errors = [*found, Conflict("another server was first")]
-        callers = calls(2)
-        await store.retry.run(Batch(callers))
-        assert store.executed == [[0, 1]] * 5
-        assert list(map(outcome, callers)) == [0, 1]
-
-    play(scene)
+async def test_tries_after_which_it_is_known_which_rows_are_locked_do_not_count() -> None:
+    store = RetryStore()
+    found = [Blocked("locked"), Blocked("locked"), Blocked("locked")]
+    for blocked in found:
+        blocked.learned = True
+    store.next_errors = [*found, Conflict("another server was first")]
+    callers = calls(2)
+    await store.retry.run(Batch(callers))
+    assert store.executed == [[0, 1]] * 5
+    assert list(map(outcome, callers)) == [0, 1]
 
 
-def test_where_the_store_cannot_write_all_callers_get_the_same_error_and_nothing_is_tried_again() -> None:
-    async def scene(store: RetryStore) -> None:
-        error = Unavailable("the disk is full")
-        store.next_errors = [error]
-        callers = calls(2)
-        reply = asyncio.get_running_loop().create_future()
-        await store.retry.run(Batch(callers, request=DueRequest(), due_reply=reply))
-        assert store.executed == [[0, 1]]
-        assert [outcome(one) for one in callers] == [error, error]
-        assert reply.exception() is error
-        assert store.writing.is_failing
-
-    play(scene)
+async def test_where_the_store_cannot_write_all_callers_get_the_same_error_and_nothing_is_tried_again() -> None:
+    store = RetryStore()
+    error = Unavailable("the disk is full")
+    store.next_errors = [error]
+    callers = calls(2)
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch(callers, request=DueRequest(), due_reply=reply))
+    assert store.executed == [[0, 1]]
+    assert [outcome(one) for one in callers] == [error, error]
+    assert reply.exception() is error
+    assert store.writing.is_failing
 
 
 @pytest.mark.parametrize(
@@ -154,78 +136,68 @@ def test_where_the_store_cannot_write_all_callers_get_the_same_error_and_nothing
         pytest.param(OutcomeUnknown("lost"), False, [], id="perhaps written"),
     ],
 )
-def test_entries_of_a_failed_batch_wait_again_only_where_they_are_certainly_not_written(
+async def test_entries_of_a_failed_batch_wait_again_only_where_they_are_certainly_not_written(
     error: Exception,
     is_closed: bool,  # noqa: FBT001 - a column of a table
     kept: list[str],
 ) -> None:
-    async def scene(store: RetryStore) -> None:
-        store.is_closed = is_closed
+    store = RetryStore()
+    store.is_closed = is_closed
+    store.next_errors = [error]
+    await store.retry.run(Batch([], lines=[line("entry")]))
+    assert names(store.audit.take(has_batch=True)) == kept
+    assert store.lost.count == 1 - len(kept)
+
+
+async def test_a_command_that_goes_wrong_fails_alone() -> None:
+    store = RetryStore()
+    mistake = RuntimeError("a mistake")
+    store.errors = {1: mistake}
+    callers = calls(3)
+    await store.retry.run(Batch(callers, lines=[line("entry")]))
+    assert store.executed == [[0, 1, 2], [0], [1], [2]]
+    assert [outcome(one) for one in callers] == [0, mistake, 2]
+    assert names(store.audit.take(has_batch=True)) == ["entry"]
+    assert not store.writing.is_failing
+
+
+async def test_after_a_mistake_only_the_due_work_of_the_first_moment_is_done_and_each_piece_has_its_own_result() -> (
+    None
+):
+    store = RetryStore()
+    good, bad, later = piece(1, "a"), piece(1, "b"), piece(2, "c")
+    store.due, mistake = [good, bad, later], RuntimeError("a mistake")
+    store.errors = {bad: mistake}
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
+    assert store.executed == [[good, bad, later], [good], [bad]]
+    done = reply.result()
+    assert [(item.due, item.error) for item in done] == [(good, None), (bad, mistake)]
+    assert done[0].outcome.answer == good
+
+
+async def test_where_the_clock_moves_a_mistake_is_reported_and_no_work_is_done_out_of_order() -> None:
+    store = RetryStore()
+    store.due, mistake = [piece(1)], RuntimeError("a mistake")
+    store.errors = {store.due[0]: mistake}
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch([], request=DueRequest(moving=True), due_reply=reply))
+    assert store.executed == [[store.due[0]]]
+    assert reply.exception() is mistake
+
+
+async def test_a_batch_that_is_taken_apart_knows_whether_the_last_of_its_commands_met_another_server() -> None:
+    store = RetryStore()
+    store.errors = {1: RuntimeError("a mistake")}
+    store.contended = {2: True}
+    batch = Batch(calls(3))
+    await store.retry.run(batch)
+    assert batch.is_contended is True
+
+
+async def test_whatever_happens_health_checks_do_not_see_a_batch_that_never_ends() -> None:
+    store = RetryStore()
+    for error in (Unavailable("full"), RuntimeError("a mistake"), Conflict("again")):
         store.next_errors = [error]
-        await store.retry.run(Batch([], lines=[line("entry")]))
-        assert names(store.audit.take(has_batch=True)) == kept
-        assert store.lost.count == 1 - len(kept)
-
-    play(scene)
-
-
-def test_a_command_that_goes_wrong_fails_alone() -> None:
-    async def scene(store: RetryStore) -> None:
-        mistake = RuntimeError("a mistake")
-        store.errors = {1: mistake}
-        callers = calls(3)
-        await store.retry.run(Batch(callers, lines=[line("entry")]))
-        assert store.executed == [[0, 1, 2], [0], [1], [2]]
-        assert [outcome(one) for one in callers] == [0, mistake, 2]
-        assert names(store.audit.take(has_batch=True)) == ["entry"]
-        assert not store.writing.is_failing
-
-    play(scene)
-
-
-def test_after_a_mistake_only_the_due_work_of_the_first_moment_is_done_and_each_piece_has_its_own_result() -> None:
-    async def scene(store: RetryStore) -> None:
-        good, bad, later = piece(1, "a"), piece(1, "b"), piece(2, "c")
-        store.due, mistake = [good, bad, later], RuntimeError("a mistake")
-        store.errors = {bad: mistake}
-        reply = asyncio.get_running_loop().create_future()
-        await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
-        assert store.executed == [[good, bad, later], [good], [bad]]
-        done = reply.result()
-        assert [(item.due, item.error) for item in done] == [(good, None), (bad, mistake)]
-        assert done[0].outcome.answer == good
-
-    play(scene)
-
-
-def test_where_the_clock_moves_a_mistake_is_reported_and_no_work_is_done_out_of_order() -> None:
-    async def scene(store: RetryStore) -> None:
-        store.due, mistake = [piece(1)], RuntimeError("a mistake")
-        store.errors = {store.due[0]: mistake}
-        reply = asyncio.get_running_loop().create_future()
-        await store.retry.run(Batch([], request=DueRequest(moving=True), due_reply=reply))
-        assert store.executed == [[store.due[0]]]
-        assert reply.exception() is mistake
-
-    play(scene)
-
-
-def test_a_batch_that_is_taken_apart_knows_whether_the_last_of_its_commands_met_another_server() -> None:
-    async def scene(store: RetryStore) -> None:
-        store.errors = {1: RuntimeError("a mistake")}
-        store.contended = {2: True}
-        batch = Batch(calls(3))
-        await store.retry.run(batch)
-        assert batch.is_contended is True
-
-    play(scene)
-
-
-def test_whatever_happens_health_checks_do_not_see_a_batch_that_never_ends() -> None:
-    async def scene(store: RetryStore) -> None:
-        for error in (Unavailable("full"), RuntimeError("a mistake"), Conflict("again")):
-            store.next_errors = [error]
-            await store.retry.run(Batch(calls(1)))
-            assert store.writing._began_at is None
-
-    play(scene)
+        await store.retry.run(Batch(calls(1)))
+        assert store.writing._began_at is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -37,39 +38,33 @@ class SequencerBench:
         return asyncio.create_task(self.sequencer.submit(SayCommand(number=number, **options)))
 
 
-def play(scene: Callable[[SequencerBench], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        bench = SequencerBench()
-        bench.sequencer.start()
-        await scene(bench)
-        await asyncio.wait_for(bench.sequencer.close(), 5.0)
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def started() -> AsyncIterator[SequencerBench]:
+    bench = SequencerBench()
+    bench.sequencer.start()
+    yield bench
+    await asyncio.wait_for(bench.sequencer.close(), 5.0)
 
 
-def test_commands_that_come_together_are_one_batch_and_each_has_its_own_answer() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_commands_that_come_together_are_one_batch_and_each_has_its_own_answer() -> None:
+    async with started() as bench:
         calls = [bench.submit(1), bench.submit(2, is_refused=True), bench.submit(3)]
         first, refused, last = await asyncio.gather(*calls, return_exceptions=True)
         assert (first, last) == (1, 3)
         assert isinstance(refused, Refusal)
         assert bench.sizes.sizes == [3]
 
-    play(scene)
 
-
-def test_a_mistake_in_one_command_is_raised_to_its_own_caller_only() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_a_mistake_in_one_command_is_raised_to_its_own_caller_only() -> None:
+    async with started() as bench:
         calls = [bench.submit(1), bench.submit(2, is_wrong=True), bench.submit(3)]
         first, mistake, last = await asyncio.gather(*calls, return_exceptions=True)
         assert (first, last) == (1, 3)
         assert isinstance(mistake, RuntimeError)
 
-    play(scene)
 
-
-def test_a_stop_finishes_what_was_accepted_and_refuses_what_comes_after() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_a_stop_finishes_what_was_accepted_and_refuses_what_comes_after() -> None:
+    async with started() as bench:
         accepted = [bench.submit(number) for number in range(3)]
         await asyncio.sleep(0)
         bench.sequencer.note(line("waiting"))
@@ -81,8 +76,6 @@ def test_a_stop_finishes_what_was_accepted_and_refuses_what_comes_after() -> Non
             await bench.submit()
         with pytest.raises(Closed):
             await bench.sequencer.do_due(DueRequest())
-
-    play(scene)
 
 
 async def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monitors_can_see_it(
@@ -118,17 +111,15 @@ async def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_
     assert [line["event"] for line in lines if line["log_level"] == "critical"] == ["the sequencer died"]
 
 
-def test_a_stop_writes_entries_that_wait_although_no_caller_does() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_a_stop_writes_entries_that_wait_although_no_caller_does() -> None:
+    async with started() as bench:
         bench.sequencer.note(line("waiting"))
         await bench.sequencer.close()
         assert written(bench.store) == ["waiting"]
 
-    play(scene)
 
-
-def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
+    async with started() as bench:
         seen: list[bool] = []
 
         class Watcher:
@@ -140,13 +131,9 @@ def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
         assert await call == 1
         assert seen == [False]
 
-    play(scene)
 
-
-def test_a_call_has_its_entry_in_the_store_when_it_has_its_answer() -> None:
-    async def scene(bench: SequencerBench) -> None:
+async def test_a_call_has_its_entry_in_the_store_when_it_has_its_answer() -> None:
+    async with started() as bench:
         record = BatchRecord("one")
         assert await bench.sequencer.submit(SayCommand(number=1), None, record) == 1
         assert (written(bench.store), record.written_codes) == (["one"], ["OK"])
-
-    play(scene)

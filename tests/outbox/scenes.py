@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, deliveries, now, until
 
 
-def played(where: Path | Target, scene: Callable[[Client, Receiver], Awaitable[None]], **settings: str) -> None:
-    """Play a scene with a service and a receiver, and check the books after it."""
-
-    async def whole() -> None:
-        async with a_receiver() as receiver, a_service(where, demo=True, environment=LOCAL | settings) as desk:
-            await scene(desk, receiver)
-
-    play(whole)
+@asynccontextmanager
+async def served(where: Path | Target, **settings: str) -> AsyncIterator[tuple[Client, Receiver]]:
+    """Run a service and a receiver, and check the books in the end."""
+    async with a_receiver() as receiver, a_service(where, demo=True, environment=LOCAL | settings) as desk:
+        yield desk, receiver
     assert check_store(Target(where) if isinstance(where, Path) else where).findings == []
 
 

@@ -14,20 +14,19 @@ from leasebook.notifications import paused_clock as standing
 from leasebook.notifications import webhook
 from leasebook.notifications.mail import MailSender
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service
+from tests.harness import a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
     OK,
     ReceivedDelivery,
-    Receiver,
     a_receiver,
     buy,
     deliveries,
     settled,
     subscribe,
 )
-from tests.outbox.scenes import played, tried
+from tests.outbox.scenes import served, tried
 from tests.outbox.test_mail import confirming, parcel
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -44,10 +43,12 @@ BODIES = {
 HELD = ("never", "late", "a chunk that never comes", "until the end, which never comes")
 
 
-def test_a_success_is_a_success_whatever_becomes_of_its_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_success_is_a_success_whatever_becomes_of_its_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhook, "ANSWER_S", 0.05)
 
-    async def scene(desk: Client, receiver: Receiver) -> None:
+    async with served(tmp_path, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1") as (desk, receiver):
         names = iter(BODIES)
         held: list[asyncio.StreamWriter] = []
 
@@ -76,8 +77,6 @@ def test_a_success_is_a_success_whatever_becomes_of_its_body(tmp_path: Path, mon
             for writer in held:
                 writer.close()
                 await writer.wait_closed()
-
-    played(tmp_path, scene, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1")
 
 
 async def _mail_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,13 +121,13 @@ def _at_once(waits: list[float]) -> Callable[[float, Callable[[], None]], asynci
     return call_later
 
 
-def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machines_clock(
+async def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machines_clock(
     migrated: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(standing, "call_later", _at_once(waits))
 
-    async def scene(desk: Client, receiver: Receiver) -> None:
+    async with served(migrated) as (desk, receiver):
         answers = iter([FAILED] * 3)
         receiver.answer = lambda _got: next(answers, OK)
         await subscribe(desk, receiver.url, types=["unit.bought"])
@@ -141,8 +140,6 @@ def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machine
         assert 0 < waits[0] <= 10
         assert 0 < waits[1] <= 20
         assert 0 < waits[2] <= 40
-
-    played(migrated, scene)
 
 
 async def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(tmp_path: Path) -> None:
@@ -162,12 +159,12 @@ async def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_
             assert row["attempts"] == 2
 
 
-def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     from leasebook.domain.commands.account.retry_deliveries import TryAgain, Waits
 
     monkeypatch.setattr(standing, "call_later", lambda _seconds, _call: asyncio.get_running_loop().call_later(99, int))
 
-    async def scene(desk: Client, receiver: Receiver) -> None:
+    async with served(migrated) as (desk, receiver):
         receiver.answer = lambda _got: FAILED
         hook = (await subscribe(desk, receiver.url, types=["unit.bought"]))["subscriptionId"]
         unit = await buy(desk)
@@ -177,5 +174,3 @@ def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeyp
         assert len(receiver.got) == 1
         assert await submit(TryAgain(lanes=(Waits(hook, unit, None),))) == 1
         await tried(desk, 2)
-
-    played(migrated, scene)

@@ -7,7 +7,7 @@ from typing import Any
 from leasebook.store.opening import Target
 from tests.harness import Client
 from tests.outbox.receivers import FAILED, OK, PATH, Receiver, buy, deliveries, now, release, settled, subscribe, until
-from tests.outbox.scenes import later, played, tried
+from tests.outbox.scenes import later, served, tried
 from tests.outbox.test_webhooks import LIFE
 
 GIVE_UP_HOURS = 73
@@ -38,8 +38,8 @@ async def given_up(desk: Client, receiver: Receiver, units: int, before: int = 0
     return bought
 
 
-def test_what_was_given_up_comes_again_in_order_for_each_instance_so_many_a_call(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_what_was_given_up_comes_again_in_order_for_each_instance_so_many_a_call(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         units = await given_up(desk, receiver, 3)
         ids = {row["deliveryId"] for row in await deliveries(desk)}
@@ -55,11 +55,9 @@ def test_what_was_given_up_comes_again_in_order_for_each_instance_so_many_a_call
         assert await again(desk, hook) == (0, False)
         assert len(receiver.got) == down + 12
 
-    played(migrated, scene)
 
-
-def test_only_what_was_given_up_since_a_time_and_for_that_subscription_comes_again(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_only_what_was_given_up_since_a_time_and_for_that_subscription_comes_again(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         await later(desk, seconds=1)
@@ -74,11 +72,9 @@ def test_only_what_was_given_up_since_a_time_and_for_that_subscription_comes_aga
         assert await again(desk, hook, startTime=since) == (0, False)
         assert await again(desk, hook) == (4, False)
 
-    played(migrated, scene)
 
-
-def test_it_comes_before_what_waits_of_the_same_instance(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_it_comes_before_what_waits_of_the_same_instance(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         receiver.answer = lambda _got: FAILED
         unit = await buy(desk)
@@ -92,11 +88,9 @@ def test_it_comes_before_what_waits_of_the_same_instance(migrated: Target) -> No
         await settled(desk, 4)
         assert [one.event["type"] for one in receiver.got[down:]] == list(LIFE)
 
-    played(migrated, scene)
 
-
-def test_the_same_token_answers_the_same_and_sends_nothing_twice(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_the_same_token_answers_the_same_and_sends_nothing_twice(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         receiver.answer, down = lambda _got: OK, len(receiver.got)
@@ -108,11 +102,9 @@ def test_the_same_token_answers_the_same_and_sends_nothing_twice(migrated: Targe
         answer = await desk.call(PATH, "RedeliverGivenUp", other, query="&clientToken=one")
         assert answer.code == "IdempotentParameterMismatch"
 
-    played(migrated, scene)
 
-
-def test_what_a_paused_subscription_missed_waits_until_it_goes_on(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_what_a_paused_subscription_missed_waits_until_it_goes_on(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         receiver.answer, down = lambda _got: OK, len(receiver.got)
@@ -125,5 +117,3 @@ def test_what_a_paused_subscription_missed_waits_until_it_goes_on(migrated: Targ
         _ = (await desk.call(PATH, "ModifySubscription", asked | {"status": "Active"})).result
         await until("all of it arrived", lambda: len(receiver.got) == down + 4)
         await settled(desk, 4)
-
-    played(migrated, scene)

@@ -12,14 +12,13 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.record.event import REMINDED, Event, page_of
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service
+from tests.harness import a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
     OK,
     PATH,
     ReceivedDelivery,
-    Receiver,
     a_receiver,
     buy,
     deliveries,
@@ -28,11 +27,11 @@ from tests.outbox.receivers import (
     subscribe,
     until,
 )
-from tests.outbox.scenes import later, played, tried
+from tests.outbox.scenes import later, served, tried
 
 
-def test_a_test_event_goes_the_way_of_all_others_and_to_one_subscription_only(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_test_event_goes_the_way_of_all_others_and_to_one_subscription_only(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         hooks = [await subscribe(desk, f"{receiver.url}/{name}") for name in "ab"]
         assert (await desk.call(PATH, "TestSubscription", {"subscriptionId": hooks[1]["subscriptionId"]})).result
         await settled(desk, 1)
@@ -43,11 +42,9 @@ def test_a_test_event_goes_the_way_of_all_others_and_to_one_subscription_only(tm
             hooks[1]["subscriptionId"],
         )
 
-    played(tmp_path, scene)
 
-
-def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropped(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropped(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         receiver.answer = lambda _got: FAILED
         hook = {"subscriptionId": (await subscribe(desk, receiver.url))["subscriptionId"]}
         unit = await buy(desk)
@@ -68,11 +65,9 @@ def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropped(mig
         await until("nothing is left of it", ended)
         assert len(receiver.got) == 1
 
-    played(migrated, scene)
 
-
-def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         hook = {"subscriptionId": (await subscribe(desk, receiver.url, types=["unit.bought"]))["subscriptionId"]}
         await desk.call(PATH, "ModifySubscription", {**hook, "status": "Paused"})
         assert (await desk.call(PATH, "TestSubscription", hook)).code == "InvalidState"
@@ -86,11 +81,9 @@ def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp
         await settled(desk, 2)
         assert [subject for _, subject in receiver.events] == [missed, seen]
 
-    played(tmp_path, scene)
 
-
-def test_what_is_over_is_forgotten_after_its_time_and_what_was_given_up_later(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_what_is_over_is_forgotten_after_its_time_and_what_was_given_up_later(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
         await subscribe(desk, receiver.url, types=["unit.bought"])
         await release(desk, await buy(desk))
         await settled(desk, 1)
@@ -116,12 +109,10 @@ def test_what_is_over_is_forgotten_after_its_time_and_what_was_given_up_later(mi
         await later(desk, days=2)
         await until("the other one is gone", are)
 
-    played(migrated, scene)
-
 
 @pytest.mark.parametrize(("ahead_us", "state"), [(0, "Dropped"), (HOUR_US, "Delivered")])
-def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_us: int, state: str) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_us: int, state: str) -> None:
+    async with served(tmp_path) as (desk, receiver):
         service = desk.service
         account = (await desk.call("/v2/account", "DescribeAccount")).result["accountId"]
         at = service.clock.now()
@@ -146,8 +137,6 @@ def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_us: int
         assert bool(receiver.got) is (state == "Delivered")
         assert row.get("failure") == (None if state == "Delivered" else "The deadline that it reminds of has passed.")
 
-    played(tmp_path, scene)
-
 
 async def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_it_under_the_same_id(
     migrated: Target,
@@ -171,8 +160,8 @@ async def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_
         assert [got.id for got in receiver.got] == [row["deliveryId"]] * 2
 
 
-def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         hook = (await subscribe(desk, receiver.url))["subscriptionId"]
         await buy(desk)
         done = await settled(desk, 2)
@@ -184,11 +173,9 @@ def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_pa
         ).code == ("ResourceNotFound")
         assert len(receiver.got) == 2
 
-    played(tmp_path, scene)
 
-
-def test_deliveries_come_in_pages(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_deliveries_come_in_pages(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         for _ in range(2):
             await subscribe(desk, receiver.url)
         units = [await buy(desk) for _ in range(3)]
@@ -208,11 +195,14 @@ def test_deliveries_come_in_pages(tmp_path: Path) -> None:
         assert (await desk.call(PATH, "DescribeDeliveries", {"marker": "AAAA"})).code == "InvalidMarker"
         assert msgspec.json.encode(only)
 
-    played(tmp_path, scene)
 
+async def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not_begin_anew(
+    migrated: Target,
+) -> None:
+    async with served(
+        migrated, LEASEBOOK_SUBSCRIPTION_TESTS_PER_HOUR="2", LEASEBOOK_SUBSCRIPTION_ACCOUNT_TESTS_PER_HOUR="3"
+    ) as (desk, receiver):
 
-def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not_begin_anew(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
         async def test(hook: str) -> str:
             answer = await desk.call(PATH, "TestSubscription", {"subscriptionId": hook})
             if answer.status == 200:
@@ -237,10 +227,3 @@ def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not
         await later(desk, minutes=31)
         assert await test(first) == "OK"
         await settled(desk, 3)
-
-    played(
-        migrated,
-        scene,
-        LEASEBOOK_SUBSCRIPTION_TESTS_PER_HOUR="2",
-        LEASEBOOK_SUBSCRIPTION_ACCOUNT_TESTS_PER_HOUR="3",
-    )

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service
+from tests.harness import a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
     OK,
     PATH,
     ReceivedDelivery,
-    Receiver,
     a_receiver,
     buy,
     deliveries,
@@ -26,13 +25,15 @@ from tests.outbox.receivers import (
     subscribe,
     until,
 )
-from tests.outbox.scenes import later, played, tried
+from tests.outbox.scenes import later, served, tried
 
 LIFE = ("unit.bought", "unit.running", "unit.releasing", "unit.released")
 
 
-def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_events_show_it(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_events_show_it(
+    migrated: Target,
+) -> None:
+    async with served(migrated) as (desk, receiver):
         hook = await subscribe(desk, receiver.url)
         unit = await buy(desk)
         await release(desk, unit)
@@ -50,11 +51,9 @@ def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_event
         assert first.headers["user-agent"].startswith("Leasebook/")
         assert receiver.url.endswith(f"{first.headers['host']}/hook")
 
-    played(migrated, scene)
 
-
-def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         await release(desk, await buy(desk))
         first = await buy(desk)
         await subscribe(desk, receiver.url, types=["unit.released", "unit.bought"])
@@ -72,13 +71,11 @@ def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(
         ]
         assert by_path["/hook/first"] == [("unit.releasing", first), ("unit.released", first)]
 
-    played(tmp_path, scene)
 
-
-def test_a_failure_is_tried_again_under_the_same_id_and_later_events_of_the_instance_wait_for_it(
+async def test_a_failure_is_tried_again_under_the_same_id_and_later_events_of_the_instance_wait_for_it(
     migrated: Target,
 ) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+    async with served(migrated) as (desk, receiver):
         await subscribe(desk, receiver.url)
         receiver.answer = lambda _got: FAILED
         unit = await buy(desk)
@@ -104,11 +101,9 @@ def test_a_failure_is_tried_again_under_the_same_id_and_later_events_of_the_inst
         assert row["attempts"] == len(told) - 2
         assert {got.event["subject"] for got in receiver.got} == {unit}
 
-    played(migrated, scene)
 
-
-def test_an_instance_whose_events_are_refused_holds_up_no_other(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_an_instance_whose_events_are_refused_holds_up_no_other(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         poisoned = await buy(desk)
         receiver.answer = lambda got: FAILED if got.event.get("subject") == poisoned else OK
         await subscribe(desk, receiver.url)
@@ -122,11 +117,10 @@ def test_an_instance_whose_events_are_refused_holds_up_no_other(tmp_path: Path) 
         assert {name for name, subject in receiver.events if subject == poisoned} == {"unit.releasing"}
         assert {row["instanceId"] for row in await deliveries(desk, state="Waiting")} == {poisoned}
 
-    played(tmp_path, scene)
 
+async def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_same_again(tmp_path: Path) -> None:
+    async with served(tmp_path, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1") as (desk, receiver):
 
-def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_same_again(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
         async def late(_got: ReceivedDelivery) -> bytes:
             await asyncio.Event().wait()
             return OK
@@ -142,11 +136,9 @@ def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_sa
         assert len(receiver.got) == 2
         assert len({got.id for got in receiver.got}) == 1
 
-    played(tmp_path, scene, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1")
 
-
-def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         gate = asyncio.Event()
 
         async def hang(_got: ReceivedDelivery) -> bytes:
@@ -164,8 +156,6 @@ def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:
             gate.set()
             await settled(desk, 80)
             assert receiver.most_under_way <= 8
-
-    played(tmp_path, scene)
 
 
 async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
@@ -186,42 +176,39 @@ async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_
             assert back.events == [(name, unit) for name in LIFE]
 
 
-def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(
+async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(
     migrated: Target,
 ) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
-        async with a_receiver() as good:
-            receiver.answer = lambda _got: FAILED
-            bad = await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
-            await subscribe(desk, good.url, types=["subscription.givenUp"])
-            unit = await buy(desk)
-            await tried(desk, 1)
-            await later(desk, hours=71)
-            await tried(desk, 2)
-            await later(desk, hours=2)
-            (row,) = await settled(desk, 1, "GivenUp")
-            assert (row["instanceId"], row["attempts"]) == (unit, len(receiver.got))
-            await until("the other one is told", lambda: good.got)
-            told = good.got[0].event
-            assert told["data"] == {
-                "subscriptionId": bad["subscriptionId"],
-                "eventId": row["eventId"],
-                "reason": "The receiver answered 500.",
-            }
-            assert {got.event["type"] for got in receiver.got} == {"unit.bought"}
-            # By hand it begins anew, under the id that it always had.
-            receiver.answer = lambda _got: OK
-            asked = {"subscriptionId": bad["subscriptionId"], "eventId": row["eventId"]}
-            assert (await desk.call(PATH, "RedeliverEvent", asked)).result["state"] == "Waiting"
-            done = await settled(desk, 2)
-            assert row["deliveryId"] in {one["deliveryId"] for one in done}
-            assert {got.id for got in receiver.got} == {row["deliveryId"]}
-
-    played(migrated, scene)
+    async with served(migrated) as (desk, receiver), a_receiver() as good:
+        receiver.answer = lambda _got: FAILED
+        bad = await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
+        await subscribe(desk, good.url, types=["subscription.givenUp"])
+        unit = await buy(desk)
+        await tried(desk, 1)
+        await later(desk, hours=71)
+        await tried(desk, 2)
+        await later(desk, hours=2)
+        (row,) = await settled(desk, 1, "GivenUp")
+        assert (row["instanceId"], row["attempts"]) == (unit, len(receiver.got))
+        await until("the other one is told", lambda: good.got)
+        told = good.got[0].event
+        assert told["data"] == {
+            "subscriptionId": bad["subscriptionId"],
+            "eventId": row["eventId"],
+            "reason": "The receiver answered 500.",
+        }
+        assert {got.event["type"] for got in receiver.got} == {"unit.bought"}
+        # By hand it begins anew, under the id that it always had.
+        receiver.answer = lambda _got: OK
+        asked = {"subscriptionId": bad["subscriptionId"], "eventId": row["eventId"]}
+        assert (await desk.call(PATH, "RedeliverEvent", asked)).result["state"] == "Waiting"
+        done = await settled(desk, 2)
+        assert row["deliveryId"] in {one["deliveryId"] for one in done}
+        assert {got.id for got in receiver.got} == {row["deliveryId"]}
 
 
-def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         receiver.answer = lambda _got: FAILED
         for _ in range(2):
             await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
@@ -235,62 +222,52 @@ def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
         told = (await desk.call("/v2/events", "DescribeEvents", {"types": ["subscription.givenUp"]})).result["events"]
         assert len(told) == 2
 
-    played(tmp_path, scene)
+
+async def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lost_when_it_goes_on(
+    migrated: Target,
+) -> None:
+    async with served(migrated) as (desk, receiver), a_receiver() as good:
+        receiver.answer = lambda _got: status(410)
+        hook = await subscribe(desk, receiver.url)
+        await subscribe(desk, good.url, types=["subscription.paused"])
+        unit = await buy(desk)
+        await until("the other one is told", lambda: good.got)
+        assert good.got[0].event["data"]["subscriptionId"] == hook["subscriptionId"]
+        listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
+        (paused,) = [one for one in listed if one["subscriptionId"] == hook["subscriptionId"]]
+        assert (paused["status"], paused["reason"]) == ("Paused", "The receiver answered 410 Gone.")
+        await release(desk, unit)
+        await later(desk, days=10)
+        assert len(receiver.got) == 1
+        receiver.answer = lambda _got: OK
+        asked = {"subscriptionId": hook["subscriptionId"], "status": "Active"}
+        assert "reason" not in (await desk.call(PATH, "ModifySubscription", asked)).result
+        await until("everything arrived", lambda: len(receiver.got) >= 5)
+        assert receiver.events[1:5] == [(name, unit) for name in LIFE]
+        assert receiver.got[0].id == receiver.got[1].id
 
 
-def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lost_when_it_goes_on(migrated: Target) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
-        async with a_receiver() as good:
-            receiver.answer = lambda _got: status(410)
-            hook = await subscribe(desk, receiver.url)
-            await subscribe(desk, good.url, types=["subscription.paused"])
-            unit = await buy(desk)
-            await until("the other one is told", lambda: good.got)
-            assert good.got[0].event["data"]["subscriptionId"] == hook["subscriptionId"]
-            listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
-            (paused,) = [one for one in listed if one["subscriptionId"] == hook["subscriptionId"]]
-            assert (paused["status"], paused["reason"]) == ("Paused", "The receiver answered 410 Gone.")
-            await release(desk, unit)
-            await later(desk, days=10)
-            assert len(receiver.got) == 1
-            receiver.answer = lambda _got: OK
-            asked = {"subscriptionId": hook["subscriptionId"], "status": "Active"}
-            assert "reason" not in (await desk.call(PATH, "ModifySubscription", asked)).result
-            await until("everything arrived", lambda: len(receiver.got) >= 5)
-            assert receiver.events[1:5] == [(name, unit) for name in LIFE]
-            assert receiver.got[0].id == receiver.got[1].id
-
-    played(migrated, scene)
+async def test_a_redirect_is_a_failure_that_says_so_and_is_not_followed(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver), a_receiver() as other:
+        receiver.answer = lambda _got: status(307, f"location: {other.url}")
+        await subscribe(desk, receiver.url)
+        await buy(desk)
+        await tried(desk, 1)
+        assert (await deliveries(desk))[-1]["failure"] == "The receiver answered 307, and redirects are not followed."
+        assert other.got == []
 
 
-def test_a_redirect_is_a_failure_that_says_so_and_is_not_followed(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
-        async with a_receiver() as other:
-            receiver.answer = lambda _got: status(307, f"location: {other.url}")
-            await subscribe(desk, receiver.url)
-            await buy(desk)
-            await tried(desk, 1)
-            assert (await deliveries(desk))[-1][
-                "failure"
-            ] == "The receiver answered 307, and redirects are not followed."
-            assert other.got == []
-
-    played(tmp_path, scene)
-
-
-def test_an_answer_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_an_answer_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         receiver.answer = lambda _got: b"HTTP/1.1 200 So\r\ncontent-length: 1000000000000\r\n\r\n" + b"x" * 100_000
         await subscribe(desk, receiver.url, types=["unit.bought"])
         await buy(desk)
         (row,) = await settled(desk, 1)
         assert row["attempts"] == 1
 
-    played(tmp_path, scene)
 
-
-def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         began = datetime.fromisoformat(await now(desk))
         asked = {"a": "1800", "b": "90000"}
         receiver.answer = lambda got: status(503, f"Retry-After: {asked[got.head.split()[1][-1]]}")
@@ -301,11 +278,9 @@ def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Pat
             (row,) = await deliveries(desk, subscriptionId=hook["subscriptionId"])
             assert datetime.fromisoformat(row["nextTryTime"]) - began == timedelta(seconds=seconds)
 
-    played(tmp_path, scene)
 
-
-def test_a_receiver_that_asks_for_a_time_that_is_none_is_tried_again_like_any_other(tmp_path: Path) -> None:
-    async def scene(desk: Client, receiver: Receiver) -> None:
+async def test_a_receiver_that_asks_for_a_time_that_is_none_is_tried_again_like_any_other(tmp_path: Path) -> None:
+    async with served(tmp_path) as (desk, receiver):
         asked = {"a": f"Mon, 1 Jan {'9' * 20} 00:00:00 GMT", "b": "1 Jan 2030 00:00:00 +9" + "9" * 20, "c": "\xb2"}
         receiver.answer = lambda got: status(503, f"Retry-After: {asked[got.head.split()[1][-1]]}")
         hooks = [await subscribe(desk, f"{receiver.url}/{name}", types=["unit.bought"]) for name in asked]
@@ -314,5 +289,3 @@ def test_a_receiver_that_asks_for_a_time_that_is_none_is_tried_again_like_any_ot
             await tried(desk, 1, subscriptionId=hook["subscriptionId"])
             (row,) = await deliveries(desk, subscriptionId=hook["subscriptionId"])
             assert row["failure"] == "The receiver answered 503."
-
-    played(tmp_path, scene)
