@@ -18,6 +18,7 @@ from leasebook import __version__
 from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.connection_metrics import ConnectionMetrics
+from leasebook.observability.gateway_metrics import GatewayMetrics
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
 
@@ -158,7 +159,8 @@ class Metrics:
         self._define_agenda()
         self._define_audit()
         self._define_outbox()
-        self._define_gateway()
+        self.gateway = GatewayMetrics(self._counter, self._gauge, self._histogram, _SECONDS)
+        self._define_streams()
         self._define_replicas()
         self._define_stock()
         self.connections = ConnectionMetrics(self._counter, self._gauge)
@@ -248,46 +250,11 @@ class Metrics:
             "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
         )
 
-    def _define_gateway(self) -> None:
-        self._gateway_calls = self._counter(
-            "leasebook_gateway_calls_total",
-            "Calls of services: succeeded, failed by the replica, refused, or aborted by the caller.",
-            "outcome",
-        )
-        self._gateway_first_byte = self._histogram(
-            "leasebook_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
-        )
-        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls being forwarded now.")
-        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "Open WebSockets of services.")
-        self._gateway_socket_ends = self._counter(
-            "leasebook_gateway_websockets_ended_total",
-            "Ended WebSockets of services, by reason: closed by one end (closed), hung up (caller_gone, "
-            "replica_gone), a rule broken (idle, too_big, protocol), key deleted (revoked), service gone "
-            "(withdrawn), or server stopping (stopping).",
-            "why",
-        )
-        self._gateway_socket_bytes = self._counter(
-            "leasebook_gateway_websocket_bytes_total",
-            "Bytes of ended WebSockets, sent by callers (up) and by replicas (down).",
-            "direction",
-        )
-        self._gateway_keys_refused = self._counter(
-            "leasebook_gateway_keys_refused_total",
-            "Calls of services without a valid key, by reason: none, unknown, wrong, deleted, or orphaned.",
-            "why",
-        )
+    def _define_streams(self) -> None:
         self._streams = self._gauge("leasebook_event_streams", "Open streams of events.")
         self._streams_refused = self._counter(
             "leasebook_event_streams_refused_total", "Streams of events refused because a limit was reached."
         )
-
-    def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
-        """Count a call of a service, by how it ended."""
-        self._gateway_calls.labels(outcome).inc()
-
-    def gateway_key_refused(self, why: str) -> None:
-        """Count a call of a service without a valid key."""
-        self._gateway_keys_refused.labels(why).inc()
 
     def streams_open(self, change: int) -> None:
         """Note that a stream of events was opened (1), or ended (-1)."""
@@ -296,27 +263,6 @@ class Metrics:
     def stream_refused(self) -> None:
         """Count a stream that was refused."""
         self._streams_refused.inc()
-
-    def gateway_first_byte(self, seconds: float) -> None:
-        """Note how long a replica took until it began to answer."""
-        self._gateway_first_byte.observe(seconds)
-
-    def gateway_in_flight(self, change: int) -> None:
-        """Note that a call began (1), or ended (-1)."""
-        self._gateway_in_flight.inc(change)
-
-    def gateway_sockets(self, change: int) -> None:
-        """Note that a WebSocket was opened (1), or ended (-1)."""
-        self._gateway_sockets.inc(change)
-
-    def gateway_socket_ended(self, why: str) -> None:
-        """Count an ended WebSocket, by reason."""
-        self._gateway_socket_ends.labels(why).inc()
-
-    def gateway_socket_bytes(self, sent: int, received: int) -> None:
-        """Count the bytes of a WebSocket: ``sent`` by the caller, ``received`` from the replica."""
-        self._gateway_socket_bytes.labels("up").inc(sent)
-        self._gateway_socket_bytes.labels("down").inc(received)
 
     def _define_replicas(self) -> None:
         self._replicas = self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state")

@@ -306,7 +306,7 @@ def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
         sequencer=ground.sequencer,
         clock=ground.clock,
         targets=targets or Replicas(node_of(settings)),
-        meter=ground.metrics,
+        meter=ground.metrics.gateway,
         limits=CallLimits(
             connect_s=settings.gateway_connect_seconds,
             connections_max=None if ground.plan is None else ground.plan.upstream,
