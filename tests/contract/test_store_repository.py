@@ -9,7 +9,6 @@ from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ModelSetFilter
-from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, ids, write
 from tests.contract.rows import service
 
@@ -30,7 +29,7 @@ def a_key(key_id: str, **more: Any) -> ServiceKey:
     return ServiceKey(id=key_id, created_by="user-1", name="app", digest="0", created_at=Instant(1), **facts)
 
 
-def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on_store: OnStore) -> None:
+async def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on_store: OnStore) -> None:
     rows = [
         a_set("am-1", name="50%"),
         a_set("am-2", EVERYBODYS, name="For All"),
@@ -39,7 +38,7 @@ def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on_store
         a_set("am-5", name="a_b"),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in rows:
             await write(store, row)
 
@@ -61,10 +60,8 @@ def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on_store
         assert store.ask(lambda ask: ask.model_set("am-4")) == rows[3]
         assert store.ask(lambda ask: ask.model_set("am-9")) is None
 
-    on_store(scene)
 
-
-def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_store: OnStore) -> None:
+async def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_store: OnStore) -> None:
     rows = [
         a_model("amv-1", "am-1"),
         a_model("amv-2", "am-2"),
@@ -72,7 +69,7 @@ def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_sto
         a_model("amv-4", "am-1"),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in rows:
             await write(store, row)
         assert store.ask(lambda ask: ask.models("am-1")) == [rows[0], rows[3]]
@@ -80,10 +77,8 @@ def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_sto
         assert store.ask(lambda ask: ask.model("amv-3")) == rows[2]
         assert store.ask(lambda ask: ask.model("amv-9")) is None
 
-    on_store(scene)
 
-
-def test_keys_are_found_by_id_and_listed_by_account_service_and_status(on_store: OnStore) -> None:
+async def test_keys_are_found_by_id_and_listed_by_account_service_and_status(on_store: OnStore) -> None:
     rows = [
         a_key("key-1"),
         a_key("key-2", service_id="svco-1"),
@@ -91,7 +86,7 @@ def test_keys_are_found_by_id_and_listed_by_account_service_and_status(on_store:
         a_key("key-4", status="Deleted"),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in rows:
             await write(store, row)
 
@@ -107,11 +102,9 @@ def test_keys_are_found_by_id_and_listed_by_account_service_and_status(on_store:
         assert store.ask(lambda ask: ask.service_key("key-3")) == rows[2]
         assert store.ask(lambda ask: ask.service_key("key-9")) is None
 
-    on_store(scene)
 
-
-def test_an_address_belongs_to_the_first_service_that_has_it_and_is_not_deleted(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_an_address_belongs_to_the_first_service_that_has_it_and_is_not_deleted(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, service("svco-0", url_suffix="talk", deleted_at=Instant(2)))
         await write(store, service("svco-9", url_suffix="talk"))
         await write(store, service("svco-1", url_suffix="talk"))
@@ -121,5 +114,3 @@ def test_an_address_belongs_to_the_first_service_that_has_it_and_is_not_deleted(
         assert store.ask(lambda ask: ask.services_at("acc-1", asked)) == {"talk": "svco-9", "say": "svco-3"}
         assert store.ask(lambda ask: ask.services_at("acc-2", asked)) == {"talk": "svco-2"}
         assert store.ask(lambda ask: ask.services_at("acc-1", [])) == {}
-
-    on_store(scene)
