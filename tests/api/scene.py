@@ -90,6 +90,10 @@ class Runner:
         """Run it to its end; returns what it does."""
         return self._own.get_loop().run_until_complete(awaited)
 
+    def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
+        """Run it beside what is run already, for a thread that the service waits for; returns its result."""
+        return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
+
 
 class Caller:
     """Somebody who calls a service and waits for each answer."""
