@@ -350,9 +350,9 @@ class ServiceHarness:
         """Put quota of a model into the catalogue."""
         self.operator.do(CATALOG, "SetOffering", {"model": model, "pricePerMinute": minute, "stockTotal": stock})
 
-    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00") -> str:
+    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00", **more: Any) -> str:
         """Give an account a package of tokens; returns it."""
-        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires}
+        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires, **more}
         granted = self.operator.do(CHARGE, "GrantPackageResource", {**body, "accountId": to.account_id()})
         return str(granted["instance"]["packageId"])
 
