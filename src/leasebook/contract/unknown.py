@@ -18,6 +18,9 @@ REFUSED: Final = "Object contains unknown field "
 KNOWN_SHOWN: Final = 30
 NAMED_MAX: Final = 20
 NAME_MAX: Final = 64
+"""Characters of a key that are shown in a message, or compared with the known keys."""
+PATH_MAX: Final = 128
+"""Characters of a path in the header. The longest path to a known key has 70."""
 _SAFE: Final = "[]-_.~?"
 
 
@@ -65,8 +68,8 @@ def header_of(found: Sequence[Unknown]) -> bytes:
 
     All other characters are percent-encoded, and ``...`` at the end means that there were more.
     """
-    names = [quote(one.path[:NAME_MAX], safe=_SAFE, errors="replace") for one in found[:NAMED_MAX]]
-    names = [name[: 3 * NAME_MAX] for name in names]
+    names = [quote(one.path[:PATH_MAX], safe=_SAFE, errors="replace") for one in found[:NAMED_MAX]]
+    names = [name[: 3 * PATH_MAX] for name in names]
     return ", ".join([*names, *(["..."] if len(found) > NAMED_MAX else [])]).encode("ascii")
 
 
