@@ -51,6 +51,17 @@ HINTS = {
 MONITORS = ("/healthz", "/readyz", "/metrics")
 
 
+def check_error_message(answer: Answer) -> None:
+    """Fail where the header does not have the message, or the text by which the Python client knows a wrong key."""
+    said = unquote(answer.headers["x-bce-error-message"])
+    if answer.code in HINTS:
+        assert said == HINTS[answer.code]
+    elif said.endswith("..."):
+        assert answer.body["message"].startswith(said.removesuffix("..."))
+    else:
+        assert said == answer.body["message"]
+
+
 def check_envelope(answer: Answer) -> None:
     """Fail where an answer is not one that the documents and all four official clients understand."""
     if answer.headers["content-type"].startswith("text/event-stream"):
@@ -74,17 +85,6 @@ def check_envelope(answer: Answer) -> None:
     assert answer.headers["x-bce-error-code"] == answer.code
     check_error_message(answer)
     assert 10 < len(answer.body["message"]) < 5000
-
-
-def check_error_message(answer: Answer) -> None:
-    """Fail where the header does not have the message, or the text by which the Python client knows a wrong key."""
-    said = unquote(answer.headers["x-bce-error-message"])
-    if answer.code in HINTS:
-        assert said == HINTS[answer.code]
-    elif said.endswith("..."):
-        assert answer.body["message"].startswith(said.removesuffix("..."))
-    else:
-        assert said == answer.body["message"]
 
 
 class Runner:

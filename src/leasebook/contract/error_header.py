@@ -19,13 +19,22 @@ def value_of(message: str) -> bytes:
     Every other character, a line break or ``%`` among them, is percent-encoded in UTF-8, so that
     ``urllib.parse.unquote`` returns the message. A longer message is cut between two characters and ends with ``...``.
     """
-    text = quote(message[:LENGTH_MAX].strip(" "), safe=_SAFE, errors="replace").encode("ascii")
-    if len(text) <= LENGTH_MAX and len(message) <= LENGTH_MAX:
-        return text
+    return encoded(message, LENGTH_MAX, _SAFE)
+
+
+def encoded(text: str, length_max: int, safe: str) -> bytes:
+    """Percent-encode a text for a header, all but letters, digits, ``_.-~`` and the characters in ``safe``.
+
+    Spaces around it are left out. A text that takes more than ``length_max`` bytes is cut between two characters, and
+    ends with ``...`` within that length.
+    """
+    whole = text.strip(" ")
+    if len(whole) <= length_max and len(line := quote(whole, safe=safe, errors="replace")) <= length_max:
+        return line.encode("ascii")
     kept = bytearray()
-    for character in message[:LENGTH_MAX].lstrip(" "):
-        piece = quote(character, safe=_SAFE, errors="replace").encode("ascii")
-        if len(kept) + len(piece) > LENGTH_MAX - len(CUT):
+    for character in whole[:length_max]:
+        piece = quote(character, safe=safe, errors="replace").encode("ascii")
+        if len(kept) + len(piece) > length_max - len(CUT):
             break
         kept += piece
     return bytes(kept).rstrip(b" ") + CUT

@@ -72,17 +72,13 @@ class CountCalls(Command, frozen=True, kw_only=True):
 
 def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
     """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is not active."""
-    if not tokens:
+    if not tokens or package.status(now) == "Active":
         return
-    match package.status(now):
-        case "Active":
-            return
-        case "Pending":
-            why = f"begins at {rfc3339(package.started_at, rules.time_zone)}"
-        case "Exhausted":
-            why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
-        case "Expired":
-            why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    if package.status(now) == "Exhausted":
+        why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
+    if package.status(now) == "Pending":
+        why = f"begins at {rfc3339(package.started_at, rules.time_zone)}"
     raise Refusal(
         WRONG_STATE,
         f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "
