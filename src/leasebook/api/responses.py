@@ -13,6 +13,7 @@ from leasebook.api.asgi import Receive, Send
 from leasebook.api.context import Followed, Streamed
 from leasebook.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasebook.batch import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
+from leasebook.contract import error_header
 from leasebook.contract import errors as e
 from leasebook.contract.signing import SignatureRefused
 from leasebook.domain.values.refusal import Refusal
@@ -98,9 +99,7 @@ def _unknown(*, has_token: bool) -> Fault:
 def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers that an error has besides those of every answer."""
     more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-error-code", fault.error.code.encode()),)
-    hint = HINTS.get(fault.error)
-    if hint is not None:
-        more += ((b"x-bce-error-message", hint.encode()),)
+    more += ((error_header.NAME, error_header.value_of(HINTS.get(fault.error, fault.message))),)
     after_s = 1 if fault.error.status == e.OVERLOADED.status else None
     if (after_s := fault.retry_after_s or after_s) is not None:
         more += ((b"retry-after", str(after_s).encode()),)

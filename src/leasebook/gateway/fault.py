@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from leasebook.contract import error_header
 from leasebook.contract.errors import ErrorCode
 from leasebook.gateway.caller import Send
 
@@ -55,6 +56,7 @@ async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -
         (b"x-request-id", request_id.encode()),
         (b"x-bce-request-id", request_id.encode()),
         (b"x-bce-error-code", error.code.encode()),
+        (error_header.NAME, error_header.value_of(fault.message)),
     ]
     if fault.retry_after_s is not None:
         headers.append((b"retry-after", str(fault.retry_after_s).encode()))
