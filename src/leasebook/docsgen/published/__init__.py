@@ -42,6 +42,7 @@ class PublishedCall(msgspec.Struct, frozen=True, kw_only=True, rename={"origin":
     action: str
     origin: Origin
     page: str = ""
+    also: tuple[str, ...] = ()
     dated: date | None = None
     client: str = ""
     result: Kind = "object"
@@ -57,10 +58,10 @@ class PublishedCall(msgspec.Struct, frozen=True, kw_only=True, rename={"origin":
     decided: Mapping[str, str] = {}
 
     @property
-    def address(self) -> str:
-        """Return the address of its page; empty if only a client has the call."""
-        shelf, _, name = self.page.partition("/")
-        return f"{PAGES[shelf]}{name}" if name else ""
+    def addresses(self) -> tuple[str, ...]:
+        """Return the addresses of its pages, first the one that is dated; none if only a client has the call."""
+        pages = [page.partition("/") for page in (self.page, *self.also) if page]
+        return tuple(f"{PAGES[shelf]}{name}" for shelf, _, name in pages)
 
 
 class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

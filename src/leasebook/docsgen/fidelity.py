@@ -1,0 +1,182 @@
+"""The fidelity page: every field of the documented actions, and whether a page, a client or nothing public has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from leasebook.contract.actions import TABLE
+from leasebook.contract.documented import DOCUMENTED
+from leasebook.contract.openapi import named, schemas
+from leasebook.docsgen.published import PublishedCall, clients, corpus, member
+
+DOCUMENTED_FIELD: Final = "documented"
+CLIENT_FIELD: Final = "seen in a client"
+OUR_FIELD: Final = "decided by us"
+
+_INTRODUCTION: Final = """\
+# Fidelity
+
+This page is generated from `src/leasebook/docsgen/published` and `src/leasebook/contract`; change it there. It lists
+every field of the documented actions and says how we know it:
+
+- **documented**: a public page has it. Of most pages only the beginning could be read, so a field near the end of a
+  page may be documented too and be listed as something else here.
+- **seen in a client**: an official client or its own tests send or read it.
+- **decided by us**: no public source has it, and [decisions](../decisions.md) gives the reason where there is one.
+  Fields with which this service extends a documented action are also listed so.
+
+A field is in *request* or *result*. The column *here* says whether this service has it. Every call behind this page is
+sent to this service in tests, without a client and with each of these, and the keys and types of its answer are
+compared:
+"""
+
+
+class ContractField(NamedTuple):
+    """A field of a shape of the contract: its place, its possible types, and whether it is always there."""
+
+    place: str
+    kinds: frozenset[str]
+    is_required: bool
+
+    def has(self, kind: str) -> bool:
+        """Return whether a value of this type may be there."""
+        return kind in self.kinds or (kind == "integer" and "number" in self.kinds)
+
+
+def fields_of(shape: Any, shapes: Mapping[str, Any], above: str = "") -> Iterator[ContractField]:
+    """Return every field of a shape, inner ones too, by its place: ``instances[].status``."""
+    if not hasattr(shape, "__struct_fields__") and not isinstance(shape, str):
+        return
+    schema = shapes[shape if isinstance(shape, str) else named(shape)]
+    for name, value in schema["properties"].items():
+        place = f"{above}{name}"
+        yield ContractField(place, frozenset(_kinds(value)), name in schema.get("required", ()))
+        for inner, is_list in _inner(value):
+            yield from fields_of(inner, shapes, f"{place}[]." if is_list else f"{place}.")
+
+
+def _kinds(schema: Mapping[str, Any]) -> Iterator[str]:
+    match schema:
+        case {"anyOf": options}:
+            for option in options:
+                yield from _kinds(option)
+        case {"$ref": _}:
+            yield "object"
+        case {"enum": values}:
+            yield "integer" if isinstance(values[0], int) else "string"
+        case {"type": "array"}:
+            yield "list"
+        case {"type": str() as name} if name != "null":
+            yield name
+
+
+def _inner(schema: Mapping[str, Any], *, is_list: bool = False) -> Iterator[tuple[str, bool]]:
+    """Return the shapes inside a field, and whether they are in a list."""
+    match schema:
+        case {"anyOf": options}:
+            for option in options:
+                yield from _inner(option, is_list=is_list)
+        case {"$ref": reference}:
+            yield reference.rpartition("/")[2], is_list
+        case {"type": "array", "items": items}:
+            yield from _inner(items, is_list=True)
+
+
+def fidelity_page() -> str:
+    """Return the page."""
+    shapes = schemas()
+    listed = "\n".join(f"- {client.language}: `{client.package}` {client.version}" for client in clients())
+    sections = [
+        _section(path, action, calls, shapes)
+        for path, calls_of_path in ((pages.path, pages.calls) for pages in corpus())
+        for action, calls in _by_action(calls_of_path).items()
+    ]
+    return "\n".join([_INTRODUCTION, f"{listed}\n", *sections, _other_names()])
+
+
+def _by_action(calls: Iterable[PublishedCall]) -> Mapping[str, list[PublishedCall]]:
+    found: dict[str, list[PublishedCall]] = {}
+    for call in calls:
+        found.setdefault(call.action, []).append(call)
+    return found
+
+
+def _section(path: str, action: str, calls: list[PublishedCall], shapes: Mapping[str, Any]) -> str:
+    row = TABLE.get((path, action))
+    parts = [f"## {action} at {path}\n", f"{_sources(calls)}\n"]
+    if row is None:
+        parts.append("This service does not have the action.\n")
+    requests, results = _published(calls, "request"), _published(calls, "result")
+    request = {} if row is None else {one.place: one for one in fields_of(row.request, shapes)}
+    result = {} if row is None else {one.place: one for one in fields_of(row.result, shapes)}
+    rows = [*_rows("request", requests, request), *_rows("result", results, result)]
+    if rows:
+        head = "| Field | In | Type | Known as | Here |\n|---|---|---|---|---|"
+        parts.append("\n".join([head, *(f"| {' | '.join(cells)} |" for cells in rows)]) + "\n")
+    if calls[0].result == "boolean":
+        parts.append("The result is `true`.\n")
+    notes = [f"- {note}" for call in calls for note in _notes(call)]
+    return "\n".join([*parts, *(["\n".join(dict.fromkeys(notes)) + "\n"] if notes else [])])
+
+
+def _sources(calls: Iterable[PublishedCall]) -> str:
+    dates: dict[str, date | None] = {address: None for call in calls for address in call.addresses}
+    dates |= {call.addresses[0]: call.dated for call in calls if call.dated}
+    if not dates:
+        return "No page was found. The Python client has a function for it."
+    pages = (f"[page]({address}){f' of {dated}' if dated else ''}" for address, dated in dates.items())
+    return f"Source: {', '.join(pages)}."
+
+
+def _published(calls: Iterable[PublishedCall], part: str) -> Mapping[str, tuple[str, str]]:
+    """Return the type and the origin of each field, the strongest origin of all calls."""
+    found: dict[str, tuple[str, str]] = {}
+    origins = (DOCUMENTED_FIELD, CLIENT_FIELD, OUR_FIELD)
+    for call in calls:
+        of_call = (call.request, call.seen_request, {}) if part == "request" else (call.answer, call.seen, call.decided)
+        for origin, places in zip(origins, of_call, strict=True):
+            for place, words in places.items():
+                known = found.get(place)
+                if known is None or origins.index(known[1]) > origins.index(origin):
+                    found[place] = (member(words).kind, origin)
+    return found
+
+
+def _rows(
+    part: str, published: Mapping[str, tuple[str, str]], ours: Mapping[str, ContractField]
+) -> Iterator[tuple[str, ...]]:
+    for place, (kind, origin) in published.items():
+        yield f"`{place}`", part, kind, origin, _here(kind, ours.get(place))
+    for place, field in ours.items():
+        if place not in published and place != "clientToken":
+            yield f"`{place}`", part, " or ".join(sorted(field.kinds)), OUR_FIELD, "yes"
+
+
+def _here(kind: str, field: ContractField | None) -> str:
+    if field is None:
+        return "no"
+    return "yes" if field.has(kind) else f"as {' or '.join(sorted(field.kinds))}"
+
+
+def _notes(call: PublishedCall) -> Iterator[str]:
+    for place, reason in call.changed.items():
+        yield f"The sample does not work as it is published, because of `{place}`: {reason}"
+    for place, reason in call.stricter.items():
+        yield f"This service requires `{place}`: {reason}"
+    for policy, reason in call.refuses.items():
+        yield f"The page also names `{policy}`, with which this service refuses the call: {reason}"
+
+
+def _other_names() -> str:
+    known = [(pages.path, call.action) for pages in corpus() for call in pages.calls]
+    first = {TABLE[pair].operation: pair for pair in reversed(known) if pair in TABLE}
+    rest = [
+        f"- `{name}` at `{path}` does the same as `{first[action.operation][1]}` at `{first[action.operation][0]}`."
+        for path, name in sorted(DOCUMENTED.difference(known))
+        if (action := TABLE.get((path, name))) is not None
+    ]
+    return "\n".join(
+        ["## Other names of the same actions\n", *(rest or ["There are none."]), "", "All other actions are ours.\n"]
+    )
