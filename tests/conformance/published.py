@@ -153,7 +153,10 @@ def _differing(place: str, said: Member, result: Any) -> Iterator[str]:
     if not parents:
         yield f"{place}: nothing is there that could have it"
     for parent in parents:
-        if not isinstance(parent, dict) or last not in parent:
+        if last == "[]":
+            entries = parent if isinstance(parent, list) else []
+            yield from (f"{place} has {one!r}, not {said.kind}" for one in entries if not _is(said.kind, one))
+        elif not isinstance(parent, dict) or last not in parent:
             if not said.is_optional:
                 yield f"{place} is missing"
         elif not _is(said.kind, parent[last]):

@@ -104,10 +104,17 @@ ANSWER = PublishedCall(
     name="one",
     action="DescribeOne",
     origin="table",
-    answer={"id": "string", "rows": "list", "rows[].number": "integer", "note": "string?", "page": "object"},
+    answer={
+        "id": "string",
+        "rows": "list",
+        "rows[].number": "integer",
+        "note": "string?",
+        "page": "object",
+        "names[]": "string",
+    },
     seen={"page.isTruncated": "boolean"},
 )
-GOOD = {"id": "a", "rows": [{"number": 5.0, "more": 1}], "page": {"isTruncated": False}, "more": None}
+GOOD = {"id": "a", "rows": [{"number": 5.0, "more": 1}], "page": {"isTruncated": False}, "names": ["a"], "more": None}
 
 
 def test_an_answer_may_have_more_keys_and_whole_numbers_that_a_client_made_floating() -> None:
@@ -127,6 +134,7 @@ def test_an_answer_may_have_more_keys_and_whole_numbers_that_a_client_made_float
         {"rows": [{"number": True}]},
         {"note": 1},
         {"page": {}},
+        {"names": ["a", 1]},
         {"page": {"isTruncated": 0}},
     ],
 )

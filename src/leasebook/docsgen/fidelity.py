@@ -138,6 +138,8 @@ def _published(calls: Iterable[PublishedCall], part: str) -> Mapping[str, tuple[
         of_call = (call.request, call.seen_request, {}) if part == "request" else (call.answer, call.seen, call.decided)
         for origin, places in zip(origins, of_call, strict=True):
             for place, words in places.items():
+                if place.endswith("[]"):
+                    continue
                 known = found.get(place)
                 if known is None or origins.index(known[1]) > origins.index(origin):
                     found[place] = (member(words).kind, origin)
