@@ -45,6 +45,13 @@ class ContractField(NamedTuple):
         return kind in self.kinds or (kind == "integer" and "number" in self.kinds)
 
 
+class PublishedField(NamedTuple):
+    """A field of the corpus: its types, and the origins that have it; both in their order."""
+
+    kinds: dict[str, None]
+    origins: dict[str, None]
+
+
 def fields_of(shape: Any, shapes: Mapping[str, Any], above: str = "") -> Iterator[ContractField]:
     """Return every field of a shape, inner ones too, by its place: ``instances[].status``."""
     if not hasattr(shape, "__struct_fields__") and not isinstance(shape, str):
@@ -87,7 +94,14 @@ def _inner(schema: Mapping[str, Any], *, is_list: bool = False) -> Iterator[tupl
 def fidelity_page() -> str:
     """Return the page."""
     shapes = schemas()
-    listed = "\n".join(f"- {client.language}: `{client.package}` {client.version}" for client in clients())
+    listed = "\n".join(
+        line
+        for client in clients()
+        for line in (
+            f"- {client.language}: `{client.package}` {client.version}",
+            *(f"  - {note}" for note in client.notes),
+        )
+    )
     sections = [
         _section(path, action, calls, shapes)
         for path, calls_of_path in ((pages.path, pages.calls) for pages in corpus())
@@ -130,36 +144,39 @@ def _sources(calls: Iterable[PublishedCall]) -> str:
     return f"Source: {', '.join(pages)}."
 
 
-def _published(calls: Iterable[PublishedCall], part: str) -> Mapping[str, tuple[str, str]]:
-    """Return the type and the origin of each field, the strongest origin of all calls."""
-    found: dict[str, tuple[str, str]] = {}
+def _published(calls: Iterable[PublishedCall], part: str) -> Mapping[str, PublishedField]:
+    """Return the types and the origins of each field of all these calls. Ours is no origin beside another."""
+    found: dict[str, PublishedField] = {}
     origins = (DOCUMENTED_FIELD, CLIENT_FIELD, OUR_FIELD)
     for call in calls:
         of_call = (call.request, call.seen_request, {}) if part == "request" else (call.answer, call.seen, call.decided)
         for origin, places in zip(origins, of_call, strict=True):
             for place, words in places.items():
-                if place.endswith("[]"):
-                    continue
-                known = found.get(place)
-                if known is None or origins.index(known[1]) > origins.index(origin):
-                    found[place] = (member(words).kind, origin)
+                if not place.endswith("[]"):
+                    field = found.setdefault(place, PublishedField({}, {}))
+                    field.kinds[member(words).kind] = None
+                    field.origins[origin] = None
+    for field in found.values():
+        if len(field.origins) > 1:
+            field.origins.pop(OUR_FIELD, None)
     return found
 
 
 def _rows(
-    part: str, published: Mapping[str, tuple[str, str]], ours: Mapping[str, ContractField]
+    part: str, published: Mapping[str, PublishedField], ours: Mapping[str, ContractField]
 ) -> Iterator[tuple[str, ...]]:
-    for place, (kind, origin) in published.items():
-        yield f"`{place}`", part, kind, origin, _here(kind, ours.get(place))
-    for place, field in ours.items():
+    for place, field in published.items():
+        known = ", ".join(sorted(field.origins))
+        yield f"`{place}`", part, " or ".join(field.kinds), known, _here(field, ours.get(place))
+    for place, of_contract in ours.items():
         if place not in published and place != "clientToken":
-            yield f"`{place}`", part, " or ".join(sorted(field.kinds)), OUR_FIELD, "yes"
+            yield f"`{place}`", part, " or ".join(sorted(of_contract.kinds)), OUR_FIELD, "yes"
 
 
-def _here(kind: str, field: ContractField | None) -> str:
-    if field is None:
+def _here(field: PublishedField, ours: ContractField | None) -> str:
+    if ours is None:
         return "no"
-    return "yes" if field.has(kind) else f"as {' or '.join(sorted(field.kinds))}"
+    return "yes" if all(ours.has(kind) for kind in field.kinds) else f"as {' or '.join(sorted(ours.kinds))}"
 
 
 def _notes(call: PublishedCall) -> Iterator[str]:

@@ -72,11 +72,12 @@ class Pages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One official client, in the version that the tests install."""
+    """One official client, in the version that the tests install, and notes on its samples and functions."""
 
     language: str
     package: str
     version: str
+    notes: tuple[str, ...] = ()
 
 
 def corpus() -> tuple[Pages, ...]:
