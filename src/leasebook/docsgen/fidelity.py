@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple
 
+from leasebook.contract.action import Action
 from leasebook.contract.actions import TABLE
 from leasebook.contract.documented import DOCUMENTED
 from leasebook.contract.openapi import named, schemas
@@ -102,12 +103,15 @@ def fidelity_page() -> str:
             *(f"  - {note}" for note in client.notes),
         )
     )
-    sections = [
-        _section(path, action, calls, shapes)
-        for path, calls_of_path in ((pages.path, pages.calls) for pages in corpus())
-        for action, calls in _by_action(calls_of_path).items()
+    actions = [
+        (pages.path, name, calls, _fields(TABLE.get((pages.path, name)), calls, shapes))
+        for pages in corpus()
+        for name, calls in _by_action(pages.calls).items()
     ]
-    return "\n".join([_INTRODUCTION, f"{listed}\n", *sections, _other_names()])
+    missing = [line for path, name, _, rows in actions for line in _missing(path, name, rows)]
+    sections = [_section(path, name, calls, rows) for path, name, calls, rows in actions]
+    head = "## Published, and not here\n"
+    return "\n".join([_INTRODUCTION, f"{listed}\n", head, *(missing or ["Nothing."]), "", *sections, _other_names()])
 
 
 def _by_action(calls: Iterable[PublishedCall]) -> Mapping[str, list[PublishedCall]]:
@@ -117,18 +121,38 @@ def _by_action(calls: Iterable[PublishedCall]) -> Mapping[str, list[PublishedCal
     return found
 
 
-def _section(path: str, action: str, calls: list[PublishedCall], shapes: Mapping[str, Any]) -> str:
-    row = TABLE.get((path, action))
-    parts = [f"## {action} at {path}\n", f"{_sources(calls)}\n"]
-    if row is None:
+def _fields(row: Action | None, calls: Iterable[PublishedCall], shapes: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the rows of an action's table."""
+    parts = {} if row is None else {"request": row.request, "result": row.result}
+    return [
+        cells
+        for part in ("request", "result")
+        for cells in _rows(
+            part,
+            _published(calls, part),
+            {one.place: one for one in fields_of(parts[part], shapes)} if parts else {},
+        )
+    ]
+
+
+def _missing(path: str, name: str, rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Say in one line which published fields of an action are not here, or not with every published type."""
+    if (path, name) not in TABLE:
+        yield f"- {name} at `{path}`"
+        return
+    places = [f"{place} ({part})" for place, part, _, _, here in rows if here != "yes"]
+    if places:
+        yield f"- {name} at `{path}`: {', '.join(places)}"
+
+
+def _section(path: str, name: str, calls: list[PublishedCall], rows: Iterable[tuple[str, ...]]) -> str:
+    parts = [f"## {name} at {path}\n", f"{_sources(calls)}\n"]
+    if (path, name) not in TABLE:
         parts.append("This service does not have the action.\n")
-    requests, results = _published(calls, "request"), _published(calls, "result")
-    request = {} if row is None else {one.place: one for one in fields_of(row.request, shapes)}
-    result = {} if row is None else {one.place: one for one in fields_of(row.result, shapes)}
-    rows = [*_rows("request", requests, request), *_rows("result", results, result)]
-    if rows:
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    if lines:
         head = "| Field | In | Type | Known as | Here |\n|---|---|---|---|---|"
-        parts.append("\n".join([head, *(f"| {' | '.join(cells)} |" for cells in rows)]) + "\n")
+        parts.append("\n".join([head, *lines]) + "\n")
     if calls[0].result == "boolean":
         parts.append("The result is `true`.\n")
     notes = [f"- {note}" for call in calls for note in _notes(call)]
