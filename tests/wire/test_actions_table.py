@@ -137,7 +137,7 @@ def test_whatever_names_something_by_its_id_can_answer_that_it_is_not_there(acti
 # --- policies --------------------------------------------------------------------------------------------
 
 POLICIES = set(get_args(p.PolicyName))
-READERS_ONLY = {p.READ, p.SERVICE_READ, p.DATA_FULL, p.DATA_OPERATE}
+READERS_ONLY = {p.READ, p.SERVICE_READ, p.DATA_FULL, p.DATA_OPERATE, p.MODEL_READ}
 
 
 def test_the_policies_that_can_be_attached_are_those_that_there_are() -> None:

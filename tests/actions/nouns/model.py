@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ENDS_A_PAGE, HEX_ID, MAY_END_A_PAGE, MODEL_ID, SET_ID, TIME, Maybe
 from tests.actions.office import Office
-from tests.actions.record import OPERATORS, READERS, WRITERS, ActionRecord
+from tests.actions.record import MODEL_READERS, MODEL_WRITERS, OPERATORS, ActionRecord
 from tests.api.scene import MODEL
 
 MODEL_SET = {
@@ -77,53 +77,53 @@ def describe_custom_model_sets() -> Any:
 
 RECORDS: Final = {
     "create_model_set": ActionRecord(
-        permitted=WRITERS | OPERATORS,
+        permitted=MODEL_WRITERS | OPERATORS,
         body={"modelSetName": "talker", "description": "words", "forEverybody": False},
         shape={"modelSetId": SET_ID},
     ),
     "create_model": ActionRecord(
-        permitted=WRITERS | OPERATORS,
+        permitted=MODEL_WRITERS | OPERATORS,
         body=create_model,
         foreign=({"modelSetId": "SET", "run": {"command": ["talk"]}},),
         shape={"modelSetId": SET_ID, "modelId": MODEL_ID, "version": re.compile("V[0-9]+")},
     ),
     "delete_model": ActionRecord(
-        permitted=WRITERS | OPERATORS,
+        permitted=MODEL_WRITERS | OPERATORS,
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
         shape=True,
         example_stage=3,
     ),
     "delete_model_set": ActionRecord(
-        permitted=WRITERS | OPERATORS,
+        permitted=MODEL_WRITERS | OPERATORS,
         body=delete_model_set,
         foreign=({"modelSetId": "SET"},),
         shape=True,
         example_stage=3,
     ),
     "describe_model_sets": ActionRecord(
-        permitted=READERS,
+        permitted=MODEL_READERS,
         body={"source": "Custom", "name": "talk", "maxKeys": 3, "pageReverse": True},
         shape=MODEL_SETS,
     ),
     "describe_custom_model_sets": ActionRecord(
-        permitted=READERS,
+        permitted=MODEL_READERS,
         body=describe_custom_model_sets(),
         shape=MODEL_SETS,
     ),
     "describe_system_model_sets": ActionRecord(
-        permitted=READERS,
+        permitted=MODEL_READERS,
         body=describe_custom_model_sets(),
         shape=MODEL_SETS,
     ),
     "describe_model_set": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=MODEL_READERS | OPERATORS,
         body=delete_model_set,
         foreign=({"modelSetId": "SET"},),
         shape={**MODEL_SET, "modelList": [VERSION], **MAY_END_A_PAGE},
     ),
     "describe_model": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=MODEL_READERS | OPERATORS,
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
         shape={**MODEL_SET, **VERSION, "run": RUN},
