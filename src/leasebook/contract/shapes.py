@@ -74,3 +74,12 @@ class Paged(Shape, kw_only=True):
         int | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
+
+
+class PageInfo(Shape, kw_only=True):
+    """The facts about a page in the documented form: the same as the fields beside the list."""
+
+    marker: Annotated[str, Meta(description="The marker that was given; empty for the first page.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None

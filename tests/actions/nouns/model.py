@@ -10,19 +10,33 @@ from tests.actions.office import Office
 from tests.actions.record import MODEL_READERS, MODEL_WRITERS, OPERATORS, ActionRecord
 from tests.api.scene import MODEL
 
+SOURCE = re.compile("UserCreate|System")
 MODEL_SET = {
     "modelSetId": SET_ID,
     "modelSetName": str,
-    "source": re.compile("Custom|System"),
+    "modelType": str,
+    "source": SOURCE,
+    "labels": [str],
+    "modifyTime": TIME,
+    "modelIds": [MODEL_ID],
+    "modelNames": [re.compile("V[0-9]+")],
     "description": str,
     "creator": HEX_ID,
     "createTime": TIME,
 }
-MODEL_SETS = {"modelSetList": [{**MODEL_SET, "modelsCount": int}], "marker": Maybe(str), **ENDS_A_PAGE}
+MODEL_SET_ROW = {**MODEL_SET, "modelsCount": int, "modelCount": int}
+MODEL_SETS = {
+    "modelSetList": [MODEL_SET_ROW],
+    "marker": Maybe(str),
+    **ENDS_A_PAGE,
+    "pageInfo": {"marker": str, **ENDS_A_PAGE},
+}
 VERSION = {
     "modelId": MODEL_ID,
     "version": re.compile("V[0-9]+"),
     "description": str,
+    "runnable": bool,
+    "sourceType": Maybe(str),
     "trusted": bool,
     "approvedBy": Maybe(HEX_ID),
     "approveTime": Maybe(TIME),
@@ -45,6 +59,15 @@ RUN = {
     "arguments": dict,
     "connects": list,
 }
+MODEL_DETAIL = {
+    **VERSION,
+    "modelSetId": SET_ID,
+    "modelSetName": str,
+    "source": SOURCE,
+    "run": Maybe(RUN),
+    "importMeta": Maybe(dict),
+    "trainMeta": Maybe(dict),
+}
 
 
 def create_model(office: Office) -> Any:
@@ -60,7 +83,14 @@ def create_model(office: Office) -> Any:
         "accelerators": 1,
         "graceSeconds": 5,
     }
-    return {**made, "description": "words", "run": run}
+    return {
+        **made,
+        "description": "words",
+        "run": run,
+        "sourceType": "Import",
+        "importMeta": {"bosUri": "bos:/talkers/1"},
+        "trainMeta": {"taskId": "task-1"},
+    }
 
 
 def delete_model(office: Office) -> Any:
@@ -71,14 +101,38 @@ def delete_model_set(office: Office) -> Any:
     return office.caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker"})
 
 
-def describe_custom_model_sets() -> Any:
+def describe_model_set(office: Office) -> Any:
+    return {"modelSetId": create_labelled(office)["modelSetId"], "modelSetName": "talker"}
+
+
+def create_labelled(office: Office) -> Any:
+    made = office.caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "labels": ["first"]})
+    return office.caller.do(MODEL, "CreateCustomModel", {**made, "sourceType": "Import"})
+
+
+def describe_system_model_sets() -> Any:
     return {"name": "talk", "maxKeys": 3, "pageReverse": True}
+
+
+def describe_custom_model_sets(office: Office) -> Any:
+    create_labelled(office)
+    return describe_system_model_sets()
+
+
+def describe_model_sets(office: Office) -> Any:
+    return {**describe_custom_model_sets(office), "source": "UserCreate"}
 
 
 RECORDS: Final = {
     "create_model_set": ActionRecord(
         permitted=MODEL_WRITERS | OPERATORS,
-        body={"modelSetName": "talker", "description": "words", "forEverybody": False},
+        body={
+            "modelSetName": "talker",
+            "description": "words",
+            "modelType": "Text2Text",
+            "labels": ["first"],
+            "forEverybody": False,
+        },
         shape={"modelSetId": SET_ID},
     ),
     "create_model": ActionRecord(
@@ -103,22 +157,22 @@ RECORDS: Final = {
     ),
     "describe_model_sets": ActionRecord(
         permitted=MODEL_READERS,
-        body={"source": "Custom", "name": "talk", "maxKeys": 3, "pageReverse": True},
+        body=describe_model_sets,
         shape=MODEL_SETS,
     ),
     "describe_custom_model_sets": ActionRecord(
         permitted=MODEL_READERS,
-        body=describe_custom_model_sets(),
-        shape=MODEL_SETS,
+        body=describe_custom_model_sets,
+        shape={**MODEL_SETS, "customModelSetList": [MODEL_SET_ROW]},
     ),
     "describe_system_model_sets": ActionRecord(
         permitted=MODEL_READERS,
-        body=describe_custom_model_sets(),
-        shape=MODEL_SETS,
+        body=describe_system_model_sets(),
+        shape={**MODEL_SETS, "systemModelSetList": [MODEL_SET_ROW]},
     ),
     "describe_model_set": ActionRecord(
         permitted=MODEL_READERS | OPERATORS,
-        body=delete_model_set,
+        body=describe_model_set,
         foreign=({"modelSetId": "SET"},),
         shape={**MODEL_SET, "modelList": [VERSION], **MAY_END_A_PAGE},
     ),
@@ -126,18 +180,18 @@ RECORDS: Final = {
         permitted=MODEL_READERS | OPERATORS,
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
-        shape={**MODEL_SET, **VERSION, "run": RUN},
+        shape=MODEL_DETAIL,
     ),
     "approve_model": ActionRecord(
         permitted=OPERATORS,
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
-        shape={**MODEL_SET, **VERSION, "run": RUN},
+        shape=MODEL_DETAIL,
     ),
     "withdraw_model_approval": ActionRecord(
         permitted=OPERATORS,
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
-        shape={**MODEL_SET, **VERSION, "run": RUN},
+        shape=MODEL_DETAIL,
     ),
 }
