@@ -203,3 +203,57 @@ def test_where_unknown_models_are_counted_a_service_of_such_a_version_is_counted
     assert len(caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]) == 1
     other = {"modelSetId": owner, "modelId": add_model(caller, owner)}
     assert caller.refused(SERVICE, "ModifyService", {"serviceId": service, **other}) == "InvalidState"
+
+
+# --- what the Python client's Model.deploy asks for ------------------------------------------------------
+
+DETAIL = "/wenxinworkshop/modelrepo/modelVersionDetail"
+
+
+@pytest.mark.parametrize("action", ["", "DescribeModelVersion"])
+def test_a_version_is_shown_by_the_names_of_the_first_api_without_an_action(
+    either_shared: ServiceHarness, action: str
+) -> None:
+    caller, other = either_shared.customer(), either_shared.customer()
+    owner = add_set(caller, "talker")
+    model = a_version(caller, owner)
+    shown = caller.do(DETAIL, action, {"modelVersionId": model, "unknown": 1})
+    assert (shown["modelIdStr"], shown["modelVersionIdStr"], shown["modelName"]) == (owner, model, "talker")
+    assert (shown["version"], shown["state"], shown["sourceType"]) == ("1", "Ready", "Import")
+    assert shown["sourceExtra"]["trainSourceExtra"] == {"taskId": None, "runId": None}
+    for asking, wanted in ((other, model), (caller, "amv-nowhere")):
+        answer = asking.ask(DETAIL, action, {"modelVersionId": wanted})
+        assert (answer.status, answer.code) == (404, "ResourceNotFound")
+        assert answer.body["message"].endswith("param[modelVersionId]")
+    assert caller.field_refused(DETAIL, action, {}) == "modelVersionId"
+    log = caller.do("/v2/account", "DescribeAuditLog", {"maxKeys": 100})["entries"]
+    assert {entry["action"] for entry in log if entry["path"] == DETAIL} == {"DescribeModelVersion"}
+
+
+def test_other_paths_still_need_an_action(either_shared: ServiceHarness) -> None:
+    assert either_shared.customer().refused(MODEL, "", {}) == "ResourceNotFound"
+
+
+def test_a_service_may_have_the_name_and_the_suffix_that_the_client_makes_of_both_ids(
+    either_shared: ServiceHarness,
+) -> None:
+    caller = either_shared.customer()
+    owner = add_set(caller)
+    model = a_version(caller, owner)
+    name = f"svc{owner}_{model}"
+    body = {**new_service(), "modelSetId": owner, "modelId": model, "name": name, "urlSuffix": name}
+    service = caller.service(caller.do(SERVICE, "CreateService", body)["serviceId"])
+    assert (service["name"], service["url"].rpartition("/")[2]) == (name, name)
+    assert caller.field_refused(SERVICE, "CreateService", {**body, "name": "x" * 65}) == "name"
+
+
+@pytest.mark.parametrize(
+    "action", ["DescribeModelSystemAdvancedConf", "DescribeModelCustomAdvancedConf", "CreateModelExportTask"]
+)
+def test_what_the_clients_have_and_this_service_has_not_is_answered_with_the_nearest(
+    either_shared: ServiceHarness, action: str
+) -> None:
+    answer = either_shared.customer().ask(MODEL, action, {"modelId": "amv-000000000000"})
+    assert (answer.status, answer.code) == (404, "ResourceNotFound")
+    assert f"There is no action {action!r} at '/v2/model'." in answer.body["message"]
+    assert "/v2/model" in answer.body["message"].partition("at '/v2/model'.")[2]

@@ -97,6 +97,10 @@ def delete_model(office: Office) -> Any:
     return {"modelId": office.caller.do(MODEL, "CreateCustomModel", create_model(office))["modelId"]}
 
 
+def describe_model_version(office: Office) -> Any:
+    return {"modelVersionId": delete_model(office)["modelId"]}
+
+
 def delete_model_set(office: Office) -> Any:
     return office.caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker"})
 
@@ -181,6 +185,23 @@ RECORDS: Final = {
         body=delete_model,
         foreign=({"modelId": "MODEL"},),
         shape=MODEL_DETAIL,
+    ),
+    "describe_model_version": ActionRecord(
+        permitted=MODEL_READERS | OPERATORS,
+        body=describe_model_version,
+        foreign=({"modelVersionId": "MODEL"},),
+        shape={
+            "modelIdStr": SET_ID,
+            "modelName": str,
+            "modelVersionIdStr": MODEL_ID,
+            "version": re.compile("[0-9]+"),
+            "description": str,
+            "sourceType": str,
+            "sourceExtra": {"sourceType": str, "trainSourceExtra": {"taskId": None, "runId": None}},
+            "state": re.compile("Ready"),
+            "createTime": TIME,
+            "modifyTime": TIME,
+        },
     ),
     "approve_model": ActionRecord(
         permitted=OPERATORS,

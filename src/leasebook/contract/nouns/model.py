@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import MODEL, read, write
+from leasebook.contract.action import MODEL, MODEL_VERSION, read, write
 from leasebook.contract.models.lists import (
     SOURCE_MEANS,
     CustomModelSetPage,
@@ -20,6 +20,7 @@ from leasebook.contract.models.lists import (
     SystemModelSetPage,
 )
 from leasebook.contract.models.run import Run
+from leasebook.contract.models.version_detail import DescribeModelVersionRequest, ModelVersionDetail
 from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
 
 ShortWord = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
@@ -431,6 +432,28 @@ ACTIONS: Final = (
         policies=p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
         answer={**_DETAIL, "trusted": False, "withdrawTime": "2026-11-30T07:18:45+08:00"},
+    ),
+    read(
+        MODEL_VERSION,
+        "DescribeModelVersion",
+        "describe_model_version",
+        DescribeModelVersionRequest,
+        ModelVersionDetail,
+        "Show a version of a model as the first API does. The parameter Action may be left out.",
+        policies=p.MODEL_READERS | p.OPERATORS,
+        example={"modelVersionId": "amv-a1s2d3f4g5h6"},
+        answer={
+            "modelIdStr": "am-q2w3e4r5t6y7",
+            "modelName": "echo",
+            "modelVersionIdStr": "amv-a1s2d3f4g5h6",
+            "version": "1",
+            "description": "With the health check of its own.",
+            "sourceType": "Import",
+            "sourceExtra": {"sourceType": "Import", "trainSourceExtra": {"taskId": None, "runId": None}},
+            "state": "Ready",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "modifyTime": "2026-11-30T06:13:45+08:00",
+        },
     ),
 )
 """By the names of the official clients where there are some."""

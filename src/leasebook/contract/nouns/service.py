@@ -111,7 +111,7 @@ class CreateServiceRequest(Request, kw_only=True):
         str,
         Meta(
             min_length=2,
-            max_length=20,
+            max_length=64,
             pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$",
             description="The end of the service's address. "
             "If an account has several services with it, the address leads to the first.",

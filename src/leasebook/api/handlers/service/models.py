@@ -14,6 +14,12 @@ from leasebook.api.paging import DOCUMENTED, cut, part, place_of
 from leasebook.contract.errors import ACCESS_DENIED, INAPPROPRIATE_JSON, INVALID_MARKER
 from leasebook.contract.models import lists as sets
 from leasebook.contract.models.run import Run
+from leasebook.contract.models.version_detail import (
+    DescribeModelVersionRequest,
+    ModelVersionDetail,
+    ModelVersionSource,
+    TrainSource,
+)
 from leasebook.contract.nouns import model as m
 from leasebook.contract.shapes import PageInfo
 from leasebook.domain.commands.command import Command
@@ -248,16 +254,39 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
 
 async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -> m.ModelDetail:
     """Show a version."""
-    wanted = call.request.model_id
+    model, row = await _found(context, call, call.request.model_id)
+    return _detail(context, model, row.name)
+
+
+async def describe_model_version(context: Context, call: Call[DescribeModelVersionRequest]) -> ModelVersionDetail:
+    """Show a version by the names of the first API."""
+    model, row = await _found(context, call, call.request.model_version_id, "modelVersionId")
+    source_type, made = model.source_type or "Import", context.shown(model.created_at)
+    return ModelVersionDetail(
+        model_id_str=row.id,
+        model_name=row.name,
+        model_version_id_str=model.id,
+        version=model.version[1:],
+        description=model.description,
+        source_type=source_type,
+        source_extra=ModelVersionSource(source_type=source_type, train_source_extra=TrainSource()),
+        state="Ready",
+        create_time=made,
+        modify_time=made,
+    )
+
+
+async def _found(context: Context, call: Call[Any], model_id: str, field: str = "modelId") -> tuple[Model, ModelSet]:
+    """Return a version that the caller sees, and its set; raises Fault."""
 
     def look(ask: ReadRepository) -> tuple[Model | None, ModelSet | None]:
-        model = ask.model(wanted)
+        model = ask.model(model_id)
         return model, None if model is None else ask.model_set(model.set_id)
 
     model, row = await context.read(call, look)
     if model is None or row is None or not _shows(call, model):
-        raise refused(no_model(wanted))
-    return _detail(context, model, row.name)
+        raise refused(no_model(model_id, field))
+    return model, row
 
 
 async def approve_model(context: Context, call: Call[m.ModelRequest]) -> m.ModelDetail:
@@ -338,6 +367,7 @@ _ALL: Final[tuple[Any, ...]] = (
     describe_system_model_sets,
     describe_model_set,
     describe_model,
+    describe_model_version,
     approve_model,
     withdraw_model_approval,
 )
