@@ -111,3 +111,27 @@ def test_a_wrong_key_brings_the_clients_own_hint(python: Program) -> None:
     for answers in (python.run("errors"), python.run("charge-wrappers")):
         assert "可能的原因:Access Key(" in answers["wrong-access-key"].error.replace("\uff1a", ":")
         assert "可能的原因:Secret Key(" in answers["wrong-secret"].error.replace("\uff1a", ":")
+
+
+def test_a_model_is_made_and_deployed_with_the_clients_own_model_class(python: Program, store: str) -> None:
+    # On PostgreSQL nothing runs until the setting engines says where; on SQLite the process engine does.
+    runs = store == "sqlite"
+    answers = python.run("model-deploy", "yes" if runs else "no")
+    owner, model = answers["set"].result["modelSetId"], answers["version"].result["modelId"]
+    for name in ("by-name", "by-id"):
+        shown = answers[name].result
+        assert (shown["modelSetId"], shown["modelIds"], shown["labels"]) == (owner, [model], ["first"])
+        assert (shown["source"], shown["modelType"]) == ("UserCreate", "Text2Text")
+    page = answers["own-sets"].result
+    assert page["pageInfo"]["maxKeys"] == len(page["customModelSetList"]) == 1
+    assert answers["system-sets"].result["systemModelSetList"]
+    for name in ("no-system-conf", "no-custom-conf", "no-export"):
+        assert "There is no action" in answers[name].error
+    assert "There is no version" in answers["no-version"].error
+    assert answers["completed-by-set"].result == answers["completed-by-id"].result == {"set": owner, "id": model}
+    deployed = answers["deployed"].result
+    assert (deployed["endpoint"], deployed["status"]) == (f"svc{owner}_{model}", "Serving")
+    if runs:
+        assert (answers["run"].result["endpoint"], answers["run"].result["status"]) == ("echo", "Serving")
+    assert "Month" in answers["by-the-hour"].error
+    assert "reservationTimeUnit" in answers["by-the-hour"].error

@@ -61,6 +61,64 @@ async def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on
         assert store.ask(lambda ask: ask.model_set("am-9")) is None
 
 
+async def test_a_set_is_found_by_its_name_the_accounts_own_before_everybodys_and_the_oldest_first(
+    on_store: OnStore,
+) -> None:
+    rows = [
+        a_set("am-1", EVERYBODYS, name="talker"),
+        a_set("am-2", "acc-2", name="talker"),
+        a_set("am-3", name="talker", deleted_at=Instant(2)),
+        a_set("am-4", name="talker"),
+        a_set("am-5", name="talker"),
+        a_set("am-6", name="Talker"),
+    ]
+
+    async with on_store() as store:
+        for row in rows:
+            await write(store, row)
+        assert store.ask(lambda ask: ask.model_set_named("acc-1", "talker")) == rows[3]
+        assert store.ask(lambda ask: ask.model_set_named("acc-3", "talker")) == rows[0]
+        assert store.ask(lambda ask: ask.model_set_named("acc-1", "talk")) is None
+
+
+async def test_the_id_of_a_set_is_a_place_in_the_lists_of_those_who_see_it_even_once_it_is_deleted(
+    on_store: OnStore,
+) -> None:
+    rows = [a_set("am-1", EVERYBODYS), a_set("am-2", "acc-2"), a_set("am-3", deleted_at=Instant(2)), a_set("am-4")]
+
+    async with on_store() as store:
+        for row in rows:
+            await write(store, row)
+
+        def after(set_id: str) -> list[str] | None:
+            place = store.ask(lambda ask: ask.model_set_place("acc-1", set_id))
+            wanted = ModelSetFilter(account_id="acc-1")
+            if place is None:
+                return None
+            return ids(store.ask(lambda ask: ask.model_sets(wanted, after=place, limit=9, reverse=False)))
+
+        assert after("am-1") == ["am-4"]
+        assert after("am-3") == ["am-4"]
+        assert after("am-4") == []
+        assert after("am-2") is after("am-9") is None
+
+
+async def test_the_versions_of_several_sets_are_found_at_once_without_deleted_ones(on_store: OnStore) -> None:
+    async with on_store() as store:
+        for row in (
+            a_model("amv-1", "am-1"),
+            a_model("amv-2", "am-2"),
+            a_model("amv-3", "am-1", deleted_at=Instant(2)),
+            a_model("amv-4", "am-1"),
+        ):
+            await write(store, row)
+        assert store.ask(lambda ask: ask.versions_of(["am-1", "am-9"])) == {
+            "am-1": [("amv-1", "V1"), ("amv-4", "V1")],
+            "am-9": [],
+        }
+        assert store.ask(lambda ask: ask.versions_of([])) == {}
+
+
 async def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_store: OnStore) -> None:
     rows = [
         a_model("amv-1", "am-1"),

@@ -26,7 +26,7 @@ RegionOrAny = Annotated[str, Meta(max_length=32, pattern="^[a-z0-9-]*(?!\\n)$")]
 UnitType = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
 ClientToken = Annotated[str, Meta(max_length=64, pattern="^[\\x21-\\x7e]*(?!\\n)$")]
 Text = Annotated[str, Meta(max_length=500, pattern="^[^\\x00]*$")]
-Name = Annotated[str, Meta(min_length=2, max_length=20, pattern="^[^\\x00]*$")]
+Name = Annotated[str, Meta(min_length=2, max_length=64, pattern="^[^\\x00]*$")]
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64)]
 LongMarker = Annotated[str, Meta(max_length=256)]
@@ -73,4 +73,13 @@ class Paged(Shape, kw_only=True):
     max_keys: Annotated[
         int | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
+
+
+class PageInfo(Shape, kw_only=True):
+    """The facts about a page in the documented form: the same as the fields beside the list."""
+
+    marker: Annotated[str, Meta(description="The marker that was given; empty for the first page.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None

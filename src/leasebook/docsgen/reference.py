@@ -31,6 +31,7 @@ PATHS: Final = (
     "/v2/events",
     "/v2/notification",
     "/v2/model",
+    "/wenxinworkshop/modelrepo/modelVersionDetail",
 )
 """The order of the page."""
 

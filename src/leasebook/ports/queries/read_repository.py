@@ -394,6 +394,18 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         """Return model sets in the order in which they were added, or reversed."""
         ...
 
+    def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
+        """Return the oldest set of that name that an account sees; its own go before those for all accounts."""
+        ...
+
+    def model_set_place(self, account_id: str, set_id: str) -> int | None:
+        """Return the place in lists of a set that belongs to an account or to all, even if it is deleted since."""
+        ...
+
+    def versions_of(self, set_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return id and number of the versions of each set that are not deleted, oldest first."""
+        ...
+
     def model(self, model_id: str) -> Model | None:
         """Return a version of a model by id."""
         ...
