@@ -207,27 +207,28 @@ def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_fo
         calls("svco-2", "app-1", 2, 16),
         calls("svco-3", "app-1", 2, 32, "acc-2"),
     ]
-    asked: list[tuple[tuple[int, int], tuple[str, ...] | None, str | None, list[Used]]] = [
+    asked: list[tuple[tuple[int, int], tuple[str, ...] | None, tuple[str, ...] | None, list[Used]]] = [
         ((0, 9), None, None, [used("svco-1", "app-1", 7), used("svco-1", "app-2", 8), used("svco-2", "app-1", 16)]),
         ((2, 3), None, None, [used("svco-1", "app-1", 2), used("svco-1", "app-2", 8), used("svco-2", "app-1", 16)]),
         ((3, 9), None, None, [used("svco-1", "app-1", 4)]),
         ((2, 9), ("svco-1",), None, [used("svco-1", "app-1", 6), used("svco-1", "app-2", 8)]),
         ((0, 9), ("svco-2", "svco-3", "svco-4"), None, [used("svco-2", "app-1", 16)]),
-        ((0, 9), None, "app-2", [used("svco-1", "app-2", 8)]),
-        ((0, 9), ("svco-2",), "app-2", []),
+        ((0, 9), None, ("app-2",), [used("svco-1", "app-2", 8)]),
+        ((3, 9), None, ("app-1", "app-2", "app-3"), [used("svco-1", "app-1", 4)]),
+        ((0, 9), ("svco-2",), ("app-2",), []),
         ((0, 9), (), None, []),
         ((4, 9), None, None, []),
     ]
 
     async def scene(store: OpenStore) -> None:
         await write(store, *counted)
-        for (since, until), services, app, expected in asked:
+        for (since, until), services, apps, expected in asked:
             found = store.ask(
-                lambda ask, since=since, until=until, services=services, app=app: ask.calls(  # type: ignore[misc]
-                    "acc-1", Instant(since * HOUR_US), Instant(until * HOUR_US), services=services, app=app
+                lambda ask, since=since, until=until, services=services, apps=apps: ask.calls(  # type: ignore[misc]
+                    "acc-1", Instant(since * HOUR_US), Instant(until * HOUR_US), services=services, apps=apps
                 )
             )
-            assert found == expected, (since, until, services, app)
+            assert found == expected, (since, until, services, apps)
             assert [type(value) for row in found for value in row[2:]] == [int] * 4 * len(found)
         # Counted once more, the hour is the same row.
         await write(store, counted[0].plus(1, 10, 100, 1000))

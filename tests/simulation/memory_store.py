@@ -374,7 +374,13 @@ class MemoryQuestions(
         ]
 
     def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
     ) -> list[Used]:
         """Sum up the calls of an account's services."""
         sums: dict[tuple[str, str], list[int]] = {}
@@ -383,7 +389,7 @@ class MemoryQuestions(
                 row.account_id == account_id
                 and since <= row.hour < until
                 and (services is None or row.service_id in services)
-                and app in (None, row.app_id)
+                and (apps is None or row.app_id in apps)
             ):
                 counted = (row.input_tokens, row.output_tokens, row.succeeded, row.failed)
                 before = sums.get((row.service_id, row.app_id), [0, 0, 0, 0])

@@ -333,6 +333,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _type(inner) if "default" in schema else f"{_type(inner)} or null"
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return " or ".join(map(_type, several))
         case {"$ref": reference}:
             name = reference.rpartition("/")[2]
             return f"[{name}](#{_anchor(name)})"
@@ -354,6 +356,8 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _bounds(inner)
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return "; ".join(dict.fromkeys(map(_bounds, several)))
         case {"type": "array", "items": inner}:
             number = f"at most {schema['maxItems']} of them" if "maxItems" in schema else ""
             return "; ".join(part for part in (number, _bounds(inner)) if part)

@@ -36,7 +36,7 @@ KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SER
 
 def describe_service_metric(office: Office) -> Any:
     times = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
-    return {**times, "serviceId": [office.service], "appId": "app-1"}
+    return {**times, "serviceId": [office.service], "appId": ["app-1"], "protocolVersion": 2}
 
 
 def count_service_calls(office: Office) -> Any:

@@ -79,7 +79,8 @@ class DeploymentConfig(Part, kw_only=True):
         Meta(description="The instances, all of one type; left out or empty: units are bought, as billing says."),
     ] = None
     replicas_count: Annotated[
-        PositiveCount | None, Meta(description="The sum of the replicas in the list, where it is said.")
+        PositiveCount | None,
+        Meta(description="Ignored beside a list, which says how many replicas run (decision 15e)."),
     ] = None
     qps: Annotated[
         Qps | None,

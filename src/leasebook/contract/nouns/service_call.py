@@ -8,20 +8,38 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract.action import SERVICE, read, write
+from leasebook.contract.nouns.service import Protocol
 from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, PageSize, Request, Shape, Time
 
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
-    """Sum up the calls from startTime until before endTime, of some services or of all, by one app or by all."""
+    """Sum up the calls from startTime to endTime, of some services or of all, by some apps or by all.
+
+    Times count to the minute: the seconds of the start as 00, those of the end as 59. A call counts in the hour in
+    which it was made, and an hour counts if it begins in that time; an end at a full hour leaves out the hour that
+    begins there.
+    """
 
     start_time: Annotated[Time, Meta(description="Since when.")]
-    end_time: Annotated[Time, Meta(description="Until before when.")]
-    service_id: Annotated[Ids | None, Meta(description="Only calls of these services; left out or empty: of all.")] = (
-        None
-    )
-    app_id: Annotated[Id | None, Meta(description="Only calls of this app.")] = None
+    end_time: Annotated[Time, Meta(description="Until when.")]
+    service_id: Annotated[
+        Ids | None,
+        Meta(
+            description=(
+                "Only calls of these services. Each is listed, even without calls. Left out or empty: all "
+                "services that were called."
+            )
+        ),
+    ] = None
+    app_id: Annotated[
+        Id | Ids | None, Meta(description="Only calls of these apps, or of one; left out or empty: of all.")
+    ] = None
+    protocol_version: Annotated[
+        Protocol | None,
+        Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
+    ] = None
 
 
 class Metric(Shape, kw_only=True, omit_defaults=False):
@@ -54,7 +72,7 @@ class ServiceMetrics(Paged, kw_only=True):
     """The calls of each service. A call counts in the hour in which it was made."""
 
     start_time: Annotated[str, Meta(description="Since when.")]
-    end_time: Annotated[str, Meta(description="Until before when.")]
+    end_time: Annotated[str, Meta(description="Until when.")]
     service_list: Annotated[list[ServiceMetric], Meta(description="The services.")]
 
 
@@ -162,6 +180,7 @@ ACTIONS: Final = (
             "startTime": "2026-11-01 00:00:00",
             "endTime": "2026-12-01 00:00:00",
             "serviceId": ["svco-48esssdpa594"],
+            "appId": ["app-1"],
         },
         answer={
             "startTime": "2026-11-01T00:00:00+08:00",

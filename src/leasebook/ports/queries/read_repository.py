@@ -278,7 +278,13 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
     ) -> list[Used]:
         """Sum the calls of an account's services in a period, by service and app."""
         ...

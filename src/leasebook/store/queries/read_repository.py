@@ -303,17 +303,21 @@ class Queries(
         return [CODECS[INSTANCES].read(row) for row in rows]
 
     def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
     ) -> list[Used]:
         """Sum the calls of an account's services in a period, by service and app."""
         where = ["account_id = ?", "hour >= ?", "hour < ?"]
         params: list[Any] = [account_id, since, until]
-        if services is not None:
-            where.append(f"service_id IN ({', '.join('?' for _ in services) or 'NULL'})")
-            params += services
-        if app is not None:
-            where.append("app_id = ?")
-            params.append(app)
+        for name, values in (("service_id", services), ("app_id", apps)):
+            if values is not None:
+                where.append(f"{name} IN ({', '.join('?' for _ in values) or 'NULL'})")
+                params += values
         rows = self._fetch(
             f"SELECT service_id, app_id, {_CALLED} FROM calls "
             f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
