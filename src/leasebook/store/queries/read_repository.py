@@ -43,6 +43,7 @@ from leasebook.store.queries.due import DUE_TEXT, TIE_TEXT, cut, in_order
 from leasebook.store.queries.engine_capacity import SupplyQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
+from leasebook.store.queries.places import PlaceQueries
 from leasebook.store.queries.replicas import ReplicaQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
@@ -97,6 +98,7 @@ class Queries(
     AuditQueries,
     IdentityQueries,
     OutboxQueries,
+    PlaceQueries,
     RepositoryQueries,
     ReplicaQueries,
     SupplyQueries,

@@ -38,7 +38,7 @@ async def describe_service_metric(context: Context, call: Call[k.DescribeService
         listed.app_list.append(k.AppMetric(app_id=used.app_id, metric=_metric(used)))
     rows = sorted(shown.values(), key=lambda row: row.service_id)
     scope = f"metrics {account_id} {since} {until} {services} {apps} {asked.protocol_version}"
-    page, end = part(rows, lambda row: (row.service_id,), asked, scope)
+    page, end = part(rows, lambda row: (row.service_id,), asked, scope, row_id=lambda row: row.service_id)
     times = {"start_time": asked.start_time, "end_time": asked.end_time}
     start, stop = (context.shown(context.time(text, name)) for name, text in times.items())
     return k.ServiceMetrics(start_time=start, end_time=stop, service_list=page, **end)

@@ -10,7 +10,7 @@ import msgspec
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field, refused
 from leasebook.api.ids import service_id
-from leasebook.api.paging import DOCUMENTED, cut, part, place_of
+from leasebook.api.paging import DOCUMENTED, cut, page_info, part, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED
@@ -146,9 +146,10 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
     asked, account_id = call.request, call.caller.account_id
     reverse = bool(asked.page_reverse)
     scope = f"services {account_id} {reverse}"
-    size, after = DOCUMENTED.of(asked.max_keys), place_of(asked.marker, scope)
+    size, start = DOCUMENTED.of(asked.max_keys), start_of(asked.marker, scope)
     if asked.charge_type == "Tokens":
-        return v.ServicePage(service_list=[], is_truncated=False, max_keys=size, marker=asked.marker)
+        none = page_info(asked.marker, size, None)
+        return v.ServicePage(service_list=[], page_info=none, is_truncated=False, max_keys=size, marker=asked.marker)
     # Done is an older word that one client still lists beside the others.
     statuses = {"Serving" if status == "Done" else status for status in asked.run_status or ()}
     wanted = ServiceFilter(
@@ -162,6 +163,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
     )
 
     def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str]]:
+        after = start.after(lambda one: ask.service_place(account_id, one))
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
         return rows, ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
 
@@ -171,6 +173,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         service_list=[
             present.service(one.row, context.shown, _url(context, call, one.row, named)) for one in page.rows
         ],
+        page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
         marker=asked.marker,
@@ -268,7 +271,8 @@ async def describe_preset_services(context: Context, call: Call[c.DescribePreset
         (asked.charge_status, "charge_status"),
     )
     found = [row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)]
-    page, end = part(enumerate(found), lambda one: one[:1], asked, f"presets {wanted}")
+    scope = f"presets {wanted}"
+    page, end = part(enumerate(found), lambda one: one[:1], asked, scope, row_id=lambda one: one[1].service_id)
     return c.PresetServices(service_list=[row for _, row in page], **end)
 
 
