@@ -62,7 +62,7 @@ those. Every answer names the request in the header `x-bce-request-id`. A result
   query parameter has a question mark before it), percent-encoded outside of ASCII, and `...` at the end if there were
   more.
 - **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
-  returned as RFC 3339 in that zone.
+  returned as RFC 3339 in that zone, or in UTC with `Z` at the end (setting `time_output`).
 - **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
 - **Pages**: if a list has `nextMarker`, more rows follow; give it as `marker` to get them.
 - **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters

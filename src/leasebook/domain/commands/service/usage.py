@@ -74,7 +74,7 @@ def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instan
     """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is exhausted or expired."""
     if not tokens or package.status(now) == "Active":
         return
-    why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    why = f"is over since {rfc3339(package.expires_at, rules.written_zone)}"
     if package.status(now) == "Exhausted":
         why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
     raise Refusal(
