@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote
 
+from msgspec import inspect as mi
+
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
 from leasebook.domain.book.changes import Changes
@@ -27,9 +29,11 @@ from leasebook.domain.book.tables import (
     WORKERS,
 )
 from leasebook.store.opening import Target
+from tests.api.bad_values import alternatives
 from tests.harness import Answer, Client, a_service
 
 if TYPE_CHECKING:
+    from leasebook.contract.action import Action
     from leasebook.ports.clock import Mode
     from leasebook.server.composition import Service
 
@@ -87,6 +91,25 @@ def check_envelope(answer: Answer) -> None:
     assert 10 < len(answer.body["message"]) < 5000
 
 
+def _fields(found: mi.Type, above: str = "") -> Iterator[str]:
+    """Yield the names of all fields, those inside objects and lists of objects with their paths."""
+    for one in alternatives(found):
+        if isinstance(one, mi.ListType):
+            yield from _fields(one.item_type, above)
+        elif isinstance(one, mi.StructType):
+            for field in one.fields:
+                yield f"{above}{field.encode_name}"
+                yield from _fields(field.type, f"{above}{field.encode_name}.")
+
+
+def names_what_can_be_sent(action: Action, message: str) -> bool:
+    """Whether the field that a message names, if any, is one that the action takes. No caller sent another."""
+    named = re.search(r" param\[([^\s]+)\]$", message)
+    if named is None or message.startswith("There is no key"):
+        return True  # An unknown key is named as it was sent.
+    return re.sub(r"\[[0-9.]*\]", "", named[1]) in {*_fields(mi.type_info(action.request)), "clientToken"}
+
+
 class Runner:
     """Runs what is awaited, one after another, on a loop of its own.
 
@@ -134,6 +157,7 @@ class Caller:
         known = TABLE.get((path, action))
         if known is not None and answer.status != 200:
             assert answer.code in {error.code for error in known.all_errors}, answer.body
+            assert names_what_can_be_sent(known, answer.body["message"]), answer.body
         return answer
 
     def do(self, path: str, action: str, body: Any = None, *, query: str = "") -> Any:

@@ -23,6 +23,7 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
+    Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
     Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),

@@ -61,6 +61,7 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
         ("/v2/service", "DeactivateService"),
         ("/v2/service", "DescribePresetServices"),
         ("/v2/service", "DescribeServiceMetric"),
+        ("/v2/service", "DescribeServiceStats"),
     }
 )
 """What clients of the published service call. None of it may ever go."""

@@ -131,7 +131,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def shown(self, at: Instant) -> str:
         """Write a time as callers see it (decision 1)."""
-        return rfc3339(at, self.rules.time_zone)
+        return rfc3339(at, self.rules.written_zone)
 
     def service_url(self, call: Call[Any], name: str) -> str:
         """Write where a service is called: at the service's public address, or the one that the caller used."""

@@ -65,7 +65,7 @@ the header `x-bce-request-id`. A result leaves out keys without a value.
   query parameter has a question mark before it), percent-encoded outside of ASCII, and `...` at the end if there were
   more.
 - **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
-  returned as RFC 3339 in that zone.
+  returned as RFC 3339 in that zone, or in UTC with `Z` at the end (setting `time_output`).
 - **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
 - **Pages**: if a list has `nextMarker`, more rows follow; give it as `marker` to get them.
 - **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters
@@ -336,6 +336,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _type(inner) if "default" in schema else f"{_type(inner)} or null"
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return " or ".join(map(_type, several))
         case {"$ref": reference}:
             name = reference.rpartition("/")[2]
             return f"[{name}](#{_anchor(name)})"
@@ -357,6 +359,8 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _bounds(inner)
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return "; ".join(dict.fromkeys(map(_bounds, several)))
         case {"type": "array", "items": inner}:
             number = f"at most {schema['maxItems']} of them" if "maxItems" in schema else ""
             return "; ".join(part for part in (number, _bounds(inner)) if part)

@@ -113,9 +113,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(NamedTuple):
-    """The key that calls are summed up by: the hour in which they ended, the caller, and the service."""
+    """The key that calls are summed up by: the minute in which they ended, the caller, and the service."""
 
     account_id: str
     service_id: str
     app_id: str
-    hour: Instant
+    minute: Instant

@@ -94,6 +94,7 @@ def rules_of(settings: Settings) -> Rules:
     horizon, minimum = settings.release_horizon_max_seconds, settings.postpaid_balance_min
     return Rules(
         time_zone=settings.time_zone,
+        times_in_utc=settings.time_output == "utc",
         currency=settings.currency,
         release_lead_min_us=settings.release_lead_min_seconds * SECOND_US,
         release_horizon_max_us=None if horizon is None else horizon * SECOND_US,
@@ -245,9 +246,10 @@ def places_of(settings: Settings, plan: DescriptorPlan | None) -> Places:
 def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     """Return what tells the world, with everybody who can send."""
     settings = ground.settings
+    zone = rules_of(settings).written_zone
 
     def shown(at: Instant) -> str:
-        return rfc3339(at, settings.time_zone)
+        return rfc3339(at, zone)
 
     def show(account_id: str, place: EventPlace, event: Event) -> bytes:
         return msgspec.json.encode(present.event(account_id, place, event, shown, links))

@@ -29,6 +29,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.places import PlaceQuestions
+from leasebook.ports.queries.service_calls import CallQuestions
 
 T = TypeVar("T")
 
@@ -83,17 +84,6 @@ class Place(NamedTuple):
 
     at: int
     seq: int
-
-
-class Used(NamedTuple):
-    """The calls that an app made of a service in a period."""
-
-    service_id: str
-    app_id: str
-    input_tokens: int
-    output_tokens: int
-    succeeded: int
-    failed: int
 
 
 class Spender(NamedTuple):
@@ -196,7 +186,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
+class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol):
     """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:
@@ -275,12 +265,6 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
-        ...
-
-    def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
-    ) -> list[Used]:
-        """Sum the calls of an account's services in a period, by service and app."""
         ...
 
     def package(self, package_id: str) -> TokenPackage | None:
