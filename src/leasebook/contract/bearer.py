@@ -21,7 +21,7 @@ class BearerToken(Shape, kw_only=True):
 
     user_id: Annotated[str, Meta(description="The user whose access key signed the request.")]
     token: Annotated[str, Meta(description="The token.")]
-    status: Annotated[str, Meta(description="enable.")] = "enable"
+    status: Annotated[str, Meta(description="Always enable.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
     expire_time: Annotated[str, Meta(description="From when on it opens nothing.")]
 

@@ -50,6 +50,7 @@ class BearerTokens:
         return BearerToken(
             user_id=caller.user_id,
             token=f"{BEGINNING}{payload}/{caller.token_proof(payload)}",
+            status="enable",
             create_time=_utc(issued),
             expire_time=_utc(expires),
         )

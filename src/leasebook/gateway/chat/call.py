@@ -95,6 +95,12 @@ class ChatCall(Call):
             await self._break_off()
 
     async def _sent(self, message: Message) -> None:
+        if self._tail is not None and message["type"] == "http.response.start":
+            # The Java client looks the name up in this spelling only, and otherwise takes a stream for none.
+            headers = [
+                (b"Content-Type" if name == b"content-type" else name, value) for name, value in message["headers"]
+            ]
+            message = {**message, "headers": headers}
         if self._tail is not None and message["type"] == "http.response.body":
             self._tail = (self._tail + message["body"])[-TAIL:]
             if self._is_open_ended and not message.get("more_body") and DONE not in self._tail:
