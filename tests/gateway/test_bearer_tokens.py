@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from leasebook.server import composition
+from leasebook.api.auth.bearer_tokens import BearerTokens
+from leasebook.api.auth.identity import Identities
+from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target as Store
 from tests.copies import STORES, empty
 from tests.gateway.scene import GatewayHarness, an_office, echo, served
@@ -22,7 +24,7 @@ IAM = "/v2/iam"
 NOW_US = 1_900_000_000_000_000
 
 
-class MovedClock:
+class TokenClock:
     """The machine's own time, as the test says."""
 
     def __init__(self) -> None:
@@ -40,11 +42,15 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[MovedClock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> TokenClock:
     """Have tokens made and verified at times of the test; signatures keep the machine's."""
-    moved = MovedClock()
-    real = composition.BearerTokens
-    monkeypatch.setattr(composition, "BearerTokens", lambda *given, **named: real(*given, **{**named, "now_us": moved}))
+    moved = TokenClock()
+
+    def made(identities: Identities, *, seconds_max: int, now_us: Callable[[], int]) -> BearerTokens:
+        assert now_us is wall_us
+        return BearerTokens(identities, seconds_max=seconds_max, now_us=moved)
+
+    monkeypatch.setattr("leasebook.server.composition.BearerTokens", made)
     return moved
 
 
@@ -94,7 +100,7 @@ async def test_a_token_of_an_access_key_opens_the_services_of_its_account_and_is
         assert [one["appId"] for one in listed["appList"]] == [office.desk.access_key]
 
 
-async def test_a_token_ends_at_its_time_and_the_setting_bounds_that(tmp_path: Path, clock: MovedClock) -> None:
+async def test_a_token_ends_at_its_time_and_the_setting_bounds_that(tmp_path: Path, clock: TokenClock) -> None:
     async def scene(longest: str) -> None:
         environment = {"LEASEBOOK_BEARER_TOKEN_MAX_SECONDS": longest}
         async with a_service(tmp_path / longest, environment=environment) as desk:
@@ -156,7 +162,8 @@ async def test_a_token_of_another_account_finds_nothing_and_a_changed_one_is_non
         assert (await asked(office, {"model": office.service}, key=foreign))[0] == 404
         own = (await token_of(office.desk)).body["token"]
         head, _, proof = own.rpartition("/")
-        start, issued, expires, key = head.split("-lbt1-")[0], *head.split("-lbt1-")[1].split("-", 2)
+        start, _, times = head.partition("-lbt1-")
+        issued, expires, key = times.split("-", 2)
         changed = [
             f"{head}/{foreign.rpartition('/')[2]}",
             f"{head}/{proof[:-1]}{'0' if proof[-1] != '0' else '1'}",
@@ -173,7 +180,7 @@ async def test_a_token_of_another_account_finds_nothing_and_a_changed_one_is_non
 
 
 async def test_who_knows_the_secret_cannot_write_a_token_that_outlives_the_setting(
-    tmp_path: Path, clock: MovedClock
+    tmp_path: Path, clock: TokenClock
 ) -> None:
     async with an_office(tmp_path) as office, served(echo) as replica:
         office.replicas(replica)
