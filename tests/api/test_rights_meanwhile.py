@@ -13,7 +13,7 @@ from leasebook.store.queries.read_repository import Queries
 from tests.api.conftest import a_copy
 from tests.api.scene import EVENTS, IAM, Caller, ServiceHarness
 from tests.api.test_links import FULL, OPERATE, READ, RELEASED, REMINDED, ask, links_of, shown
-from tests.conftest import STORES
+from tests.copies import STORES
 
 
 @pytest.fixture(params=[store for store in STORES if store == "postgres"])

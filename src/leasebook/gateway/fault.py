@@ -11,6 +11,8 @@ from leasebook.contract.errors import ErrorCode
 from leasebook.gateway.caller import Send
 
 JSON: Final = b"application/json; charset=utf-8"
+SERVER_ERROR: Final = 500
+"""This status and those above it say that the caller did nothing wrong."""
 
 
 class Fault(Exception):
@@ -33,12 +35,17 @@ class _Failure(msgspec.Struct):
     error_msg: str
     log_id: str
     error: dict[str, str]
+    id: str
+
+
+def kind_of(status: int) -> str:
+    """Return the type of an error, as the OpenAI API calls it."""
+    return "server_error" if status >= SERVER_ERROR else "invalid_request_error"
 
 
 async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -> None:
     """Answer with an error."""
     error = fault.error
-    kind = "server_error" if error.status >= 500 else "invalid_request_error"  # noqa: PLR2004 - a class of statuses
     body = msgspec.json.encode(
         _Failure(
             requestId=request_id,
@@ -47,7 +54,8 @@ async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -
             error_code=error.number,
             error_msg=fault.message,
             log_id=request_id,
-            error={"message": fault.message, "type": kind, "code": error.code},
+            error={"message": fault.message, "type": kind_of(error.status), "code": error.code},
+            id=request_id,
         )
     )
     headers = [

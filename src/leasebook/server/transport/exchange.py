@@ -203,7 +203,8 @@ class Exchange:
                 closes = closes or b"close" in value.lower()
             elif small not in USUAL and (not name or name.translate(None, TOKEN)):
                 raise ValueError(f"an answer cannot have a header named {name!r}")
-            content += (small, b": ", value, b"\r\n")
+            # As it is spelled: one official client looks for Content-Type in that spelling only.
+            content += (name, b": ", value, b"\r\n")
         written = b"".join(content)
         lines = len(content) // PARTS_OF_A_LINE + 1
         if written.translate(None, LINES) or not lines == written.count(b"\r") == written.count(b"\n"):
