@@ -133,7 +133,7 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
 
 
 def quota_status(status: InstanceStatus) -> c.TpmStatus:
-    """Return the documented status of quota: what has ended, or is being released, is Stopped (decision 17)."""
+    """Return the documented status of quota: what has ended, or is being released, is Stopped (decision 15d)."""
     if status == "Creating":
         return "Creating"
     return "Running" if status in UP else "Stopped"
