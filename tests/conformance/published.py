@@ -29,6 +29,7 @@ PENDING: Final[Mapping[str, str]] = {
     "count-calls-of-a-new-service": "services without calls are left out",
     "statistics-of-a-service": "there is no DescribeServiceStats",
     "attach-log-store": "there is no AttachLogStore",
+    "show-model-version": "there is no DescribeModelVersion",
     "make-model": "run is required",
     "show-model-set-by-name": "a set is found only by its id",
     "show-model-set": "the published fields are not there",

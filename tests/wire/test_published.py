@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conformance.published import CALLS, PENDING_FIELDS, PENDING_OPTIONAL, PENDING_POLICIES, differences
+from tests.conformance.published import CALLS, PENDING, PENDING_FIELDS, PENDING_OPTIONAL, PENDING_POLICIES, differences
 
 from leasebook.contract.action import Action
 from leasebook.contract.actions import TABLE
@@ -75,7 +75,7 @@ def test_every_published_policy_permits_its_action_or_is_refused_with_a_reason()
 
 def test_the_corpus_has_every_documented_action_under_one_of_its_names() -> None:
     known = {(path, call.action) for path, call in CALLS}
-    assert known <= DOCUMENTED
+    assert {(path, call.action) for path, call in CALLS if call.name not in PENDING} <= DOCUMENTED
     operations = {TABLE[pair].operation for pair in known if pair in TABLE}
     others = {pair: TABLE.get(pair) for pair in DOCUMENTED - known}
     assert {pair for pair, row in others.items() if row is None or row.operation not in operations} == set()

@@ -218,7 +218,7 @@ def _other_names() -> str:
     rest = [
         f"- `{name}` at `{path}` does the same as `{first[action.operation][1]}` at `{first[action.operation][0]}`."
         for path, name in sorted(DOCUMENTED.difference(known))
-        if (action := TABLE.get((path, name))) is not None
+        if (action := TABLE.get((path, name))) is not None and action.operation in first
     ]
     return "\n".join(
         ["## Other names of the same actions\n", *(rest or ["There are none."]), "", "All other actions are ours.\n"]

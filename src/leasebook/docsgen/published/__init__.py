@@ -17,7 +17,7 @@ import msgspec
 Kind = Literal["object", "list", "string", "integer", "number", "boolean"]
 Origin = Literal["sample", "table", "client"]
 
-FILES: Final = ("computeunit", "serviceresources", "charge", "service", "model")
+FILES: Final = ("computeunit", "serviceresources", "charge", "service", "modelrepo", "model")
 PAGES: Final = {
     "W": "https://cloud.baidu.com/doc/WENXINWORKSHOP/s/",
     "A": "https://cloud.baidu.com/doc/qianfan-api/s/",
