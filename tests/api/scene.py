@@ -56,7 +56,7 @@ MONITORS = ("/healthz", "/readyz", "/metrics")
 
 
 def check_error_message(answer: Answer) -> None:
-    """Fail where the header does not have the message, or the text by which the Python client knows a wrong key."""
+    """Fail if the header lacks the message, or the text by which the Python client recognises a wrong key."""
     said = unquote(answer.headers["x-bce-error-message"])
     if answer.code in HINTS:
         assert said == HINTS[answer.code]
@@ -131,7 +131,7 @@ class Runner:
         return self._own.get_loop().run_until_complete(awaited)
 
     def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
-        """Run it beside what is run already, for a thread that the service waits for; returns its result."""
+        """Run it while the loop runs something else, for a thread that the service waits for; returns its result."""
         return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
 
 
