@@ -11,11 +11,14 @@ from tests.actions.office import Office
 FULL, OPERATE = "QianfanFullControlAccessPolicy", "QianfanServiceOperateAccessPolicy"
 SERVICE_READ, READ = "QianfanServiceReadAccessPolicy", "QianfanReadAccessPolicy"
 DATA_FULL, DATA_OPERATE = "QianfanDataFullControlAccessPolicy", "QianfanDataOperateAccessPolicy"
+MODEL_FULL, MODEL_READ = "QianfanModelTuningFullControlAccessPolicy", "QianfanModelTuningReadAccessPolicy"
 OPERATOR = "LeasebookOperatorPolicy"
-POLICIES: Final = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, OPERATOR)
+POLICIES: Final = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, OPERATOR, MODEL_FULL, MODEL_READ)
 
 WRITERS: Final = frozenset({FULL, OPERATE})
 READERS: Final = WRITERS | {SERVICE_READ, READ}
+MODEL_WRITERS: Final = WRITERS | {MODEL_FULL}
+MODEL_READERS: Final = READERS | {MODEL_FULL, MODEL_READ}
 MANAGERS: Final = frozenset({FULL})
 OPERATORS: Final = frozenset({OPERATOR})
 ANYBODY: Final = frozenset({*POLICIES, ""})

@@ -42,7 +42,7 @@ NUMBERS: Final = (-(10**30), -(2**63) - 1, -(2**63), -1, 0, 2**31, 2**63, 2**64,
 KINDS: Final[tuple[Any, ...]] = (None, True, False, 1, 1.5, "x", [], {}, [[]], {"x": {}})
 
 
-MAPS: Final = ("units", "userUnits", "userSpend", "env")
+MAPS: Final = ("units", "userUnits", "userSpend", "env", "importMeta", "trainMeta")
 """Their keys are names that callers choose."""
 
 
@@ -115,6 +115,8 @@ def _allowed(found: mi.Type, value: Any) -> bool:
             return isinstance(value, int | float) and not isinstance(value, bool) and _within(found, value)
         case mi.DecimalType():
             return _is_decimal(value)
+        case mi.AnyType():
+            return True
     raise TypeError(f"{found} is a type that nothing is known about here")
 
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote
 
 from msgspec import inspect as mi
 
@@ -47,7 +48,22 @@ T = TypeVar("T")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 BY_CODE = {error.code: error for error in ERRORS}
 PAGES_MAX = 100
+HINTS = {
+    "InvalidAccessKeyId": "NotFound, cause: Could not find credential.",
+    "SignatureDoesNotMatch": "SignatureDoesNotMatch, cause: Fail to authn user: Signature does not match",
+}
 MONITORS = ("/healthz", "/readyz", "/metrics")
+
+
+def check_error_message(answer: Answer) -> None:
+    """Fail where the header does not have the message, or the text by which the Python client knows a wrong key."""
+    said = unquote(answer.headers["x-bce-error-message"])
+    if answer.code in HINTS:
+        assert said == HINTS[answer.code]
+    elif said.endswith("..."):
+        assert answer.body["message"].startswith(said.removesuffix("..."))
+    else:
+        assert said == answer.body["message"]
 
 
 def check_envelope(answer: Answer) -> None:
@@ -62,7 +78,7 @@ def check_envelope(answer: Answer) -> None:
     assert "location" not in answer.headers
     if answer.status == 200:
         assert set(answer.body) == {"requestId", "result"}
-        assert "x-bce-error-code" not in answer.headers
+        assert {"x-bce-error-code", "x-bce-error-message"}.isdisjoint(answer.headers)
         return
     assert set(answer.body) == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
     error = BY_CODE[answer.code]
@@ -71,6 +87,7 @@ def check_envelope(answer: Answer) -> None:
     assert answer.body["error_msg"] == answer.body["message"]
     assert answer.body["log_id"] == answer.body["requestId"]
     assert answer.headers["x-bce-error-code"] == answer.code
+    check_error_message(answer)
     assert 10 < len(answer.body["message"]) < 5000
 
 
@@ -115,6 +132,10 @@ class Runner:
     def run(self, awaited: Coroutine[Any, Any, T]) -> T:
         """Run it to its end; returns what it does."""
         return self._own.get_loop().run_until_complete(awaited)
+
+    def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
+        """Run it beside what is run already, for a thread that the service waits for; returns its result."""
+        return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
 
 
 class Caller:
@@ -360,9 +381,9 @@ class ServiceHarness:
         """Put quota of a model into the catalogue."""
         self.operator.do(CATALOG, "SetOffering", {"model": model, "pricePerMinute": minute, "stockTotal": stock})
 
-    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00") -> str:
+    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00", **more: Any) -> str:
         """Give an account a package of tokens; returns it."""
-        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires}
+        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires, **more}
         granted = self.operator.do(CHARGE, "GrantPackageResource", {**body, "accountId": to.account_id()})
         return str(granted["instance"]["packageId"])
 

@@ -86,6 +86,25 @@ def test_a_model_of_another_account_or_another_set_is_as_unknown_as_none(strict:
     assert owner.refused(SERVICE, "CreateService", new_service() | wrong) == "ResourceNotFound"
 
 
+def test_a_version_that_only_says_where_it_comes_from_is_refused_with_what_to_do(strict: ServiceHarness) -> None:
+    customer = strict.customer()
+    made = customer.do(MODEL, "CreateCustomModelSet", {"modelSetName": "mine"})
+    imported = customer.do(MODEL, "CreateCustomModel", {**made, "sourceType": "Import", "importMeta": {"uri": "x"}})
+    named = {"modelSetId": imported["modelSetId"], "modelId": imported["modelId"]}
+    body = {**new_service(replicasCount=1), **named, "billing": billing_of()}
+    answer = customer.ask(SERVICE, "CreateService", body)
+    assert (answer.status, answer.code) == (409, "OperationNotSupported")
+    assert "has no run block" in answer.body["message"]
+    assert answer.body["message"].endswith("param[modelId]")
+    assert customer.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"] == []
+    counted = customer.do(SERVICE, "CreateService", {**body, "counted": True})["serviceId"]
+    assert shown(customer, counted)["counted"] is True
+    service = customer.do(SERVICE, "CreateService", {**new_service(), **a_version(strict)})["serviceId"]
+    change = {"serviceId": service, **named}
+    assert customer.refused(SERVICE, "ModifyService", change) == "OperationNotSupported"
+    assert customer.do(SERVICE, "ModifyService", {**change, "counted": True}) is True
+
+
 def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(strict: ServiceHarness) -> None:
     customer = strict.customer()
     body = {**new_service(replicasCount=1), "billing": billing_of(), "counted": True}

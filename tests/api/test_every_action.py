@@ -182,7 +182,9 @@ def run_a_service(caller: Caller) -> None:
 
 def keep_models(caller: Caller) -> None:
     """Call what is called for models, and for keys with which services are called."""
-    made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "forEverybody": True})
+    made = caller.do(
+        MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "labels": ["first"], "forEverybody": True}
+    )
     runs = (
         {"command": ["serve"]},
         {"image": "talker:1", "port": None, "cpus": 2.5, "memoryBytes": 2**30},

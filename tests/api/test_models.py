@@ -70,7 +70,7 @@ def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(eit
         "arguments": {},
         "connects": [],
     }
-    assert (shown["version"], shown["source"], shown["servicesCount"]) == ("V1", "Custom", 0)
+    assert (shown["version"], shown["source"], shown["servicesCount"]) == ("V1", "UserCreate", 0)
     whole = caller.do(MODEL, "DescribeModelSet", {"modelSetId": owner})
     assert (whole["modelSetName"], whole["description"]) == ("talker", "It talks.")
     assert [one["modelId"] for one in whole["modelList"]] == [model]
@@ -110,7 +110,7 @@ def test_sets_are_listed_page_by_page_by_name_and_by_source(either: ServiceHarne
     add_set(either.operator, "everybody's", forEverybody=True)
     own = [f"own {number}" for number in range(5)]
     assert listed(caller) == [*own, "everybody's"]
-    assert listed(caller, source="Custom") == own
+    assert listed(caller, source="UserCreate") == listed(caller, source="Custom") == own
     assert listed(caller, source="System") == ["everybody's"]
     assert listed(caller, name="WN 3") == ["own 3"]
     assert listed(caller, name="%") == []

@@ -13,6 +13,7 @@ from tests.actions.record import (
     DATA_FULL,
     DATA_OPERATE,
     FULL,
+    MODEL_READ,
     OPERATE,
     OPERATOR,
     POLICIES,
@@ -33,7 +34,7 @@ from tests.api.scene import (
     order,
 )
 
-READ_ONLY = (SERVICE_READ, READ, DATA_FULL, DATA_OPERATE)
+READ_ONLY = (SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, MODEL_READ)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What only the official Python client has: functions of its own for these actions, hints on wrong keys."""
 
+import ast
 import base64
 import csv
 import hashlib
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.programs import Program
-from tests.conformance.toolchains import VENV, Toolchain
+from tests.conformance.published import PENDING
+from tests.conformance.toolchains import HERE, VENV, Toolchain
 
 pytestmark = pytest.mark.conformance
 
@@ -52,6 +54,49 @@ def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program
     assert answers["service-detail"].result["serviceId"] == "svco-48esssdpa594"
 
 
+NOT_OURS = {
+    f"Model.V2.{name}"
+    for name in (
+        "cancel_model_comp_task",
+        "create_custom_model_conf",
+        "create_model_comp_task",
+        "create_model_export_model",
+        "delete_model_comp_task",
+        "describe_model_comp_task",
+        "describe_model_comp_tasks",
+        "describe_model_custom_advanced_conf",
+        "describe_model_export_model",
+        "describe_model_system_advanced_conf",
+    )
+}
+"""The functions for compression, export and tuning of models, whose actions this service does not have."""
+ROUTES = {f"{owner}.base_api_route" for owner in ("Service.V2", "Charge", "Model.V2")}
+"""They only name a path."""
+
+
+def called_functions() -> set[str]:
+    """The client's own functions that the program calls."""
+    program = ast.parse((HERE / "python" / "program.py").read_text())
+    return {ast.unparse(node) for node in ast.walk(program) if isinstance(node, ast.Attribute)}
+
+
+def test_every_function_of_the_client_for_our_actions_is_called(python: Program) -> None:
+    functions = set(python.run("names"))
+    assert functions - called_functions() == NOT_OURS | (ROUTES & functions)
+
+
+def test_the_clients_own_functions_manage_models(python: Program) -> None:
+    answers = python.run("model-functions")
+    failed = {name: answer.error for name, answer in answers.items() if not answer.ok}
+    pending = {"imported": "make-model", "set-by-name": "show-model-set-by-name"}
+    pending |= {"own-sets-from-id": "list-own-model-sets-from-an-id"}
+    assert set(failed) == {name for name, call in pending.items() if call in PENDING}, failed
+    made, runs = answers["set"].result["modelSetId"], answers["runs"].result["modelId"]
+    assert (answers["set-by-id"].result["modelSetId"], answers["model"].result["modelId"]) == (made, runs)
+    assert answers["model-deleted"].result is True
+    assert answers["set-deleted"].result is True
+
+
 def test_a_renewal_rule_that_the_client_sends_under_another_name_clears_no_release_time(
     python: Program,
 ) -> None:
@@ -66,3 +111,27 @@ def test_a_wrong_key_brings_the_clients_own_hint(python: Program) -> None:
     for answers in (python.run("errors"), python.run("charge-wrappers")):
         assert "可能的原因:Access Key(" in answers["wrong-access-key"].error.replace("\uff1a", ":")
         assert "可能的原因:Secret Key(" in answers["wrong-secret"].error.replace("\uff1a", ":")
+
+
+def test_a_model_is_made_and_deployed_with_the_clients_own_model_class(python: Program, store: str) -> None:
+    # On PostgreSQL nothing runs until the setting engines says where; on SQLite the process engine does.
+    runs = store == "sqlite"
+    answers = python.run("model-deploy", "yes" if runs else "no")
+    owner, model = answers["set"].result["modelSetId"], answers["version"].result["modelId"]
+    for name in ("by-name", "by-id"):
+        shown = answers[name].result
+        assert (shown["modelSetId"], shown["modelIds"], shown["labels"]) == (owner, [model], ["first"])
+        assert (shown["source"], shown["modelType"]) == ("UserCreate", "Text2Text")
+    page = answers["own-sets"].result
+    assert page["pageInfo"]["maxKeys"] == len(page["customModelSetList"]) == 1
+    assert answers["system-sets"].result["systemModelSetList"]
+    for name in ("no-system-conf", "no-custom-conf", "no-export"):
+        assert "There is no action" in answers[name].error
+    assert "There is no version" in answers["no-version"].error
+    assert answers["completed-by-set"].result == answers["completed-by-id"].result == {"set": owner, "id": model}
+    deployed = answers["deployed"].result
+    assert (deployed["endpoint"], deployed["status"]) == (f"svc{owner}_{model}", "Serving")
+    if runs:
+        assert (answers["run"].result["endpoint"], answers["run"].result["status"]) == ("echo", "Serving")
+    assert "Month" in answers["by-the-hour"].error
+    assert "reservationTimeUnit" in answers["by-the-hour"].error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered
 from leasebook.store.opening import OpenStore
 
-Scene = Callable[[OpenStore], Awaitable[None]]
-OnStore = Callable[[Scene], None]
+OnStore = Callable[[], AbstractAsyncContextManager[OpenStore]]
+"""Opens the store of a test, and later opens the same one again."""
 
 TABLE_OF = {table.row: table for table in TABLES}
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from leasebook.store.opening import OpenStore
+from tests.contract.batches import OnStore
 from tests.contract.stores import KINDS
-
-Scene = Callable[[OpenStore], Awaitable[None]]
-OnStore = Callable[[Scene], None]
 
 
 @pytest.fixture(params=list(KINDS))
 def on_store(request: pytest.FixtureRequest) -> Iterator[OnStore]:
-    """Plays scenes on a store that is empty at first. It is opened for each scene and closed after it."""
+    """Opens a store that is empty at first, as often as asked, and closes it after each time."""
     with KINDS[request.param]() as opener:
 
-        async def whole(scene: Scene) -> None:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[OpenStore]:
             store = opener()
             try:
-                await scene(store)
+                yield store
             finally:
                 await store.close()
 
-        yield lambda scene: asyncio.run(whole(scene))
+        yield opened

@@ -196,8 +196,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         },
     ),
     MODEL_SETS: (
-        ModelSet("am-1", EVERYBODYS, "user-1", TEXT, TEXT, Instant(LOW)),
-        {"deleted_at": HIGH, "made": HIGH, "models": LOW},
+        ModelSet(
+            "am-1", EVERYBODYS, "user-1", TEXT, TEXT, Instant(LOW), model_type=TEXT, labels=(TEXT, ""), modified_at=None
+        ),
+        {"deleted_at": HIGH, "made": HIGH, "models": LOW, "modified_at": HIGH},
     ),
     MODELS: (
         Model(
@@ -209,6 +211,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "",
             RunSpec(command=("run", TEXT), env={TEXT: TEXT}, cpus=0.5, memory_bytes=HIGH, accelerators=8),
             Instant(HIGH),
+            source_type=TEXT,
+            source_meta=TEXT,
         ),
         {"deleted_at": LOW, "services": HIGH, "approved_by": TEXT, "approved_at": HIGH, "withdrawn_at": LOW},
     ),

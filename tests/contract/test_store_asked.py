@@ -76,10 +76,10 @@ async def loaded(store: OpenStore, *needs: Asked) -> Answers:
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_what_an_account_has_is_counted(on_store: OnStore, what: str) -> None:
+async def test_what_an_account_has_is_counted(on_store: OnStore, what: str) -> None:
     of, rows, expected = CASES[what]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         need = Asked(what, of, Instant(100))
         assert (await loaded(store, need)).count(what, of) == 0
         await write(store, *rows)
@@ -91,8 +91,6 @@ def test_what_an_account_has_is_counted(on_store: OnStore, what: str) -> None:
             if what != a.QUOTES or row.expires_at > need.at:
                 answers.changed(None, row)
         assert answers.count(what, of) == expected
-
-    on_store(scene)
 
 
 def test_what_ends_in_a_batch_makes_room_in_it() -> None:
@@ -118,8 +116,8 @@ def _changes(rows: Iterable[Any], answers: Answers) -> None:
         answers.changed(None, row)
 
 
-def test_where_a_service_runs_is_told_once_for_each_place(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_where_a_service_runs_is_told_once_for_each_place(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [
             service("svco-7"),
             _placed("unit-a", "bj", "svco-7"),
@@ -133,5 +131,3 @@ def test_where_a_service_runs_is_told_once_for_each_place(on_store: OnStore) -> 
         _changes([_placed("unit-e", "sh", "svco-7")], answers)
         assert answers.places("svco-7") == [("bj", "gpu-1"), ("gz", "gpu-1"), ("sh", "gpu-1")]
         assert (await loaded(store, Asked(a.PLACES, "svco-9"))).places("svco-9") == []
-
-    on_store(scene)

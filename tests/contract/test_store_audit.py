@@ -12,7 +12,7 @@ from leasebook.domain.record.audit_log import NOTHING, Audit, Head, Sealed, clos
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import AuditFilter, EventPlace
 from leasebook.store.opening import OpenStore
-from tests.contract.conftest import OnStore
+from tests.contract.batches import OnStore
 from tests.contract.rows import TEXT, unit
 from tests.domain.test_audit import entry
 
@@ -52,8 +52,8 @@ def asked(store: OpenStore, limit: int = 100, after: EventPlace | None = None, *
     return [line.entry.at for line in found.lines]
 
 
-def test_entries_come_back_newest_first_as_they_were_written(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_entries_come_back_newest_first_as_they_were_written(on_store: OnStore) -> None:
+    async with on_store() as store:
         first = entry(1, body=TEXT, message=TEXT, names=("unit-1",), token=True, user_id=None, access_key=None)
         end = await put(store, Head("a", 0, NOTHING), ("acc-1", first), ("acc-2", entry(2)), ("acc-1", entry(3)))
         await put(store, end, ("acc-1", entry(4)), ("", entry(5)))
@@ -65,11 +65,9 @@ def test_entries_come_back_newest_first_as_they_were_written(on_store: OnStore) 
         nobody = store.ask(lambda ask: ask.audit(AuditFilter(account_id=""), after=None, limit=10))
         assert [line.entry.at for line in nobody.lines] == [5]
 
-    on_store(scene)
 
-
-def test_pages_of_entries_go_on_where_the_last_one_ended(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_pages_of_entries_go_on_where_the_last_one_ended(on_store: OnStore) -> None:
+    async with on_store() as store:
         end = Head("a", 0, NOTHING)
         for at in range(1, 130, 2):
             end = await put(store, end, ("acc-1", entry(at)), ("acc-1", entry(at + 1)))
@@ -87,11 +85,9 @@ def test_pages_of_entries_go_on_where_the_last_one_ended(on_store: OnStore) -> N
         assert seen == list(range(130, 0, -1))
         assert asked(store, since=Instant(50), until=Instant(60)) == list(range(59, 49, -1))
 
-    on_store(scene)
 
-
-def test_only_instances_of_the_account_are_indexed_and_found(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_only_instances_of_the_account_are_indexed_and_found(on_store: OnStore) -> None:
+    async with on_store() as store:
         await keep(store, unit("unit-1"), unit("unit-2", account_id="acc-2"))
         end = await put(store, Head("a", 0, NOTHING), ("acc-1", entry(1, names=("unit-1", "unit-2", "unit-none"))))
         end = await put(store, end, ("acc-1", entry(2, code="QuotaExceeded", names=("unit-1",))), ("acc-1", entry(3)))
@@ -99,11 +95,9 @@ def test_only_instances_of_the_account_are_indexed_and_found(on_store: OnStore) 
         assert asked(store, unit_id="unit-1", refused=True) == [2]
         assert asked(store, unit_id="unit-2") == asked(store, unit_id="unit-none") == []
 
-    on_store(scene)
 
-
-def test_the_ends_of_all_chains_are_known_to_the_next_batch(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_ends_of_all_chains_are_known_to_the_next_batch(on_store: OnStore) -> None:
+    async with on_store() as store:
         one = await put(store, Head("b", 0, NOTHING), ("acc-1", entry(1)))
         one = await put(store, one, ("acc-1", entry(2)))
         other = await put(store, Head("a", 0, NOTHING), ("acc-1", entry(3)))
@@ -113,20 +107,16 @@ def test_the_ends_of_all_chains_are_known_to_the_next_batch(on_store: OnStore) -
         ends = store.ask(lambda ask: ask.audit_chains(1))
         assert [(end.chain, end.number, end.seal) for end in ends] == [("a", 1, b"\x00seal")]
 
-    on_store(scene)
 
-
-def test_what_is_rolled_back_was_never_written(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_what_is_rolled_back_was_never_written(on_store: OnStore) -> None:
+    async with on_store() as store:
         await put(store, Head("a", 0, NOTHING), ("acc-1", entry(1)), commit=False)
         assert asked(store) == []
         assert store.ask(lambda ask: ask.audit_chains(9)) == []
 
-    on_store(scene)
 
-
-def test_the_oldest_pages_are_closed_and_the_chain_goes_on_from_there(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_oldest_pages_are_closed_and_the_chain_goes_on_from_there(on_store: OnStore) -> None:
+    async with on_store() as store:
         await keep(store, unit("unit-1"))
         end = Head("a", 0, NOTHING)
         for at in range(1, 6):
@@ -150,11 +140,9 @@ def test_the_oldest_pages_are_closed_and_the_chain_goes_on_from_there(on_store: 
         rest = store.ask(lambda ask: ask.audit_closures(after=closures[0].seq, limit=9))
         assert rest == closures[1:]
 
-    on_store(scene)
 
-
-def test_an_export_has_every_page_of_an_account_or_of_all_in_the_order_of_writing(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_an_export_has_every_page_of_an_account_or_of_all_in_the_order_of_writing(on_store: OnStore) -> None:
+    async with on_store() as store:
         end = Head("a", 0, NOTHING)
         for at in range(1, 120):
             end = await put(store, end, ("acc-1", entry(at)), ("", entry(at)))
@@ -168,5 +156,3 @@ def test_an_export_has_every_page_of_an_account_or_of_all_in_the_order_of_writin
             pages = store.ask(lambda ask, a=account, s=since, u=until: list(ask.audit_export(a, s, u)))  # type: ignore[misc]
             assert len(pages) == count
             assert [page.first_at for page in pages] == sorted(page.first_at for page in pages)
-
-    on_store(scene)

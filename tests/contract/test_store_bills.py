@@ -53,8 +53,8 @@ LATE = [
 ]
 
 
-def test_the_bills_of_many_are_the_bills_of_each(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_bills_of_many_are_the_bills_of_each(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=[*history(6, 4), *LATE]).commit_to(store)
 
         def look(ask: ReadRepository) -> None:
@@ -66,13 +66,11 @@ def test_the_bills_of_many_are_the_bills_of_each(on_store: OnStore) -> None:
 
         store.ask(look)
 
-    on_store(scene)
 
-
-def test_more_instances_than_one_statement_asks_for_get_their_bills_in_order(on_store: OnStore) -> None:
+async def test_more_instances_than_one_statement_asks_for_get_their_bills_in_order(on_store: OnStore) -> None:
     many = [f"unit-{number:03}" for number in range(230)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(postings=[posting(1 + at, at=Instant(at), unit_id=one) for at in (1, 2) for one in many]).commit_to(
             store
         )
@@ -84,20 +82,16 @@ def test_more_instances_than_one_statement_asks_for_get_their_bills_in_order(on_
 
         store.ask(look)
 
-    on_store(scene)
 
-
-def test_a_balance_is_the_same_from_either_end_of_the_history(on_store: OnStore) -> None:
+async def test_a_balance_is_the_same_from_either_end_of_the_history(on_store: OnStore) -> None:
     rows = [*history(6, 4), *LATE]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         owner = Account("acc-1", "Ours", "UTC", Micro(balance(rows, 10_000)), Instant(0))
         await Batch(rows=[owner], postings=rows).commit_to(store)
         for until in range(-10, 1101, 10):
             found = store.ask(lambda ask, until=until: ask.balance_at("acc-1", Instant(until)))  # type: ignore[misc]
             assert (found, type(found)) == (balance(rows, until), int), until
-
-    on_store(scene)
 
 
 def statement(ask: ReadRepository, month: int) -> None:

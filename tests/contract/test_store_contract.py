@@ -45,36 +45,31 @@ def test_the_rows_of_this_suite_change_every_field_that_can_change() -> None:
     assert set(ROWS) == set(TABLES)
 
 
-def test_a_row_that_does_not_exist_is_loaded_as_none(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_row_that_does_not_exist_is_loaded_as_none(on_store: OnStore) -> None:
+    async with on_store() as store:
         for table, (row, _) in ROWS.items():
             key = table.key_of(row)
             book = await load(store, (table, key))
             assert book.has(table, key), table
             assert book.get(table, *key) is None, table
 
-    on_store(scene)
 
+async def test_a_row_comes_back_as_it_was_written_and_as_it_was_changed(on_store: OnStore) -> None:
+    def kinds(row: Any) -> list[type]:
+        return [type(value) for value in msgspec.structs.astuple(row)]
 
-def test_a_row_comes_back_as_it_was_written_and_as_it_was_changed(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for table, (row, changed) in ROWS.items():
             await write(store, row)
             assert await get(store, table, *table.key_of(row)) == row
             await write(store, changed)
             assert await get(store, table, *table.key_of(row)) == changed
-
-    async def after_opening_it_again(store: OpenStore) -> None:
+    # Opened again.
+    async with on_store() as store:
         for table, (_, changed) in ROWS.items():
             found = await get(store, table, *table.key_of(changed))
             assert found == changed
             assert kinds(found) == kinds(changed)
-
-    def kinds(row: Any) -> list[type]:
-        return [type(value) for value in msgspec.structs.astuple(row)]
-
-    on_store(scene)
-    on_store(after_opening_it_again)
 
 
 def look_alikes(value: str | int) -> list[str] | list[int]:
@@ -83,8 +78,8 @@ def look_alikes(value: str | int) -> list[str] | list[int]:
     return [f"{value}{more}" for more in ("x", "'", " ", "%", "_")]
 
 
-def test_a_change_touches_its_own_row_only(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_change_touches_its_own_row_only(on_store: OnStore) -> None:
+    async with on_store() as store:
         for table, (row, changed) in ROWS.items():
             key = table.key_of(row)
             # Keys that share a part, and keys that look alike.
@@ -101,11 +96,9 @@ def test_a_change_touches_its_own_row_only(on_store: OnStore) -> None:
             assert book.get(table, *key) == changed
             assert book.get(table, *absent) is None
 
-    on_store(scene)
 
-
-def test_rows_of_every_table_are_written_and_loaded_in_one_batch(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_rows_of_every_table_are_written_and_loaded_in_one_batch(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [row for row, _ in ROWS.values()]
         await write(store, *rows)
         book = await load(store, *[(table, table.key_of(row)) for table, (row, _) in ROWS.items()])
@@ -116,8 +109,6 @@ def test_rows_of_every_table_are_written_and_loaded_in_one_batch(on_store: OnSto
         assert [book.get(table, *table.key_of(row)) for table, (row, _) in ROWS.items()] == [
             changed for _, changed in ROWS.values()
         ]
-
-    on_store(scene)
 
 
 TEXTS = (
@@ -162,8 +153,8 @@ TEXTS = (
 )
 
 
-def test_every_text_comes_back_as_it_was_written_also_in_a_key(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_every_text_comes_back_as_it_was_written_also_in_a_key(on_store: OnStore) -> None:
+    async with on_store() as store:
         facts = [StoreMetadata(text, text[::-1]) for text in TEXTS]
         users = [User(text, text, text, False, (text, TEXT), Instant(0)) for text in TEXTS]
         await write(store, *facts, *users)
@@ -179,11 +170,9 @@ def test_every_text_comes_back_as_it_was_written_also_in_a_key(on_store: OnStore
         book = await load(store, *[(METADATA, (text,)) for text in TEXTS])
         assert [book.get(METADATA, text) for text in TEXTS] == changed
 
-    on_store(scene)
 
-
-def test_numbers_of_64_bits_come_back_exactly(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_numbers_of_64_bits_come_back_exactly(on_store: OnStore) -> None:
+    async with on_store() as store:
         for number in (LOW, LOW + 1, -1, 0, 1, 2**31, 2**53 + 1, HIGH - 1, HIGH):
             rows = [
                 Account("acc-1", "one", "UTC", Micro(number), Instant(0)),
@@ -197,10 +186,8 @@ def test_numbers_of_64_bits_come_back_exactly(on_store: OnStore) -> None:
             assert store.ask(lambda ask: ask.unit("unit-1")) == rows[2]
             assert store.ask(lambda ask: ask.account("acc-1")) == rows[0]
 
-    on_store(scene)
 
-
-def test_the_greatest_amounts_come_back_exactly_from_orders_and_postings(on_store: OnStore) -> None:
+async def test_the_greatest_amounts_come_back_exactly_from_orders_and_postings(on_store: OnStore) -> None:
     greatest = Micro(MICRO_MAX - 1)
     orders = [order("order-1", amount=greatest, count=HIGH, months=2**31 - 1, created_at=Instant(LOW))]
     postings = [
@@ -218,19 +205,17 @@ def test_the_greatest_amounts_come_back_exactly_from_orders_and_postings(on_stor
         ),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(orders=orders, postings=postings).commit_to(store)
         assert rows_of(store.ask(lambda ask: ask.orders(OURS, after=None, limit=10))) == orders
         assert rows_of(store.ask(lambda ask: ask.postings(OURS, after=None, limit=10))) == postings[::-1]
-
-    on_store(scene)
 
 
 # Shelves
 
 
-def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [
             offering("bj", "gpu-1", 3),
             offering("bd", "gpu-1", 1),
@@ -255,38 +240,30 @@ def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: O
         assert book.get(OFFERINGS, "bj", "none") is None
         assert not book.has(OFFERINGS, ("bj", "gpu-2"))
 
-    on_store(scene)
 
-
-def test_two_shelves_are_loaded_together(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_two_shelves_are_loaded_together(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [offering("bj", "gpu-1", 1), offering("bd", "gpu-2", 2), offering("bd", "gpu-1", 3)]
         await write(store, *rows)
         book = await load(store, OfferingsOfType("gpu-1"), OfferingsOfType("gpu-2"))
         assert Draft(book).offerings_of("gpu-1") == [rows[0], rows[2]]
         assert Draft(book).offerings_of("gpu-2") == [rows[1]]
 
-    on_store(scene)
 
-
-def test_the_catalogue_is_in_its_order(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_catalogue_is_in_its_order(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [offering("bj", "b", 2), offering("bj", "a", 2), offering("bd", "z", 2), offering("zz", "z", 1)]
         await write(store, *rows)
         assert store.ask(lambda ask: ask.offerings()) == [rows[3], rows[2], rows[1], rows[0]]
 
-    on_store(scene)
 
-
-def test_a_price_list_is_found_by_region_and_type(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_price_list_is_found_by_region_and_type(on_store: OnStore) -> None:
+    async with on_store() as store:
         prices = PriceList("bj", "gpu-1", ()).with_change(Instant(LOW), Micro(3)).with_change(Instant(7), None)
         await write(store, prices, PriceList("bj", "gpu-2", ()))
         assert store.ask(lambda ask: ask.price_list("bj", "gpu-1")) == prices
         assert store.ask(lambda ask: ask.price_list("bd", "gpu-1")) is None
         assert await get(store, PRICES, "bj", "gpu-1") == prices
-
-    on_store(scene)
 
 
 # Batches: all or nothing, and visible when they are committed
@@ -324,21 +301,19 @@ def nothing_is_there(store: OpenStore) -> bool:
     )
 
 
-def test_a_batch_that_is_rolled_back_leaves_nothing(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
-        transaction = await store.begin()
-        await whole_batch().save(transaction)
-        await transaction.rollback()
-        assert nothing_is_there(store)
-        for table, (row, _) in ROWS.items():
-            assert await get(store, table, *table.key_of(row)) is None
-
-    on_store(scene)
-    on_store(scene)
+async def test_a_batch_that_is_rolled_back_leaves_nothing(on_store: OnStore) -> None:
+    for _again in range(2):
+        async with on_store() as store:
+            transaction = await store.begin()
+            await whole_batch().save(transaction)
+            await transaction.rollback()
+            assert nothing_is_there(store)
+            for table, (row, _) in ROWS.items():
+                assert await get(store, table, *table.key_of(row)) is None
 
 
-def test_a_batch_is_seen_once_it_is_committed_and_not_before(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_batch_is_seen_once_it_is_committed_and_not_before(on_store: OnStore) -> None:
+    async with on_store() as store:
         transaction = await store.begin()
         await whole_batch().save(transaction)
         assert nothing_is_there(store)
@@ -348,16 +323,12 @@ def test_a_batch_is_seen_once_it_is_committed_and_not_before(on_store: OnStore) 
         assert await store.read(next_due) == Instant(50)
         assert len(store.ask(lambda ask: ask.orders(OURS, after=None, limit=9))) == 1
         assert len(store.ask(lambda ask: ask.postings(OURS, after=None, limit=9))) == 1
-
-    async def later(store: OpenStore) -> None:
+    async with on_store() as store:
         assert store.ask(lambda ask: ask.unit("unit-2")) == unit("unit-2", release_at=Instant(50))
 
-    on_store(scene)
-    on_store(later)
 
-
-def test_an_old_value_is_seen_until_the_new_one_is_committed(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_an_old_value_is_seen_until_the_new_one_is_committed(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, StoreMetadata("a", "old"), unit("unit-1", release_at=Instant(50)))
         transaction = await store.begin()
         await Batch([StoreMetadata("a", "new"), unit("unit-1", release_at=Instant(40))]).save(transaction)
@@ -365,11 +336,9 @@ def test_an_old_value_is_seen_until_the_new_one_is_committed(on_store: OnStore) 
         await transaction.commit()
         assert store.ask(lambda ask: (ask.fact("a"), next_due(ask))) == ("new", 40)
 
-    on_store(scene)
 
-
-def test_a_batch_that_fails_leaves_nothing_and_the_next_one_succeeds(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_batch_that_fails_leaves_nothing_and_the_next_one_succeeds(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, unit("unit-1"))
         transaction = await store.begin()
         # A mistake: it was never looked whether the row exists.
@@ -388,11 +357,9 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_one_succeeds(on_store: O
         assert store.ask(lambda ask: ask.fact("a fact")) == "of the next one"
         assert await get(store, INSTANCES, "unit-1") == unit("unit-1")
 
-    on_store(scene)
 
-
-def test_batches_follow_each_other_and_see_what_was_written(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_batches_follow_each_other_and_see_what_was_written(on_store: OnStore) -> None:
+    async with on_store() as store:
         for value in range(20):
             before = await get(store, METADATA, "counter")
             assert before == (None if value == 0 else StoreMetadata("counter", str(value - 1)))
@@ -400,27 +367,23 @@ def test_batches_follow_each_other_and_see_what_was_written(on_store: OnStore) -
         answers = await asyncio.gather(*(store.read(lambda ask: ask.fact("counter")) for _ in range(10)))
         assert answers == ["19"] * 10
 
-    on_store(scene)
 
-
-def test_the_time_of_a_store_is_where_its_virtual_clock_stands(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_time_of_a_store_is_where_its_virtual_clock_stands(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, StoreMetadata(VIRTUAL_NOW, "1893456000000001"))
         transaction = await store.begin()
         # A store for one server keeps no time of its own.
         assert transaction.now() in (None, 1_893_456_000_000_001)
         await transaction.rollback()
 
-    on_store(scene)
 
-
-def test_the_identity_epoch_changes_with_every_key_and_user_and_with_nothing_else(on_store: OnStore) -> None:
+async def test_the_identity_epoch_changes_with_every_key_and_user_and_with_nothing_else(on_store: OnStore) -> None:
     async def epoch(store: OpenStore) -> str | None:
         transaction = await store.begin()
         await transaction.rollback()
         return transaction.identity_epoch
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         seen = [await epoch(store)]
         for row in (*ROWS[USERS], *ROWS[ACCESS_KEYS], *ROWS[SERVICE_KEYS]):
             await write(store, row)
@@ -430,5 +393,3 @@ def test_the_identity_epoch_changes_with_every_key_and_user_and_with_nothing_els
         assert len(set(seen)) == 7 or seen[0] is None
         await write(store, unit("unit-1"), StoreMetadata("a", "b"))
         assert await epoch(store) == seen[-1]
-
-    on_store(scene)

@@ -49,10 +49,10 @@ def orders_by_page(store: OpenStore, wanted: HistoryFilter, limit: int) -> list[
     return found
 
 
-def test_orders_are_paged_by_when_they_were_written_the_last_one_first(on_store: OnStore) -> None:
+async def test_orders_are_paged_by_when_they_were_written_the_last_one_first(on_store: OnStore) -> None:
     orders = [order(f"order-{number}", created_at=Instant(100 - number)) for number in range(7)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(orders=orders[:3]).commit_to(store)
         await Batch(orders=[order("other", account_id="acc-2")]).commit_to(store)
         await Batch(orders=orders[3:]).commit_to(store)
@@ -62,18 +62,18 @@ def test_orders_are_paged_by_when_they_were_written_the_last_one_first(on_store:
         assert orders_by_page(store, theirs, 9) == [[order("other", account_id="acc-2")]]
         assert orders_by_page(store, HistoryFilter(account_id="nobody"), 9) == []
 
-    on_store(scene)
-
 
 # Written late, or all at the same moment: the moment counts, and then which was written last.
 WRITTEN = (5, 3, 5, 9, 3, 5, 5, 1, 5)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 9])
-def test_postings_are_paged_by_their_moment_and_then_by_when_they_were_written(on_store: OnStore, limit: int) -> None:
+async def test_postings_are_paged_by_their_moment_and_then_by_when_they_were_written(
+    on_store: OnStore, limit: int
+) -> None:
     written = [posting(number + 1, at=Instant(at)) for number, at in enumerate(WRITTEN)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(postings=written[:4]).commit_to(store)
         await Batch(postings=[posting(99, account_id="acc-2", debit="wallet:acc-2")]).commit_to(store)
         await Batch(postings=written[4:]).commit_to(store)
@@ -82,11 +82,9 @@ def test_postings_are_paged_by_their_moment_and_then_by_when_they_were_written(o
         assert [row for page in found for row in page] == newest
         assert {len(page) for page in found[:-1]} <= {limit}
 
-    on_store(scene)
 
-
-def test_a_page_goes_on_where_the_last_one_ended_also_when_more_is_written_meanwhile(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_page_goes_on_where_the_last_one_ended_also_when_more_is_written_meanwhile(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=[posting(number) for number in (1, 2, 3, 4)]).commit_to(store)
         first = store.ask(lambda ask: ask.postings(OURS, after=None, limit=2))
         # Of the same moment, of a later one, and of an earlier one.
@@ -95,17 +93,13 @@ def test_a_page_goes_on_where_the_last_one_ended_also_when_more_is_written_meanw
         rest = store.ask(lambda ask: ask.postings(OURS, after=place, limit=9))
         assert [row.row.amount for row in (*first, *rest)] == [4, 3, 2, 1, 7]
 
-    on_store(scene)
 
-
-def test_the_first_and_the_last_moment_that_can_be_are_places_too(on_store: OnStore) -> None:
+async def test_the_first_and_the_last_moment_that_can_be_are_places_too(on_store: OnStore) -> None:
     written = [posting(1, at=Instant(LOW)), posting(2, at=Instant(HIGH)), posting(3, at=Instant(LOW))]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(postings=written).commit_to(store)
         assert postings_by_page(store, OURS, 1) == [[written[1]], [written[2]], [written[0]]]
-
-    on_store(scene)
 
 
 # Filters
@@ -132,13 +126,13 @@ def filters(kinds: tuple[str, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def test_postings_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> None:
+async def test_postings_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> None:
     rows = [
         posting(number + 1, kind=kind, unit_id=unit_id, at=Instant(at))
         for number, (kind, unit_id, at) in enumerate(product(KINDS, UNITS, (10, 11)))
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(postings=[*rows, posting(1, account_id="acc-2", debit="wallet:acc-2")]).commit_to(store)
         newest = sorted(rows, key=lambda row: (row.at, row.amount), reverse=True)
 
@@ -152,16 +146,14 @@ def test_postings_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> N
 
         store.ask(check)
 
-    on_store(scene)
 
-
-def test_orders_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> None:
+async def test_orders_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> None:
     rows = [
         order(f"order-{number}", kind=kind, unit_id=unit_id, created_at=Instant(at))
         for number, (kind, unit_id, at) in enumerate(product(ORDER_KINDS, UNITS[1:], (10, 11)))
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(orders=[*rows, order("other", account_id="acc-2", unit_id="unit-9")]).commit_to(store)
 
         def check(ask: ReadRepository) -> None:
@@ -172,8 +164,6 @@ def test_orders_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> Non
             assert ask.orders(HistoryFilter(account_id="acc-2", unit_id="unit-1"), after=None, limit=9) == []
 
         store.ask(check)
-
-    on_store(scene)
 
 
 # Sums
@@ -191,8 +181,8 @@ BOOKED = [
 ]
 
 
-def test_the_balance_at_a_moment_is_the_sum_of_what_came_before_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_balance_at_a_moment_is_the_sum_of_what_came_before_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         assert store.ask(lambda ask: ask.balance_at("acc-1", Instant(HIGH))) == 0
         await Batch(postings=BOOKED).commit_to(store)
         for until, balance in ((10, 0), (11, 1000), (12, 898), (13, 875), (14, 1370), (HIGH, 1370)):
@@ -201,11 +191,9 @@ def test_the_balance_at_a_moment_is_the_sum_of_what_came_before_it(on_store: OnS
         assert store.ask(lambda ask: ask.balance_at("acc-2", Instant(HIGH))) == -9999
         assert store.ask(lambda ask: ask.balance_at("nobody", Instant(HIGH))) == 0
 
-    on_store(scene)
 
-
-def test_turnover_is_what_was_paid_in_and_what_was_charged_less_refunds(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_turnover_is_what_was_paid_in_and_what_was_charged_less_refunds(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=BOOKED).commit_to(store)
         for since, until, expected in (
             (10, 14, (1500, 130)),
@@ -222,11 +210,9 @@ def test_turnover_is_what_was_paid_in_and_what_was_charged_less_refunds(on_store
             assert found == expected
             assert [type(value) for value in found] == [int, int]
 
-    on_store(scene)
 
-
-def test_a_month_closes_with_what_it_opened_with_and_what_moved_in_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_month_closes_with_what_it_opened_with_and_what_moved_in_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=BOOKED).commit_to(store)
 
         def check(ask: ReadRepository) -> None:
@@ -238,23 +224,19 @@ def test_a_month_closes_with_what_it_opened_with_and_what_moved_in_it(on_store: 
 
         store.ask(check)
 
-    on_store(scene)
 
-
-def test_the_greatest_amounts_are_summed_up_exactly(on_store: OnStore) -> None:
+async def test_the_greatest_amounts_are_summed_up_exactly(on_store: OnStore) -> None:
     greatest = MICRO_MAX - 1
     rows = [posting(greatest, kind="TopUp", debit="funding", credit=OWN), posting(greatest - 1), posting(1)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await Batch(postings=rows).commit_to(store)
         assert store.ask(lambda ask: ask.turnover("acc-1", Instant(0), Instant(9))) == (greatest, greatest)
         assert store.ask(lambda ask: ask.balance_at("acc-1", Instant(9))) == 0
 
-    on_store(scene)
 
-
-def test_the_instances_of_a_bill_are_paged_by_their_ids(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_instances_of_a_bill_are_paged_by_their_ids(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=BOOKED).commit_to(store)
 
         def billed(since: int, until: int, after: str = "", limit: int = 9) -> list[str]:
@@ -269,11 +251,9 @@ def test_the_instances_of_a_bill_are_paged_by_their_ids(on_store: OnStore) -> No
         assert billed(13, 14) == ["unit-3"]
         assert billed(10, 11) == []
 
-    on_store(scene)
 
-
-def test_a_bill_has_an_instances_postings_in_the_order_in_which_they_were_written(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_bill_has_an_instances_postings_in_the_order_in_which_they_were_written(on_store: OnStore) -> None:
+    async with on_store() as store:
         await Batch(postings=BOOKED).commit_to(store)
         bills = {
             ("unit-1", 10, 14): [BOOKED[2], BOOKED[6]],
@@ -289,5 +269,3 @@ def test_a_bill_has_an_instances_postings_in_the_order_in_which_they_were_writte
                 )
             )
             assert found == expected
-
-    on_store(scene)

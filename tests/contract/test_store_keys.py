@@ -29,8 +29,8 @@ async def founded(store: OpenStore) -> None:
     await write(store, Account("acc-1", "one", "UTC", ZERO, NOW), *users, key(1), key(2), key(3, "user-2"))
 
 
-def test_the_keys_of_a_user_are_loaded_and_those_of_others_are_not(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_keys_of_a_user_are_loaded_and_those_of_others_are_not(on_store: OnStore) -> None:
+    async with on_store() as store:
         await founded(store)
         transaction = await store.begin()
         book = Book()
@@ -41,8 +41,6 @@ def test_the_keys_of_a_user_are_loaded_and_those_of_others_are_not(on_store: OnS
         assert Draft(book).keys_of("user-1") == [key(1), key(2)]
         with pytest.raises(NotLoaded):
             book.key_ids("user-2")
-
-    on_store(scene)
 
 
 def test_a_key_that_the_batch_makes_is_among_those_of_its_user() -> None:
@@ -55,8 +53,8 @@ def test_a_key_that_the_batch_makes_is_among_those_of_its_user() -> None:
     assert book.key_ids("user-1") == ["key-1", "key-2"]
 
 
-def test_when_a_key_was_last_used_only_grows_and_is_no_part_of_the_row(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_when_a_key_was_last_used_only_grows_and_is_no_part_of_the_row(on_store: OnStore) -> None:
+    async with on_store() as store:
         await founded(store)
         for uses in ([("key-1", 5), ("key-2", 7)], [("key-1", 4), ("key-2", 9), ("no-key", 1)]):
             transaction = await store.begin()
@@ -72,8 +70,6 @@ def test_when_a_key_was_last_used_only_grows_and_is_no_part_of_the_row(on_store:
         await transaction.note_uses([("key-3", Instant(1))])
         await transaction.rollback()
         assert "key-3" not in await store.read(lambda ask: ask.key_uses("acc-1"))
-
-    on_store(scene)
 
 
 async def test_nobody_waits_to_write_when_a_key_was_last_used() -> None:

@@ -51,14 +51,12 @@ async def fill(store: OpenStore) -> None:
     await write(store, *rows, offering("bj", "gpu-1", 0), offering("bd", "gpu-1", 1), offering("bj", "cpu", 0))
 
 
-def test_nothing_is_held_where_nobody_else_is_at_work(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_nothing_is_held_where_nobody_else_is_at_work(on_store: OnStore) -> None:
+    async with on_store() as store:
         await fill(store)
         for wait in (False, True):
             assert await store.locked(NEEDS, wait=wait) == frozenset()
         assert await store.locked(()) == frozenset()
-
-    on_store(scene)
 
 
 @contextmanager

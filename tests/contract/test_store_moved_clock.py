@@ -22,7 +22,7 @@ from leasebook.store.verify.nouns import overdue as check_overdue
 from tests.contract.batches import OnStore
 
 
-def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: OnStore) -> None:
+async def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: OnStore) -> None:
     mark = ClockMark(reading=1000, floor=1000, boot_id="boot", boot_us=5)
 
     async def noted(store: OpenStore, new: ClockMark, *, confirms: bool = False) -> ClockMark | None:
@@ -34,7 +34,7 @@ def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: OnStor
         await transaction.commit()
         return read(await store.read(lambda ask: ask.fact(CLOCK_SEEN)))
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         assert await noted(store, mark) == mark
         later = ClockMark(reading=2000, floor=2000, boot_id="boot", boot_us=1005)
         assert await noted(store, later) == later
@@ -44,8 +44,6 @@ def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: OnStor
         confirmed = ClockMark(500, 3000, "boot", 3005, confirmed=1)
         assert await noted(store, back, confirms=True) == confirmed
         assert await noted(store, doubted) == confirmed, "whoever does not know of the confirmation changes nothing"
-
-    on_store(scene)
 
 
 class Forgotten:

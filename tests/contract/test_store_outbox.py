@@ -43,8 +43,8 @@ async def happen(store: OpenStore, account_id: str, *kinds: str) -> int:
     return last.page
 
 
-def test_hooks_are_listed_by_account_and_those_that_are_behind_are_known(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_hooks_are_listed_by_account_and_those_that_are_behind_are_known(on_store: OnStore) -> None:
+    async with on_store() as store:
         first = await happen(store, "acc-1", BOUGHT)
         await happen(store, "acc-2", BOUGHT)
         rows = [
@@ -67,11 +67,9 @@ def test_hooks_are_listed_by_account_and_those_that_are_behind_are_known(on_stor
         working = await store.read(lambda ask: ask.working_hooks())
         assert all(one.behind for one in working)
 
-    on_store(scene)
 
-
-def test_pages_of_events_follow_one_another_and_each_event_is_found_where_it_stands(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_pages_of_events_follow_one_another_and_each_event_is_found_where_it_stands(on_store: OnStore) -> None:
+    async with on_store() as store:
         first = await happen(store, "acc-1", BOUGHT, RUNNING)
         other = await happen(store, "acc-2", BOUGHT)
         last = await happen(store, "acc-1", RUNNING)
@@ -93,10 +91,8 @@ def test_pages_of_events_follow_one_another_and_each_event_is_found_where_it_sta
         for page, line in ((first, 2), (other, 0), (last + 1, 0)):
             assert await kind_at(page, line) is None
 
-    on_store(scene)
 
-
-def test_lanes_are_due_by_time_and_hook_unless_somebody_has_them(on_store: OnStore) -> None:
+async def test_lanes_are_due_by_time_and_hook_unless_somebody_has_them(on_store: OnStore) -> None:
     rows = [
         DeliveryQueue("sub-1", "a", 1, Instant(30)),
         DeliveryQueue("sub-1", "b", 1, Instant(10)),
@@ -106,7 +102,7 @@ def test_lanes_are_due_by_time_and_hook_unless_somebody_has_them(on_store: OnSto
         DeliveryQueue("sub-3", "a", 1, Instant(1)),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *rows)
 
         async def due(hooks: Sequence[str], until: int, leased: int | None, limit: int = 9) -> str:
@@ -123,11 +119,9 @@ def test_lanes_are_due_by_time_and_hook_unless_somebody_has_them(on_store: OnSto
         many = [f"sub-{number}" for number in range(250)]
         assert await due(many, HIGH, None) == "3a 1b 2a 1c 1a"
 
-    on_store(scene)
 
-
-def test_the_first_that_waits_in_a_lane_is_its_head_and_comes_with_its_event(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_first_that_waits_in_a_lane_is_its_head_and_comes_with_its_event(on_store: OnStore) -> None:
+    async with on_store() as store:
         page = await happen(store, "acc-1", BOUGHT, RUNNING, BOUGHT)
         await write(
             store,
@@ -141,10 +135,8 @@ def test_the_first_that_waits_in_a_lane_is_its_head_and_comes_with_its_event(on_
         assert (head.delivery.line, head.event.data) == (1, {"is": RUNNING})
         assert await store.read(lambda ask: ask.heads([])) == []
 
-    on_store(scene)
 
-
-def test_deliveries_are_filtered_and_paged_the_newest_event_first(on_store: OnStore) -> None:
+async def test_deliveries_are_filtered_and_paged_the_newest_event_first(on_store: OnStore) -> None:
     rows = [
         delivery("sub-1", 1, 0),
         delivery("sub-2", 1, 0, state="GivenUp"),
@@ -153,7 +145,7 @@ def test_deliveries_are_filtered_and_paged_the_newest_event_first(on_store: OnSt
         delivery("sub-1", 10, 0),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *rows)
 
         async def ids(after: DeliveryPlace | None = None, limit: int = 9, **wanted: Any) -> list[str]:
@@ -170,11 +162,9 @@ def test_deliveries_are_filtered_and_paged_the_newest_event_first(on_store: OnSt
         assert await ids(state="GivenUp") == ["sub-2-1-0"]
         assert await ids(state="Waiting", hook_id="sub-2") == []
 
-    on_store(scene)
 
-
-def test_what_was_given_up_for_a_hook_since_a_time_is_found_the_oldest_event_first(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_what_was_given_up_for_a_hook_since_a_time_is_found_the_oldest_event_first(on_store: OnStore) -> None:
+    async with on_store() as store:
         pages = [await happen(store, "acc-1", BOUGHT, RUNNING) for _ in range(2)]
 
         def ended(page: int, line: int, state: str, at: int, hook_id: str = "sub-1") -> Delivery:
@@ -200,11 +190,9 @@ def test_what_was_given_up_for_a_hook_since_a_time_is_found_the_oldest_event_fir
         assert await found("sub-2", 0) == [rows[4]]
         assert await found("sub-2", 0, account_id="acc-2") == []
 
-    on_store(scene)
 
-
-def test_what_waits_is_counted(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_what_waits_is_counted(on_store: OnStore) -> None:
+    async with on_store() as store:
         assert await store.read(lambda ask: ask.waiting_deliveries()) == (0, None)
         await write(
             store,
@@ -215,17 +203,15 @@ def test_what_waits_is_counted(on_store: OnStore) -> None:
         )
         assert await store.read(lambda ask: ask.waiting_deliveries()) == (2, 6)
 
-    on_store(scene)
 
-
-def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store: OnStore) -> None:
+async def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store: OnStore) -> None:
     rows = [
         delivery("sub-1", 1, 0),
         *(delivery("sub-1", 1, at, state="Delivered", done_at=Instant(1), clear_at=Instant(at)) for at in (1, 2, 3, 9)),
     ]
     lanes = [DeliveryQueue("sub-1", name) for name in "abc"] + [DeliveryQueue("sub-1", "unit-1", 1, Instant(1))]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *rows, *lanes)
 
         async def clear(now: int, limit: int) -> tuple[list[int], int]:
@@ -243,14 +229,14 @@ def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store:
         assert await get(store, DELIVERY_QUEUES, "sub-1", "unit-1") == lanes[-1]
         assert await get(store, DELIVERIES, "sub-1", 1, 0) == rows[0]
 
-    on_store(scene)
 
-
-def test_used_links_are_forgotten_a_day_after_their_deadline_and_rates_once_they_are_free(on_store: OnStore) -> None:
+async def test_used_links_are_forgotten_a_day_after_their_deadline_and_rates_once_they_are_free(
+    on_store: OnStore,
+) -> None:
     links = [UsedLink("unit-1", Instant(at), "keep", Instant(0)) for at in (5, 6, 7)]
     rates = [NoticeRate(name, Instant(at)) for name, at in (("a", 5), ("b", DAY_US + 6), ("c", DAY_US + 9))]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *links, *rates)
         assert await store.read(lambda ask: ask.used_link("unit-1", Instant(6))) == links[1]
         assert await store.read(lambda ask: ask.used_link("unit-2", Instant(6))) is None
@@ -268,13 +254,9 @@ def test_used_links_are_forgotten_a_day_after_their_deadline_and_rates_once_they
         assert await clear(DAY_US + 7, 1) == ([6, 7], ["b", "c"])
         assert await clear(DAY_US + 7, 9) == ([7], ["c"])
 
-    on_store(scene)
 
-
-def test_a_hook_that_is_to_be_confirmed_is_listed_and_works(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_hook_that_is_to_be_confirmed_is_listed_and_works(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, hook("sub-1", kind="Email", status="Pending", confirms=1, confirm_until=Instant(9)))
         assert [row.status for row in await store.read(lambda ask: ask.hooks("acc-1"))] == ["Pending"]
         assert [one.hook.id for one in await store.read(lambda ask: ask.working_hooks())] == ["sub-1"]
-
-    on_store(scene)

@@ -23,8 +23,7 @@ from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
 from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import OpenStore
-from tests.contract.batches import get, rows_of, write
-from tests.contract.conftest import OnStore
+from tests.contract.batches import OnStore, get, rows_of, write
 from tests.contract.rows import order, unit
 from tests.life.lives import ACCOUNT, opening
 from tests.life.test_moving import START, ZONE
@@ -73,8 +72,8 @@ def seen(store: OpenStore) -> Seen:
 NOTHING: Seen = ([], [], [], None)
 
 
-def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(on_store: OnStore) -> None:
+    async with on_store() as store:
         transaction = await store.begin()
         book = await opened(transaction)
         changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
@@ -94,12 +93,10 @@ def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(
         units = [last, unit("unit-2", release_at=Instant(60))]
         assert seen(store) == (units, [30, 60], ["order-3", "order-2", "order-1"], "last")
 
-    on_store(scene)
-
 
 @pytest.mark.parametrize("what", ["the rest, too", "a part only"])
-def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: str) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: str) -> None:
+    async with on_store() as store:
         transaction = await store.begin()
         book = await opened(transaction)
         changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
@@ -111,12 +108,12 @@ def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: 
         await write(store, unit("unit-1"))
         assert await get(store, INSTANCES, "unit-1") == unit("unit-1")
 
-    on_store(scene)
-
 
 @pytest.mark.parametrize("found", ["with the rest", "by whoever takes it back"])
-def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_store: OnStore, found: str) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(
+    on_store: OnStore, found: str
+) -> None:
+    async with on_store() as store:
         await write(store, unit("unit-1"))
         transaction = await store.begin()
         book = await opened(transaction)
@@ -134,8 +131,6 @@ def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_
         await write(store, StoreMetadata("a", "of the next one"))
         assert store.ask(lambda ask: ask.fact("a")) == "of the next one"
 
-    on_store(scene)
-
 
 class FaultyCommand(Command, frozen=True, kw_only=True):
     """A mistake of ours, which no rule refuses."""
@@ -147,8 +142,8 @@ class FaultyCommand(Command, frozen=True, kw_only=True):
 
 
 @pytest.mark.slow
-def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
+    async with on_store() as store:
         await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
         limits = BatchLimits(part_size=1)
         clock = VirtualClock(START)
@@ -166,5 +161,3 @@ def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store
         assert after is not None
         assert after.balance == before.balance + 15
         assert store.ask(lambda ask: ask.fact("a")) is None
-
-    on_store(scene)

@@ -29,12 +29,12 @@ def carrying(store: OpenStore, service_id: str) -> list[str]:
 # Placements
 
 
-def test_a_service_is_found_on_its_instances_as_it_comes_and_goes(on_store: OnStore) -> None:
+async def test_a_service_is_found_on_its_instances_as_it_comes_and_goes(on_store: OnStore) -> None:
     # Step by step: what is placed on the instance, and which services it is found by.
     steps = ((), ("svco-1",), ("svco-1", "svco-2"), ("svco-2",), ("svco-3", TEXT), ("svco-3", TEXT), (TEXT,), ())
     known = sorted({service_id for step in steps for service_id in step})
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, unit("unit-2", placements=on("svco-2")))
         for services in steps:
             await write(store, unit("unit-1", placements=on(*services)))
@@ -42,16 +42,12 @@ def test_a_service_is_found_on_its_instances_as_it_comes_and_goes(on_store: OnSt
                 expected = ["unit-2"] if service_id == "svco-2" else []
                 expected += ["unit-1"] if service_id in services else []
                 assert carrying(store, service_id) == expected, (services, service_id)
-
-    async def later(store: OpenStore) -> None:
+    async with on_store() as store:
         assert carrying(store, "svco-2") == ["unit-2"]
 
-    on_store(scene)
-    on_store(later)
 
-
-def test_a_service_is_found_once_on_what_was_bought_for_it_and_carries_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_service_is_found_once_on_what_was_bought_for_it_and_carries_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, unit("unit-1", service_id="svco-1", placements=on("svco-1")))
         await write(store, unit("unit-2", service_id="svco-1"))
         await write(store, unit("unit-3", service_id="svco-2", placements=on("svco-1")))
@@ -63,13 +59,11 @@ def test_a_service_is_found_once_on_what_was_bought_for_it_and_carries_it(on_sto
         assert await get(store, INSTANCES, "unit-1") == moved
         assert carrying(store, "svco-2") == ["unit-1", "unit-3"]
 
-    on_store(scene)
 
-
-def test_many_instances_get_and_lose_services_in_one_batch(on_store: OnStore) -> None:
+async def test_many_instances_get_and_lose_services_in_one_batch(on_store: OnStore) -> None:
     numbers = range(40)
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *[unit(f"unit-{number:02}", placements=on("svco-1", "svco-2")) for number in numbers])
         assert len(carrying(store, "svco-1")) == len(carrying(store, "svco-2")) == 40
         kept = [number for number in numbers if number % 3 == 0]
@@ -80,19 +74,15 @@ def test_many_instances_get_and_lose_services_in_one_batch(on_store: OnStore) ->
         assert sorted(carrying(store, "svco-1")) == [f"unit-{number:02}" for number in kept]
         assert carrying(store, "svco-2") == []
 
-    on_store(scene)
 
-
-def test_a_batch_that_is_rolled_back_moves_no_service(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_batch_that_is_rolled_back_moves_no_service(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, unit("unit-1", placements=on("svco-1")))
         transaction = await store.begin()
         await Batch([unit("unit-1", placements=on("svco-2"))]).save(transaction)
         await transaction.rollback()
         assert carrying(store, "svco-1") == ["unit-1"]
         assert carrying(store, "svco-2") == []
-
-    on_store(scene)
 
 
 # Instances that stand still until a debt is paid
@@ -106,11 +96,11 @@ def found(book: Book, account_id: str) -> list[str]:
     return [row.id for row in Draft(book).suspended(account_id)]
 
 
-def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnStore) -> None:
+async def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnStore) -> None:
     week = 7 * DAY_US
     waits = {"payment_timing": "Prepaid", "auto_renew": True, "expires_at": Instant(2 * week)}
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in (
             unit("unit-7", **waits, status="Stopped"),
             unit("unit-2", **waits, status="Stopped", renew_at=Instant(2 * week + 1)),
@@ -127,11 +117,9 @@ def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnSto
             assert [row.id for row in Draft(book).unrenewed("acc-1")] == ["unit-7", "unit-2", "unit-9", "unit-1"]
             assert found(book, "acc-1") == []
 
-    on_store(scene)
 
-
-def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(
             store,
             halted("unit-2", retire_at=Instant(5)),
@@ -161,28 +149,22 @@ def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(o
             [],
         ]
 
-    on_store(scene)
 
-
-def test_an_instance_that_is_none_has_nobody_beside_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_an_instance_that_is_none_has_nobody_beside_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, halted("unit-1"))
         book = await load(store, (INSTANCES, ("unit-9",)), SuspendedInstances(unit_id="unit-9"))
         assert book.get(INSTANCES, "unit-9") is None
         with pytest.raises(NotLoaded):
             book.suspended_ids("acc-1")
 
-    on_store(scene)
 
-
-def test_no_more_are_loaded_than_a_batch_can_take_and_always_the_first(on_store: OnStore) -> None:
+async def test_no_more_are_loaded_than_a_batch_can_take_and_always_the_first(on_store: OnStore) -> None:
     names = [f"unit-{number:04}" for number in range(SUSPENDED_MAX + 20)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *[halted(name) for name in reversed(names)])
         assert found(await load(store, SuspendedInstances(account_id="acc-1")), "acc-1") == names[:SUSPENDED_MAX]
         # Those go on: the others are next.
         await write(store, *[unit(name) for name in names[:SUSPENDED_MAX]])
         assert found(await load(store, SuspendedInstances(unit_id=names[0])), "acc-1") == names[SUSPENDED_MAX:]
-
-    on_store(scene)

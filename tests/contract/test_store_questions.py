@@ -16,7 +16,6 @@ from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
-from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, load, rows_of, write
 from tests.contract.rows import HIGH, offering, unit
 
@@ -30,7 +29,7 @@ def next_due(ask: ReadRepository) -> Instant | None:
     return next((due.at for due in ask.due(Instant(HIGH), 1)), None)
 
 
-def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore) -> None:
+async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore) -> None:
     ten, eleven = Instant(10), Instant(11)
     units = [
         unit("unit-2", release_at=eleven, charge_at=ten),
@@ -54,7 +53,7 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
         Due(Instant(12), C, "unit-4"),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *units)
 
         async def claimed(until: int, limit: int, *, wait: bool) -> list[Due]:
@@ -78,10 +77,8 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(10))) == 10
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(HIGH))) == 10
 
-    on_store(scene)
 
-
-def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(on_store: OnStore) -> None:
+async def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(on_store: OnStore) -> None:
     names = [f"unit-{number}" for number in (7, 3, 9, 1, 5)]
     bought = {"payment_timing": "Prepaid", "auto_renew": True}
     units = [unit(name, renew_at=Instant(10), expires_at=Instant(11), **bought) for name in names]
@@ -90,7 +87,7 @@ def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(
     order += [Due(Instant(10), R, name) for name in ("unit-2", "unit-8")]
     order += [Due(Instant(11), E, name) for name in names]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for one in (*units, *released):
             await write(store, one)
         for limit in range(1, len(order) + 1):
@@ -99,10 +96,8 @@ def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(
             assert await transaction.due(Instant(HIGH), limit, wait=False) == order[:limit]
             await transaction.rollback()
 
-    on_store(scene)
 
-
-def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> None:
+async def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> None:
     steps: list[tuple[dict[str, Any], list[Due]]] = [
         ({"status": "Creating"}, []),
         ({"status": "Creating", "release_at": 50}, [Due(Instant(50), R, "unit-1")]),
@@ -124,13 +119,11 @@ def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> No
         ({"status": "Released", "release_at": 30}, []),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for changed, expected in steps:
             await write(store, unit("unit-1", **changed))
             assert store.ask(lambda ask: ask.due(Instant(HIGH), 99)) == expected
             assert store.ask(next_due) == min((due.at for due in expected), default=None)
-
-    on_store(scene)
 
 
 # Client tokens
@@ -140,8 +133,8 @@ def token(number: int, created_at: int) -> IdempotencyRecord:
     return IdempotencyRecord("acc-1", f"token-{number}", "digest", False, b"{}", Instant(created_at))
 
 
-def test_tokens_older_than_asked_are_forgotten_and_no_others(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_tokens_older_than_asked_are_forgotten_and_no_others(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, *[token(number, number) for number in range(10)])
         transaction = await store.begin()
         await transaction.prune_tokens(Instant(4), 1000)
@@ -150,11 +143,9 @@ def test_tokens_older_than_asked_are_forgotten_and_no_others(on_store: OnStore) 
         left = [number for number in range(10) if book.get(IDEMPOTENCY_RECORDS, "acc-1", f"token-{number}") is not None]
         assert left == [4, 5, 6, 7, 8, 9]
 
-    on_store(scene)
 
-
-def test_at_most_a_thousand_tokens_are_forgotten_at_once_the_oldest_first(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_at_most_a_thousand_tokens_are_forgotten_at_once_the_oldest_first(on_store: OnStore) -> None:
+    async with on_store() as store:
         # Written youngest first.
         await write(store, *[token(number, 5000 - number) for number in range(1010)])
         needs = [(IDEMPOTENCY_RECORDS, ("acc-1", f"token-{number}")) for number in range(1010)]
@@ -169,8 +160,6 @@ def test_at_most_a_thousand_tokens_are_forgotten_at_once_the_oldest_first(on_sto
                 if book.get(IDEMPOTENCY_RECORDS, "acc-1", f"token-{number}") is not None
             ]
             assert kept == list(range(left))
-
-    on_store(scene)
 
 
 # Lists
@@ -199,7 +188,7 @@ LISTED = [
 ]
 
 
-def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchase(on_store: OnStore) -> None:
+async def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchase(on_store: OnStore) -> None:
     fields = ("account_id", "service_id", "status", "payment_timing", "region", "type", "auto_renew", "kind")
     asked = [
         dict(zip(fields, values, strict=True))
@@ -225,7 +214,7 @@ def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchas
             and (row.status != "Released" or wanted["status"] == "Released")
         ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         # Instances are always of something in the catalogue.
         await write(store, *[offering(*place, 1) for place in product(("bj", "bd"), ("gpu-1", "gpu-2"))])
         await write(store, Offering("global", "ernie", 2, Micro(1), None, 9, 9, "TPM"))
@@ -249,13 +238,11 @@ def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchas
         counts = {"Running": 10, "Stopped": 2, "Releasing": 1, "Creating": 1}
         assert store.ask(lambda ask: ask.unit_counts()) == counts
 
-    on_store(scene)
-
 
 # Identities, facts
 
 
-def test_an_access_key_is_found_with_its_user(on_store: OnStore) -> None:
+async def test_an_access_key_is_found_with_its_user(on_store: OnStore) -> None:
     users = [User(f"user-{number}", "acc-1", "one", number == 1, (), Instant(number)) for number in (1, 2)]
     keys = [
         AccessKey("key-1", "user-2", "acc-1", b"\x00\xff", "Active", Instant(5)),
@@ -264,7 +251,7 @@ def test_an_access_key_is_found_with_its_user(on_store: OnStore) -> None:
     ]
     stranger = User("user-9", "acc-2", "nine", True, (), Instant(0))
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *reversed(users), *keys, stranger)
         assert store.ask(lambda ask: ask.identity("key-1")) == (keys[0], users[1])
         assert store.ask(lambda ask: ask.identity("key-2")) == (keys[1], users[0])
@@ -276,11 +263,9 @@ def test_an_access_key_is_found_with_its_user(on_store: OnStore) -> None:
         assert store.ask(lambda ask: ask.users("acc-2")) == [(stranger, [])]
         assert store.ask(lambda ask: ask.users("nobody")) == []
 
-    on_store(scene)
 
-
-def test_facts_and_accounts_are_found_by_their_name(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_facts_and_accounts_are_found_by_their_name(on_store: OnStore) -> None:
+    async with on_store() as store:
         account = Account("acc-1", "one", "UTC", Micro(0), Instant(0))
         await write(store, StoreMetadata("a", "1"), StoreMetadata("b", ""), account)
         assert [store.ask(lambda ask, name=name: ask.fact(name)) for name in ("a", "b", "c", "A")] == [  # type: ignore[misc]
@@ -292,28 +277,24 @@ def test_facts_and_accounts_are_found_by_their_name(on_store: OnStore) -> None:
         assert store.ask(lambda ask: ask.account("acc-1")) == account
         assert store.ask(lambda ask: ask.account("acc-2")) is None
 
-    on_store(scene)
 
-
-def test_accounts_are_listed_oldest_first(on_store: OnStore) -> None:
+async def test_accounts_are_listed_oldest_first(on_store: OnStore) -> None:
     accounts = [
         Account("acc-3", "three", "UTC", Micro(-1), Instant(1), arrears_since=Instant(7)),
         Account("acc-1", "one", "UTC", Micro(0), Instant(2)),
         Account("acc-2", "two", "UTC", Micro(0), Instant(2)),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         assert store.ask(lambda ask: ask.accounts()) == []
         await write(store, *reversed(accounts))
         assert store.ask(lambda ask: ask.accounts()) == accounts
-
-    on_store(scene)
 
 
 # Quota
 
 
-def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store: OnStore) -> None:
+async def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store: OnStore) -> None:
     def quota(unit_id: str, **changed: Any) -> Instance:
         return unit(unit_id, **({"kind": "TPM", "region": "global", "type": "ernie"} | changed))
 
@@ -326,7 +307,7 @@ def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store:
         unit("unit-2", region="global", type="ernie"),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in (*mine, *others):
             await write(store, row)
         assert store.ask(lambda ask: ask.quota("acc-1", "ernie", status=None)) == mine
@@ -335,5 +316,3 @@ def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store:
         assert store.ask(lambda ask: ask.quota("acc-1", "ern%", status=None)) == []
         assert store.ask(lambda ask: ask.quota("acc-2", "ernie", status=None)) == [others[1]]
         assert store.ask(lambda ask: ask.unit("tpm-6")) == others[2]
-
-    on_store(scene)

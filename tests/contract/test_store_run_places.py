@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.domain.values.calendar import Instant
-from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import service, unit
 from tests.contract.test_store_placements import on
 
 
-def test_places_are_those_of_services_that_are_on_and_run_and_of_instances_that_are_up(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_places_are_those_of_services_that_are_on_and_run_and_of_instances_that_are_up(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [
             service("svco-1", runs=True),
             service("svco-2", runs=True),
@@ -36,5 +35,3 @@ def test_places_are_those_of_services_that_are_on_and_run_and_of_instances_that_
         assert store.ask(lambda ask: ask.run_places()) == [in_bd, in_bj]
         assert store.ask(lambda ask: ask.run_places("svco-1")) == [RunPlace("bj", "gpu-1", 1, 2)]
         assert store.ask(lambda ask: ask.run_places("off")) == []
-
-    on_store(scene)

@@ -20,10 +20,10 @@ from tests.contract.rows import HIGH, service
 # Lists
 
 
-def test_services_are_paged_in_both_directions(on_store: OnStore) -> None:
+async def test_services_are_paged_in_both_directions(on_store: OnStore) -> None:
     services = [service(f"svco-{number}", created_at=Instant(9 - number)) for number in range(7)]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in services:
             await write(store, row)
         await write(store, service("other", account_id="acc-2"))
@@ -42,8 +42,6 @@ def test_services_are_paged_in_both_directions(on_store: OnStore) -> None:
             assert found == expected
         assert store.ask(lambda ask: ask.service("other")) == service("other", account_id="acc-2")
         assert store.ask(lambda ask: ask.service("svco-9")) is None
-
-    on_store(scene)
 
 
 NAMES = ("50%", "50", "a_b", "axb", "wow!", "wow", "back\\slash", "quo'te", "模型🦊", "100%_!", "")
@@ -64,8 +62,8 @@ NAMED = [
 ]
 
 
-def test_services_are_found_by_a_part_of_their_name_whatever_is_in_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_services_are_found_by_a_part_of_their_name_whatever_is_in_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         for number, name in enumerate(NAMES):
             await write(store, service(f"svco-{number:02}", name=name))
         for part, expected in NAMED:
@@ -75,15 +73,13 @@ def test_services_are_found_by_a_part_of_their_name_whatever_is_in_it(on_store: 
             )
             assert [row.row.name for row in found] == expected, part
 
-    on_store(scene)
 
-
-def test_small_and_capital_letters_of_english_are_the_same_in_a_name_and_every_name_finds_itself(
+async def test_small_and_capital_letters_of_english_are_the_same_in_a_name_and_every_name_finds_itself(
     on_store: OnStore,
 ) -> None:
     names = ("Demo", "DEMO two", "Über", "ÑANDÚ", "ＷＩＤＥ", "İstanbul")  # noqa: RUF001 - letters of other scripts
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for number, name in enumerate(names):
             await write(store, service(f"svco-{number}", name=name))
 
@@ -97,8 +93,6 @@ def test_small_and_capital_letters_of_english_are_the_same_in_a_name_and_every_n
         assert found("O T") == ["DEMO two"]
         for name in names[2:]:
             assert found(name) == [name]
-
-    on_store(scene)
 
 
 SERVICES_ASKED_FOR = (
@@ -144,8 +138,8 @@ ASKED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_services_are_filtered_by_every_field_and_deleted_ones_are_in_no_list(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_services_are_filtered_by_every_field_and_deleted_ones_are_in_no_list(on_store: OnStore) -> None:
+    async with on_store() as store:
         for row in SERVICES_ASKED_FOR:
             await write(store, row)
         for asked, expected in ASKED:
@@ -159,32 +153,28 @@ def test_services_are_filtered_by_every_field_and_deleted_ones_are_in_no_list(on
                 assert ids(found) == [f"svco-{number}" for number in order], asked
         assert store.ask(lambda ask: ask.service("svco-a")) == SERVICES_ASKED_FOR[10]
 
-    on_store(scene)
-
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_filter_finds_the_services_that_say_of_themselves_that_they_are_so(on_store: OnStore, status: str) -> None:
+async def test_a_filter_finds_the_services_that_say_of_themselves_that_they_are_so(
+    on_store: OnStore, status: str
+) -> None:
     def says(row: Service) -> bool:
         return row.run_status == status and row.account_id == "acc-1" and row.deleted_at is None
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in SERVICES_ASKED_FOR:
             await write(store, row)
         wanted = ServiceFilter(account_id="acc-1", run_statuses=(status,))
         found = store.ask(lambda ask: ask.services(wanted, after=None, limit=99, reverse=False))
         assert rows_of(found) == [row for row in SERVICES_ASKED_FOR if says(row)]
 
-    on_store(scene)
 
-
-def test_services_are_loaded_and_saved_with_every_kind_of_number(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_services_are_loaded_and_saved_with_every_kind_of_number(on_store: OnStore) -> None:
+    async with on_store() as store:
         for number, qps in enumerate((0.0, 0.1, 1e-300, 1.7976931348623157e308, 1 / 3, -0.5)):
             row = service(f"svco-{number}", qps=qps)
             await write(store, row)
             assert await get(store, SERVICES, row.id) == row
-
-    on_store(scene)
 
 
 # Calls
@@ -200,7 +190,7 @@ def used(service_id: str, app_id: str, count: int) -> Used:
     return Used(service_id, app_id, count, 10 * count, 100 * count, 1000 * count)
 
 
-def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_for(on_store: OnStore) -> None:
+async def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_for(on_store: OnStore) -> None:
     counted = [
         calls("svco-1", "app-1", 1, 1),
         calls("svco-1", "app-1", 2, 2),
@@ -222,7 +212,7 @@ def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_fo
         ((4, 9), None, None, []),
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *counted)
         for (since, until), services, apps, expected in asked:
             found = store.ask(
@@ -258,10 +248,8 @@ def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_fo
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 2 * HOUR_US) == counted[1]
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 9 * HOUR_US) is None
 
-    on_store(scene)
 
-
-def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> None:
+async def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> None:
     counted = [calls("svco-1", "app-1", hour, 1 << hour) for hour in (1, 2, 3, 5)]
     counted += [calls("svco-2", "app-2", 4, 1), calls("svco-3", "app-1", 2, 32, "acc-2")]
 
@@ -271,7 +259,7 @@ def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> N
             lambda ask: ask.call_intervals("acc-1", Instant(HOUR_US), Instant(6 * HOUR_US), hours * HOUR_US, **chosen)
         )
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         await write(store, *counted)
         assert intervals(2, store) == [
             UsedIn(0, used("svco-1", "app-1", 6)),
@@ -282,19 +270,17 @@ def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> N
         assert intervals(24, store, services=("svco-1",)) == [UsedIn(0, used("svco-1", "app-1", 46))]
         assert intervals(1, store, apps=("app-2",)) == [UsedIn(3, used("svco-2", "app-2", 1))]
 
-    on_store(scene)
-
 
 # Packages
 
 
-def test_packages_are_listed_oldest_first_and_found_by_id(on_store: OnStore) -> None:
+async def test_packages_are_listed_oldest_first_and_found_by_id(on_store: OnStore) -> None:
     packages = [
         TokenPackage(f"pkg-{name}", account_id, "user-1", "ernie", HIGH, 0, Instant(number), Instant(HIGH))
         for number, (name, account_id) in enumerate((("c", "acc-1"), ("a", "acc-1"), ("b", "acc-2")))
     ]
 
-    async def scene(store: OpenStore) -> None:
+    async with on_store() as store:
         for row in packages:
             await write(store, row)
         assert store.ask(lambda ask: ask.packages("acc-1")) == packages[:2]
@@ -303,5 +289,3 @@ def test_packages_are_listed_oldest_first_and_found_by_id(on_store: OnStore) -> 
         assert store.ask(lambda ask: ask.package("pkg-a")) == packages[1]
         assert store.ask(lambda ask: ask.package("pkg-z")) is None
         assert await get(store, TOKEN_PACKAGES, "pkg-b") == packages[2]
-
-    on_store(scene)

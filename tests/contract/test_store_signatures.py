@@ -70,8 +70,8 @@ def top_ups(store: OpenStore) -> int:
     return len(store.ask(lambda ask: ask.postings(wanted, after=None, limit=100)))
 
 
-def test_of_commands_with_the_same_nonce_one_is_done_in_a_batch_and_after_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_of_commands_with_the_same_nonce_one_is_done_in_a_batch_and_after_it(on_store: OnStore) -> None:
+    async with on_store() as store:
         sequencer = a_sequencer(store)
         sequencer.start()
         await founded(sequencer)
@@ -85,11 +85,9 @@ def test_of_commands_with_the_same_nonce_one_is_done_in_a_batch_and_after_it(on_
         assert top_ups(store) == before + 2
         await sequencer.close()
 
-    on_store(scene)
 
-
-def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
+    async with on_store() as store:
         sequencer = a_sequencer(store)
         sequencer.start()
         refused = TopUp(account_id="nobody", amount=Micro(1), nonce=nonce("c" * 16))
@@ -98,8 +96,6 @@ def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
         assert await outcome(sequencer, top_up("c" * 16)) == REPLAYED
         assert await get(store, NONCES, KEY, "c" * 16) == nonce("c" * 16)
         await sequencer.close()
-
-    on_store(scene)
 
 
 @pytest.mark.slow
@@ -169,8 +165,8 @@ def row(number: int, **changed: Any) -> RefusedCalls:
     return RefusedCalls(**(facts | changed))
 
 
-def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, *[nonce(f"{number:016}", number * HOUR_US) for number in range(10)])
         await write(store, *[row(number) for number in range(10)])
         for nonces, rows in ((6, 6), (4, 5)):
@@ -188,11 +184,9 @@ def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest
                 range(10 - rows, 10)
             )
 
-    on_store(scene)
 
-
-def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on_store: OnStore) -> None:
+    async with on_store() as store:
         rows = [row(number) for number in range(12)]
         await write(store, *rows)
 
@@ -211,12 +205,10 @@ def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on
         since, until = Instant(3 * 60_000_000), Instant(7 * 60_000_000)
         assert {one.row.id for one in found(since=since, until=until)} == {"row-3", "row-4", "row-5", "row-6"}
 
-    on_store(scene)
-
 
 @pytest.mark.parametrize("many", [1, 2, 250])
-def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
+    async with on_store() as store:
         user, key = ROWS[USERS][0], ROWS[ACCESS_KEYS][0]
         users = [msgspec.structs.replace(user, id=f"user-{number}") for number in range(many)]
         keys = [
@@ -227,8 +219,6 @@ def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
         found: dict[str, tuple[AccessKey, User]] = store.ask(lambda ask: ask.identities(asked))
         assert found == {one.id: (one, users[number // 2]) for number, one in enumerate(keys)}
         assert store.ask(lambda ask: ask.identities([])) == {}
-
-    on_store(scene)
 
 
 def test_the_message_says_what_to_do() -> None:

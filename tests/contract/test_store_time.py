@@ -6,12 +6,11 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.tables import INSTANCES, OFFERINGS
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.metadata import StoreMetadata
-from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 
 
-def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: OnStore) -> None:
+    async with on_store() as store:
         transaction = await store.begin()
         times = [transaction.now()]
         for need in ((INSTANCES, ("unit-1",)), (OFFERINGS, ("bj", "gpu-1"))):
@@ -21,11 +20,9 @@ def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: OnStore)
         # Where one server is alone its own clock counts, and it waits for nobody.
         assert times == [None] * 3 or (None not in times and times == sorted(set(times)))  # type: ignore[type-var]
 
-    on_store(scene)
 
-
-def test_under_a_virtual_clock_it_stands_still(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
+async def test_under_a_virtual_clock_it_stands_still(on_store: OnStore) -> None:
+    async with on_store() as store:
         await write(store, StoreMetadata(VIRTUAL_NOW, "1900000000000000"))
         transaction = await store.begin()
         before = transaction.now()
@@ -33,5 +30,3 @@ def test_under_a_virtual_clock_it_stands_still(on_store: OnStore) -> None:
         assert transaction.now() == before
         assert before in (None, 1900000000000000)
         await transaction.rollback()
-
-    on_store(scene)

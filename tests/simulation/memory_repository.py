@@ -7,9 +7,9 @@ from typing import Any
 
 from leasebook.domain.book.tables import ACCESS_KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
 from leasebook.domain.model.account import User
-from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
+from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 
 
 class MemoryRepository:
@@ -34,6 +34,21 @@ class MemoryRepository:
             and (wanted.name_part is None or wanted.name_part.lower() in row.name.lower())
         ]
         return (found[::-1] if reverse else found)[:limit]
+
+    def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
+        """Return the oldest set of that name that an account sees; its own go before those for all accounts."""
+        seen = [row for row in self._rows(MODEL_SETS).values() if row.name == name and is_seen(row, account_id)]
+        return next(iter(sorted(seen, key=lambda row: row.account_id == EVERYBODYS)), None)
+
+    def model_set_place(self, account_id: str, set_id: str) -> int | None:
+        """Return the place in lists of a set that belongs to an account or to all, even if it is deleted since."""
+        numbered = enumerate(self._rows(MODEL_SETS).values(), start=1)
+        mine = (account_id, EVERYBODYS)
+        return next((seq for seq, row in numbered if row.id == set_id and row.account_id in mine), None)
+
+    def versions_of(self, set_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return id and number of the versions of each set that are not deleted, oldest first."""
+        return {set_id: [(row.id, row.version) for row in self.models(set_id)] for set_id in set_ids}
 
     def model(self, model_id: str) -> Model | None:
         """Return a version of a model by id."""
@@ -72,3 +87,12 @@ class MemoryRepository:
             if row.account_id == account_id and row.url_suffix in suffixes and row.deleted_at is None:
                 found.setdefault(row.url_suffix, row.id)
         return found
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+        rows = [
+            Called(row.id, row.url_suffix, row.name)
+            for row in self._rows(SERVICES).values()
+            if row.account_id == account_id and row.deleted_at is None
+        ]
+        return [row for row in rows if word in row][:CALLED_MAX]

@@ -70,7 +70,13 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
 
 
 def test_a_path_and_an_action_stand_in_one_row_only() -> None:
-    assert len(TABLE) == len(ACTIONS)
+    assert len({(action.path, action.name) for action in ACTIONS}) == len(ACTIONS)
+
+
+def test_a_name_may_be_left_out_only_at_a_path_of_the_first_api_which_has_one_action() -> None:
+    (unnamed,) = (key for key in TABLE if not key[1])
+    assert unnamed == ("/wenxinworkshop/modelrepo/modelVersionDetail", "")
+    assert [action for action in ACTIONS if action.path == unnamed[0]] == [TABLE[unnamed]]
 
 
 def test_what_is_published_stays() -> None:
@@ -99,7 +105,7 @@ def test_older_names_stand_at_the_older_path_and_do_what_a_newer_one_does() -> N
 
 @ANY_ACTION
 def test_a_row_is_written_as_actions_are(action: Action) -> None:
-    assert re.fullmatch(r"/v2/[a-z]+", action.path)
+    assert re.fullmatch(r"/v2/[a-z]+|/wenxinworkshop/modelrepo/modelVersionDetail", action.path)
     assert re.fullmatch(r"([A-Z][a-z]+|TPM)+", action.name)
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", action.operation)
     assert re.fullmatch(r"[A-Z].*\.", action.summary)
@@ -138,7 +144,7 @@ def test_whatever_names_something_by_its_id_can_answer_that_it_is_not_there(acti
 # --- policies --------------------------------------------------------------------------------------------
 
 POLICIES = set(get_args(p.PolicyName))
-READERS_ONLY = {p.READ, p.SERVICE_READ, p.DATA_FULL, p.DATA_OPERATE}
+READERS_ONLY = {p.READ, p.SERVICE_READ, p.DATA_FULL, p.DATA_OPERATE, p.MODEL_READ}
 
 
 def test_the_policies_that_can_be_attached_are_those_that_there_are() -> None:
@@ -170,7 +176,7 @@ def test_names_of_one_operation_are_permitted_alike(action: Action) -> None:
 
 def sections(page: str) -> dict[tuple[str, str], str]:
     """The parts of the reference that tell of an action, by its path and name."""
-    parts = re.split(r"^## (\w+) at (/v2/\w+)\n", page, flags=re.MULTILINE)
+    parts = re.split(r"^## (\w+) at (/[\w/]+)\n", page, flags=re.MULTILINE)
     return {(path, name): text for name, path, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)}
 
 

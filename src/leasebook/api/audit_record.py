@@ -12,7 +12,7 @@ import msgspec
 from leasebook.api.auth.identity import Identity
 from leasebook.api.body.redaction import shown_body, shown_text
 from leasebook.api.fault import refused
-from leasebook.contract.actions import ACTIONS
+from leasebook.contract.actions import ACTIONS, UNNAMED
 from leasebook.contract.shapes import Request
 from leasebook.domain.record.audit_log import MESSAGE_MAX, OK, Entry, Line
 from leasebook.domain.values.calendar import Instant
@@ -51,7 +51,7 @@ class CallRecord:
         self.request_id = request_id
         self.address = address
         self.path = path
-        self.action = action
+        self.action = action or UNNAMED.get(path, "")
         self.account_id = ""
         self.user_id: str | None = None
         self.access_key: str | None = None

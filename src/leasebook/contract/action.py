@@ -79,6 +79,7 @@ SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catal
 EVENTS = "/v2/events"
 NOTIFICATION = "/v2/notification"
 MODEL = "/v2/model"
+MODEL_VERSION = "/wenxinworkshop/modelrepo/modelVersionDetail"
 
 
 def renamed(action: Action, path: str, name: str | None = None, *, legacy: bool = True) -> Action:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.contract.action import CHARGE, RESOURCES, Action, renamed
+from leasebook.contract.action import CHARGE, MODEL_VERSION, RESOURCES, Action, renamed
 from leasebook.contract.nouns import (
     account,
     audit_log,
@@ -77,4 +77,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *audit_log.REFUSED_CALLS,
 )
 
-TABLE: Final[dict[tuple[str, str], Action]] = {(action.path, action.name): action for action in ACTIONS}
+UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}
+"""Paths of the first API, whose calls do not name an action; here their only action has a name, which may be left out.
+"""
+_NAMED: Final = {(action.path, action.name): action for action in ACTIONS}
+TABLE: Final[dict[tuple[str, str], Action]] = {
+    **_NAMED,
+    **{(path, ""): _NAMED[path, name] for path, name in UNNAMED.items()},
+}

@@ -61,6 +61,7 @@ DOCUMENTED: Final[frozenset[tuple[str, str]]] = frozenset(
         ("/v2/charge", (*UNIT_NAMES, *CHARGE_NAMES)),
         ("/v2/service", SERVICE_NAMES),
         ("/v2/model", MODEL_NAMES),
+        ("/wenxinworkshop/modelrepo/modelVersionDetail", ("DescribeModelVersion",)),
     )
     for name in names
 )

@@ -10,6 +10,8 @@ SERVICE_READ: Final = "QianfanServiceReadAccessPolicy"
 READ: Final = "QianfanReadAccessPolicy"
 DATA_FULL: Final = "QianfanDataFullControlAccessPolicy"
 DATA_OPERATE: Final = "QianfanDataOperateAccessPolicy"
+MODEL_FULL: Final = "QianfanModelTuningFullControlAccessPolicy"
+MODEL_READ: Final = "QianfanModelTuningReadAccessPolicy"
 OPERATOR: Final = "LeasebookOperatorPolicy"
 
 PolicyName = Literal[
@@ -20,6 +22,8 @@ PolicyName = Literal[
     "QianfanDataFullControlAccessPolicy",
     "QianfanDataOperateAccessPolicy",
     "LeasebookOperatorPolicy",
+    "QianfanModelTuningFullControlAccessPolicy",
+    "QianfanModelTuningReadAccessPolicy",
 ]
 
 Policies = frozenset[str]
@@ -28,6 +32,8 @@ WRITERS: Final[Policies] = frozenset({FULL, OPERATE})
 READERS: Final[Policies] = frozenset({FULL, OPERATE, SERVICE_READ, READ})
 # The documents name the data policies for lists of services; the service policies make more sense. Both work.
 SERVICE_LISTERS: Final[Policies] = READERS | {DATA_FULL, DATA_OPERATE}
+MODEL_WRITERS: Final[Policies] = WRITERS | {MODEL_FULL}
+MODEL_READERS: Final[Policies] = READERS | {MODEL_FULL, MODEL_READ}
 MANAGERS: Final[Policies] = frozenset({FULL})
 OPERATORS: Final[Policies] = frozenset({OPERATOR})
 ANYBODY: Final[Policies] = frozenset()

@@ -31,6 +31,7 @@ PATHS: Final = (
     "/v2/events",
     "/v2/notification",
     "/v2/model",
+    "/wenxinworkshop/modelrepo/modelVersionDetail",
 )
 """The order of the page."""
 
@@ -54,7 +55,9 @@ names are case-sensitive. An empty body counts as `{}`, and an optional key may 
 
 A success is `200` with `{"requestId": …, "result": …}`. Every error has another status. Its body has `requestId`,
 `code` and `message`, and the same again as `log_id`, `error_code` (a number) and `error_msg` for clients that read
-those. Every answer names the request in the header `x-bce-request-id`. A result leaves out keys without a value.
+those. The headers `x-bce-error-code` and `x-bce-error-message` repeat code and message, the message percent-encoded
+except for printable ASCII, and with `...` at its end if it is cut after 1,024 bytes. Every answer names the request in
+the header `x-bce-request-id`. A result leaves out keys without a value.
 
 - **Unknown keys**: an action that is not in the public documents refuses an unknown key, or an unknown query parameter,
   with `InappropriateJSON`, and names the nearest known one. The documented actions ignore unknown keys, as the cloud

@@ -15,6 +15,7 @@ import structlog
 from leasebook.addressing.mail import is_bare, server_of
 from leasebook.addressing.webhook import Allowed, networks_of
 from leasebook.api.audit_record import Addresses
+from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Callers, SignatureLimits
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Rate, Throttle
@@ -299,7 +300,7 @@ class Replicas(Targets):
         ]
 
 
-def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
+def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens, bodies: Bodies) -> Gateway:
     """Return what passes calls of services on."""
     settings = ground.settings
     return Gateway(
@@ -316,11 +317,14 @@ def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
             idle_s=settings.gateway_idle_seconds,
             headers_max=settings.gateway_headers_max_bytes,
             concurrency_max=settings.gateway_concurrency_max,
+            chat_body_max=settings.gateway_chat_body_max_bytes,
             socket_idle_s=settings.gateway_socket_idle_seconds,
             socket_message_max=settings.gateway_socket_message_max_bytes,
             sockets_key_max=settings.gateway_sockets_per_key_max,
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
+        tokens=tokens,
+        rooms=bodies,
         alone=ground.alone,
         engines=routes_of(settings, ground.where),
         path_prefix=settings.path_prefix,

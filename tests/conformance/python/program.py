@@ -3,6 +3,7 @@
 Every call becomes one line of JSON on standard output. The client is used as its package ships it.
 """
 
+import inspect
 import ipaddress
 import json
 import os
@@ -49,7 +50,8 @@ stay_on_this_machine()
 
 import qianfan  # noqa: E402
 from qianfan import resources  # noqa: E402
-from qianfan.resources import Charge, Service  # noqa: E402
+from qianfan.resources import Charge, Model, Service  # noqa: E402
+from qianfan.resources.console import model as models  # noqa: E402
 
 if os.environ[BASE_URL] != qianfan.get_config().CONSOLE_API_BASE_URL:
     refuse("the client did not take the address it was given")
@@ -278,6 +280,84 @@ def own_functions() -> None:
     report("stopped", lambda: Charge.release_service_resource_instance_info(svco, postpaid))
 
 
+def model_functions() -> None:
+    """The client's own functions for sets of models and their versions."""
+    name = f"functions {time.time_ns()}"
+    made = report("set", lambda: Model.V2.create_custom_model_set(name, "Text2Text", ["first"])) or {}
+    set_id = made.get("modelSetId", "")
+    bucket = {"sourceType": "BOS", "bosPath": "bos:/models/first"}
+    imported = report(
+        "imported", lambda: Model.V2.create_custom_model(set_id, "Import", description="first", import_meta=bucket)
+    )
+    run = {"command": ["python", "-m", "leasebook.examples.echo", "--port", "{port}"]}
+    runs = call("runs", "/v2/model", "CreateCustomModel", {"modelSetId": set_id, "run": run}) or {}
+    model_id = runs.get("modelId", "")
+    report("set-by-name", lambda: Model.V2.describe_model_set(name))
+    report("set-by-id", lambda: Model.V2.describe_model_set(model_set_id=set_id))
+    report("own-sets", lambda: Model.V2.describe_custom_model_sets(max_keys=10, page_reverse=True))
+    report("own-sets-from-id", lambda: Model.V2.describe_custom_model_sets(marker=set_id))
+    report("preset-sets", lambda: Model.V2.describe_system_model_sets(max_keys=10))
+    report("model", lambda: Model.V2.describe_model(model_id))
+    report("model-deleted", lambda: Model.V2.delete_model(model_id))
+    if imported is not None:
+        Model.V2.delete_model(imported["modelId"])
+    report("set-deleted", lambda: Model.V2.delete_model_set(set_id))
+
+
+def names() -> None:
+    """Every function of the classes that have functions for actions of this service."""
+    for owner in (Service.V2, Charge, Model.V2):
+        for name, function in inspect.getmembers(owner, inspect.ismethod):
+            if not name.startswith("_"):
+                emit(f"{owner.__qualname__}.{name}", ok=True, result=function.__name__)
+
+
+def model_deploy(engine_runs: str) -> None:
+    """The client's way from a model to a service that answers, as its users write it."""
+    made = report("set", lambda: models.Model.V2.create_custom_model_set("deployed", "Text2Text", labels=["first"]))
+    owner = (made or {}).get("modelSetId", "")
+    report(
+        "version",
+        lambda: models.Model.V2.create_custom_model(owner, "Import", import_meta={"uri": "bos:/models/first"}),
+    )
+    report("by-name", lambda: models.Model.V2.describe_model_set("deployed"))
+    report("by-id", lambda: models.Model.V2.describe_model_set(model_set_id=owner))
+    report("own-sets", lambda: models.Model.V2.describe_custom_model_sets(max_keys=1))
+    report("system-sets", lambda: models.Model.V2.describe_system_model_sets(marker=owner, page_reverse=True))
+    for name, ask in (
+        ("no-system-conf", lambda: models.Model.V2.describe_model_system_advanced_conf("chat")),
+        ("no-custom-conf", lambda: models.Model.V2.describe_model_custom_advanced_conf("amv-000000000000")),
+        ("no-export", lambda: models.Model.V2.create_model_export_model("amv-000000000000")),
+        ("no-version", lambda: models.Model.detail("amv-000000000000")),
+    ):
+        report(name, ask)
+    from qianfan.model import Model
+
+    qianfan.get_config().DEPLOY_STATUS_POLLING_INTERVAL = 0.2
+    completed = Model(set_id=owner)
+    emit("completed-by-set", ok=True, result={"set": completed.set_id, "id": completed.id})
+    completed = Model(id=completed.id)
+    emit("completed-by-id", ok=True, result={"set": completed.set_id, "id": completed.id})
+    deploy("deployed", completed)
+    if engine_runs == "yes":
+        deploy("run", Model(id="amv-echo00000000", set_id="am-echo00000000"), name="echo", suffix="echo")
+    deploy("by-the-hour", Model(id=completed.id, set_id=owner), months=None)
+
+
+def deploy(call_name: str, model: Any, *, suffix: str = "", months: int | None = 1, **more: Any) -> None:
+    """Deploys a model, and writes a line about the service."""
+    from qianfan.model.configs import DeployConfig
+    from qianfan.model.consts import ServiceType
+
+    config = DeployConfig(service_type=ServiceType.Chat, months=months, endpoint_suffix=suffix, **more)
+    try:
+        service = model.deploy(config)
+    except Exception as problem:  # noqa: BLE001 - whatever the client raises is the finding
+        emit(call_name, ok=False, result=None, error=str(problem), kind=type(problem).__name__)
+        return
+    emit(call_name, ok=True, result={"endpoint": service.endpoint, "status": service.status})
+
+
 def burst(count: str) -> None:
     for _ in range(int(count)):
         buy_by_the_minute("purchase")
@@ -303,6 +383,9 @@ SCENARIOS: Mapping[str, Callable[..., None]] = {
     "charge-wrappers": charge_wrappers,
     "play": play,
     "own-functions": own_functions,
+    "model-functions": model_functions,
+    "names": names,
+    "model-deploy": model_deploy,
     "burst": burst,
     "books": books,
 }

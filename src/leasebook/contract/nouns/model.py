@@ -2,92 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import MODEL, read, write
-from leasebook.contract.shapes import Id, Marker, Paged, PagedRequest, PageSize, Part, Request, Shape, Text
+from leasebook.contract.action import MODEL, MODEL_VERSION, read, write
+from leasebook.contract.models.lists import (
+    SOURCE_MEANS,
+    CustomModelSetPage,
+    DescribeModelSetsRequest,
+    DescribeSomeModelSetsRequest,
+    ModelSetPage,
+    SetName,
+    Source,
+    SystemModelSetPage,
+)
+from leasebook.contract.models.run import Run
+from leasebook.contract.models.version_detail import DescribeModelVersionRequest, ModelVersionDetail
+from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
 
-SetName = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
-Source = Literal["Custom", "System"]
-Port = Annotated[int, Meta(ge=1, le=65_535)]
-Argument = Annotated[str, Meta(max_length=32_768)]
-ShortText = Annotated[str, Meta(min_length=1, max_length=256)]
-Image = Annotated[str, Meta(min_length=1, max_length=512)]
-PortOrChosen = Annotated[int, Meta(ge=0, le=65_535)]
-Cpus = Annotated[float, Meta(gt=0, le=4096)]
-MemoryBytes = Annotated[int, Meta(ge=2**20, le=2**53)]
+ShortWord = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
+Labels = Annotated[list[ShortWord], Meta(max_length=100)]
 VERSION_MEANS: Final = (
     "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
 )
-
-
-class Run(Part, kw_only=True, omit_defaults=False):
-    """How to run one replica: a command, or an image, or both (then the command runs in the image); or an application.
-
-    ``{port}`` in the command and in values of ``env`` is replaced by the port that the replica must listen on, and the
-    variable PORT has it too. With a ``port`` of null it listens on none; with 0 the engine chooses the port. A replica
-    is healthy while it answers ``healthPath`` with a status from 200 to 399; without that, while its port accepts
-    connections.
-    """
-
-    is_ours: ClassVar[bool] = True
-
-    command: Annotated[
-        list[Argument],
-        Meta(
-            max_length=1000,
-            description="The program and its arguments, a word each; {port} in a word is replaced by the port.",
-        ),
-    ] = msgspec.field(default_factory=list)
-    image: Annotated[
-        Image | None, Meta(description="The container image; null: the command runs on the machine itself.")
-    ] = None
-    env: Annotated[
-        dict[str, Argument],
-        Meta(
-            max_length=200,
-            description="Variables of the environment; {port} in a value is replaced by the port. PORT is always set.",
-        ),
-    ] = msgspec.field(default_factory=dict)
-    port: Annotated[
-        PortOrChosen | None, Meta(description="Where a replica listens: 0 lets the port be chosen, null means nowhere.")
-    ] = 0
-    health_path: Annotated[
-        ShortText | None,
-        Meta(description="Asked with GET to see whether a replica is well; null: whether the port takes connections."),
-    ] = None
-    cpus: Annotated[Cpus | None, Meta(description="How many processors' time a replica may use; null: no limit.")] = (
-        None
-    )
-    memory_bytes: Annotated[
-        MemoryBytes | None, Meta(description="How many bytes of memory a replica may use; null: no limit.")
-    ] = None
-    accelerators: Annotated[int, Meta(ge=0, le=1024, description="How many accelerators a replica has for itself.")] = 0
-    grace_seconds: Annotated[
-        float, Meta(ge=0, le=3600, description="How long a replica has to end by itself when it is stopped.")
-    ] = 10.0
-    application: Annotated[
-        ShortText | None,
-        Meta(description="A Ray Serve application, as module:name; only the engine ray runs these."),
-    ] = None
-    arguments: Annotated[
-        dict[str, Argument],
-        Meta(max_length=200, description="The keyword arguments of the function that builds the application."),
-    ] = msgspec.field(default_factory=dict)
-    connects: Annotated[
-        list[Port],
-        Meta(
-            max_length=64,
-            description=(
-                "TCP ports that a replica may connect to, on any host; to others it may not, where it is isolated."
-            ),
-        ),
-    ] = msgspec.field(default_factory=list)
 
 
 class CreateCustomModelSetRequest(Request, kw_only=True):
@@ -95,6 +35,11 @@ class CreateCustomModelSetRequest(Request, kw_only=True):
 
     model_set_name: Annotated[SetName, Meta(description="The set's name for people.")]
     description: Annotated[Text | None, Meta(description="Free text.")] = None
+    model_type: Annotated[
+        ShortWord | None,
+        Meta(description="The task of its models, such as Text2Text or Text2Image; kept and shown only."),
+    ] = None
+    labels: Annotated[Labels | None, Meta(description="Words of your own; kept and shown.")] = None
     for_everybody: Annotated[
         bool | None, Meta(description="Whether every account is to see and use it; an operator's to say.")
     ] = None
@@ -107,10 +52,31 @@ class CreatedModelSet(Shape, kw_only=True):
 
 
 class CreateCustomModelRequest(Request, kw_only=True):
-    """Add a version to a set. How it is run never changes: another way is another version."""
+    """Add a version to a set. How it is run never changes: another way is another version.
+
+    ``run`` is an addition of ours. A version without it says where the model comes from (``sourceType``); it is kept,
+    and no engine runs it.
+    """
 
     model_set_id: Annotated[Id, Meta(description="The model.")]
-    run: Annotated[Run, Meta(description="How a replica is run: a command, an image, or both; or an application.")]
+    run: Annotated[
+        Run | None,
+        Meta(
+            description=(
+                "How a replica is run: a command, an image, or both; or an application. Required unless sourceType is "
+                "given."
+            )
+        ),
+    ] = None
+    source_type: Annotated[
+        ShortWord | None, Meta(description="Where the model comes from: Import or Train; kept and shown.")
+    ] = None
+    import_meta: Annotated[
+        dict[str, Any] | None, Meta(description="The origin of an imported model, with sourceType Import; kept unread.")
+    ] = None
+    train_meta: Annotated[
+        dict[str, Any] | None, Meta(description="The training of the model, with sourceType Train; kept unread.")
+    ] = None
     description: Annotated[Text | None, Meta(description="Free text.")] = None
 
 
@@ -122,59 +88,31 @@ class CreatedModel(Shape, kw_only=True):
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
 
 
-class DescribeSomeModelSetsRequest(Request, kw_only=True):
-    """List the sets of one source, a page at a time."""
-
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
-    max_keys: Annotated[
-        PageSize | None, Meta(description="Rows a page: 10 where it is left out, 100 at most whatever is asked.")
-    ] = None
-    page_reverse: Annotated[bool | None, Meta(description="Newest first.")] = None
-    name: Annotated[Text | None, Meta(description="Only sets with this in their name.")] = None
-
-
-class DescribeModelSetsRequest(DescribeSomeModelSetsRequest, kw_only=True):
-    """List the sets that the account sees, a page at a time: its own and everybody's, or those of one source."""
-
-    source: Annotated[
-        Source | None, Meta(description="Only the account's own (Custom) or everybody's (System); left out: both.")
-    ] = None
-
-
-class ModelSetRow(Shape, kw_only=True):
-    """A set in a list."""
-
-    model_set_id: Annotated[str, Meta(description="The model.")]
-    model_set_name: Annotated[str, Meta(description="The set's name for people.")]
-    source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
-    description: Annotated[str, Meta(description="Free text.")]
-    models_count: Annotated[int, Meta(description="How many versions it has.")]
-    creator: Annotated[str, Meta(description="The user who added it.")]
-    create_time: Annotated[str, Meta(description="When it was made.")]
-
-
-class ModelSetPage(Shape, kw_only=True):
-    """A page of sets. ``nextMarker`` is present while more follow."""
-
-    model_set_list: Annotated[list[ModelSetRow], Meta(description="The sets.")]
-    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
-    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
-    marker: Annotated[str | None, Meta(description="The marker that was given.")] = None
-    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
-
-
 class DescribeModelSetRequest(PagedRequest, kw_only=True):
-    """Ask for one set and its versions."""
+    """Ask for one set and its versions, by its id or by its name; where both are given the id counts."""
 
-    model_set_id: Annotated[Id, Meta(description="The model.")]
+    model_set_id: Annotated[Id | None, Meta(description="The model; required unless modelSetName is given.")] = None
+    model_set_name: Annotated[
+        SetName | None,
+        Meta(
+            description=(
+                "The set's name. Of several the account's own counts before everybody's, and the oldest before others."
+            )
+        ),
+    ] = None
 
 
 class ModelRow(Shape, kw_only=True):
-    """A version in a list. ``approvedBy`` and ``approveTime`` are present while it is trusted."""
+    """A version in a list.
+
+    ``sourceType`` is present where it was given, ``approvedBy`` and ``approveTime`` while it is trusted.
+    """
 
     model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
     description: Annotated[str, Meta(description="Free text.")]
+    runnable: Annotated[bool, Meta(description="Whether it has a run block, so that an engine can run it.")]
+    source_type: Annotated[str | None, Meta(description="The sourceType that was given.")] = None
     trusted: Annotated[
         bool,
         Meta(
@@ -196,10 +134,17 @@ class ModelSetDetail(Paged, kw_only=True):
 
     model_set_id: Annotated[str, Meta(description="The model.")]
     model_set_name: Annotated[str, Meta(description="The set's name for people.")]
-    source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
+    model_type: Annotated[str, Meta(description="The task of its models as it was given, or Text2Text.")]
+    source: Annotated[Source, Meta(description=SOURCE_MEANS)]
+    labels: Annotated[list[str], Meta(description="The words that it was given.")]
     description: Annotated[str, Meta(description="Free text.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
+    modify_time: Annotated[str, Meta(description="When it was made, or a version was last added or deleted.")]
+    model_ids: Annotated[list[str], Meta(description="Its versions, in the order in which they were added.")]
+    model_names: Annotated[
+        list[str], Meta(description="Their numbers in the set, in the same order: V1, V2 and so on.")
+    ]
     model_list: Annotated[list[ModelRow], Meta(description="The versions, in the order in which they were added.")]
 
 
@@ -210,15 +155,22 @@ class DescribeModelRequest(Request, kw_only=True):
 
 
 class ModelDetail(Shape, kw_only=True):
-    """A version, and how it is run, and whether an operator made or approved it."""
+    """A version, and how it is run, and whether an operator made or approved it.
+
+    ``run`` is left out of a version that only says where the model comes from.
+    """
 
     model_set_id: Annotated[str, Meta(description="The model.")]
     model_set_name: Annotated[str, Meta(description="The set's name for people.")]
     model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
-    source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
+    source: Annotated[Source, Meta(description=SOURCE_MEANS)]
     description: Annotated[str, Meta(description="Free text.")]
-    run: Annotated[Run, Meta(description="How a replica is run.")]
+    run: Annotated[Run | None, Meta(description="How a replica is run.")] = None
+    import_meta: Annotated[dict[str, Any] | None, Meta(description="The importMeta that was given.")] = None
+    train_meta: Annotated[dict[str, Any] | None, Meta(description="The trainMeta that was given.")] = None
+    runnable: Annotated[bool, Meta(description="Whether it has a run block, so that an engine can run it.")]
+    source_type: Annotated[str | None, Meta(description="The sourceType that was given.")] = None
     trusted: Annotated[
         bool,
         Meta(
@@ -258,7 +210,8 @@ _DETAIL: Final = {
     "modelSetName": "echo",
     "modelId": "amv-a1s2d3f4g5h6",
     "version": "V1",
-    "source": "Custom",
+    "source": "UserCreate",
+    "runnable": True,
     "description": "With the health check of its own.",
     "run": {
         "command": ["python", "-m", "leasebook.examples.echo", "--port", "{port}"],
@@ -284,20 +237,39 @@ _APPROVED: Final = {
     "approvedBy": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
     "approveTime": "2026-11-30T07:18:45+08:00",
 }
+_FACTS: Final = {
+    "modelSetId": "am-q2w3e4r5t6y7",
+    "modelSetName": "echo",
+    "modelType": "Text2Text",
+    "source": "UserCreate",
+    "labels": [],
+    "description": "Answers with the text of the request.",
+    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "createTime": "2026-11-30T06:13:45+08:00",
+    "modifyTime": "2026-11-30T06:13:45+08:00",
+    "modelIds": ["amv-a1s2d3f4g5h6"],
+    "modelNames": ["V1"],
+}
+_EVERYBODYS_SET: Final = {
+    **_FACTS,
+    "modelSetId": "am-echo00000000",
+    "source": "System",
+    "description": "Answers with the text of the request, as JSON or as a stream of events.",
+    "modelIds": ["amv-echo00000000"],
+    "modelsCount": 1,
+    "modelCount": 1,
+}
 _OWN_SETS: Final = {
     "modelSetList": [
         {
-            "modelSetId": "am-q2w3e4r5t6y7",
-            "modelSetName": "echo",
-            "source": "Custom",
-            "description": "Answers with the text of the request.",
+            **_FACTS,
             "modelsCount": 1,
-            "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
-            "createTime": "2026-11-30T06:13:45+08:00",
+            "modelCount": 1,
         }
     ],
     "isTruncated": False,
     "maxKeys": 10,
+    "pageInfo": {"marker": "", "maxKeys": 10, "isTruncated": False},
 }
 
 ACTIONS: Final = (
@@ -308,7 +280,7 @@ ACTIONS: Final = (
         CreateCustomModelSetRequest,
         CreatedModelSet,
         "Add a set of models, which gets versions then.",
-        policies=p.WRITERS | p.OPERATORS,
+        policies=p.MODEL_WRITERS | p.OPERATORS,
         errors=(e.QUOTA_EXCEEDED,),
         example={"modelSetName": "echo", "description": "Answers with the text of the request."},
         answer={"modelSetId": "am-1nuuxxk651u2"},
@@ -320,7 +292,7 @@ ACTIONS: Final = (
         CreateCustomModelRequest,
         CreatedModel,
         "Add a version to a set of models, and say how a replica of it is run.",
-        policies=p.WRITERS | p.OPERATORS,
+        policies=p.MODEL_WRITERS | p.OPERATORS,
         errors=(e.QUOTA_EXCEEDED,),
         example={
             "modelSetId": "am-q2w3e4r5t6y7",
@@ -341,7 +313,7 @@ ACTIONS: Final = (
         DeleteModelRequest,
         bool,
         "Take a version out that no service uses.",
-        policies=p.WRITERS | p.OPERATORS,
+        policies=p.MODEL_WRITERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"modelId": "amv-a1s2d3f4g5h6"},
         answer=True,
@@ -353,7 +325,7 @@ ACTIONS: Final = (
         DeleteModelSetRequest,
         bool,
         "Take out a set of models that has no versions left.",
-        policies=p.WRITERS | p.OPERATORS,
+        policies=p.MODEL_WRITERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"modelSetId": "am-n0v3r51o7s0x"},
         answer=True,
@@ -365,8 +337,9 @@ ACTIONS: Final = (
         DescribeModelSetsRequest,
         ModelSetPage,
         "List the sets of models that the account may use, a page at a time.",
+        policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
-        example={"source": "Custom", "maxKeys": 10},
+        example={"source": "UserCreate", "maxKeys": 10},
         answer=_OWN_SETS,
     ),
     read(
@@ -374,35 +347,29 @@ ACTIONS: Final = (
         "DescribeCustomModelSets",
         "describe_custom_model_sets",
         DescribeSomeModelSetsRequest,
-        ModelSetPage,
+        CustomModelSetPage,
         "List the account's own sets of models, a page at a time.",
+        policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
         example={"name": "echo"},
-        answer=_OWN_SETS,
+        answer={**_OWN_SETS, "customModelSetList": _OWN_SETS["modelSetList"]},
     ),
     read(
         MODEL,
         "DescribeSystemModelSets",
         "describe_system_model_sets",
         DescribeSomeModelSetsRequest,
-        ModelSetPage,
+        SystemModelSetPage,
         "List the sets of models that every account may use, a page at a time.",
+        policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
         example={},
         answer={
-            "modelSetList": [
-                {
-                    "modelSetId": "am-echo00000000",
-                    "modelSetName": "echo",
-                    "source": "System",
-                    "description": "Answers with the text of the request, as JSON or as a stream of events.",
-                    "modelsCount": 1,
-                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
-                    "createTime": "2026-11-30T06:13:45+08:00",
-                }
-            ],
+            "modelSetList": [_EVERYBODYS_SET],
+            "systemModelSetList": [_EVERYBODYS_SET],
             "isTruncated": False,
             "maxKeys": 10,
+            "pageInfo": {"marker": "", "maxKeys": 10, "isTruncated": False},
         },
     ),
     read(
@@ -412,20 +379,16 @@ ACTIONS: Final = (
         DescribeModelSetRequest,
         ModelSetDetail,
         "Show a set of models and its versions.",
-        policies=p.READERS | p.OPERATORS,
+        policies=p.MODEL_READERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"modelSetId": "am-q2w3e4r5t6y7"},
         answer={
-            "modelSetId": "am-q2w3e4r5t6y7",
-            "modelSetName": "echo",
-            "source": "Custom",
-            "description": "Answers with the text of the request.",
-            "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
-            "createTime": "2026-11-30T06:13:45+08:00",
+            **_FACTS,
             "modelList": [
                 {
                     "modelId": "amv-a1s2d3f4g5h6",
                     "version": "V1",
+                    "runnable": True,
                     "description": "With the health check of its own.",
                     "trusted": True,
                     "approvedBy": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
@@ -444,7 +407,7 @@ ACTIONS: Final = (
         DescribeModelRequest,
         ModelDetail,
         "Show a version of a model, and how it is run.",
-        policies=p.READERS | p.OPERATORS,
+        policies=p.MODEL_READERS | p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
         answer=_APPROVED,
     ),
@@ -469,6 +432,28 @@ ACTIONS: Final = (
         policies=p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
         answer={**_DETAIL, "trusted": False, "withdrawTime": "2026-11-30T07:18:45+08:00"},
+    ),
+    read(
+        MODEL_VERSION,
+        "DescribeModelVersion",
+        "describe_model_version",
+        DescribeModelVersionRequest,
+        ModelVersionDetail,
+        "Show a version of a model as the first API does. The parameter Action may be left out.",
+        policies=p.MODEL_READERS | p.OPERATORS,
+        example={"modelVersionId": "amv-a1s2d3f4g5h6"},
+        answer={
+            "modelIdStr": "am-q2w3e4r5t6y7",
+            "modelName": "echo",
+            "modelVersionIdStr": "amv-a1s2d3f4g5h6",
+            "version": "1",
+            "description": "With the health check of its own.",
+            "sourceType": "Import",
+            "sourceExtra": {"sourceType": "Import", "trainSourceExtra": {"taskId": None, "runId": None}},
+            "state": "Ready",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "modifyTime": "2026-11-30T06:13:45+08:00",
+        },
     ),
 )
 """By the names of the official clients where there are some."""

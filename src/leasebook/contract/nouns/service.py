@@ -113,7 +113,7 @@ class CreateServiceRequest(Request, kw_only=True):
         str,
         Meta(
             min_length=2,
-            max_length=20,
+            max_length=64,
             pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$",
             description="The end of the service's address. "
             "If an account has several services with it, the address leads to the first.",
@@ -395,7 +395,7 @@ ACTIONS: Final = (
             "whyNotRun": [
                 (
                     "Nothing runs behind svco-48esssdpa594: it is only counted, since the repository had "
-                    "no version 'amv-000000000001' of its model or its request asked for that. "
+                    "no runnable version 'amv-000000000001' of its model or its request asked for that. "
                     "ModifyService names a version that is run."
                 )
             ],
@@ -425,7 +425,7 @@ ACTIONS: Final = (
         ModifyServiceRequest,
         bool,
         "Let a service run another version of a model.",
-        errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE, e.UNTRUSTED_MODEL),
+        errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE, e.OPERATION_NOT_SUPPORTED, e.UNTRUSTED_MODEL),
         example={"serviceId": "svco-48esssdpa594", "modelSetId": "am-000000000000", "modelId": "amv-000000000001"},
         answer=True,
     ),

@@ -13,6 +13,8 @@ from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 EVERYBODYS: Final = ""
 """The account id of the sets and models that every account may use: the examples that come with Leasebook."""
+SOURCE_BYTES_MAX: Final = 64 * 1024
+"""Upper bound of an encoded ``importMeta`` or ``trainMeta``."""
 RUN_BYTES_MAX: Final = 64 * 1024
 """Upper bound of an encoded run block. It stays small because each command on a service loads the block of its model.
 """
@@ -28,7 +30,8 @@ _IMPORT: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[
 class ModelSet(msgspec.Struct, frozen=True):
     """A model with its versions, under one name. It belongs to an account, or to all accounts (``EVERYBODYS``).
 
-    ``made`` counts the versions ever created, ``models`` the versions that are not deleted.
+    ``made`` counts the versions ever created, ``models`` the versions that are not deleted. ``model_type`` and
+    ``labels`` are the caller's. ``modified_at`` is when a version was last added or deleted; None: never.
     """
 
     id: str
@@ -40,6 +43,14 @@ class ModelSet(msgspec.Struct, frozen=True):
     deleted_at: Instant | None = None
     made: int = 0
     models: int = 0
+    model_type: str | None = None
+    labels: tuple[str, ...] = ()
+    modified_at: Instant | None = None
+
+    @property
+    def last_modified_at(self) -> Instant:
+        """When the set was created, or a version of it was last added or deleted."""
+        return self.created_at if self.modified_at is None else self.modified_at
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -48,6 +59,9 @@ class Model(msgspec.Struct, frozen=True):
     ``services`` counts the services that run it and are not deleted. ``approved_by`` is the operator who created or
     approved it, ``approved_at`` when; ``withdrawn_at`` is when an operator withdrew an approval. Since the run block
     never changes, an approval always refers to this run block.
+
+    A version can say where the model comes from (``source_type``, and ``source_meta`` as JSON) and not how it is run.
+    Then the run block is empty, and no engine can run it.
     """
 
     id: str
@@ -63,6 +77,13 @@ class Model(msgspec.Struct, frozen=True):
     approved_by: str | None = None
     approved_at: Instant | None = None
     withdrawn_at: Instant | None = None
+    source_type: str | None = None
+    source_meta: str | None = None
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether the run block names something to run."""
+        return runs_something(self.run)
 
     @property
     def is_trusted(self) -> bool:
@@ -73,6 +94,11 @@ class Model(msgspec.Struct, frozen=True):
 def is_seen(row: ModelSet | Model, account_id: str) -> bool:
     """Whether an account sees a set or a version: it is not deleted, and belongs to the account or to all accounts."""
     return row.deleted_at is None and row.account_id in (account_id, EVERYBODYS)
+
+
+def runs_something(run: RunSpec) -> bool:
+    """Whether a run block names a command, an image or an application."""
+    return bool(run.command) or run.image is not None or run.application is not None
 
 
 def check_run(run: RunSpec) -> None:
@@ -97,7 +123,7 @@ def _check_what(run: RunSpec) -> None:
         _check_application(run, run.application)
     elif run.arguments:
         raise _bad("run.arguments", "These are for an application; a command has its words.")
-    elif not run.command and run.image is None:
+    elif not runs_something(run):
         raise _bad("run", "Say what is to run: a command, or an image, or both; or an application.")
     if run.command and not run.command[0]:
         raise _bad("run.command", "The first word of a command names the program, and may not be empty.")

@@ -58,8 +58,14 @@ class ServiceUsage(msgspec.Struct, frozen=True):
         )
 
 
+PackageStatus = Literal["Pending", "Active", "Exhausted", "Expired"]
+
+
 class TokenPackage(msgspec.Struct, frozen=True):
-    """A number of tokens that an account may use until ``expires_at``, for a service or model by name."""
+    """A number of single tokens for an account, to be used from ``started_at`` to before ``expires_at``.
+
+    It is for a service or model by name.
+    """
 
     id: str
     account_id: str
@@ -74,8 +80,10 @@ class TokenPackage(msgspec.Struct, frozen=True):
         """Return how many tokens are left in it."""
         return max(0, self.specification - self.used)
 
-    def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
+    def status(self, now: Instant) -> PackageStatus:
         """Return the package's status at an instant."""
+        if now < self.started_at:
+            return "Pending"
         if self.used >= self.specification:
             return "Exhausted"
         return "Active" if now < self.expires_at else "Expired"

@@ -85,7 +85,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
         ),
     ),
     SERVICES: _all_but(SERVICES, "replicas", "deploying", "prepaid_units", "postpaid_units", "ready"),
-    MODEL_SETS: _all_but(MODEL_SETS, "made", "models"),
+    MODEL_SETS: _all_but(MODEL_SETS, "made", "models", "modified_at"),
     MODELS: _all_but(MODELS, "services"),
     QUOTES: _all_but(QUOTES),
     SERVICE_USAGE: _all_but(SERVICE_USAGE),

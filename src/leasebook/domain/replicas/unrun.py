@@ -36,9 +36,9 @@ def why_unrun(region: str, unit_type: str) -> str:
 def why_counted(service: Service) -> str:
     """Return why no engine runs a service anywhere, and how that can be changed."""
     return (
-        f"Nothing runs behind {service.id}: it is only counted, since the repository had no version "
-        f"{service.model_id[:64]!r} of its model or its request asked for that. ModifyService names a version that is "
-        "run."
+        f"Nothing runs behind {service.id}: it is only counted, since the repository had no runnable "
+        f"version {service.model_id[:64]!r} of its model or its request asked for that. ModifyService names a version "
+        "that is run."
     )
 
 

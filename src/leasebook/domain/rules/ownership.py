@@ -85,12 +85,21 @@ def no_model_set(set_id: str) -> Refusal:
     )
 
 
-def no_model(model_id: str) -> Refusal:
+def no_model_set_named(name: str) -> Refusal:
+    """Return the refusal (NO_RESOURCE) for a name that no model set has which the caller sees."""
+    return Refusal(
+        NO_RESOURCE,
+        f"No model set here is called {name[:64]!r}. DescribeModelSets (/v2/model) lists those that you see.",
+        field="modelSetName",
+    )
+
+
+def no_model(model_id: str, field: str = "modelId") -> Refusal:
     """Return the refusal (NO_RESOURCE) for a model version that the caller does not see."""
     return Refusal(
         NO_RESOURCE,
         f"There is no version {model_id[:64]!r} of a model here. DescribeModelSet (/v2/model) lists those of a set.",
-        field="modelId",
+        field=field,
     )
 
 

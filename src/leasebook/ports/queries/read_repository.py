@@ -86,6 +86,18 @@ class Place(NamedTuple):
     seq: int
 
 
+CALLED_MAX: Final = 20
+"""More services of one name than a message can list."""
+
+
+class Called(NamedTuple):
+    """The three words that a service is called by."""
+
+    id: str
+    suffix: str
+    name: str
+
+
 class Spender(NamedTuple):
     """An instance with a cost in a period; ``prepaid``: it has an advance payment, or a refund of one."""
 
@@ -378,6 +390,18 @@ class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol)
         """Return model sets in the order in which they were added, or reversed."""
         ...
 
+    def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
+        """Return the oldest set of that name that an account sees; its own go before those for all accounts."""
+        ...
+
+    def model_set_place(self, account_id: str, set_id: str) -> int | None:
+        """Return the place in lists of a set that belongs to an account or to all, even if it is deleted since."""
+        ...
+
+    def versions_of(self, set_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return id and number of the versions of each set that are not deleted, oldest first."""
+        ...
+
     def model(self, model_id: str) -> Model | None:
         """Return a version of a model by id."""
         ...
@@ -402,6 +426,13 @@ class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol)
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
         """Return the service that answers at each suffix: the first of the account's that has it and is not deleted."""
+        ...
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first.
+
+        They are at most ``CALLED_MAX``.
+        """
         ...
 
     def targets(self, service_id: str) -> list[Target]:

@@ -9,7 +9,7 @@ from leasebook.domain.book.tables import MODEL_SETS, MODELS, SERVICE_KEYS, USERS
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
+from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 from leasebook.store.rows.codec import CODECS
 
 IDS_AT_ONCE: Final = 500
@@ -38,6 +38,31 @@ class RepositoryQueries:
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{part}%")
         return self._rows(MODEL_SETS, where, params, "seq DESC" if reverse else "seq", limit)
+
+    def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
+        """Return the oldest set of that name that an account sees; its own go before those for all accounts."""
+        where = ["account_id IN (?, ?)", "name = ?", "deleted_at IS NULL"]
+        rows = self._rows(MODEL_SETS, where, [account_id, EVERYBODYS, name], "account_id DESC, seq", 1)
+        return rows[0].row if rows else None
+
+    def model_set_place(self, account_id: str, set_id: str) -> int | None:
+        """Return the place in lists of a set that belongs to an account or to all, even if it is deleted since."""
+        rows = self._fetch(
+            "SELECT seq FROM model_sets WHERE id = ? AND account_id IN (?, ?)", (set_id, account_id, EVERYBODYS)
+        )
+        return int(rows[0][0]) if rows else None
+
+    def versions_of(self, set_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return id and number of the versions of each set that are not deleted, oldest first."""
+        found: dict[str, list[tuple[str, str]]] = {set_id: [] for set_id in set_ids}
+        if set_ids:
+            marks = ", ".join("?" for _ in set_ids)
+            for set_id, model_id, version in self._fetch(
+                f"SELECT set_id, id, version FROM models WHERE set_id IN ({marks}) AND deleted_at IS NULL ORDER BY seq",
+                set_ids,
+            ):
+                found[set_id].append((model_id, version))
+        return found
 
     def model(self, model_id: str) -> Model | None:
         """Return a version of a model by id."""
@@ -92,6 +117,15 @@ class RepositoryQueries:
         )
         # Later entries replace earlier ones, and the oldest service comes last.
         return dict(rows)
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+        rows = self._fetch(
+            "SELECT id, url_suffix, name FROM services WHERE account_id = ? AND deleted_at IS NULL "
+            "AND (id = ? OR url_suffix = ? OR name = ?) ORDER BY seq LIMIT ?",
+            (account_id, word, word, word, CALLED_MAX),
+        )
+        return [Called(*row) for row in rows]
 
     def _rows(
         self, table: Table[Any], where: list[str], params: Sequence[Any], order: str, limit: int | None

@@ -220,7 +220,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (SERVICES, {"to_field": {"active": bool, "runs": bool}, "mutable": SERVICE_MUTABLE}),
-        (MODEL_SETS, {"mutable": ("deleted_at", "made", "models")}),
+        (
+            MODEL_SETS,
+            {
+                "to_column": {"labels": _written_names},
+                "to_field": {"labels": _read_names},
+                "mutable": ("deleted_at", "made", "models", "modified_at"),
+            },
+        ),
         (
             MODELS,
             {

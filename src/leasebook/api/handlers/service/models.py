@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+import msgspec
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, refused
 from leasebook.api.ids import model_id, model_set_id
 from leasebook.api.paging import DOCUMENTED, cut, part, place_of
-from leasebook.contract.errors import ACCESS_DENIED
+from leasebook.contract.errors import ACCESS_DENIED, INAPPROPRIATE_JSON, INVALID_MARKER
+from leasebook.contract.models import lists as sets
+from leasebook.contract.models.run import Run
+from leasebook.contract.models.version_detail import (
+    DescribeModelVersionRequest,
+    ModelVersionDetail,
+    ModelVersionSource,
+    TrainSource,
+)
 from leasebook.contract.nouns import model as m
+from leasebook.contract.shapes import PageInfo
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.service.model import (
     ApproveModel,
@@ -19,11 +31,15 @@ from leasebook.domain.commands.service.model import (
     DeleteModelSet,
     WithdrawApproval,
 )
-from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
+from leasebook.domain.model.model import EVERYBODYS, SOURCE_BYTES_MAX, Model, ModelSet, is_seen
 from leasebook.domain.model.replica import RunSpec
-from leasebook.domain.rules.ownership import no_model, no_model_set
+from leasebook.domain.rules.ownership import no_model, no_model_set, no_model_set_named
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import ModelSetFilter, ReadRepository
+from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered, ReadRepository
+
+SET_PREFIX: Final = "am-"
+MODEL_TYPE: Final = "Text2Text"
+"""The type of a set for which none was said: the documents have one for each."""
 
 
 async def create_model_set(context: Context, call: Call[m.CreateCustomModelSetRequest]) -> m.CreatedModelSet:
@@ -38,6 +54,8 @@ async def create_model_set(context: Context, call: Call[m.CreateCustomModelSetRe
         user_id=call.caller.user_id,
         name=asked.model_set_name,
         description=asked.description or "",
+        model_type=asked.model_type,
+        labels=tuple(asked.labels or ()),
     )
     made: ModelSet = await context.submit(call, command)
     return m.CreatedModelSet(model_set_id=made.id)
@@ -54,23 +72,39 @@ async def create_model(context: Context, call: Call[m.CreateCustomModelRequest])
         set_id=asked.model_set_id,
         model_id=model_id(),
         description=asked.description or "",
-        run=RunSpec(
-            command=tuple(asked.run.command),
-            image=asked.run.image,
-            env=dict(asked.run.env),
-            port=asked.run.port,
-            health_path=asked.run.health_path,
-            cpus=asked.run.cpus,
-            memory_bytes=asked.run.memory_bytes,
-            accelerators=asked.run.accelerators,
-            grace_s=asked.run.grace_seconds,
-            application=asked.run.application,
-            arguments=dict(asked.run.arguments),
-            connects=tuple(asked.run.connects),
-        ),
+        run=None if asked.run is None else _spec(asked.run),
+        source_type=asked.source_type,
+        source_meta=_source_meta(asked),
     )
     made: Model = await context.submit(call, command)
     return m.CreatedModel(model_set_id=made.set_id, model_id=made.id, version=made.version)
+
+
+def _spec(run: Run) -> RunSpec:
+    return RunSpec(
+        command=tuple(run.command),
+        image=run.image,
+        env=dict(run.env),
+        port=run.port,
+        health_path=run.health_path,
+        cpus=run.cpus,
+        memory_bytes=run.memory_bytes,
+        accelerators=run.accelerators,
+        grace_s=run.grace_seconds,
+        application=run.application,
+        arguments=dict(run.arguments),
+        connects=tuple(run.connects),
+    )
+
+
+def _source_meta(asked: m.CreateCustomModelRequest) -> str | None:
+    """Return ``importMeta``, ``trainMeta`` or both as JSON."""
+    found = {name: meta for name, meta in (("importMeta", asked.import_meta), ("trainMeta", asked.train_meta)) if meta}
+    for name, meta in found.items():
+        size = len(msgspec.json.encode(meta))
+        if size > SOURCE_BYTES_MAX:
+            raise Fault(INAPPROPRIATE_JSON, f"It has {size} bytes; at most {SOURCE_BYTES_MAX} are kept.", name)
+    return msgspec.json.encode(found).decode() if found else None
 
 
 async def delete_model(context: Context, call: Call[m.DeleteModelRequest]) -> bool:
@@ -100,72 +134,108 @@ async def delete_model_set(context: Context, call: Call[m.DeleteModelSetRequest]
     return done
 
 
-async def describe_model_sets(context: Context, call: Call[m.DescribeModelSetsRequest]) -> m.ModelSetPage:
+async def describe_model_sets(context: Context, call: Call[sets.DescribeModelSetsRequest]) -> sets.ModelSetPage:
     """List the sets that the account sees."""
     source = call.request.source
-    return await _page(context, call, None if source is None else source == "System")
+    return sets.ModelSetPage(**await _page(context, call, None if source is None else source == "System"))
 
 
-async def describe_custom_model_sets(context: Context, call: Call[m.DescribeSomeModelSetsRequest]) -> m.ModelSetPage:
+async def describe_custom_model_sets(
+    context: Context, call: Call[sets.DescribeSomeModelSetsRequest]
+) -> sets.CustomModelSetPage:
     """List the account's own sets."""
-    return await _page(context, call, everybodys=False)
+    page = await _page(context, call, everybodys=False)
+    return sets.CustomModelSetPage(custom_model_set_list=page["model_set_list"], **page)
 
 
-async def describe_system_model_sets(context: Context, call: Call[m.DescribeSomeModelSetsRequest]) -> m.ModelSetPage:
+async def describe_system_model_sets(
+    context: Context, call: Call[sets.DescribeSomeModelSetsRequest]
+) -> sets.SystemModelSetPage:
     """List everybody's sets."""
-    return await _page(context, call, everybodys=True)
+    page = await _page(context, call, everybodys=True)
+    return sets.SystemModelSetPage(system_model_set_list=page["model_set_list"], **page)
 
 
-async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> m.ModelSetPage:  # noqa: FBT001
-    asked = call.request
-    wanted = ModelSetFilter(account_id=call.caller.account_id, everybodys=everybodys, name_part=asked.name or None)
+async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> dict[str, Any]:  # noqa: FBT001
+    """Return the fields of a page of sets."""
+    asked, account_id = call.request, call.caller.account_id
+    wanted = ModelSetFilter(account_id=account_id, everybodys=everybodys, name_part=asked.name or None)
     reverse = bool(asked.page_reverse)
     scope = f"model sets {wanted.account_id} {everybodys} {reverse}"
-    size, after = DOCUMENTED.of(asked.max_keys), place_of(asked.marker, scope)
-    found = await context.read(call, lambda ask: ask.model_sets(wanted, after=after, limit=size + 1, reverse=reverse))
+    size = DOCUMENTED.of(asked.max_keys)
+    is_id = (asked.marker or "").startswith(SET_PREFIX)
+    place = None if is_id else place_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> tuple[int | None, Sequence[Numbered], dict[str, list[tuple[str, str]]]]:
+        after = ask.model_set_place(account_id, asked.marker) if is_id else place
+        found = ask.model_sets(wanted, after=after, limit=size + 1, reverse=reverse)
+        return after, found, ask.versions_of([one.row.id for one in found])
+
+    after, found, versions = await context.read(call, look)
+    if is_id and after is None:
+        raise Fault(INVALID_MARKER, "No model set that you see has this id. Begin without a marker.", "marker")
     page = cut(found, size, scope)
-    return m.ModelSetPage(
-        model_set_list=[
-            m.ModelSetRow(
-                model_set_id=row.id,
-                model_set_name=row.name,
-                source=_source(row),
-                description=row.description,
-                models_count=row.models,
-                creator=row.created_by,
-                create_time=context.shown(row.created_at),
+    info = PageInfo(
+        marker=asked.marker or "", max_keys=size, is_truncated=page.is_truncated, next_marker=page.next_marker
+    )
+    return {
+        "model_set_list": [
+            sets.ModelSetRow(
+                models_count=row.models, model_count=row.models, **_facts(context, row, versions.get(row.id, []))
             )
             for row in (numbered.row for numbered in page.rows)
         ],
-        is_truncated=page.is_truncated,
-        max_keys=size,
-        marker=asked.marker,
-        next_marker=page.next_marker,
-    )
+        "marker": asked.marker,
+        "is_truncated": info.is_truncated,
+        "max_keys": info.max_keys,
+        "next_marker": info.next_marker,
+        "page_info": info,
+    }
 
 
-def _source(row: ModelSet | Model) -> m.Source:
-    return "System" if row.account_id == EVERYBODYS else "Custom"
+def _facts(context: Context, row: ModelSet, versions: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the fields of a set that every answer has; ``versions`` are their ids and numbers."""
+    return {
+        "model_set_id": row.id,
+        "model_set_name": row.name,
+        "model_type": row.model_type or MODEL_TYPE,
+        "source": _source(row),
+        "labels": list(row.labels),
+        "description": row.description,
+        "creator": row.created_by,
+        "create_time": context.shown(row.created_at),
+        "modify_time": context.shown(row.last_modified_at),
+        "model_ids": [model_id for model_id, _ in versions],
+        "model_names": [version for _, version in versions],
+    }
+
+
+def _source(row: ModelSet | Model) -> sets.Source:
+    return "System" if row.account_id == EVERYBODYS else "UserCreate"
 
 
 async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequest]) -> m.ModelSetDetail:
     """Show a set and its versions."""
-    wanted = call.request.model_set_id
-    row, models = await context.read(call, lambda ask: (ask.model_set(wanted), ask.models(wanted)))
+    asked, account_id = call.request, call.caller.account_id
+    set_id, name = asked.model_set_id, asked.model_set_name
+    if set_id is None and name is None:
+        raise Fault(INAPPROPRIATE_JSON, "Name the set: by modelSetId, or by modelSetName.", "modelSetId")
+
+    def look(ask: ReadRepository) -> tuple[ModelSet | None, list[Model]]:
+        found = ask.model_set_named(account_id, name or "") if set_id is None else ask.model_set(set_id)
+        return found, [] if found is None else ask.models(found.id)
+
+    row, models = await context.read(call, look)
     if row is None or not _shows(call, row):
-        raise refused(no_model_set(wanted))
-    page, end = part(models, lambda model: (int(model.version[1:]),), call.request, f"versions {wanted}")
+        raise refused(no_model_set(set_id) if set_id is not None else no_model_set_named(name or ""))
+    page, end = part(models, lambda model: (int(model.version[1:]),), asked, f"versions {row.id}")
     return m.ModelSetDetail(
-        model_set_id=row.id,
-        model_set_name=row.name,
-        source=_source(row),
-        description=row.description,
-        creator=row.created_by,
-        create_time=context.shown(row.created_at),
         model_list=[
             m.ModelRow(
                 model_id=model.id,
                 version=model.version,
+                runnable=model.is_runnable,
+                source_type=model.source_type,
                 description=model.description,
                 trusted=model.is_trusted,
                 approved_by=model.approved_by,
@@ -177,22 +247,46 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
             )
             for model in page
         ],
+        **_facts(context, row, [(model.id, model.version) for model in models]),
         **end,
     )
 
 
 async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -> m.ModelDetail:
     """Show a version."""
-    wanted = call.request.model_id
+    model, row = await _found(context, call, call.request.model_id)
+    return _detail(context, model, row.name)
+
+
+async def describe_model_version(context: Context, call: Call[DescribeModelVersionRequest]) -> ModelVersionDetail:
+    """Show a version by the names of the first API."""
+    model, row = await _found(context, call, call.request.model_version_id, "modelVersionId")
+    source_type, made = model.source_type or "Import", context.shown(model.created_at)
+    return ModelVersionDetail(
+        model_id_str=row.id,
+        model_name=row.name,
+        model_version_id_str=model.id,
+        version=model.version[1:],
+        description=model.description,
+        source_type=source_type,
+        source_extra=ModelVersionSource(source_type=source_type, train_source_extra=TrainSource()),
+        state="Ready",
+        create_time=made,
+        modify_time=made,
+    )
+
+
+async def _found(context: Context, call: Call[Any], model_id: str, field: str = "modelId") -> tuple[Model, ModelSet]:
+    """Return a version that the caller sees, and its set; raises Fault."""
 
     def look(ask: ReadRepository) -> tuple[Model | None, ModelSet | None]:
-        model = ask.model(wanted)
+        model = ask.model(model_id)
         return model, None if model is None else ask.model_set(model.set_id)
 
     model, row = await context.read(call, look)
     if model is None or row is None or not _shows(call, model):
-        raise refused(no_model(wanted))
-    return _detail(context, model, row.name)
+        raise refused(no_model(model_id, field))
+    return model, row
 
 
 async def approve_model(context: Context, call: Call[m.ModelRequest]) -> m.ModelDetail:
@@ -223,7 +317,7 @@ def _when(context: Context, at: Instant | None) -> str | None:
 
 
 def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
-    run = model.run
+    meta = {} if model.source_meta is None else msgspec.json.decode(model.source_meta)
     return m.ModelDetail(
         model_set_id=model.set_id,
         model_set_name=set_name,
@@ -231,20 +325,11 @@ def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
         version=model.version,
         source=_source(model),
         description=model.description,
-        run=m.Run(
-            command=list(run.command),
-            image=run.image,
-            env=dict(run.env),
-            port=run.port,
-            health_path=run.health_path,
-            cpus=run.cpus,
-            memory_bytes=run.memory_bytes,
-            accelerators=run.accelerators,
-            grace_seconds=run.grace_s,
-            application=run.application,
-            arguments=dict(run.arguments),
-            connects=list(run.connects),
-        ),
+        runnable=model.is_runnable,
+        run=_run(model.run) if model.is_runnable else None,
+        source_type=model.source_type,
+        import_meta=meta.get("importMeta"),
+        train_meta=meta.get("trainMeta"),
         trusted=model.is_trusted,
         approved_by=model.approved_by,
         approve_time=_when(context, model.approved_at),
@@ -252,6 +337,23 @@ def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
         services_count=model.services,
         creator=model.created_by,
         create_time=context.shown(model.created_at),
+    )
+
+
+def _run(run: RunSpec) -> Run:
+    return Run(
+        command=list(run.command),
+        image=run.image,
+        env=dict(run.env),
+        port=run.port,
+        health_path=run.health_path,
+        cpus=run.cpus,
+        memory_bytes=run.memory_bytes,
+        accelerators=run.accelerators,
+        grace_seconds=run.grace_s,
+        application=run.application,
+        arguments=dict(run.arguments),
+        connects=list(run.connects),
     )
 
 
@@ -265,6 +367,7 @@ _ALL: Final[tuple[Any, ...]] = (
     describe_system_model_sets,
     describe_model_set,
     describe_model,
+    describe_model_version,
     approve_model,
     withdraw_model_approval,
 )

@@ -17,7 +17,7 @@ from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import no_model, own_model, own_model_set
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -31,6 +31,8 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
     user_id: str
     name: str
     description: str
+    model_type: str | None = None
+    labels: tuple[str, ...] = ()
 
     def needs(self) -> Needs:
         """The new row, and the number of the account's sets."""
@@ -42,13 +44,25 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
         """Raises Refusal (QUOTA) for too many sets. The API has checked who may add one for all accounts."""
         if self.owner_id != EVERYBODYS:
             check_bound(draft, rules, asked.MODEL_SETS, self.owner_id)
-        row = ModelSet(self.set_id, self.owner_id, self.user_id, self.name, self.description, now)
+        row = ModelSet(
+            self.set_id,
+            self.owner_id,
+            self.user_id,
+            self.name,
+            self.description,
+            now,
+            model_type=self.model_type,
+            labels=self.labels,
+        )
         draft.put(MODEL_SETS, row)
         return row
 
 
 class CreateModel(Command, frozen=True, kw_only=True):
-    """Add a version to a set. Versions are numbered from V1 on, and no number is used twice. Returns it."""
+    """Add a version to a set. Versions are numbered from V1 on, and no number is used twice. Returns it.
+
+    ``run`` of None: only where the model comes from is said, and no engine can run the version.
+    """
 
     answer: ClassVar[type] = Model
 
@@ -58,7 +72,9 @@ class CreateModel(Command, frozen=True, kw_only=True):
     set_id: str
     model_id: str
     description: str
-    run: RunSpec
+    run: RunSpec | None
+    source_type: str | None = None
+    source_meta: str | None = None
 
     def needs(self) -> Needs:
         """The set and the new row, and the number of the account's versions."""
@@ -69,12 +85,30 @@ class CreateModel(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:
         """Raises Refusal: not the caller's set, too many versions, or a run block that no engine can run."""
         found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
-        check_run(self.run)
+        if self.run is not None:
+            check_run(self.run)
+        elif self.source_type is None:
+            raise Refusal(
+                BAD_VALUE,
+                "Say how a replica is run (run: a command, an image or an application). A version that no engine is to "
+                "run may say where it comes from instead (sourceType: Import or Train).",
+                field="run",
+            )
         if found.account_id != EVERYBODYS:
             check_bound(draft, rules, asked.MODELS, found.account_id)
-        return add_version(
-            draft, found, self.model_id, self.user_id, self.description, self.run, now, trusted=self.operator
+        made = add_version(
+            draft,
+            found,
+            self.model_id,
+            self.user_id,
+            self.description,
+            RunSpec() if self.run is None else self.run,
+            now,
+            trusted=self.operator,
         )
+        made = msgspec.structs.replace(made, source_type=self.source_type, source_meta=self.source_meta)
+        draft.put(MODELS, made)
+        return made
 
 
 class DeleteModel(Command, frozen=True, kw_only=True):
@@ -104,7 +138,8 @@ class DeleteModel(Command, frozen=True, kw_only=True):
             )
         draft.put(MODELS, msgspec.structs.replace(model, deleted_at=now))
         found = draft.require(MODEL_SETS, model.set_id)
-        draft.put(MODEL_SETS, msgspec.structs.replace(found, models=found.models - 1))
+        left = found.models - 1
+        draft.put(MODEL_SETS, msgspec.structs.replace(found, models=left, modified_at=_modified(found, now)))
         return True
 
 
@@ -205,8 +240,14 @@ def add_version(
     if trusted:
         model = msgspec.structs.replace(model, approved_by=user_id, approved_at=now)
     draft.put(MODELS, model)
-    draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=found.models + 1))
+    more = found.models + 1
+    draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=more, modified_at=_modified(found, now)))
     return model
+
+
+def _modified(found: ModelSet, now: Instant) -> Instant:
+    """Return when a set is modified that is modified now. The clock may be behind the last time, if it was set back."""
+    return max(now, found.last_modified_at)
 
 
 def model_of(service: Service | None) -> Needs:
@@ -224,14 +265,24 @@ def is_run(draft: Draft, rules: Rules, service: Service, counted: bool | None) -
     """Whether an engine runs a service's version, or its units are only counted (decision 39).
 
     ``counted``: the request's choice; None: it makes none. Raises Refusal (NO_RESOURCE) if no engine could run it and
-    the request does not ask for counting.
+    the request does not ask for counting, and Refusal (NOT_SUPPORTED) if the version does not say how it is run.
     """
     if counted:
         return False
-    if knows(draft, service):
+    is_known = knows(draft, service)
+    if is_known and draft.require(MODELS, service.model_id).is_runnable:
         return True
     if counted is None and rules.counts_unknown:
         return False
+    if is_known:
+        raise Refusal(
+            NOT_SUPPORTED,
+            f"{service.model_id[:64]} says where its model comes from, and has no run block that says how a replica is "
+            "run, so that nothing would run, and the units would be paid. Add a version with run (CreateCustomModel, "
+            '/v2/model), and name that. With "counted": true the units are bought all the same, and nothing runs on '
+            "them.",
+            field="modelId",
+        )
     raise Refusal(
         NO_RESOURCE,
         f"The set {service.model_set_id[:64]!r} has no version {service.model_id[:64]!r} here, so that nothing would "

@@ -249,14 +249,14 @@ class ModifyService(Command, frozen=True, kw_only=True):
         after = msgspec.structs.replace(before, model_set_id=self.model_set_id, model_id=self.model_id)
         after = msgspec.structs.replace(after, runs=is_run(draft, rules, after, self.counted))
         if after.runs is not before.runs and before.instances:
-            known = f"{self.model_id[:64]!r} of the set {self.model_set_id[:64]!r}"
+            named = f"the version {self.model_id[:64]!r} of the set {self.model_set_id[:64]!r}"
             raise Refusal(
                 WRONG_STATE,
                 f"{before.id} has replicas on {before.instances} instances, "
                 + (
-                    f"which are run, and the repository has no version {known}. Name one that DescribeModelSets lists"
+                    f"which are run, and {named} would not be. Name one that is runnable (DescribeModelSet)"
                     if before.runs
-                    else f"which are only counted, and the version {known} would be run"
+                    else f"which are only counted, and {named} would be run"
                 )
                 + ", or scale the service to 0 there (ScaleService) first.",
                 field="modelId",

@@ -58,7 +58,7 @@ class CountCalls(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal: unknown service or package, or a time in the future.
 
-        Also for a package that is exhausted or expired.
+        Also for a package that has not begun, is exhausted or expired.
         """
         service = own_service(draft, self.account_id, self.service_id)
         if self.at > now:
@@ -85,12 +85,14 @@ class CountCalls(Command, frozen=True, kw_only=True):
 
 
 def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
-    """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is exhausted or expired."""
+    """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is not active."""
     if not tokens or package.status(now) == "Active":
         return
     why = f"is over since {rfc3339(package.expires_at, rules.written_zone)}"
     if package.status(now) == "Exhausted":
         why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
+    if package.status(now) == "Pending":
+        why = f"begins at {rfc3339(package.started_at, rules.time_zone)}"
     raise Refusal(
         WRONG_STATE,
         f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "
@@ -100,7 +102,7 @@ def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instan
 
 
 class GrantPackage(Command, frozen=True, kw_only=True):
-    """Give an account a token package. Returns it."""
+    """Give an account a package of single tokens, from ``starts_at`` on or, without one, from now. Returns it."""
 
     answer: ClassVar[type] = TokenPackage
 
@@ -110,6 +112,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
     service_name: str
     specification: int
     expires_at: Instant
+    starts_at: Instant | None = None
 
     def needs(self) -> Needs:
         """The account, and the new row."""
@@ -117,11 +120,22 @@ class GrantPackage(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown account, or an end that has passed."""
+        """Raises Refusal: unknown account, an end that has passed, or a start that has passed or is no earlier."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         if self.expires_at <= now:
             raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
+        starts_at = now if self.starts_at is None else self.starts_at
+        if starts_at < now:
+            raise Refusal(
+                BAD_VALUE,
+                "The package cannot begin in the past. Leave the time out to have it begin now.",
+                field="startTime",
+            )
+        if starts_at >= self.expires_at:
+            raise Refusal(
+                BAD_VALUE, "The package would begin when it is over. Give an earlier time.", field="startTime"
+            )
         package = TokenPackage(
             id=self.package_id,
             account_id=self.account_id,
@@ -129,7 +143,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             service_name=self.service_name,
             specification=self.specification,
             used=0,
-            started_at=now,
+            started_at=starts_at,
             expires_at=self.expires_at,
         )
         draft.put(TOKEN_PACKAGES, package)

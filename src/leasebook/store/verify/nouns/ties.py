@@ -107,6 +107,15 @@ RULES: Final = (
         "model set {0} says that it ever had {1} versions, and {2} are there",
     ),
     Rule(
+        "SELECT s.id, s.modified_at, max(t.changed_at) FROM model_sets s JOIN ("
+        "SELECT id AS set_id, created_at AS changed_at FROM model_sets UNION ALL "
+        "SELECT set_id, created_at FROM models UNION ALL "
+        "SELECT set_id, deleted_at FROM models WHERE deleted_at IS NOT NULL) t ON t.set_id = s.id "
+        "GROUP BY s.id, s.modified_at, s.created_at "
+        "HAVING COALESCE(s.modified_at, s.created_at) <> max(t.changed_at)",
+        "model set {0} says that it was last changed at {1}, and its versions say {2}",
+    ),
+    Rule(
         "SELECT p.region, p.type FROM prices p LEFT JOIN offerings o ON o.region = p.region AND o.type = p.type "
         "WHERE o.type IS NULL",
         "prices of {0} {1} are of nothing that the catalogue has",

@@ -1,0 +1,1 @@
+"""The shapes of the model repository: run blocks, lists of sets, and versions."""
