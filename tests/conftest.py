@@ -8,23 +8,32 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from leasebook.store.opening import Target
 from tests import postgres
-from tests.copies import STORES, empty
+from tests.copies import ROUNDS, STORES, empty
 from tests.once import read_once
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
 MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
+EXAMPLES: Final = 60
+"""Examples of a property in a run of everything; more with LEASEBOOK_TEST_ROUNDS."""
 
 
 def pytest_configure() -> None:
     """Make the start of a service cheap, and what it writes."""
     read_once()
     write_to_memory()
+    # How long an example takes says how busy the machine is, and nothing of what is tested.
+    settings.register_profile(
+        "leasebook", max_examples=EXAMPLES * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("leasebook")
 
 
 def write_to_memory() -> None:

@@ -34,8 +34,12 @@ SERVICE_KEY = re.compile(r"lsk-[0-9a-z]{12}-[A-Za-z0-9_-]{43}")
 KEY_ID = re.compile(r"AK[0-9A-Za-z]+")
 TIMING = re.compile("Prepaid|Postpaid")
 PURCHASED = {"instanceId": UNIT_ID, "orderId": HEX_ID}
+PAGE_INFO = {"marker": str, "maxKeys": int, "isTruncated": bool, "nextMarker": Maybe(str)}
 ENDS_A_PAGE = {"isTruncated": bool, "maxKeys": int, "nextMarker": Maybe(str)}
-MAY_END_A_PAGE = {name: Maybe(shape) for name, shape in (("isTruncated", bool), ("maxKeys", int), ("nextMarker", str))}
+MAY_END_A_PAGE = {
+    "pageInfo": Maybe(PAGE_INFO),
+    **{name: Maybe(shape) for name, shape in (("isTruncated", bool), ("maxKeys", int), ("nextMarker", str))},
+}
 """The same of a list that has pages only if they are asked for, or if more rows follow."""
 
 

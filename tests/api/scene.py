@@ -11,6 +11,9 @@ from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import unquote
+
+from msgspec import inspect as mi
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
@@ -26,9 +29,11 @@ from leasebook.domain.book.tables import (
     WORKERS,
 )
 from leasebook.store.opening import Target
+from tests.api.bad_values import alternatives
 from tests.harness import Answer, Client, a_service
 
 if TYPE_CHECKING:
+    from leasebook.contract.action import Action
     from leasebook.ports.clock import Mode
     from leasebook.server.composition import Service
 
@@ -43,7 +48,22 @@ T = TypeVar("T")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 BY_CODE = {error.code: error for error in ERRORS}
 PAGES_MAX = 100
+HINTS = {
+    "InvalidAccessKeyId": "NotFound, cause: Could not find credential.",
+    "SignatureDoesNotMatch": "SignatureDoesNotMatch, cause: Fail to authn user: Signature does not match",
+}
 MONITORS = ("/healthz", "/readyz", "/metrics")
+
+
+def check_error_message(answer: Answer) -> None:
+    """Fail where the header does not have the message, or the text by which the Python client knows a wrong key."""
+    said = unquote(answer.headers["x-bce-error-message"])
+    if answer.code in HINTS:
+        assert said == HINTS[answer.code]
+    elif said.endswith("..."):
+        assert answer.body["message"].startswith(said.removesuffix("..."))
+    else:
+        assert said == answer.body["message"]
 
 
 def check_envelope(answer: Answer) -> None:
@@ -58,7 +78,7 @@ def check_envelope(answer: Answer) -> None:
     assert "location" not in answer.headers
     if answer.status == 200:
         assert set(answer.body) == {"requestId", "result"}
-        assert "x-bce-error-code" not in answer.headers
+        assert {"x-bce-error-code", "x-bce-error-message"}.isdisjoint(answer.headers)
         return
     assert set(answer.body) == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
     error = BY_CODE[answer.code]
@@ -67,7 +87,27 @@ def check_envelope(answer: Answer) -> None:
     assert answer.body["error_msg"] == answer.body["message"]
     assert answer.body["log_id"] == answer.body["requestId"]
     assert answer.headers["x-bce-error-code"] == answer.code
+    check_error_message(answer)
     assert 10 < len(answer.body["message"]) < 5000
+
+
+def _fields(found: mi.Type, above: str = "") -> Iterator[str]:
+    """Yield the names of all fields, those inside objects and lists of objects with their paths."""
+    for one in alternatives(found):
+        if isinstance(one, mi.ListType):
+            yield from _fields(one.item_type, above)
+        elif isinstance(one, mi.StructType):
+            for field in one.fields:
+                yield f"{above}{field.encode_name}"
+                yield from _fields(field.type, f"{above}{field.encode_name}.")
+
+
+def names_what_can_be_sent(action: Action, message: str) -> bool:
+    """Whether the field that a message names, if any, is one that the action takes. No caller sent another."""
+    named = re.search(r" param\[([^\s]+)\]$", message)
+    if named is None or message.startswith("There is no key"):
+        return True  # An unknown key is named as it was sent.
+    return re.sub(r"\[[0-9.]*\]", "", named[1]) in {*_fields(mi.type_info(action.request)), "clientToken"}
 
 
 class Runner:
@@ -89,6 +129,10 @@ class Runner:
     def run(self, awaited: Coroutine[Any, Any, T]) -> T:
         """Run it to its end; returns what it does."""
         return self._own.get_loop().run_until_complete(awaited)
+
+    def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
+        """Run it beside what is run already, for a thread that the service waits for; returns its result."""
+        return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
 
 
 class Caller:
@@ -113,6 +157,7 @@ class Caller:
         known = TABLE.get((path, action))
         if known is not None and answer.status != 200:
             assert answer.code in {error.code for error in known.all_errors}, answer.body
+            assert names_what_can_be_sent(known, answer.body["message"]), answer.body
         return answer
 
     def do(self, path: str, action: str, body: Any = None, *, query: str = "") -> Any:
@@ -333,9 +378,9 @@ class ServiceHarness:
         """Put quota of a model into the catalogue."""
         self.operator.do(CATALOG, "SetOffering", {"model": model, "pricePerMinute": minute, "stockTotal": stock})
 
-    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00") -> str:
+    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00", **more: Any) -> str:
         """Give an account a package of tokens; returns it."""
-        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires}
+        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires, **more}
         granted = self.operator.do(CHARGE, "GrantPackageResource", {**body, "accountId": to.account_id()})
         return str(granted["instance"]["packageId"])
 

@@ -112,16 +112,18 @@ def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: Servi
     assert {name: shown[name] for name in shown if name != "creator"} == {
         "packageId": package_id,
         "serviceName": "ernie",
-        "specification": "100",
-        "used": "0",
+        "specification": "0.1",
+        "used": 0,
+        "tokens": 100,
+        "usedTokens": 0,
         "status": "Active",
         "startTime": "2030-01-15T08:00:00+08:00",
         "expiredTime": "2090-01-01T00:00:00+08:00",
     }
     call(caller, service, inputTokens=60, outputTokens=39, packageId=package_id)
-    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("99", "Active")
+    assert (package(caller, package_id)["usedTokens"], package(caller, package_id)["status"]) == (99, "Active")
     call(caller, service, inputTokens=0, outputTokens=5, packageId=package_id)
-    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("100", "Exhausted")
+    assert (package(caller, package_id)["usedTokens"], package(caller, package_id)["status"]) == (100, "Exhausted")
     listed = caller.do(CHARGE, "DescribePackageResources")["instances"]
     assert [(one["packageId"], one["status"]) for one in listed] == [(package_id, "Exhausted"), (other, "Active")]
     again = {"serviceId": service, "appId": "app-1", "inputTokens": 1, "packageId": package_id}
@@ -147,7 +149,7 @@ def test_a_package_that_is_not_the_callers_is_not_found_and_no_call_is_counted(e
     body = {"serviceId": stranger.create_service(), "appId": "app-1", "inputTokens": 9, "packageId": package_id}
     assert stranger.refused(SERVICE, "CountServiceCalls", body) == "ResourceNotFound"
     assert sums(stranger) == {}
-    assert package(caller, package_id)["used"] == "0"
+    assert package(caller, package_id)["used"] == 0
 
 
 def test_an_operator_gives_packages_to_accounts_that_there_are(either: ServiceHarness) -> None:
@@ -170,7 +172,7 @@ def test_a_package_gives_nothing_from_its_end_on(either: ServiceHarness, time: s
     answer = caller.ask(SERVICE, "CountServiceCalls", {**body, "time": "2030-01-20 00:00:00"})
     assert answer.status == code
     assert (code == 200) or "is over since 2030-02-01T00:00:00+08:00" in answer.body["message"]
-    assert package(caller, package_id)["used"] == ("1" if code == 200 else "0")
+    assert package(caller, package_id)["used"] == (0.001 if code == 200 else 0)
 
 
 @pytest.mark.parametrize("counted", [[1000], [1200], [999, 2], [1, 1, 2000, 1], [0, 1000, 0]])
@@ -179,8 +181,97 @@ def test_a_package_never_gives_more_than_it_has(shared: ServiceHarness, counted:
     service, package_id = caller.create_service(), shared.grant(caller, 1000)
     for tokens in counted:
         body = {"serviceId": service, "appId": "app-1", "inputTokens": tokens, "packageId": package_id}
-        left = 1000 - int(package(caller, package_id)["used"])
+        left = 1000 - package(caller, package_id)["usedTokens"]
         status = caller.ask(SERVICE, "CountServiceCalls", body).status
         assert status == (200 if left or not tokens else 409)
-        assert int(package(caller, package_id)["used"]) == 1000 - left + min(left, tokens)
+        assert package(caller, package_id)["usedTokens"] == 1000 - left + min(left, tokens)
     assert package(caller, package_id)["status"] == "Exhausted"
+
+
+def listed(caller: Caller, **wanted: Any) -> list[str]:
+    """List packages; returns their ids."""
+    return [one["packageId"] for one in caller.do(CHARGE, "DescribePackageResources", wanted)["instances"]]
+
+
+def test_packages_are_found_by_service_status_and_creator(either: ServiceHarness) -> None:
+    caller = either.customer()
+    active, used, over = (
+        either.grant(caller),
+        either.grant(caller, 5),
+        either.grant(caller, expires="2030-01-15 09:00:00"),
+    )
+    to_come = either.grant(caller, startTime="2030-02-01 00:00:00", serviceName="deepseek-v3")
+    call(caller, caller.create_service(), inputTokens=5, packageId=used)
+    either.advance("2030-01-15 09:00:00")
+    every = [active, used, over, to_come]
+    by_status = {"Active": active, "Exhausted": used, "Expired": over, "Pending": to_come}
+    assert {status: listed(caller, status=status) for status in by_status} == {
+        status: [one] for status, one in by_status.items()
+    }
+    assert listed(caller) == listed(caller, serviceName="", creator="", status=None) == every
+    assert (listed(caller, serviceName="ernie"), listed(caller, serviceName="ern")) == ([active, used, over], [])
+    assert listed(caller, serviceName="deepseek-v3", status="Pending") == [to_come]
+    assert listed(caller, serviceName="deepseek-v3", status="Active") == []
+    creator = package(caller, active)["creator"]
+    # The published sample names the user who bought the package.
+    assert listed(caller, creator=creator) == listed(caller, creator="root") == every
+    sample = {"serviceName": "ernie-4.5-turbo-128k", "creator": "zhangsan", "status": "Expired"}
+    assert listed(caller, **sample) == []
+    assert caller.field_refused(CHARGE, "DescribePackageResources", {"status": "Gone"}) == "status"
+    either.advance("2030-02-01 00:00:00")
+    assert listed(caller, status="Active") == [active, to_come]
+
+
+def test_pages_of_packages_keep_to_what_was_asked_for(shared: ServiceHarness) -> None:
+    caller = shared.customer()
+    mine = [shared.grant(caller, serviceName=name) for name in ("a", "b", "a", "b", "a")]
+    wanted = {"serviceName": "a", "maxKeys": 2}
+    first = caller.do(CHARGE, "DescribePackageResources", wanted)
+    assert [one["packageId"] for one in first["instances"]] == [mine[0], mine[2]]
+    assert listed(caller, **wanted, marker=first["nextMarker"]) == [mine[4]]
+    other = {**wanted, "serviceName": "b", "marker": first["nextMarker"]}
+    assert caller.refused(CHARGE, "DescribePackageResources", other) == "InvalidMarker"
+
+
+def test_a_package_can_be_used_from_its_start_on(either: ServiceHarness) -> None:
+    caller = either.customer()
+    service = caller.create_service()
+    package_id = either.grant(caller, startTime="2030-01-15 09:00:00")
+    assert package(caller, package_id)["startTime"] == "2030-01-15T09:00:00+08:00"
+    body = {"serviceId": service, "appId": "app-1", "inputTokens": 1, "packageId": package_id}
+    either.advance("2030-01-15 08:59:59")
+    answer = caller.ask(SERVICE, "CountServiceCalls", body)
+    assert (answer.code, package(caller, package_id)["status"]) == ("InvalidState", "Pending")
+    assert "begins at 2030-01-15T09:00:00+08:00" in answer.body["message"]
+    either.advance("2030-01-15 09:00:00")
+    assert caller.do(SERVICE, "CountServiceCalls", body) is True
+    assert (package(caller, package_id)["usedTokens"], package(caller, package_id)["status"]) == (1, "Active")
+
+
+@pytest.mark.parametrize("start", ["2001-01-15 08:00:00", "2090-01-01 00:00:00", "2090-01-01 00:00:01"])
+def test_a_package_begins_neither_in_the_past_nor_at_its_end(shared: ServiceHarness, start: str) -> None:
+    body = {"serviceName": "ernie", "specification": 1, "expiredTime": "2090-01-01 00:00:00", "startTime": start}
+    assert shared.operator.field_refused(CHARGE, "GrantPackageResource", body) == "startTime"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "counted", "specification", "used"),
+    [
+        (1_000_000, 1550, "1000", "1.55"),
+        (1, 1, "0.001", "0.001"),
+        (1500, 1000, "1.5", "1.0"),
+        (1_000_100, 100, "1000.1", "0.1"),
+        (8_796_093_022_207_999, 8_796_093_022_207_997, "8796093022207.999", "8796093022207.997"),
+    ],
+)
+def test_thousands_of_tokens_are_shown_to_the_token(
+    shared: ServiceHarness, tokens: int, counted: int, specification: str, used: str
+) -> None:
+    caller = shared.customer()
+    package_id = shared.grant(caller, tokens)
+    call(caller, caller.create_service(), inputTokens=counted, packageId=package_id)
+    shown = package(caller, package_id)
+    assert (shown["specification"], repr(shown["used"])) == (specification, used)
+    assert (shown["tokens"], shown["usedTokens"]) == (tokens, counted)
+    # What published scripts compute.
+    assert shown["used"] / float(shown["specification"]) == pytest.approx(counted / tokens)

@@ -12,6 +12,7 @@ import pytest
 from leasebook.domain.record.clock_mark import ClockMark
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasebook.ports.clock import RealClock, VirtualClock
+from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, IAM, UNITS, Caller, ServiceHarness, a_scene, check_envelope, order
 from tests.harness import Answer
@@ -25,6 +26,14 @@ def test_the_clock_stands_still_until_it_is_moved(fresh: ServiceHarness) -> None
     moved = fresh.operator.do(CLOCK, "AdvanceClock", {"to": "2030-01-15T00:00:00.5Z"})
     assert moved == {"now": "2030-01-15T08:00:00.500000+08:00", "mode": "virtual"}
     assert fresh.customer().do(CLOCK, "DescribeClock") == moved
+
+
+def test_the_clock_of_a_new_store_shows_the_same_after_a_restart(migrated: Target) -> None:
+    shown = []
+    for _ in range(2):
+        with a_scene(migrated) as scene:
+            shown.append(scene.operator.do(CLOCK, "DescribeClock")["now"])
+    assert shown[0] == shown[1]
 
 
 def test_the_clock_may_be_moved_to_where_it_stands(fresh: ServiceHarness) -> None:

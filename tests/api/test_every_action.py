@@ -142,6 +142,7 @@ def use_quota(caller: Caller) -> None:
     caller.do(CHARGE, "DescribePackageResources")
     times = {"startTime": "2030-01-15 08:00:00", "endTime": "2030-01-16 00:00:00"}
     caller.do(SERVICE, "DescribeServiceMetric", times)
+    caller.do(SERVICE, "DescribeServiceStats", {**times, "interval": 60})
 
 
 def subscribe(caller: Caller) -> None:

@@ -93,6 +93,10 @@ def metrics(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: A
     return SPAN
 
 
+def stats(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:
+    return {**metrics(scene, caller), "interval": 86400}
+
+
 LISTS: Final = {
     "users": ListCase(IAM, "DescribeUsers", "users", "userId", users),
     "subscriptions": ListCase(NOTIFICATION, "DescribeSubscriptions", "subscriptions", "subscriptionId", subscriptions),
@@ -104,6 +108,7 @@ LISTS: Final = {
     "prices": ListCase(CATALOG, "DescribePrices", "prices", "pricePerMinute", prices),
     "presets": ListCase(SERVICE, "DescribePresetServices", "serviceList", "serviceId", presets),
     "metrics": ListCase(SERVICE, "DescribeServiceMetric", "serviceList", "serviceId", metrics),
+    "stats": ListCase(SERVICE, "DescribeServiceStats", "serviceList", "serviceId", stats),
 }
 
 

@@ -41,6 +41,7 @@ def test_a_unit_of_quota_is_ten_thousand_tokens_and_thirty_three_requests_a_minu
         "rpm": 99,
         "count": 3,
         "status": "Running",
+        "instanceStatus": "Running",
         "paymentTiming": "Postpaid",
         "startTime": "2030-01-15T08:00:00+08:00",
     }
@@ -58,22 +59,21 @@ def test_quota_is_found_by_model_instance_status_and_payment(either: ServiceHarn
     other, gone = caller.buy_quota(OTHER), caller.buy_quota(MODEL)
     caller.do(CHARGE, "ReleaseTPMResource", {"model": MODEL, "instanceId": gone})
     theirs = either.customer().buy_quota(MODEL)
-    assert listed(caller) == [first, second]
+    assert listed(caller) == [first, second, gone]
     assert listed(caller, model=OTHER) == [other]
     assert listed(caller, model="nobody-sells-it") == []
     assert listed(caller, paymentTiming="Postpaid", status="Running") == [first, second]
     assert listed(caller, paymentTiming="Prepaid") == []
-    assert listed(caller, status="Stopped") == []
+    assert listed(caller, status="Stopped") == listed(caller, status="Stopped", instanceId=gone) == [gone]
     assert listed(caller, status="Creating") == []
     assert listed(caller, instanceId=second) == [second]
     assert listed(caller, instanceId=second, status="Running", paymentTiming="Postpaid") == [second]
     assert listed(caller, instanceId=second, status="Stopped") == []
     assert listed(caller, instanceId=second, paymentTiming="Prepaid") == []
     assert listed(caller, instanceId=second, model=OTHER) == []
-    # What is gone is in no list, and stays readable by its id.
-    assert caller.quota(gone)["status"] == "Released"
-    body = {"model": MODEL, "instanceId": theirs}
-    assert caller.refused(CHARGE, "DescribeTPMResource", body) == "InstanceNotFound"
+    assert (caller.quota(gone)["status"], caller.quota(gone)["instanceStatus"]) == ("Stopped", "Released")
+    # Every field narrows a list, so an unknown instance is no error.
+    assert listed(caller, instanceId=theirs) == listed(caller, instanceId="tpm-nowhere0") == []
 
 
 @pytest.mark.usefixtures("caller")
@@ -86,6 +86,37 @@ def test_stopped_quota_is_found_by_that(either: ServiceHarness) -> None:
     assert listed(poor) == [quota]
 
 
+def status_when_stopped(caller: Caller, instance_id: str) -> str:
+    """Wait as a script does that knows the documented statuses only; returns the last one that it saw."""
+    seen = ""
+    for _ in range(10):
+        (shown,) = caller.do(CHARGE, "DescribeTPMResource", {"model": MODEL, "instanceId": instance_id})["instances"]
+        seen = shown["status"]
+        if seen == "Stopped":
+            break
+    return seen
+
+
+def test_a_script_that_waits_for_stopped_after_a_release_ends(caller: Caller) -> None:
+    quota = caller.buy_quota(MODEL)
+    caller.do(CHARGE, "ReleaseTPMResource", {"model": MODEL, "instanceId": quota})
+    assert status_when_stopped(caller, quota) == "Stopped"
+    assert listed(caller, status="Stopped", instanceId=quota) == [quota]
+
+
+def test_quota_of_every_status_comes_in_the_order_in_which_it_was_bought_page_by_page(caller: Caller) -> None:
+    bought = [caller.buy_quota(MODEL) for _ in range(5)]
+    for gone in bought[1::2]:
+        caller.do(CHARGE, "ReleaseTPMResource", {"model": MODEL, "instanceId": gone})
+    assert listed(caller) == bought
+    first = caller.do(CHARGE, "DescribeTPMResource", {"model": MODEL, "maxKeys": 3})
+    assert [one["instanceId"] for one in first["instances"]] == bought[:3]
+    assert listed(caller, maxKeys=3, marker=first["nextMarker"]) == bought[3:]
+    stopped = caller.do(CHARGE, "DescribeTPMResource", {"model": MODEL, "status": "Stopped", "maxKeys": 1})
+    assert [one["instanceId"] for one in stopped["instances"]] == [bought[1]]
+    assert listed(caller, status="Stopped", maxKeys=1, marker=stopped["nextMarker"]) == [bought[3]]
+
+
 def test_releasing_quota_takes_its_model_and_the_bill_ends_there(either: ServiceHarness, caller: Caller) -> None:
     quota = caller.buy_quota(MODEL, 3)
     either.advance("2030-01-15 08:30:08")
@@ -96,7 +127,7 @@ def test_releasing_quota_takes_its_model_and_the_bill_ends_there(either: Service
     assert caller.do(CHARGE, "ReleaseTPMResource", right) is True
     assert caller.refused(CHARGE, "ReleaseTPMResource", right) == "InvalidState"
     assert (caller.quota(quota)["status"], caller.quota(quota)["expiredTime"]) == (
-        "Released",
+        "Stopped",
         "2030-01-15T08:30:08+08:00",
     )
     assert caller.offering("global", MODEL)["stockFree"] == 100
@@ -151,7 +182,7 @@ def test_quota_is_released_on_schedule(either: ServiceHarness, caller: Caller) -
     assert caller.quota(moved)["releaseTime"] == "2030-01-15T08:30:30+08:00"
     assert "releaseTime" not in caller.quota(cleared)
     either.advance("2030-01-15 09:00:00")
-    assert [caller.quota(quota)["status"] for quota in (at_once, moved, cleared)] == ["Released", "Released", "Running"]
+    assert [caller.quota(quota)["status"] for quota in (at_once, moved, cleared)] == ["Stopped", "Stopped", "Running"]
     assert caller.balance() == "988.90"  # 20 + 31 + 60 minutes at 0.10
     late = {"instanceId": cleared, "releaseTime": "2030-01-15 09:00:00"}
     assert caller.field_refused(CHARGE, "AutoReleaseTPMResource", late) == "releaseTime"
@@ -191,9 +222,9 @@ def test_quota_is_no_compute_unit_and_a_compute_unit_is_no_quota(either: Service
         ("AutoReleaseTPMResource", {}),
         ("ResizeTPMResource", {}),
         ("ResizeTPMResource", {"count": 2}),
-        ("DescribeTPMResource", {"model": "gpu-1"}),
     ):
         assert caller.refused(CHARGE, action, {**unit, **more}) == "InstanceNotFound"
+    assert caller.do(CHARGE, "DescribeTPMResource", {**unit, "model": "gpu-1"})["instances"] == []
     in_global = {"billing": billing_of(), "computeUnitCount": 1}
     for config in ({"region": "global", "type": MODEL}, {"type": MODEL}):
         body = {**in_global, "computeUnitConfig": config}

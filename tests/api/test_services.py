@@ -95,14 +95,13 @@ def test_a_service_that_cannot_be_deployed_is_not_created(either: ServiceHarness
     caller.release(gone)
     listed = "deploymentConfig.deploymentComputeUnitList"
     for body, code, field in (
-        (deployed((gpu, 1), replicasCount=2), "InappropriateJSON", "deploymentConfig.replicasCount"),
         (deployed((gpu, 1), (gpu, 1)), "InappropriateJSON", listed),
         (deployed((gpu, 0)), "InappropriateJSON", f"{listed}[0].deploymentReplicasCount"),
-        (deployed((gpu, 1), (cpu, 1)), "OperationNotSupported", "instanceId"),
-        (deployed((gpu, 2), replicaComputeUnitCount=2), "InvalidState", "deploymentReplicasCount"),
-        (deployed((gpu, 3)), "InvalidState", "deploymentReplicasCount"),
-        (deployed((gpu, 1), (gone, 1)), "InvalidState", "instanceId"),
-        (deployed(("unit-nowhere0", 1)), "InstanceNotFound", "instanceId"),
+        (deployed((gpu, 1), (cpu, 1)), "OperationNotSupported", f"{listed}[1].instanceId"),
+        (deployed((gpu, 2), replicaComputeUnitCount=2), "InvalidState", f"{listed}[0].deploymentReplicasCount"),
+        (deployed((gpu, 3)), "InvalidState", f"{listed}[0].deploymentReplicasCount"),
+        (deployed((gpu, 1), (gone, 1)), "InvalidState", f"{listed}[1].instanceId"),
+        (deployed(("unit-nowhere0", 1)), "InstanceNotFound", f"{listed}[0].instanceId"),
         (deployed(), "InappropriateJSON", "resourceConfig"),
         ({**new_service(), "billing": billing_of()}, "InappropriateJSON", "resourceConfig.replicasCount"),
         (new_service(type="gpu"), "InappropriateJSON", "resourceConfig.type"),

@@ -22,6 +22,7 @@ BODIES = {
     (UNITS, "PurchaseComputeUnit"): BUY,
     (CHARGE, "GrantPackageResource"): {"serviceName": "m", "specification": 1, "expiredTime": ONE},
     (SERVICE, "DescribeServiceMetric"): {"startTime": ONE, "endTime": ONE},
+    (SERVICE, "DescribeServiceStats"): {"startTime": ONE, "endTime": ONE, "interval": 60},
     (EVENTS, "DescribeEvents"): {"startTime": ONE},
 }
 

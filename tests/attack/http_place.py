@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from leasebook.contract.signing import sign
 from tests.crash.fleet import Process
@@ -51,6 +52,8 @@ class RawAnswer(NamedTuple):
         answer = json.loads(self.body)
         assert set(answer) == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
         assert self.headers["x-bce-request-id"] == answer["requestId"]
+        # The headers are in lower case here, values included.
+        assert unquote(self.headers["x-bce-error-message"]) == answer["message"].lower()
         code: str = answer["code"]
         return code
 

@@ -4,6 +4,7 @@ A value that begins with ``$`` stands for something that an earlier step answere
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +33,12 @@ def story() -> list[CallStep]:
 
 def write(file: Path) -> Path:
     """Puts the story into a file that the programs can play."""
-    steps = [{"call": one.name, "route": one.route, "action": one.action, "body": one.body} for one in story()]
+    return write_steps(file, story())
+
+
+def write_steps(file: Path, taken: Iterable[CallStep]) -> Path:
+    """Puts steps into a file that the programs can play."""
+    steps = [{"call": one.name, "route": one.route, "action": one.action, "body": one.body} for one in taken]
     file.write_text(json.dumps(steps, ensure_ascii=False))
     return file
 

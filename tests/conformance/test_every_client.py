@@ -12,7 +12,7 @@ pytestmark = pytest.mark.conformance
 
 SERVICE = "svco-48esssdpa594"
 REGIONS = ("bj", "bd")
-TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6")
+TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6", "gpu-7")
 BEIJING = timedelta(hours=8)
 # What each client raises for an answer that is an error.
 RAISED = {"python": "RequestError", "node": "Error", "go": "APIError", "java": "RequestException"}

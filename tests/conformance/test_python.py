@@ -1,5 +1,6 @@
 """What only the official Python client has: functions of its own for these actions, hints on wrong keys."""
 
+import ast
 import base64
 import csv
 import hashlib
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.programs import Program
-from tests.conformance.toolchains import VENV, Toolchain
+from tests.conformance.published import PENDING
+from tests.conformance.toolchains import HERE, VENV, Toolchain
 
 pytestmark = pytest.mark.conformance
 
@@ -50,6 +52,49 @@ def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program
     assert answers["info-released"].result["instance"]["status"] == "Released"
     assert "svco-48esssdpa594" in [service["serviceId"] for service in answers["service-list"].result["serviceList"]]
     assert answers["service-detail"].result["serviceId"] == "svco-48esssdpa594"
+
+
+NOT_OURS = {
+    f"Model.V2.{name}"
+    for name in (
+        "cancel_model_comp_task",
+        "create_custom_model_conf",
+        "create_model_comp_task",
+        "create_model_export_model",
+        "delete_model_comp_task",
+        "describe_model_comp_task",
+        "describe_model_comp_tasks",
+        "describe_model_custom_advanced_conf",
+        "describe_model_export_model",
+        "describe_model_system_advanced_conf",
+    )
+}
+"""The functions for compression, export and tuning of models, whose actions this service does not have."""
+ROUTES = {f"{owner}.base_api_route" for owner in ("Service.V2", "Charge", "Model.V2")}
+"""They only name a path."""
+
+
+def called_functions() -> set[str]:
+    """The client's own functions that the program calls."""
+    program = ast.parse((HERE / "python" / "program.py").read_text())
+    return {ast.unparse(node) for node in ast.walk(program) if isinstance(node, ast.Attribute)}
+
+
+def test_every_function_of_the_client_for_our_actions_is_called(python: Program) -> None:
+    functions = set(python.run("names"))
+    assert functions - called_functions() == NOT_OURS | (ROUTES & functions)
+
+
+def test_the_clients_own_functions_manage_models(python: Program) -> None:
+    answers = python.run("model-functions")
+    failed = {name: answer.error for name, answer in answers.items() if not answer.ok}
+    pending = {"imported": "make-model", "set-by-name": "show-model-set-by-name"}
+    pending |= {"own-sets-from-id": "list-own-model-sets-from-an-id"}
+    assert set(failed) == {name for name, call in pending.items() if call in PENDING}, failed
+    made, runs = answers["set"].result["modelSetId"], answers["runs"].result["modelId"]
+    assert (answers["set-by-id"].result["modelSetId"], answers["model"].result["modelId"]) == (made, runs)
+    assert answers["model-deleted"].result is True
+    assert answers["set-deleted"].result is True
 
 
 def test_a_renewal_rule_that_the_client_sends_under_another_name_clears_no_release_time(

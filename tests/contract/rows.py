@@ -50,7 +50,7 @@ from leasebook.domain.model.replica import Replica, RunSpec
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
-from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.record.notice import NoticeRate, UsedLink
 from leasebook.domain.record.signature import Nonce, RefusedCalls
@@ -222,7 +222,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     SERVICE_USAGE: (
         ServiceUsage("svco-1", TEXT, Instant(HIGH), "acc-1"),
-        {"input_tokens": HIGH, "output_tokens": HIGH, "succeeded": HIGH, "failed": HIGH},
+        {"input_tokens": HIGH, "output_tokens": HIGH, "succeeded": HIGH, "failed": HIGH}
+        | {"minutes": (MinuteCount(59, HIGH, HIGH, HIGH, HIGH),)},
     ),
     TOKEN_PACKAGES: (
         TokenPackage("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),

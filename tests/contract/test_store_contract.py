@@ -290,7 +290,7 @@ def nothing_is_there(store: OpenStore) -> bool:
             and ask.identity("key-1") is None
             and ask.units(UnitFilter(account_id="acc-1", service_id="svco-2")) == []
             and ask.package("pkg-1") is None
-            and ask.calls("acc-1", Instant(LOW), Instant(HIGH), services=None, app=None) == []
+            and ask.calls("acc-1", Instant(LOW), Instant(HIGH), services=None, apps=None) == []
             and ask.accounts() == []
             and ask.offerings() == []
             and ask.price_list("bj", "gpu-1") is None

@@ -8,7 +8,7 @@ from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import ModelSetFilter
+from leasebook.ports.queries.read_repository import Called, ModelSetFilter
 from tests.contract.batches import OnStore, ids, write
 from tests.contract.rows import service
 
@@ -172,3 +172,18 @@ async def test_an_address_belongs_to_the_first_service_that_has_it_and_is_not_de
         assert store.ask(lambda ask: ask.services_at("acc-1", asked)) == {"talk": "svco-9", "say": "svco-3"}
         assert store.ask(lambda ask: ask.services_at("acc-2", asked)) == {"talk": "svco-2"}
         assert store.ask(lambda ask: ask.services_at("acc-1", [])) == {}
+
+
+async def test_a_word_finds_the_services_whose_id_suffix_or_name_it_is(on_store: OnStore) -> None:
+    async with on_store() as store:
+        await write(store, service("svco-0", url_suffix="talk", name="talk", deleted_at=Instant(2)))
+        await write(store, service("svco-9", url_suffix="talk", name="one"))
+        await write(store, service("svco-1", url_suffix="say", name="talk"))
+        await write(store, service("svco-2", url_suffix="talk", name="two", account_id="acc-2"))
+
+        def called(word: str) -> list[Called]:
+            return store.ask(lambda ask: ask.services_called("acc-1", word))
+
+        assert called("talk") == [Called("svco-9", "talk", "one"), Called("svco-1", "say", "talk")]
+        assert called("svco-1") == [Called("svco-1", "say", "talk")]
+        assert called("two") == called("svco-2") == called("tal%") == []

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from leasebook.domain.book.tables import SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.values.calendar import HOUR_US, Instant
-from leasebook.ports.queries.read_repository import ServiceFilter, Used
+from leasebook.ports.queries.read_repository import ServiceFilter
+from leasebook.ports.queries.service_calls import Used, UsedIn
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, ids, load, rows_of, write
 from tests.contract.rows import HIGH, service
 
@@ -196,36 +199,76 @@ async def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_as
         calls("svco-2", "app-1", 2, 16),
         calls("svco-3", "app-1", 2, 32, "acc-2"),
     ]
-    asked: list[tuple[tuple[int, int], tuple[str, ...] | None, str | None, list[Used]]] = [
+    asked: list[tuple[tuple[int, int], tuple[str, ...] | None, tuple[str, ...] | None, list[Used]]] = [
         ((0, 9), None, None, [used("svco-1", "app-1", 7), used("svco-1", "app-2", 8), used("svco-2", "app-1", 16)]),
         ((2, 3), None, None, [used("svco-1", "app-1", 2), used("svco-1", "app-2", 8), used("svco-2", "app-1", 16)]),
         ((3, 9), None, None, [used("svco-1", "app-1", 4)]),
         ((2, 9), ("svco-1",), None, [used("svco-1", "app-1", 6), used("svco-1", "app-2", 8)]),
         ((0, 9), ("svco-2", "svco-3", "svco-4"), None, [used("svco-2", "app-1", 16)]),
-        ((0, 9), None, "app-2", [used("svco-1", "app-2", 8)]),
-        ((0, 9), ("svco-2",), "app-2", []),
+        ((0, 9), None, ("app-2",), [used("svco-1", "app-2", 8)]),
+        ((3, 9), None, ("app-1", "app-2", "app-3"), [used("svco-1", "app-1", 4)]),
+        ((0, 9), ("svco-2",), ("app-2",), []),
         ((0, 9), (), None, []),
         ((4, 9), None, None, []),
     ]
 
     async with on_store() as store:
         await write(store, *counted)
-        for (since, until), services, app, expected in asked:
+        for (since, until), services, apps, expected in asked:
             found = store.ask(
-                lambda ask, since=since, until=until, services=services, app=app: ask.calls(  # type: ignore[misc]
-                    "acc-1", Instant(since * HOUR_US), Instant(until * HOUR_US), services=services, app=app
+                lambda ask, since=since, until=until, services=services, apps=apps: ask.calls(  # type: ignore[misc]
+                    "acc-1", Instant(since * HOUR_US), Instant(until * HOUR_US), services=services, apps=apps
                 )
             )
-            assert found == expected, (since, until, services, app)
+            assert found == expected, (since, until, services, apps)
             assert [type(value) for row in found for value in row[2:]] == [int] * 4 * len(found)
         # Counted once more, the hour is the same row.
-        await write(store, counted[0].plus(1, 10, 100, 1000))
-        assert await get(store, SERVICE_USAGE, "svco-1", "app-1", HOUR_US) == calls("svco-1", "app-1", 1, 2)
+        await write(store, counted[0].plus(1, 10, 100, 1000, minute=7))
+        minutes = (MinuteCount(7, 1, 10, 100, 1000),)
+        twice = msgspec.structs.replace(calls("svco-1", "app-1", 1, 2), minutes=minutes)
+        assert await get(store, SERVICE_USAGE, "svco-1", "app-1", HOUR_US) == twice
+        await write(store, twice.plus(1, 10, 100, 1000, minute=3))
+        (found,) = store.ask(
+            lambda ask: ask.hours_with_minutes("acc-1", Instant(0), Instant(9 * HOUR_US), services=None, apps=None)
+        )
+        assert found.minutes == (MinuteCount(3, 1, 10, 100, 1000), *minutes)
+        await write(store, msgspec.structs.replace(found, minutes=()))
+        for choice in ({"services": ("svco-2",), "apps": None}, {"services": None, "apps": ("app-2",)}):
+            assert (
+                store.ask(
+                    lambda ask, choice=choice: ask.hours_with_minutes(  # type: ignore[misc]
+                        "acc-1", Instant(0), Instant(9 * HOUR_US), **choice
+                    )
+                )
+                == []
+            )
         book = await load(
             store, (SERVICE_USAGE, ("svco-1", "app-1", 2 * HOUR_US)), (SERVICE_USAGE, ("svco-1", "app-1", 9 * HOUR_US))
         )
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 2 * HOUR_US) == counted[1]
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 9 * HOUR_US) is None
+
+
+async def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> None:
+    counted = [calls("svco-1", "app-1", hour, 1 << hour) for hour in (1, 2, 3, 5)]
+    counted += [calls("svco-2", "app-2", 4, 1), calls("svco-3", "app-1", 2, 32, "acc-2")]
+
+    def intervals(hours: int, store: OpenStore, **choice: tuple[str, ...] | None) -> list[UsedIn]:
+        chosen = {"services": None, "apps": None, **choice}
+        return store.ask(
+            lambda ask: ask.call_intervals("acc-1", Instant(HOUR_US), Instant(6 * HOUR_US), hours * HOUR_US, **chosen)
+        )
+
+    async with on_store() as store:
+        await write(store, *counted)
+        assert intervals(2, store) == [
+            UsedIn(0, used("svco-1", "app-1", 6)),
+            UsedIn(1, used("svco-1", "app-1", 8)),
+            UsedIn(2, used("svco-1", "app-1", 32)),
+            UsedIn(1, used("svco-2", "app-2", 1)),
+        ]
+        assert intervals(24, store, services=("svco-1",)) == [UsedIn(0, used("svco-1", "app-1", 46))]
+        assert intervals(1, store, apps=("app-2",)) == [UsedIn(3, used("svco-2", "app-2", 1))]
 
 
 # Packages

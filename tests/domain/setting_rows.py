@@ -23,6 +23,7 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
+    Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
     Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),
@@ -58,6 +59,7 @@ ROWS = [
     Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),
     Row("gateway.headers_max_bytes", 32_768, "1024", 1024, "1048576", 1_048_576),
     Row("gateway.concurrency_max", 256, "1", 1, "100000", 100_000),
+    Row("gateway.chat_body_max_bytes", 16_777_216, "1024", 1024, "1073741824", 1_073_741_824),
     Row("gateway.socket_idle_seconds", 300, "1", 1, "86400", 86_400),
     Row("gateway.socket_message_max_bytes", 16 << 20, "1024", 1024, "1073741824", 1 << 30),
     Row("gateway.sockets_per_key_max", 256, "1", 1, "100000", 100_000),
@@ -88,6 +90,7 @@ ROWS = [
     Row("signature.operator_age_max_seconds", 300, "60", 60, "86400", 86_400),
     Row("signature.operators_strict", "no", '"yes"', "yes", "yes", "yes"),
     Row("signature.host_without_port", "yes", '"no"', "no", "no", "no"),
+    Row("bearer_token.max_seconds", 86_400, "60", 60, "2592000", 2_592_000),
     Row("refused_calls.keep_days", 30, "1", 1, "3650", 3650),
     Row("master_key_file", None, '"/k/one"', Path("/k/one"), "two", Path("two")),
     Row("webhook.allow_http", "no", '"yes"', "yes", "yes", "yes"),

@@ -273,6 +273,8 @@ BOUNDS = [
     ("gateway.idle_seconds", 1, 3600),
     ("gateway.headers_max_bytes", 1024, 1_048_576),
     ("gateway.concurrency_max", 1, 100_000),
+    ("gateway.chat_body_max_bytes", 1024, 1 << 30),
+    ("bearer_token.max_seconds", 60, 2_592_000),
     ("engines_process.disk_max_bytes", 1 << 20, 1 << 50),
     ("engines_process.processes_max", 16, 4_194_304),
 ]

@@ -116,7 +116,7 @@ PASSED: dict[str, tuple[bytes, int, dict[str, Any]]] = {
         {"link": [], "content-length": ["2"]},
     ),
     "two dates": (OK + b"Date: a\r\nDate: b\r\n" + WHOLE, 200, {"date": 1}),
-    "two servers": (OK + b"Server: a\r\nServer: b\r\n" + WHOLE, 200, {"server": ["a"]}),
+    "two servers": (OK + b"Server: a\r\nServer: b\r\n" + WHOLE, 200, {"server": []}),
     "what is between neighbours": (
         OK + b"Connection: x-hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\n" + WHOLE,
         200,

@@ -390,7 +390,8 @@ async def test_more_calls_than_the_replicas_may_have_are_refused_at_once(tmp_pat
             await held.acquire()
         async with office.call() as found:
             assert (found.status, found.headers["retry-after"]) == (503, "1")
-            assert json.loads(await found.read())["code"] == "Overloaded"
+            said = json.loads(await found.read())
+            assert (said["code"], said["message"]) == ("Overloaded", found.headers["x-bce-error-message"])
         go.set()
         assert await asyncio.gather(*calls) == [(200, 1)] * 2
 

@@ -64,7 +64,7 @@ async def test_a_caller_sees_the_replicas_of_a_service_and_what_they_wrote_until
         assert "hello" in logs["logLines"]
         assert logs["why"] is None
         none = (await desk.call("/v2/service", "DescribeReplicaLogs", asked | {"replica": 7})).result
-        assert none == {"logLines": [], "why": "There is no such replica, and there never was."}
+        assert none == {"logLines": [], "why": "The replica does not exist and never existed."}
         other = await desk.call("/v2/service", "DescribeReplicas", {"serviceId": "svco-1", "instanceId": "unit-9"})
         assert other.code == "InstanceNotFound"
         targets = await desk.service.store.read(lambda ask: ask.targets("svco-1"))

@@ -138,6 +138,7 @@ def test_an_answer_that_cannot_be_written_becomes_an_error_of_ours(message: Any)
         await exchange(wire).run(app)
         assert wire.pieces[0].startswith(b"HTTP/1.1 500 ")
         assert b"set-cookie" not in wire.pieces[0]
+        assert b"x-bce-error-message: Something went wrong here.\r\n" in wire.pieces[0]
 
     play(scene)
 

@@ -132,6 +132,7 @@ class Grant(NamedTuple):
     account: int
     specification: int
     lead: int
+    start: int | None = None
 
 
 class Fund(NamedTuple):

@@ -183,7 +183,16 @@ asks = st.builds(
         (2, st.builds(AutoRenew, ago, st.sampled_from((1, 1, 2, 6, None)), who)),
         (4, st.builds(SwitchBilling, ago, st.sampled_from((0, 0, 1, 2)), st.sampled_from((0, 0, 1)), who)),
         (2, st.builds(Fund, st.sampled_from(accounts), st.sampled_from((1, 90_000_001, 500_000_000, 3_000_000_000)))),
-        (1, st.builds(Grant, st.sampled_from(accounts), st.integers(1, 2000), st.sampled_from((-1, HOUR)))),
+        (
+            1,
+            st.builds(
+                Grant,
+                st.sampled_from(accounts),
+                st.integers(1, 2000),
+                st.sampled_from((-1, HOUR)),
+                st.sampled_from((None, None, -1, HOUR // 2, HOUR)),
+            ),
+        ),
         (
             1,
             st.builds(

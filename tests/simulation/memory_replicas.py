@@ -33,6 +33,18 @@ class ReplicaQuestions(ReadRepository):
         """Return the rows of a table by key."""
         raise NotImplementedError
 
+    def service_place(self, account_id: str, service_id: str) -> int | None:
+        """Return the place of an account's service in lists."""
+        return self._place(SERVICES, account_id, service_id)
+
+    def unit_place(self, account_id: str, unit_id: str) -> int | None:
+        """Return the place of an account's instance in lists."""
+        return self._place(INSTANCES, account_id, unit_id)
+
+    def _place(self, table: Table[Any], account_id: str, row_id: str) -> int | None:
+        numbered = enumerate(self._rows(table).values(), start=1)
+        return next((seq for seq, row in numbered if (row.id, row.account_id) == (row_id, account_id)), None)
+
     def targets(self, service_id: str) -> list[Target]:
         """Return a service's replicas that take requests."""
         service = self.service(service_id)

@@ -9,7 +9,7 @@ from leasebook.domain.book.tables import ACCESS_KEYS, MODEL_SETS, MODELS, SERVIC
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
+from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 
 
 class MemoryRepository:
@@ -87,3 +87,12 @@ class MemoryRepository:
             if row.account_id == account_id and row.url_suffix in suffixes and row.deleted_at is None:
                 found.setdefault(row.url_suffix, row.id)
         return found
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+        rows = [
+            Called(row.id, row.url_suffix, row.name)
+            for row in self._rows(SERVICES).values()
+            if row.account_id == account_id and row.deleted_at is None
+        ]
+        return [row for row in rows if word in row][:CALLED_MAX]

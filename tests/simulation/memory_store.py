@@ -27,7 +27,6 @@ from leasebook.domain.book.tables import (
     METADATA,
     OFFERINGS,
     PRICES,
-    SERVICE_USAGE,
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
@@ -54,13 +53,13 @@ from leasebook.ports.queries.read_repository import (
     ReadRepository,
     ServiceFilter,
     UnitFilter,
-    Used,
 )
 from leasebook.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
+from tests.simulation.memory_calls import CallsOfMemory
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -274,6 +273,7 @@ class MemoryTransaction:
 class MemoryQuestions(
     MemoryAuditQuestions,
     BillQuestions,
+    CallsOfMemory,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,
@@ -372,23 +372,6 @@ class MemoryQuestions(
             and row.status != "Released"
             and status in (None, row.status)
         ]
-
-    def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
-    ) -> list[Used]:
-        """Sum up the calls of an account's services."""
-        sums: dict[tuple[str, str], list[int]] = {}
-        for row in self._rows(SERVICE_USAGE).values():
-            if (
-                row.account_id == account_id
-                and since <= row.hour < until
-                and (services is None or row.service_id in services)
-                and app in (None, row.app_id)
-            ):
-                counted = (row.input_tokens, row.output_tokens, row.succeeded, row.failed)
-                before = sums.get((row.service_id, row.app_id), [0, 0, 0, 0])
-                sums[row.service_id, row.app_id] = [a + b for a, b in zip(before, counted, strict=True)]
-        return [Used(*key, *values) for key, values in sorted(sums.items())]
 
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""

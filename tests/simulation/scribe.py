@@ -322,6 +322,7 @@ class Scribe:
             service_name="a service",
             specification=what.specification,
             expires_at=Instant(self._now + what.lead * SECOND_US),
+            starts_at=None if what.start is None else Instant(self._now + what.start * SECOND_US),
         )
 
     # --- units -----------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
         ("/v2/model", "DeleteModel"),
         ("/v2/model", "DeleteModelSet"),
         ("/wenxinworkshop/modelrepo/modelVersionDetail", ""),
+        ("/v2/service", "DescribeServiceStats"),
     }
 )
 """What clients of the published service call. None of it may ever go."""

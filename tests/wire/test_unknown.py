@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from msgspec import inspect
 
+from leasebook.api.body.decoding import read_body
+from leasebook.api.fault import Fault
+from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.documented import DOCUMENTED
 from leasebook.contract.nouns.account import TopUpAccountRequest
@@ -86,5 +91,61 @@ def test_a_header_names_keys_in_visible_ascii_and_not_without_end() -> None:
     assert all(0x20 <= byte < 0x7F for byte in text)
     many = header_of([Unknown("键" * 1000, "", ())] * 10_000)
     assert many.count(b",") == NAMED_MAX
-    assert many.endswith(b", ...")
-    assert len(many) < 8000
+    # Each is cut between two characters.
+    assert many == (b"%E9%94%AE" * 13 + b"..., ") * NAMED_MAX + b"..."
+
+
+class Misspelt(NamedTuple):
+    """A body with one key in capitals, the path of that key, the right key, and whether its object is ours."""
+
+    body: Any
+    path: str
+    right: str
+    is_ours: bool
+
+
+def misspelt(of: inspect.Type) -> Iterator[Misspelt]:
+    """Misspell every key of every object that a value of a type can have in it, one at a time."""
+    match of:
+        case inspect.UnionType(types=types):
+            for one in types:
+                yield from misspelt(one)
+        case inspect.Metadata(type=inner):
+            yield from misspelt(inner)
+        case inspect.ListType(item_type=item):
+            yield from (found._replace(body=[found.body], path=f"[0]{found.path}") for found in misspelt(item))
+        case inspect.DictType(value_type=value):
+            yield from (found._replace(body={"any": found.body}, path=f".any{found.path}") for found in misspelt(value))
+        case inspect.StructType(cls=cls, fields=fields):
+            for field in fields:
+                name = field.encode_name
+                yield Misspelt({name.upper(): 1}, f".{name.upper()}", name, getattr(cls, "is_ours", False))
+                for found in misspelt(field.type):
+                    yield found._replace(body={name: found.body}, path=f".{name}{found.path}")
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+def test_a_misspelt_key_is_refused_with_the_right_one_or_passed_over_as_the_action_is_documented(
+    action: Action,
+) -> None:
+    cases = list(misspelt(inspect.type_info(action.request)))
+    assert len(cases) >= len(inspect.type_info(action.request).fields)  # type: ignore[attr-defined]
+    for case in cases:
+        path, notes = case.path.lstrip("."), Told()
+        said = ""
+        try:
+            read_body(action, msgspec.json.encode(case.body), notes)
+        except Fault as fault:
+            said = fault.message
+        if action.is_documented and not case.is_ours:
+            assert notes.ignored.decode() == path, said
+            assert not said or ("A required field is missing" in said and path in said)
+        else:
+            assert f"Did you mean {case.right!r}?" in said
+            assert said.endswith(f"param[{path}]")
+
+
+class Told:
+    """The header of what was passed over."""
+
+    ignored = b""

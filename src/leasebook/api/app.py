@@ -16,6 +16,7 @@ from leasebook import __version__
 from leasebook.api.asgi import Receive, Scope, Send
 from leasebook.api.audit_record import PATHS, Addresses, CallRecord
 from leasebook.api.auth.admission import Admission, Turn, claimed_key
+from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Admitted, Callers
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Throttle
@@ -30,21 +31,24 @@ from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.tokens import PATH
 from leasebook.api.responses import (
     JSON,
-    Failure,
-    Success,
+    Bare,
     answer,
-    encode,
     error_headers,
+    failure,
     fault_of,
     send_followed,
     send_pieces,
+    success,
 )
 from leasebook.batch import Overloaded, StaleIdentity
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
 from leasebook.contract.actions import TABLE
+from leasebook.contract.bearer import CREATE_TOKEN
+from leasebook.contract.documented import NOT_OFFERED
 from leasebook.contract.nearest import no_such, wrong_method
+from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import OK
 from leasebook.domain.values.refusal import Refusal
 from leasebook.observability.metrics import request_id as current_request_id
@@ -109,7 +113,9 @@ class App:
         passing: Passing | None = None,
         admission: Admission,
         throttle: Throttle,
+        tokens: BearerTokens,
     ) -> None:
+        self._tokens = tokens
         self._admission = admission
         self._throttle = throttle
         self._links = links
@@ -163,13 +169,13 @@ class App:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed | Followed) else encode(Success(request_id, result))
+            body = result if isinstance(result, Streamed | Followed) else success(request_id, result)
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = fault_of(error, has_token=record is not None and record.token)
             status, code, message = fault.error.status, fault.error.code, fault.message
             if isinstance(error, Refusal):
                 self._meter.refused(code)
-            body = encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
+            body = failure(request_id, fault, scope["headers"])
             more += error_headers(fault)
         if record is not None and record.written_code != (code or OK):
             self._note(record, status, code, message)
@@ -212,18 +218,27 @@ class App:
     def _record(self, scope: Scope, path: bytes, request_id: str) -> CallRecord | None:
         """Begin what the audit log gets of a call; none of what goes to no path of ours."""
         shown = self._own(path).decode("latin-1")
-        if shown not in PATHS:
+        is_token = shown == CREATE_TOKEN.path
+        if shown not in PATHS and not is_token:
             return None
         peer = scope.get("client")
         address = self._addresses.of(peer[0] if peer else "", scope["headers"])
-        return CallRecord(request_id, address, shown, _query(scope["query_string"]).action[:ACTION_MAX])
+        action = CREATE_TOKEN.name if is_token else _query(scope["query_string"]).action[:ACTION_MAX]
+        return CallRecord(request_id, address, shown, action)
 
     def _find(self, scope: Scope, path: bytes) -> tuple[Action, Query]:
         """Look the action up in the table; raises Fault."""
         path = self._own(path)
         query = _query(scope["query_string"])
+        if path.decode("latin-1") == CREATE_TOKEN.path:
+            if scope["method"] != "GET":
+                raise Fault(e.INVALID_HTTP_REQUEST, f"{CREATE_TOKEN.path} is called with GET.")
+            return CREATE_TOKEN, query
         action = TABLE.get((path.decode("latin-1"), query.action))
         if action is None:
+            reason = NOT_OFFERED.get((path.decode("latin-1"), query.action))
+            if reason is not None:
+                raise Fault(e.OPERATION_NOT_SUPPORTED, reason)
             what = no_such(path.decode("latin-1"), query.action, query.unknown)
             raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
@@ -330,12 +345,16 @@ class App:
             await self._identities.confirm(caller)
             # The audit log gets the instances that the call names, so that ExplainComputeUnit can show this refusal.
             with suppress(Fault):
-                record.asks(read_body(action, body, record), query.client_token)
+                record.asks(Empty() if action is CREATE_TOKEN else read_body(action, body, record), query.client_token)
             raise Fault(
                 e.ACCESS_DENIED,
                 f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
                 "and this key's user has none of them.",
             )
+        if action is CREATE_TOKEN:
+            # Clients send a body, or none, and it says nothing.
+            record.asks(Empty(), None)
+            return Bare(self._tokens.make(caller, scope["query_string"]))
         request = read_body(action, body, record, query.unknown)
         record.asks(request, query.client_token)
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):

@@ -110,8 +110,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
         A ``long`` query runs where it does not delay others.
         """
-        epoch, answer = await self.reader.read(
-            lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long, party=call.caller.account_id
+        # The epoch is read last: PostgreSQL answers each statement as of its own time, and a right that was withdrawn
+        # before the rows were read must show.
+        answer, epoch = await self.reader.read(
+            lambda ask: (question(ask), ask.fact(IDENTITY_EPOCH)), long=long, party=call.caller.account_id
         )
         if epoch != call.caller.epoch:
             raise StaleIdentity
@@ -129,7 +131,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def shown(self, at: Instant) -> str:
         """Write a time as callers see it (decision 1)."""
-        return rfc3339(at, self.rules.time_zone)
+        return rfc3339(at, self.rules.written_zone)
 
     def service_url(self, call: Call[Any], name: str) -> str:
         """Write where a service is called: at the service's public address, or the one that the caller used."""

@@ -12,7 +12,7 @@ import msgspec
 
 from leasebook.api.fault import Fault
 from leasebook.contract.errors import INVALID_MARKER
-from leasebook.contract.shapes import PagedRequest
+from leasebook.contract.shapes import PagedRequest, PageInfo
 from leasebook.ports.queries.deliveries import DeliveryPlace
 from leasebook.ports.queries.read_repository import EventPlace, Numbered, Place
 
@@ -62,18 +62,42 @@ def _read(marker: str | None, scope: str) -> bytes | None:
     except (binascii.Error, ValueError):
         packed = b""
     if not packed[:-4] or packed[-4:] != _check(packed[:-4], scope):
-        raise Fault(
-            INVALID_MARKER,
-            "The marker is none that a page of this list ended with. Begin without one.",
-            "marker",
-        )
+        raise _unknown_marker()
     return packed[:-4]
+
+
+def _unknown_marker() -> Fault:
+    return Fault(INVALID_MARKER, "The marker is none that a page of this list ended with. Begin without one.", "marker")
 
 
 def place_of(marker: str | None, scope: str) -> int | None:
     """Read a marker of a list by number; raises Fault."""
     packed = _read(marker, scope)
     return None if packed is None else msgspec.json.decode(packed, type=int)
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Where a page begins: after a place, or after the row with an id."""
+
+    place: int | None
+    row_id: str | None = None
+
+    def after(self, place_of_row: Callable[[str], int | None]) -> int | None:
+        """Return the place after which the page begins; None: at the first row. Raises Fault for an unknown id."""
+        if self.row_id is None:
+            return self.place
+        found = place_of_row(self.row_id)
+        if found is None:
+            raise _unknown_marker()
+        return found
+
+
+def start_of(marker: str | None, scope: str) -> Start:
+    """Read a marker of a documented list: our own, or the id of a row, as the documents' samples have it."""
+    try:
+        return Start(place_of(marker, scope))
+    except Fault:
+        return Start(None, marker)
 
 
 def moment_of(marker: str | None, scope: str) -> Place | None:
@@ -113,14 +137,38 @@ def ends(asked: PagedRequest, size: int, next_marker: str | None) -> dict[str, A
     """Return the fields of ``Paged``: none if the list is complete and the caller asked for no page."""
     if asked.marker is None and asked.max_keys is None and next_marker is None:
         return {}
-    return {"is_truncated": next_marker is not None, "max_keys": size, "next_marker": next_marker}
+    return {
+        "page_info": page_info(asked.marker, size, next_marker),
+        "is_truncated": next_marker is not None,
+        "max_keys": size,
+        "next_marker": next_marker,
+    }
+
+
+def page_info(marker: str | None, size: int, next_marker: str | None) -> PageInfo:
+    """Return the facts about a page in the form that the documents have."""
+    return PageInfo(marker=marker or "", max_keys=size, is_truncated=next_marker is not None, next_marker=next_marker)
 
 
 def part(
-    rows: Iterable[T], key: Callable[[T], Sequence[Any]], asked: PagedRequest, scope: str
+    rows: Iterable[T],
+    key: Callable[[T], Sequence[Any]],
+    asked: PagedRequest,
+    scope: str,
+    *,
+    row_id: Callable[[T], str] | None = None,
 ) -> tuple[list[T], dict[str, Any]]:
-    """Cut a page out of rows that are sorted by a key; returns it, and what it says of itself. Raises Fault."""
-    after, size = key_of(asked.marker, scope), WHOLE.of(asked.max_keys)
+    """Cut a page out of rows that are sorted by a key; returns it, and what it says of itself. Raises Fault.
+
+    With ``row_id`` the marker may also be the id of the row before the page.
+    """
+    rows, size = list(rows), WHOLE.of(asked.max_keys)
+    try:
+        after = key_of(asked.marker, scope)
+    except Fault:
+        after = None if row_id is None else next((list(key(row)) for row in rows if row_id(row) == asked.marker), None)
+        if after is None:
+            raise
     later = [row for row in rows if after is None or list(key(row)) > after]
     more = marker_of(list(key(later[size - 1])), scope) if len(later) > size else None
     return later[:size], ends(asked, size, more)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
 
-from leasebook.api.asgi import Receive, Send
+from leasebook.api.asgi import Headers, Receive, Send
 from leasebook.api.context import Followed, Streamed
 from leasebook.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasebook.batch import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
+from leasebook.contract import error_header
 from leasebook.contract import errors as e
 from leasebook.contract.signing import SignatureRefused
 from leasebook.domain.values.refusal import Refusal
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 JSON: Final = b"application/json; charset=utf-8"
 LOCKED_AGAIN_S: Final = 5
 UNKNOWN_AGAIN_S: Final = 5
+BEARER: Final = b"bearer "
+SERVER_ERROR: Final = 500
+"""This status and those above it say that the caller did nothing wrong."""
 encode = msgspec.json.Encoder().encode
 
 
@@ -41,6 +45,35 @@ class Failure(msgspec.Struct):
     error_code: int
     error_msg: str
     log_id: str
+
+
+class BearerFailure(Failure):
+    """An error for a caller with a bearer key: clients that call models look for ``error`` and ``id`` only."""
+
+    error: dict[str, str]
+    id: str
+
+
+class Bare(NamedTuple):
+    """A result that is the whole answer, without an envelope."""
+
+    value: Any
+
+
+def success(request_id: str, result: Any) -> bytes:
+    """Return the body of a success."""
+    return encode(result.value if isinstance(result, Bare) else Success(request_id, result))
+
+
+def failure(request_id: str, fault: Fault, headers: Headers) -> bytes:
+    """Return the body of an error. Beside a bearer key in the request's headers it also has ``error`` and ``id``."""
+    code, message, number = fault.error.code, fault.message, fault.error.number
+    given = next((value for name, value in headers if name == b"authorization"), b"")
+    if given[: len(BEARER)].lower() != BEARER:
+        return encode(Failure(request_id, code, message, number, message, request_id))
+    kind = "server_error" if fault.error.status >= SERVER_ERROR else "invalid_request_error"
+    shaped = {"code": code, "message": message, "type": kind}
+    return encode(BearerFailure(request_id, code, message, number, message, request_id, shaped, request_id))
 
 
 def fault_of(error: Exception, *, has_token: bool = False) -> Fault:
@@ -98,9 +131,7 @@ def _unknown(*, has_token: bool) -> Fault:
 def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers that an error has besides those of every answer."""
     more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-error-code", fault.error.code.encode()),)
-    hint = HINTS.get(fault.error)
-    if hint is not None:
-        more += ((b"x-bce-error-message", hint.encode()),)
+    more += ((error_header.NAME, error_header.value_of(HINTS.get(fault.error, fault.message))),)
     after_s = 1 if fault.error.status == e.OVERLOADED.status else None
     if (after_s := fault.retry_after_s or after_s) is not None:
         more += ((b"retry-after", str(after_s).encode()),)

@@ -40,6 +40,17 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         ),
     ] = "Asia/Shanghai"
 
+    time_output: Annotated[
+        Literal["zone", "utc"],
+        Declared(
+            "time_output",
+            OneOf(("zone", "utc")),
+            "How times are returned, in answers, events and messages: `zone` in the zone of `time_zone` with its "
+            "offset, `utc` in UTC with `Z` at the end, as some samples of the documents have them. Times are read and "
+            "counted alike with both.",
+        ),
+    ] = "zone"
+
     currency: Annotated[
         str,
         Declared(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.contract import error_header
 from leasebook.contract.action import ALWAYS, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import ErrorCode
@@ -71,6 +72,11 @@ def document(version: str) -> dict[str, Any]:
                     "schema": {"type": "string"},
                 },
                 "x-bce-error-code": {"description": "The code of the error.", "schema": {"type": "string"}},
+                "x-bce-error-message": {
+                    "description": "The message of the error, percent-encoded except for printable ASCII other than %. "
+                    f"After at most {error_header.LENGTH_MAX} bytes it ends with three points.",
+                    "schema": {"type": "string"},
+                },
             },
             "responses": _error_groups(),
             "schemas": {**schemas(), FAILURE: _failure()},
@@ -209,7 +215,8 @@ def _errors(status: int, errors: list[ErrorCode]) -> dict[str, Any]:
         "description": f"{HTTPStatus(status).phrase}.\n\n"
         + "\n".join(f"- `{error.code}` ({error.number}): {error.meaning}" for error in errors),
         "headers": {
-            name: {"$ref": f"#/components/headers/{name}"} for name in ("x-bce-request-id", "x-bce-error-code")
+            name: {"$ref": f"#/components/headers/{name}"}
+            for name in ("x-bce-request-id", "x-bce-error-code", "x-bce-error-message")
         },
         "content": {
             "application/json": {

@@ -60,15 +60,21 @@ class Empty(Request, kw_only=True):
 class PagedRequest(Request, kw_only=True):
     """Ask for one page of a list: it begins after ``marker`` and has at most ``maxKeys`` rows."""
 
-    marker: Annotated[LongMarker | None, Meta(description="The nextMarker of the page before.")] = None
+    marker: Annotated[
+        LongMarker | None,
+        Meta(description="The nextMarker of the page before; in documented lists also the id of its last row."),
+    ] = None
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
 
 
 class Paged(Shape, kw_only=True):
-    """A page of a list. These three fields are left out if the list is complete and no page was asked for."""
+    """A page of a list. These four fields are left out if the list is complete and no page was asked for."""
 
+    page_info: Annotated[
+        PageInfo | None, Meta(description="The same once more, in the form that the documents have.")
+    ] = None
     is_truncated: Annotated[bool | None, Meta(description="Whether more rows follow.")] = None
     max_keys: Annotated[
         int | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")

@@ -8,16 +8,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from msgspec import inspect
+
+from leasebook.contract.error_header import CUT, encoded
 
 REFUSED: Final = "Object contains unknown field "
 """The beginning of msgspec's message about an unknown key."""
 KNOWN_SHOWN: Final = 30
 NAMED_MAX: Final = 20
 NAME_MAX: Final = 64
+"""Characters of a key that are shown in a message, or compared with the known keys."""
+PATH_MAX: Final = 128
+"""Bytes of a path in the header. The longest path to a known key has 70."""
 _SAFE: Final = "[]-_.~?"
 
 
@@ -63,11 +67,11 @@ def pruned(request: type[object], body: bytes) -> tuple[bytes, list[Unknown]]:
 def header_of(found: Sequence[Unknown]) -> bytes:
     """Return the paths of unknown keys as the value of a header: visible ASCII, at most NAMED_MAX paths.
 
-    All other characters are percent-encoded, and ``...`` at the end means that there were more.
+    All other characters are percent-encoded. A path of more than PATH_MAX bytes is cut and ends with ``...``; ``...``
+    as the last entry means that there were more.
     """
-    names = [quote(one.path[:NAME_MAX], safe=_SAFE, errors="replace") for one in found[:NAMED_MAX]]
-    names = [name[: 3 * NAME_MAX] for name in names]
-    return ", ".join([*names, *(["..."] if len(found) > NAMED_MAX else [])]).encode("ascii")
+    names = [encoded(one.path, PATH_MAX, _SAFE) for one in found[:NAMED_MAX]]
+    return b", ".join([*names, *([CUT] if len(found) > NAMED_MAX else [])])
 
 
 def parts_of(request: type[object]) -> set[type[object]]:

@@ -55,7 +55,9 @@ names are case-sensitive. An empty body counts as `{}`, and an optional key may 
 
 A success is `200` with `{"requestId": …, "result": …}`. Every error has another status. Its body has `requestId`,
 `code` and `message`, and the same again as `log_id`, `error_code` (a number) and `error_msg` for clients that read
-those. Every answer names the request in the header `x-bce-request-id`. A result leaves out keys without a value.
+those. The headers `x-bce-error-code` and `x-bce-error-message` repeat code and message, the message percent-encoded
+except for printable ASCII, and with `...` at its end if it is cut after 1,024 bytes. Every answer names the request in
+the header `x-bce-request-id`. A result leaves out keys without a value.
 
 - **Unknown keys**: an action that is not in the public documents refuses an unknown key, or an unknown query parameter,
   with `InappropriateJSON`, and names the nearest known one. The documented actions ignore unknown keys, as the cloud
@@ -63,7 +65,7 @@ those. Every answer names the request in the header `x-bce-request-id`. A result
   query parameter has a question mark before it), percent-encoded outside of ASCII, and `...` at the end if there were
   more.
 - **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
-  returned as RFC 3339 in that zone.
+  returned as RFC 3339 in that zone, or in UTC with `Z` at the end (setting `time_output`).
 - **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
 - **Pages**: if a list has `nextMarker`, more rows follow; give it as `marker` to get them.
 - **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters
@@ -334,6 +336,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _type(inner) if "default" in schema else f"{_type(inner)} or null"
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return " or ".join(map(_type, several))
         case {"$ref": reference}:
             name = reference.rpartition("/")[2]
             return f"[{name}](#{_anchor(name)})"
@@ -355,6 +359,8 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _bounds(inner)
+        case {"anyOf": [*several, {"type": "null"}]}:
+            return "; ".join(dict.fromkeys(map(_bounds, several)))
         case {"type": "array", "items": inner}:
             number = f"at most {schema['maxItems']} of them" if "maxItems" in schema else ""
             return "; ".join(part for part in (number, _bounds(inner)) if part)

@@ -15,15 +15,20 @@ from leasebook.batch import Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract import errors as e
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.service_key import Key
 from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h
 from leasebook.gateway.balance import Balance, Rates
-from leasebook.gateway.call import Call
+from leasebook.gateway.call import UNEXPECTED, Call
 from leasebook.gateway.caller import Message, Receive, Send
-from leasebook.gateway.fault import Fault
+from leasebook.gateway.chat.call import ChatCall
+from leasebook.gateway.chat.models import answer_of
+from leasebook.gateway.chat.names import Names
+from leasebook.gateway.chat.paths import CALLS, own_path
+from leasebook.gateway.chat.served_names import ServedNames
+from leasebook.gateway.fault import JSON, Fault, send_fault
 from leasebook.gateway.keys import Keys, Sought
-from leasebook.gateway.ports import Limits, Meter, Target, Targets
+from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Tokens
 from leasebook.gateway.refused_keys import Refusals
 from leasebook.gateway.response_check import has_control, shown
 from leasebook.gateway.routes import Route, Routes
@@ -43,7 +48,8 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
 
 UNOPENED: Final = (
     "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those that were "
-    "deleted open nothing."
+    "deleted open nothing. A token of GET /v1/BCE-BEARER/token opens them, too, until its expireTime, while its access "
+    "key is active."
 )
 ORPHANED: Final = (
     "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
@@ -64,12 +70,17 @@ class Gateway:
         targets: Targets,
         meter: Meter,
         limits: Limits,
+        tokens: Tokens,
+        rooms: Rooms,
         alone: bool,
         engines: EngineRoutes = (),
         path_prefix: str = "",
         address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
-        self._keys = Keys(reader, facts, alone=alone)
+        self._reader = reader
+        self._keys = Keys(reader, facts, tokens, alone=alone)
+        self.names = Names(reader, alone=alone)
+        self.rooms = rooms
         self._routes = Routes(reader, targets, alone=alone, engines=engines)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
@@ -79,6 +90,7 @@ class Gateway:
         self._upstream = Upstream(
             connect_s=limits.connect_s, headers_max=limits.headers_max, connections_max=limits.connections_max
         )
+        self.served_names = ServedNames(self._upstream)
         self._meter = meter
         self._limits = limits
         self._sockets = Sockets(limits)
@@ -88,6 +100,7 @@ class Gateway:
         """Forget what a batch changed, before its callers are answered."""
         self._keys.committed(changes)
         self._routes.committed(changes)
+        self.names.committed(changes)
         self._sockets.committed(changes)
 
     def start(self) -> None:
@@ -102,14 +115,21 @@ class Gateway:
         await self._upstream.close()
 
     def takes(self, path: bytes) -> bool:
-        """Whether a path is one of a service, with the prefix or where a proxy took that off."""
-        return path.startswith((SERVICES, self._prefix + SERVICES))
+        """Whether a path is one of a service or of models, with the prefix or where a proxy took that off."""
+        return path.startswith((SERVICES, self._prefix + SERVICES)) or own_path(path, self._prefix) is not None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI. Where an answer that has begun cannot be finished it returns, and the server hangs up."""
         given = (h.value_of(scope["headers"], b"x-request-id") or b"").decode("latin-1")
-        kind = SocketCall if scope["type"] == "websocket" else Call
-        call = kind(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        own = own_path(scope["raw_path"], self._prefix) if scope["type"] == "http" else None
+        if own is not None and own not in CALLS:
+            await self._list(scope, send, request_id, own)
+            return
+        if own is not None:
+            call: Call = ChatCall(self, scope, send, request_id, own)
+        else:
+            call = (SocketCall if scope["type"] == "websocket" else Call)(self, scope, send, request_id)
         self._meter.gateway_in_flight(1)
         try:
             await call.run(receive)
@@ -125,6 +145,31 @@ class Gateway:
                     succeeded=call.outcome == "succeeded",
                 )
 
+    async def _list(self, scope: Message, send: Send, request_id: str, own: bytes) -> None:
+        """Answer with models. No replica is asked, so that nothing is counted."""
+        is_head = scope["method"] == "HEAD"
+        try:
+            key = await self.admit(scope, request_id)
+            body = await answer_of(self._reader, self.names, key, scope["method"], own)
+        except Fault as fault:
+            await send_fault(send, fault, request_id, head=is_head)
+            return
+        except Exception:
+            log.exception("models cannot be listed", request_id=request_id)
+            await send_fault(send, Fault(e.INTERNAL_ERROR, UNEXPECTED), request_id, head=is_head)
+            return
+        headers = [
+            (b"content-type", JSON),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+    def address_of_service(self, service_id: str) -> str:
+        """Return the path of a service, with the prefix."""
+        return f"{self._prefix.decode()}/services/{service_id}"
+
     def split(self, path: bytes) -> tuple[str, str, str]:
         """Return the prefix with the service in it, the service's name, and the path that its replicas get.
 
@@ -137,7 +182,7 @@ class Gateway:
             raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
         return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
 
-    async def admit(self, scope: Message, request_id: str) -> ServiceKey:
+    async def admit(self, scope: Message, request_id: str) -> Key:
         """Return the key that the call carries; raises Fault."""
         given: h.Pairs = scope["headers"]
         size = h.size_of(given)
@@ -170,11 +215,11 @@ class Gateway:
                 "front has to pass both headers on.",
             )
 
-    async def holds(self, key: ServiceKey) -> bool:
+    async def holds(self, key: Key) -> bool:
         """Whether a key that let a call in still does."""
         return await self._keys.holds(key)
 
-    async def find(self, key: ServiceKey, name: str) -> Route:
+    async def find(self, key: Key, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""
         route = await self._routes.find(key.account_id, name)
         if route is None:

@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 
 from leasebook.contract import errors as e
-from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.service_key import Key
 from leasebook.gateway import headers as h
 from leasebook.gateway.caller import CallerGone, CallerSlow, Inbound, Message, Receive, Send
 from leasebook.gateway.fault import Fault, send_fault
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+UNEXPECTED: Final = "Something went wrong here. The requestId finds it in the log."
 ERROR_MIN: Final = 400
 """A lower status is no error."""
 
@@ -44,7 +45,7 @@ class Call:
         self._begun = False
         self._deadline: asyncio.Timeout | None = None
         self.outcome: Outcome = "refused"
-        self.key: ServiceKey | None = None
+        self.key: Key | None = None
         self.service_id: str | None = None
         self.tokens = Tokens()
 
@@ -52,16 +53,20 @@ class Call:
         """Answer, one way or the other."""
         try:
             self.key = await self._gateway.admit(self._scope, self._request_id)
-            prefix, name, path = self._gateway.split(self._scope["raw_path"])
-            route = await self._gateway.find(self.key, name)
-            self.service_id = route.service.id
-            self._gateway.let_in(route)
-            await self._pass_on(route, prefix, path, receive)
+            await self._serve(self.key, receive)
         except Fault as fault:
             await self._refuse(fault)
         except Exception:
             log.exception("call failed", request_id=self._request_id)
-            await self._refuse(Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log."))
+            await self._refuse(Fault(e.INTERNAL_ERROR, UNEXPECTED))
+
+    async def _serve(self, key: Key, receive: Receive) -> None:
+        """Find the service, and have a replica answer. Raises Fault."""
+        prefix, name, path = self._gateway.split(self._scope["raw_path"])
+        route = await self._gateway.find(key, name)
+        self.service_id = route.service.id
+        self._gateway.let_in(route)
+        await self._pass_on(route, prefix, path, receive)
 
     async def _refuse(self, fault: Fault) -> None:
         if self._begun:

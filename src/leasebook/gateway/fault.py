@@ -6,10 +6,13 @@ from typing import Final
 
 import msgspec
 
+from leasebook.contract import error_header
 from leasebook.contract.errors import ErrorCode
 from leasebook.gateway.caller import Send
 
 JSON: Final = b"application/json; charset=utf-8"
+SERVER_ERROR: Final = 500
+"""This status and those above it say that the caller did nothing wrong."""
 
 
 class Fault(Exception):
@@ -32,12 +35,17 @@ class _Failure(msgspec.Struct):
     error_msg: str
     log_id: str
     error: dict[str, str]
+    id: str
+
+
+def kind_of(status: int) -> str:
+    """Return the type of an error, as the OpenAI API calls it."""
+    return "server_error" if status >= SERVER_ERROR else "invalid_request_error"
 
 
 async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -> None:
     """Answer with an error."""
     error = fault.error
-    kind = "server_error" if error.status >= 500 else "invalid_request_error"  # noqa: PLR2004 - a class of statuses
     body = msgspec.json.encode(
         _Failure(
             requestId=request_id,
@@ -46,7 +54,8 @@ async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -
             error_code=error.number,
             error_msg=fault.message,
             log_id=request_id,
-            error={"message": fault.message, "type": kind, "code": error.code},
+            error={"message": fault.message, "type": kind_of(error.status), "code": error.code},
+            id=request_id,
         )
     )
     headers = [
@@ -55,6 +64,7 @@ async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -
         (b"x-request-id", request_id.encode()),
         (b"x-bce-request-id", request_id.encode()),
         (b"x-bce-error-code", error.code.encode()),
+        (error_header.NAME, error_header.value_of(fault.message)),
     ]
     if fault.retry_after_s is not None:
         headers.append((b"retry-after", str(fault.retry_after_s).encode()))

@@ -8,23 +8,28 @@ from leasebook.batch.shared_state import SharedState
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import SERVICE_KEYS, USERS
-from leasebook.domain.model.service_key import DEAD, ServiceKey, orphan_of, read_key
+from leasebook.domain.model.service_key import DEAD, Key, ServiceKey, TokenKey, orphan_of, read_key
+from leasebook.gateway.ports import Tokens
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
 
 KNOWN_MAX: Final = 100_000
 
-Why = Literal["", "none", "unknown", "wrong", "deleted", "orphaned"]
-"""Why a key is refused: it is malformed, its id is unknown, its secret is wrong, it was deleted, or its maker may make
-no keys any more."""
+Why = Literal["", "none", "unknown", "wrong", "deleted", "orphaned", "expired"]
+"""Why a key is refused: it is malformed, its id is unknown, its secret is wrong, it was deleted, its maker may make no
+keys any more, or it is a token whose time is over."""
 
 
 class Sought(NamedTuple):
-    """The result of looking a key up: the key if it is valid, else the reason, and the row that its text names."""
+    """The result of looking a key up: the key if it is valid, else the reason, and the row that its text names.
 
-    key: ServiceKey | None
+    ``account_id`` is the account of a token's access key.
+    """
+
+    key: Key | None
     why: Why = ""
     key_id: str | None = None
     row: ServiceKey | None = None
+    account_id: str = ""
 
 
 class _Known(NamedTuple):
@@ -40,7 +45,8 @@ class Keys:
     epoch), and looks it up again if so.
     """
 
-    def __init__(self, reader: Reader, facts: SharedState, *, alone: bool) -> None:
+    def __init__(self, reader: Reader, facts: SharedState, tokens: Tokens, *, alone: bool) -> None:
+        self._tokens = tokens
         self._reader = reader
         self._facts = facts
         self._alone = alone
@@ -59,6 +65,9 @@ class Keys:
 
     async def find(self, text: str) -> Sought:
         """Look for the key with that text."""
+        if self._tokens.is_one(text):
+            token, why, key_id, account_id = await self._tokens.find(text)
+            return Sought(token, why, key_id or None, account_id=account_id)
         given = read_key(text)
         if given is None:
             return Sought(None, "none")
@@ -74,8 +83,10 @@ class Keys:
             return Sought(None, "wrong", row.id, row)
         return Sought(None, "orphaned", row.id, row) if known.is_orphaned else Sought(row)
 
-    async def holds(self, key: ServiceKey) -> bool:
+    async def holds(self, key: Key) -> bool:
         """Whether a key that was found still opens what it did."""
+        if isinstance(key, TokenKey):
+            return await self._tokens.holds(key)
         known = self._known.get(key.id) if self._alone else await self._current(key.id)
         if known is None:
             known = await self._look_up(key.id)

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from leasebook.domain.model.service_key import TokenKey, TokenWhy
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
 
@@ -37,6 +38,37 @@ class Targets(Protocol):
 
     def of(self, ask: ReadRepository, service_id: str) -> Sequence[Target]:
         """Return the healthy replicas of a service, as the store has them now."""
+        ...
+
+
+class Tokens(Protocol):
+    """Verifies short-lived tokens of access keys."""
+
+    def is_one(self, text: str) -> bool:
+        """Whether a text has the form of a token."""
+        ...
+
+    async def find(self, text: str) -> tuple[TokenKey | None, TokenWhy, str, str]:
+        """Return the token if it is valid, else the reason; and the ids of access key and account, "" if unknown."""
+        ...
+
+    async def holds(self, key: TokenKey) -> bool:
+        """Whether the access key still is active and its user still may call services, as the store has it now."""
+        ...
+
+
+class Room(Protocol):
+    """Memory for a body."""
+
+    def leave(self) -> None:
+        """Give it back."""
+
+
+class Rooms(Protocol):
+    """Shares the memory for bodies that are read whole."""
+
+    async def room(self, party: str, size: int) -> Room:
+        """Wait until an account may have ``size`` bytes, and take them. Raises Overloaded if there is no room."""
         ...
 
 
@@ -106,6 +138,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections_max: int | None = None
     """Connections to replicas, with those that wait for the next call; None: any number."""
     concurrency_max: int = 256
+    chat_body_max: int = 16 << 20
     socket_idle_s: float = 300.0
     socket_message_max: int = 16 << 20
     sockets_key_max: int = 256
@@ -113,9 +146,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(NamedTuple):
-    """The key that calls are summed up by: the hour in which they ended, the caller, and the service."""
+    """The key that calls are summed up by: the minute in which they ended, the caller, and the service."""
 
     account_id: str
     service_id: str
     app_id: str
-    hour: Instant
+    minute: Instant

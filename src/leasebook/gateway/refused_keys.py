@@ -60,7 +60,7 @@ class Refusals:
     def add(self, sought: Sought, address: str, request_id: str) -> None:
         """Count a call whose key opened nothing. A key that there is or was is its account's matter."""
         row = sought.row
-        place = _Place("" if row is None else row.account_id, address[:ADDRESS_MAX], sought.key_id)
+        place = _Place(sought.account_id if row is None else row.account_id, address[:ADDRESS_MAX], sought.key_id)
         if place not in self._sums and len(self._sums) >= ENTRIES_MAX:
             place = ELSEWHERE
         before = self._sums.get(place)
@@ -102,5 +102,6 @@ SAID: Final[dict[Why, str]] = {
     "wrong": "carried the id of one that there is, and another secret",
     "deleted": "carried one that was deleted",
     "orphaned": "carried one whose maker may make none any more",
+    "expired": "carried a token whose time is over",
     "": "",
 }

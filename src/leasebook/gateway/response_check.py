@@ -23,8 +23,9 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _NOT_ITS_OWN: Final = HOP_BY_HOP | {
     b"x-request-id",
-    # The server writes its own.
+    # The server writes its own date. The server program of a replica is no caller's business.
     b"date",
+    b"server",
     # These speak for every service at this address, or send callers to another one.
     b"alt-svc",
     b"clear-site-data",
@@ -33,7 +34,7 @@ _NOT_ITS_OWN: Final = HOP_BY_HOP | {
     b"report-to",
     b"strict-transport-security",
 }
-_ONCE: Final = frozenset({b"server", b"content-type", b"content-encoding", b"location"})
+_ONCE: Final = frozenset({b"content-type", b"content-encoding", b"location"})
 
 
 class BadAnswer(Exception):

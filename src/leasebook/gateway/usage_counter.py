@@ -9,7 +9,7 @@ import structlog
 
 from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Sequencer, Unavailable
 from leasebook.domain.commands.service.usage import CountCalls
-from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.calendar import MINUTE_US, Instant
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 from leasebook.gateway.ports import Counted
 from leasebook.gateway.token_usage import TOKENS_MAX, Tokens
@@ -42,9 +42,9 @@ class Counts:
 
     def add(self, account_id: str, service_id: str, app_id: str, tokens: Tokens, *, succeeded: bool) -> None:
         """Count a call that has ended."""
-        hour = Instant(self._clock.now() // HOUR_US * HOUR_US)
+        minute = Instant(self._clock.now() // MINUTE_US * MINUTE_US)
         sums = [tokens.read, tokens.written, int(succeeded), int(not succeeded)]
-        self._plus(Counted(account_id, service_id, app_id, hour), sums)
+        self._plus(Counted(account_id, service_id, app_id, minute), sums)
 
     def _plus(self, key: Counted, more: list[int]) -> None:
         sums = self._sums.get(key, [0, 0, 0, 0])
@@ -66,7 +66,7 @@ class Counts:
             account_id=key.account_id,
             service_id=key.service_id,
             app_id=key.app_id,
-            at=key.hour,
+            at=key.minute,
             input_tokens=read,
             output_tokens=written,
             succeeded=succeeded,
@@ -80,7 +80,7 @@ class Counts:
         except (Overloaded, Unavailable):
             self._plus(key, sums)
         except Refusal as refusal:
-            # The store's clock may be a little behind at the turn of an hour. A service that is gone counts no more.
+            # The store's clock may be a little behind at the turn of a minute. A service that is gone counts no more.
             if refusal.reason == BAD_VALUE:
                 self._plus(key, sums)
             else:

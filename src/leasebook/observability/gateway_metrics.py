@@ -42,7 +42,7 @@ class GatewayMetrics:
         )
         self._keys_refused = counter(
             "leasebook_gateway_keys_refused_total",
-            "Calls of services without a valid key, by reason: none, unknown, wrong, deleted, or orphaned.",
+            "Calls of services without a valid key, by reason: none, unknown, wrong, deleted, orphaned, or expired.",
             "why",
         )
 

@@ -51,12 +51,14 @@ async def found(
     if store.ask(lambda ask: ask.fact(FOUNDED)) is None:
         if not is_given:
             _write_credentials(directory, key_id, secret)
-        if await sequencer.submit(_founding(settings, vault, clock, sealed, is_given=is_given)):
+        is_founder = await sequencer.submit(_founding(settings, vault, clock, sealed, is_given=is_given))
+        if isinstance(clock, VirtualClock):
+            # On PostgreSQL the founding itself is decided at the database's time, and moves the clock there.
+            clock.stand(stands(store) or clock.now())
+        if is_founder:
             return key_id
         # Another server founded it in the same moment, and under its master key.
         check_fingerprint_of(vault, store)
-        if isinstance(clock, VirtualClock):
-            clock.stand(stands(store) or clock.now())
         if not is_given:
             (directory / CREDENTIALS).unlink(missing_ok=True)
     await _rename(store, sequencer)

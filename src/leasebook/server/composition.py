@@ -13,6 +13,7 @@ import structlog
 from leasebook.api.app import App
 from leasebook.api.auth.admission import Admission
 from leasebook.api.auth.admission import AdmissionLimits as InFlight
+from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.body.budget import Bodies
@@ -157,10 +158,12 @@ async def running(
         agenda = Agenda(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
-        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         identities = Identities(
             store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
         )
+        tokens = BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us)
+        bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
+        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, tokens, bodies)
         _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
@@ -168,7 +171,8 @@ async def running(
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules, logs)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
+        pages = LinkPages(links, store, sequencer, clock, rules)
+        app = _app(ground, context, identities, health, pages, gateway, tokens, bodies)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
@@ -188,12 +192,18 @@ async def running(
 
 
 def _app(
-    ground: Components, context: Context, identities: Identities, health: Health, links: LinkPages, gateway: Gateway
+    ground: Components,
+    context: Context,
+    identities: Identities,
+    health: Health,
+    links: LinkPages,
+    gateway: Gateway,
+    tokens: BearerTokens,
+    bodies: Bodies,
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
     admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
-    bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
     metrics.calls_waiting(
         {
             "turn": lambda: admission.waiting,
@@ -213,6 +223,7 @@ def _app(
         passing=gateway,
         admission=admission,
         throttle=throttle_of(settings, metrics),
+        tokens=tokens,
     )
 
 

@@ -15,6 +15,7 @@ import structlog
 from leasebook.addressing.mail import is_bare, server_of
 from leasebook.addressing.webhook import Allowed, networks_of
 from leasebook.api.audit_record import Addresses
+from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Callers, SignatureLimits
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Rate, Throttle
@@ -94,6 +95,7 @@ def rules_of(settings: Settings) -> Rules:
     horizon, minimum = settings.release_horizon_max_seconds, settings.postpaid_balance_min
     return Rules(
         time_zone=settings.time_zone,
+        times_in_utc=settings.time_output == "utc",
         currency=settings.currency,
         release_lead_min_us=settings.release_lead_min_seconds * SECOND_US,
         release_horizon_max_us=None if horizon is None else horizon * SECOND_US,
@@ -245,9 +247,10 @@ def places_of(settings: Settings, plan: DescriptorPlan | None) -> Places:
 def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     """Return what tells the world, with everybody who can send."""
     settings = ground.settings
+    zone = rules_of(settings).written_zone
 
     def shown(at: Instant) -> str:
-        return rfc3339(at, settings.time_zone)
+        return rfc3339(at, zone)
 
     def show(account_id: str, place: EventPlace, event: Event) -> bytes:
         return msgspec.json.encode(present.event(account_id, place, event, shown, links))
@@ -297,7 +300,7 @@ class Replicas(Targets):
         ]
 
 
-def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
+def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens, bodies: Bodies) -> Gateway:
     """Return what passes calls of services on."""
     settings = ground.settings
     return Gateway(
@@ -314,11 +317,14 @@ def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
             idle_s=settings.gateway_idle_seconds,
             headers_max=settings.gateway_headers_max_bytes,
             concurrency_max=settings.gateway_concurrency_max,
+            chat_body_max=settings.gateway_chat_body_max_bytes,
             socket_idle_s=settings.gateway_socket_idle_seconds,
             socket_message_max=settings.gateway_socket_message_max_bytes,
             sockets_key_max=settings.gateway_sockets_per_key_max,
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
+        tokens=tokens,
+        rooms=bodies,
         alone=ground.alone,
         engines=routes_of(settings, ground.where),
         path_prefix=settings.path_prefix,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, ANY_ID, HEX_ID, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe
+from tests.actions.forms import AMOUNT, ANY_ID, HEX_ID, PAGE_INFO, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe
 from tests.actions.nouns.event import EVENT
 from tests.actions.office import Office, billed
 from tests.actions.record import READERS, WRITERS, ActionRecord
@@ -39,7 +39,13 @@ EXPLANATION = {
     "attempts": [ATTEMPT],
 }
 USAGE = {"serviceId": SERVICE_ID, "serviceName": str, "replicasCount": int, "usedComputeUnits": int}
-LIST = {"computeUnitInstanceList": [UNIT], "isTruncated": Maybe(bool), "maxKeys": Maybe(int), "nextMarker": Maybe(str)}
+LIST = {
+    "computeUnitInstanceList": [UNIT],
+    "pageInfo": Maybe(PAGE_INFO),
+    "isTruncated": Maybe(bool),
+    "maxKeys": Maybe(int),
+    "nextMarker": Maybe(str),
+}
 
 
 def schedule_release(office: Office) -> Any:

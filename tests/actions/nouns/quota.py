@@ -15,7 +15,8 @@ QUOTA = {
     "tpm": int,
     "rpm": int,
     "count": int,
-    "status": re.compile("Running|Released"),
+    "status": re.compile("Running|Stopped"),
+    "instanceStatus": re.compile("Running|Released"),
     "paymentTiming": re.compile("Postpaid"),
     "startTime": TIME,
     "expiredTime": Maybe(TIME),
@@ -24,9 +25,11 @@ QUOTA = {
 PACKAGE = {
     "packageId": PACKAGE_ID,
     "serviceName": str,
-    "specification": re.compile(r"\d+"),
-    "used": re.compile(r"\d+"),
-    "status": re.compile("Active|Exhausted"),
+    "specification": re.compile(r"\d+(\.\d{1,3})?"),
+    "used": float,
+    "tokens": int,
+    "usedTokens": int,
+    "status": re.compile("Pending|Active|Exhausted"),
     "creator": HEX_ID,
     "startTime": TIME,
     "expiredTime": TIME,
@@ -49,6 +52,7 @@ def describe_quota(office: Office) -> Any:
 
 def grant_package(office: Office) -> Any:
     words = {"serviceName": "ernie", "specification": 1000, "expiredTime": "2090-01-15 09:30:00"}
+    words |= {"startTime": "2090-01-14 09:30:00"}
     return {**words, "accountId": office.user["accountId"]}
 
 
@@ -66,7 +70,7 @@ RECORDS: Final = {
     "describe_quota": ActionRecord(
         permitted=READERS,
         body=describe_quota,
-        foreign=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
     ),
     "release_quota": ActionRecord(
@@ -94,6 +98,7 @@ RECORDS: Final = {
     ),
     "describe_packages": ActionRecord(
         permitted=READERS,
+        body={"serviceName": "ernie", "status": "Active", "creator": "root"},
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ENDS_A_PAGE, HEX_ID, SERVICE_ID, TIME, UNIT_ID, Maybe
+from tests.actions.forms import ENDS_A_PAGE, HEX_ID, PAGE_INFO, SERVICE_ID, TIME, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
 from tests.actions.record import DATA_FULL, DATA_OPERATE, READERS, WRITERS, ActionRecord
 from tests.api.scene import new_service
@@ -84,7 +84,7 @@ RECORDS: Final = {
     "describe_services": ActionRecord(
         permitted=READERS | {DATA_FULL, DATA_OPERATE},
         body=describe_services(),
-        shape={"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), **ENDS_A_PAGE},
+        shape={"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), "pageInfo": PAGE_INFO, **ENDS_A_PAGE},
     ),
     "modify_service": ActionRecord(
         permitted=WRITERS,

@@ -31,12 +31,20 @@ METRICS = {
         }
     ],
 }
+MONTH = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
+INTERVAL = {"startTime": TIME, "tpm": float, "rpm": float, **dict.fromkeys(SUMS, int)}
+STATS = {
+    "serviceList": [{"serviceId": SERVICE_ID, "serviceName": str, "appList": [{"appId": str, "metrics": [INTERVAL]}]}],
+}
 KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SERVICE_ID)}
 
 
 def describe_service_metric(office: Office) -> Any:
-    times = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
-    return {**times, "serviceId": [office.service], "appId": "app-1"}
+    return {**MONTH, "serviceId": [office.service], "appId": ["app-1"], "protocolVersion": 2}
+
+
+def describe_service_stats(office: Office) -> Any:
+    return {**describe_service_metric(office), "interval": 86400}
 
 
 def count_service_calls(office: Office) -> Any:
@@ -52,6 +60,12 @@ RECORDS: Final = {
         body=describe_service_metric,
         searches=({**EVER, "serviceId": ["SERVICE"]},),
         shape={**METRICS, **MAY_END_A_PAGE},
+    ),
+    "describe_service_stats": ActionRecord(
+        permitted=READERS,
+        body=describe_service_stats,
+        searches=({**MONTH, "interval": 86400, "serviceId": ["SERVICE"]},),
+        shape={**STATS, **MAY_END_A_PAGE},
     ),
     "count_service_calls": ActionRecord(
         permitted=WRITERS,

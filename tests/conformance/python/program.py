@@ -3,6 +3,7 @@
 Every call becomes one line of JSON on standard output. The client is used as its package ships it.
 """
 
+import inspect
 import ipaddress
 import json
 import os
@@ -49,7 +50,7 @@ stay_on_this_machine()
 
 import qianfan  # noqa: E402
 from qianfan import resources  # noqa: E402
-from qianfan.resources import Charge, Service  # noqa: E402
+from qianfan.resources import Charge, Model, Service  # noqa: E402
 from qianfan.resources.console import model as models  # noqa: E402
 
 if os.environ[BASE_URL] != qianfan.get_config().CONSOLE_API_BASE_URL:
@@ -279,6 +280,38 @@ def own_functions() -> None:
     report("stopped", lambda: Charge.release_service_resource_instance_info(svco, postpaid))
 
 
+def model_functions() -> None:
+    """The client's own functions for sets of models and their versions."""
+    name = f"functions {time.time_ns()}"
+    made = report("set", lambda: Model.V2.create_custom_model_set(name, "Text2Text", ["first"])) or {}
+    set_id = made.get("modelSetId", "")
+    bucket = {"sourceType": "BOS", "bosPath": "bos:/models/first"}
+    imported = report(
+        "imported", lambda: Model.V2.create_custom_model(set_id, "Import", description="first", import_meta=bucket)
+    )
+    run = {"command": ["python", "-m", "leasebook.examples.echo", "--port", "{port}"]}
+    runs = call("runs", "/v2/model", "CreateCustomModel", {"modelSetId": set_id, "run": run}) or {}
+    model_id = runs.get("modelId", "")
+    report("set-by-name", lambda: Model.V2.describe_model_set(name))
+    report("set-by-id", lambda: Model.V2.describe_model_set(model_set_id=set_id))
+    report("own-sets", lambda: Model.V2.describe_custom_model_sets(max_keys=10, page_reverse=True))
+    report("own-sets-from-id", lambda: Model.V2.describe_custom_model_sets(marker=set_id))
+    report("preset-sets", lambda: Model.V2.describe_system_model_sets(max_keys=10))
+    report("model", lambda: Model.V2.describe_model(model_id))
+    report("model-deleted", lambda: Model.V2.delete_model(model_id))
+    if imported is not None:
+        Model.V2.delete_model(imported["modelId"])
+    report("set-deleted", lambda: Model.V2.delete_model_set(set_id))
+
+
+def names() -> None:
+    """Every function of the classes that have functions for actions of this service."""
+    for owner in (Service.V2, Charge, Model.V2):
+        for name, function in inspect.getmembers(owner, inspect.ismethod):
+            if not name.startswith("_"):
+                emit(f"{owner.__qualname__}.{name}", ok=True, result=function.__name__)
+
+
 def model_deploy(engine_runs: str) -> None:
     """The client's way from a model to a service that answers, as its users write it."""
     made = report("set", lambda: models.Model.V2.create_custom_model_set("deployed", "Text2Text", labels=["first"]))
@@ -354,6 +387,8 @@ SCENARIOS: Mapping[str, Callable[..., None]] = {
     "charge-wrappers": charge_wrappers,
     "play": play,
     "own-functions": own_functions,
+    "model-functions": model_functions,
+    "names": names,
     "model-deploy": model_deploy,
     "burst": burst,
     "books": books,

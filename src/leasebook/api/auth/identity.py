@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple
 from leasebook.batch import KeyUses, StaleIdentity
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract.action import Action
-from leasebook.contract.policies import FULL, OPERATOR
+from leasebook.contract.policies import FULL, OPERATOR, WRITERS
 from leasebook.contract.signing import Authorization, signing_key
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
@@ -68,6 +69,19 @@ class Identity:
                 self._signing_keys.clear()
             key = self._signing_keys[auth.prefix] = signing_key(self._secret, auth.prefix)
         return key
+
+    def token_proof(self, payload: str) -> str:
+        """Return what proves a short-lived token: only who knows the secret can compute it.
+
+        No text that is signed in a request begins like the first one here, so neither proof can serve as the other.
+        """
+        key = hmac.digest(self._secret.encode(), b"leasebook bearer token 1", "sha256")
+        return hmac.digest(key, payload.encode(), "sha256").hex()
+
+    @property
+    def may_call_services(self) -> bool:
+        """Whether the user may make service keys, and so may call services with a token."""
+        return not self.policies.isdisjoint(WRITERS)
 
     @property
     def is_operator(self) -> bool:

@@ -17,12 +17,13 @@ from leasebook.api.handlers.account import (
     subscriptions,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
-from leasebook.api.handlers.service import models, replicas, service_keys, services
+from leasebook.api.handlers.service import models, replicas, service_calls, service_keys, services
 from leasebook.api.handlers.store import catalogue, clock, engine_capacity
 
 OPERATIONS: Final[dict[str, Operation]] = {
     **instances.OPERATIONS,
     **services.OPERATIONS,
+    **service_calls.OPERATIONS,
     **charge.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,

@@ -156,6 +156,8 @@ class LinkPages:
 
     async def _look(self, link: Link) -> Seen | None:
         def look(ask: ReadRepository) -> Seen | None:
+            # The epoch is read first: a batch refuses the link's command if a right was withdrawn after it was read.
+            epoch = ask.fact(IDENTITY_EPOCH)
             unit = ask.unit(link.unit_id)
             account = None if unit is None else ask.account(unit.account_id)
             if unit is None or account is None:
@@ -164,7 +166,7 @@ class LinkPages:
             policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
             services = (ask.service(placed.service_id) for placed in unit.placements)
             return Seen(
-                ask.fact(IDENTITY_EPOCH),
+                epoch,
                 unit,
                 account,
                 ask.guard(account.id),

@@ -16,7 +16,7 @@ from leasebook.contract.nouns import service as v
 from leasebook.contract.nouns import term as t
 from leasebook.contract.nouns import user as iam
 from leasebook.domain.model.account import AccessKey, Account, User
-from leasebook.domain.model.instance import UP, Instance, Placement
+from leasebook.domain.model.instance import UP, Instance, InstanceStatus, Placement
 from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering, PriceChange
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
@@ -132,6 +132,13 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
     )
 
 
+def quota_status(status: InstanceStatus) -> c.TpmStatus:
+    """Return the documented status of quota: what has ended, or is being released, is Stopped (decision 15d)."""
+    if status == "Creating":
+        return "Creating"
+    return "Running" if status in UP else "Stopped"
+
+
 def quota(unit: Instance, shown: Shown) -> c.TpmInstance:
     """Show quota of a model."""
     return c.TpmInstance(
@@ -140,7 +147,8 @@ def quota(unit: Instance, shown: Shown) -> c.TpmInstance:
         tpm=unit.count * TPM_PER_UNIT,
         rpm=unit.count * RPM_PER_UNIT,
         count=unit.count,
-        status=unit.status,
+        status=quota_status(unit.status),
+        instance_status=unit.status,
         payment_timing=unit.payment_timing,
         start_time=_when(shown, unit.started_at),
         expired_time=_when(shown, unit.ended_at),
@@ -161,13 +169,22 @@ def renew_rule(unit: Instance, shown: Shown) -> t.AutoRenewRule:
     )
 
 
+def thousands(tokens: int) -> str:
+    """Write a number of single tokens in thousands, exactly: at most three decimals, and no zeros at their end."""
+    whole, rest = divmod(tokens, 1000)
+    return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
+
+
 def package(row: TokenPackage, now: Instant, shown: Shown) -> c.PackageDetail:
     """Show a package of tokens."""
     return c.PackageDetail(
         package_id=row.id,
         service_name=row.service_name,
-        specification=str(row.specification),
-        used=str(row.used),
+        specification=thousands(row.specification),
+        # The nearest double: up to 8.7 * 10**15 tokens it is printed with the exact decimals.
+        used=row.used / 1000,
+        tokens=row.specification,
+        used_tokens=row.used,
         status=row.status(now),
         creator=row.created_by,
         start_time=shown(row.started_at),

@@ -128,6 +128,18 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         ),
     ] = "127.0.0.1"
 
+    # --- calls that name their service in the body --------------------------------------------------------------
+
+    gateway_chat_body_max_bytes: Annotated[
+        int,
+        Declared(
+            "gateway.chat_body_max_bytes",
+            Whole(1024, 1 << 30, "bytes"),
+            "Size limit of the body of a call at `/v2/chat/completions` and its like. The server reads it whole, "
+            "within the memory of `http.bodies_max_bytes`.",
+        ),
+    ] = 16 << 20
+
     # --- WebSockets of services ---------------------------------------------------------------------------------
 
     gateway_socket_idle_seconds: Annotated[

@@ -102,6 +102,16 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         ),
     ] = "yes"
 
+    bearer_token_max_seconds: Annotated[
+        int,
+        Declared(
+            "bearer_token.max_seconds",
+            Whole(60, 2_592_000, "seconds"),
+            "Longest lifetime of a token from `/v1/BCE-BEARER/token`. A request for more gets a token with this "
+            "lifetime. Lowered, it also ends the longer tokens that were made before.",
+        ),
+    ] = 86_400
+
     refused_calls_keep_days: Annotated[
         int,
         Declared(

@@ -12,6 +12,7 @@ from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
     Id,
     Marker,
+    PageInfo,
     PageSize,
     Part,
     PositiveCount,
@@ -113,7 +114,9 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
     status: Annotated[
         UnitStatus | None, Meta(description="Only instances in this status; left out: all but released ones.")
     ] = None
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
+    marker: Annotated[
+        Marker | None, Meta(description="The nextMarker of the page before, or the id of its last instance.")
+    ] = None
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page, 1000 at most; with neither it nor a marker all are listed.")
     ] = None
@@ -176,6 +179,9 @@ class ComputeUnitList(Shape, kw_only=True):
     """The account's live instances, in the order in which they were bought."""
 
     compute_unit_instance_list: Annotated[list[ComputeUnitInstance], Meta(description="The instances.")]
+    page_info: Annotated[
+        PageInfo | None, Meta(description="The same as the fields beside it, where a page was asked for.")
+    ] = None
     is_truncated: Annotated[bool | None, Meta(description="Whether more rows follow, where a page was asked for.")] = (
         None
     )

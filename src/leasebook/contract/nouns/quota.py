@@ -30,15 +30,20 @@ class PurchasedTpm(Shape, kw_only=True):
     order_id: Annotated[str, Meta(description="The order.")]
 
 
+TpmStatus = Literal["Creating", "Running", "Stopped"]
+
+
 class DescribeTpmRequest(PagedRequest, kw_only=True):
-    """List the account's quota of a model; one instance of it where it is named, released ones included."""
+    """List the account's quota of a model, what has ended included. Every field but the model narrows the list."""
 
     model: Annotated[Model, Meta(description="The model.")]
     payment_timing: Annotated[PaymentTiming | None, Meta(description="Only instances that are paid this way.")] = None
-    instance_id: Annotated[Id | None, Meta(description="Only this instance, which may be released.")] = None
+    instance_id: Annotated[
+        Id | None, Meta(description="Only this instance; the list is empty if the account has no quota with this id.")
+    ] = None
     status: Annotated[
-        Literal["Creating", "Running", "Stopped"] | None,
-        Meta(description="Only instances in this status; left out: all but released ones."),
+        TpmStatus | None,
+        Meta(description="Only instances in this status; left out: in every status. Stopped finds released ones too."),
     ] = None
 
 
@@ -51,11 +56,17 @@ class TpmInstance(Shape, kw_only=True):
     rpm: Annotated[int, Meta(description="How many requests a minute.")]
     count: Annotated[int, Meta(description="How many units.")]
     status: Annotated[
+        TpmStatus,
+        Meta(
+            description="Creating, Running, or Stopped: it cannot be used, because of a debt or because it has ended."
+        ),
+    ]
+    instance_status: Annotated[
         str,
         Meta(
             description=(
-                "Creating, CreateFailed, Running, Stopped (its term is over or its account in debt, its units "
-                "are kept), Reconfiguring, ReconfigureFailed, BillingChanging, Releasing or Released."
+                "The status in full: Creating, CreateFailed, Running, Stopped (its account is in debt, its units are "
+                "kept), Reconfiguring, ReconfigureFailed, BillingChanging, Releasing or Released."
             )
         ),
     ]
@@ -101,8 +112,19 @@ class AutoReleaseTpmRequest(Request, kw_only=True):
     )
 
 
+PackageStatus = Literal["Pending", "Active", "Exhausted", "Expired"]
+
+
 class DescribePackagesRequest(PagedRequest, kw_only=True):
-    """List the account's packages."""
+    """List the account's packages. Every field narrows the list."""
+
+    service_name: Annotated[
+        Text | None, Meta(description="Only packages for the service or model of exactly this name; empty: for all.")
+    ] = None
+    status: Annotated[PackageStatus | None, Meta(description="Only packages in this status now.")] = None
+    creator: Annotated[
+        Text | None, Meta(description="Only packages that the user with this id or name gave; empty: of all.")
+    ] = None
 
 
 class DescribePackageRequest(Request, kw_only=True):
@@ -112,14 +134,20 @@ class DescribePackageRequest(Request, kw_only=True):
 
 
 class PackageDetail(Shape, kw_only=True):
-    """A number of tokens, and how many of them are used."""
+    """A number of tokens, and how many of them are used: in thousands as documented, and in single tokens."""
 
     package_id: Annotated[str, Meta(description="The package.")]
     service_name: Annotated[str, Meta(description="The service or model that it is meant for.")]
-    specification: Annotated[str, Meta(description="How many tokens.")]
-    used: Annotated[str, Meta(description="How many tokens are used.")]
+    specification: Annotated[
+        str, Meta(description="How many thousands of tokens, exact: 1000 for a million tokens, 1.5 for 1,500.")
+    ]
+    used: Annotated[
+        float, Meta(description="How many thousands of tokens are used: 1.55 for 1,550. usedTokens has it exact.")
+    ]
+    tokens: Annotated[int, Meta(description="How many single tokens.")]
+    used_tokens: Annotated[int, Meta(description="How many single tokens are used.")]
     status: Annotated[
-        Literal["Active", "Exhausted", "Expired"], Meta(description="Active, Exhausted (all used) or Expired.")
+        PackageStatus, Meta(description="Pending (startTime lies ahead), Active, Exhausted (all used) or Expired.")
     ]
     creator: Annotated[str, Meta(description="The operator who gave it.")]
     start_time: Annotated[str, Meta(description="Since when it can be used.")]
@@ -142,7 +170,12 @@ class GrantPackageRequest(Request, kw_only=True):
     """Give an account a package of tokens; the caller's where none is named."""
 
     service_name: Annotated[Text, Meta(description="The service or model that it is meant for.")]
-    specification: Annotated[int, Meta(ge=1, le=2**53, description="How many tokens.")]
+    specification: Annotated[
+        int, Meta(ge=1, le=2**53, description="How many single tokens; answers show thousands of them.")
+    ]
+    start_time: Annotated[
+        Time | None, Meta(description="Since when it can be used, not in the past; left out: from now on.")
+    ] = None
     expired_time: Annotated[Time, Meta(description="Until when it can be used.")]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
@@ -213,7 +246,7 @@ ACTIONS: Final = (
         DescribeTpmRequest,
         TpmInstances,
         "List the account's quota of a model.",
-        errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
+        errors=(e.INVALID_MARKER,),
         example={"model": "ernie-4.0-8k"},
         answer={
             "instances": [
@@ -224,6 +257,7 @@ ACTIONS: Final = (
                     "rpm": 165,
                     "count": 5,
                     "status": "Running",
+                    "instanceStatus": "Running",
                     "paymentTiming": "Postpaid",
                     "startTime": "2026-11-30T06:13:45+08:00",
                     "releaseTime": "2030-01-15T09:30:00+08:00",
@@ -272,14 +306,16 @@ ACTIONS: Final = (
         PackageList,
         "List the account's packages of tokens.",
         errors=(e.INVALID_MARKER,),
-        example={},
+        example={"serviceName": "ernie-4.0-8k", "status": "Active"},
         answer={
             "instances": [
                 {
                     "packageId": "pkg-9z8x7c6v5b4n",
                     "serviceName": "ernie-4.0-8k",
-                    "specification": "1000000",
-                    "used": "1550",
+                    "specification": "1000",
+                    "used": 1.55,
+                    "tokens": 1_000_000,
+                    "usedTokens": 1550,
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
                     "startTime": "2026-11-30T06:13:45+08:00",
@@ -300,8 +336,10 @@ ACTIONS: Final = (
             "instance": {
                 "packageId": "pkg-9z8x7c6v5b4n",
                 "serviceName": "ernie-4.0-8k",
-                "specification": "1000000",
-                "used": "1550",
+                "specification": "1000",
+                "used": 1.55,
+                "tokens": 1_000_000,
+                "usedTokens": 1550,
                 "status": "Active",
                 "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
                 "startTime": "2026-11-30T06:13:45+08:00",
@@ -322,8 +360,10 @@ ACTIONS: Final = (
             "instance": {
                 "packageId": "pkg-78og8jfs9e86",
                 "serviceName": "ernie-4.0-8k",
-                "specification": "1000000",
-                "used": "0",
+                "specification": "1000",
+                "used": 0.0,
+                "tokens": 1_000_000,
+                "usedTokens": 0,
                 "status": "Active",
                 "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
                 "startTime": "2026-11-30T07:18:45+08:00",

@@ -16,6 +16,7 @@ from leasebook.contract.shapes import (
     Ids,
     Marker,
     Name,
+    PageInfo,
     PageSize,
     Part,
     PositiveCount,
@@ -79,7 +80,8 @@ class DeploymentConfig(Part, kw_only=True):
         Meta(description="The instances, all of one type; left out or empty: units are bought, as billing says."),
     ] = None
     replicas_count: Annotated[
-        PositiveCount | None, Meta(description="The sum of the replicas in the list, where it is said.")
+        PositiveCount | None,
+        Meta(description="Ignored beside a list, which says how many replicas run (decision 15e)."),
     ] = None
     qps: Annotated[
         Qps | None,
@@ -245,7 +247,9 @@ class ServiceDetail(Shape, kw_only=True):
 class DescribeServicesRequest(Request, kw_only=True):
     """List services, a page at a time."""
 
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
+    marker: Annotated[
+        Marker | None, Meta(description="The nextMarker of the page before, or the id of its last service.")
+    ] = None
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 10 where it is left out, 100 at most whatever is asked.")
     ] = None
@@ -275,6 +279,7 @@ class ServicePage(Shape, kw_only=True):
     """A page of services. ``nextMarker`` is present while more follow."""
 
     service_list: Annotated[list[ServiceDetail], Meta(description="The services.")]
+    page_info: Annotated[PageInfo, Meta(description="The same as the fields beside it, as the documents have it.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
     max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
     marker: Annotated[str | None, Meta(description="The marker that was given.")] = None
@@ -406,7 +411,12 @@ ACTIONS: Final = (
         policies=p.SERVICE_LISTERS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10, "runStatus": ["New", "Serving"]},
-        answer={"serviceList": [_LISTED], "isTruncated": False, "maxKeys": 10},
+        answer={
+            "serviceList": [_LISTED],
+            "pageInfo": {"marker": "", "maxKeys": 10, "isTruncated": False},
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     write(
         SERVICE,

@@ -8,20 +8,38 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract.action import SERVICE, read, write
+from leasebook.contract.nouns.service import Protocol
 from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, PageSize, Request, Shape, Time
 
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
-    """Sum up the calls from startTime until before endTime, of some services or of all, by one app or by all."""
+    """Sum up the calls from startTime to endTime, of some services or of all, by some apps or by all.
+
+    Times count to the minute: the seconds of the start as 00, those of the end as 59. A call counts in the hour in
+    which it was made, and an hour counts if it begins in that time; an end at a full hour leaves out the hour that
+    begins there.
+    """
 
     start_time: Annotated[Time, Meta(description="Since when.")]
-    end_time: Annotated[Time, Meta(description="Until before when.")]
-    service_id: Annotated[Ids | None, Meta(description="Only calls of these services; left out or empty: of all.")] = (
-        None
-    )
-    app_id: Annotated[Id | None, Meta(description="Only calls of this app.")] = None
+    end_time: Annotated[Time, Meta(description="Until when.")]
+    service_id: Annotated[
+        Ids | None,
+        Meta(
+            description=(
+                "Only calls of these services. Each is listed, even without calls. Left out or empty: all "
+                "services that were called."
+            )
+        ),
+    ] = None
+    app_id: Annotated[
+        Id | Ids | None, Meta(description="Only calls of these apps, or of one; left out or empty: of all.")
+    ] = None
+    protocol_version: Annotated[
+        Protocol | None,
+        Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
+    ] = None
 
 
 class Metric(Shape, kw_only=True, omit_defaults=False):
@@ -54,8 +72,69 @@ class ServiceMetrics(Paged, kw_only=True):
     """The calls of each service. A call counts in the hour in which it was made."""
 
     start_time: Annotated[str, Meta(description="Since when.")]
-    end_time: Annotated[str, Meta(description="Until before when.")]
+    end_time: Annotated[str, Meta(description="Until when.")]
     service_list: Annotated[list[ServiceMetric], Meta(description="The services.")]
+
+
+Interval = Literal[60, 3600, 86400]
+
+
+class DescribeServiceStatsRequest(PagedRequest, kw_only=True):
+    """Sum up the calls of intervals from startTime to endTime, of some services or of all, by some apps or by all.
+
+    Times count to the minute: the seconds of the start as 00, those of the end as 59. Intervals are counted from the
+    start. Minutes are kept for two days; intervals of an hour or a day have the hours that begin in them. At most 1500
+    intervals can be asked for at once.
+    """
+
+    start_time: Annotated[Time, Meta(description="Since when.")]
+    end_time: Annotated[Time, Meta(description="Until when.")]
+    interval: Annotated[Interval, Meta(description="The length of an interval in seconds.")]
+    service_id: Annotated[
+        Ids | None,
+        Meta(
+            description=(
+                "Only calls of these services. Each is listed, even without calls. Left out or empty: all "
+                "services that were called."
+            )
+        ),
+    ] = None
+    app_id: Annotated[
+        Id | Ids | None, Meta(description="Only calls of these apps, or of one; left out or empty: of all.")
+    ] = None
+    protocol_version: Annotated[
+        Protocol | None,
+        Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
+    ] = None
+
+
+class IntervalMetric(Metric, kw_only=True, omit_defaults=False):
+    """The calls of one interval."""
+
+    start_time: Annotated[str, Meta(description="When the interval begins.")]
+    tpm: Annotated[float, Meta(description="Tokens a minute, on average over the interval.")]
+    rpm: Annotated[float, Meta(description="Calls a minute, on average over the interval.")]
+
+
+class AppStats(Shape, kw_only=True):
+    """An app's calls of a service. Intervals without calls are left out."""
+
+    app_id: Annotated[str, Meta(description="The app that called.")]
+    metrics: Annotated[list[IntervalMetric], Meta(description="The intervals, oldest first.")]
+
+
+class ServiceStats(Shape, kw_only=True):
+    """The calls of a service, by app and interval."""
+
+    service_id: Annotated[str, Meta(description="The service.")]
+    service_name: Annotated[str, Meta(description="The service's name for people.")]
+    app_list: Annotated[list[AppStats], Meta(description="The apps that called it.")]
+
+
+class ServiceStatsPage(Paged, kw_only=True):
+    """The calls of each service, by app and interval."""
+
+    service_list: Annotated[list[ServiceStats], Meta(description="The services.")]
 
 
 class CountServiceCallsRequest(Request, kw_only=True):
@@ -162,6 +241,7 @@ ACTIONS: Final = (
             "startTime": "2026-11-01 00:00:00",
             "endTime": "2026-12-01 00:00:00",
             "serviceId": ["svco-48esssdpa594"],
+            "appId": ["app-1"],
         },
         answer={
             "startTime": "2026-11-01T00:00:00+08:00",
@@ -181,6 +261,48 @@ ACTIONS: Final = (
                                 "failureCallTotal": 0,
                                 "callTotal": 3,
                             },
+                        }
+                    ],
+                }
+            ],
+        },
+    ),
+    read(
+        SERVICE,
+        "DescribeServiceStats",
+        "describe_service_stats",
+        DescribeServiceStatsRequest,
+        ServiceStatsPage,
+        "Sum up the calls of services by minute, hour or day.",
+        errors=(e.INVALID_MARKER,),
+        example={
+            "startTime": "2026-11-29T16:00:00Z",
+            "endTime": "2026-11-30T15:59:00Z",
+            "interval": 86400,
+            "serviceId": ["svco-48esssdpa594"],
+            "appId": ["app-1"],
+        },
+        answer={
+            "serviceList": [
+                {
+                    "serviceId": "svco-48esssdpa594",
+                    "serviceName": "demo",
+                    "appList": [
+                        {
+                            "appId": "app-1",
+                            "metrics": [
+                                {
+                                    "startTime": "2026-11-30T00:00:00+08:00",
+                                    "tpm": 1.076389,
+                                    "rpm": 0.002083,
+                                    "inputTokensTotal": 1200,
+                                    "outputTokensTotal": 350,
+                                    "tokensTotal": 1550,
+                                    "succeedCallTotal": 3,
+                                    "failureCallTotal": 0,
+                                    "callTotal": 3,
+                                }
+                            ],
                         }
                     ],
                 }

@@ -1,4 +1,4 @@
-"""Keys for calling services: bearer keys, apart from the access keys that sign requests."""
+"""Keys for calling services: bearer keys, apart from the access keys that sign requests, and tokens of access keys."""
 
 from __future__ import annotations
 
@@ -86,3 +86,35 @@ def read_key(text: str) -> KeyText | None:
 def digest_of(text: str) -> str:
     """Return the digest that is stored for a key."""
     return sha256(text.encode()).hexdigest()
+
+
+TokenWhy = Literal["", "none", "unknown", "wrong", "expired", "orphaned"]
+"""Why a token is refused: it is malformed, no active access key has its id, the key of that id did not make it, it is
+over, or its user may not call services any more."""
+
+
+class TokenKey(msgspec.Struct, frozen=True):
+    """A token that was proved. It opens what a service key that its user made would open: every service of the account.
+
+    ``id`` is that of the access key; calls are counted under it, as their app. ``payload`` is the part of the token
+    that is no secret, ``digest`` the SHA-256 of the other.
+    """
+
+    id: str
+    account_id: str
+    payload: str
+    digest: str
+    service_id: None = None
+
+    @property
+    def name(self) -> str:
+        """The app that calls are counted under."""
+        return self.id
+
+    def opens(self, service_id: str) -> bool:  # noqa: ARG002 - as a service key is asked
+        """Whether it may call that service of its account: any."""
+        return True
+
+
+Key = ServiceKey | TokenKey
+"""A proved key of either kind."""

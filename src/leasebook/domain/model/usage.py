@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.domain.values.money import MICRO_MAX
+
+MINUTES_KEEP_US: Final = 2 * DAY_US
+"""How long an hour's counts are kept by the minute, too."""
+
+
+class MinuteCount(NamedTuple):
+    """The calls in one minute of an hour: 0 to 59."""
+
+    minute: int
+    input_tokens: int
+    output_tokens: int
+    succeeded: int
+    failed: int
 
 
 class ServiceUsage(msgspec.Struct, frozen=True):
-    """The calls that an app made of a service in the hour that began at ``hour``."""
+    """The calls that an app made of a service in the hour that began at ``hour``.
+
+    ``minutes`` are the same calls by the minute, in order, without minutes that had none. They are deleted after two
+    days, and calls that were counted by an earlier version are not among them.
+    """
 
     service_id: str
     app_id: str
@@ -21,20 +38,34 @@ class ServiceUsage(msgspec.Struct, frozen=True):
     output_tokens: int = 0
     succeeded: int = 0
     failed: int = 0
+    minutes: tuple[MinuteCount, ...] = ()
 
-    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> ServiceUsage:
-        """Add to the counts. Each stops at the largest number that a store can hold."""
+    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int, *, minute: int) -> ServiceUsage:
+        """Add to the counts of the hour and of its minute. Each stops at the largest number that a store can hold."""
+        by_minute = {one.minute: one for one in self.minutes}
+        before = by_minute.get(minute, MinuteCount(minute, 0, 0, 0, 0))
+        added = (input_tokens, output_tokens, succeeded, failed)
+        by_minute[minute] = MinuteCount(
+            minute, *(min(old + new, MICRO_MAX) for old, new in zip(before[1:], added, strict=True))
+        )
         return msgspec.structs.replace(
             self,
             input_tokens=min(self.input_tokens + input_tokens, MICRO_MAX),
             output_tokens=min(self.output_tokens + output_tokens, MICRO_MAX),
             succeeded=min(self.succeeded + succeeded, MICRO_MAX),
             failed=min(self.failed + failed, MICRO_MAX),
+            minutes=tuple(by_minute[one] for one in sorted(by_minute)),
         )
 
 
+PackageStatus = Literal["Pending", "Active", "Exhausted", "Expired"]
+
+
 class TokenPackage(msgspec.Struct, frozen=True):
-    """A number of tokens that an account may use until ``expires_at``, for a service or model by name."""
+    """A number of single tokens for an account, to be used from ``started_at`` to before ``expires_at``.
+
+    It is for a service or model by name.
+    """
 
     id: str
     account_id: str
@@ -49,8 +80,10 @@ class TokenPackage(msgspec.Struct, frozen=True):
         """Return how many tokens are left in it."""
         return max(0, self.specification - self.used)
 
-    def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
+    def status(self, now: Instant) -> PackageStatus:
         """Return the package's status at an instant."""
+        if now < self.started_at:
+            return "Pending"
         if self.used >= self.specification:
             return "Exhausted"
         return "Active" if now < self.expires_at else "Expired"

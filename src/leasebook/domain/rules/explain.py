@@ -193,7 +193,7 @@ def _hindrance(
     if (
         left < amount
         or judge_spend(guard, asked, rules.currency) is not None
-        or judge_renewal(guard, longer.expires_at, at, rules.time_zone, extensions=extensions) is not None
+        or judge_renewal(guard, longer.expires_at, at, rules.written_zone, extensions=extensions) is not None
     ):
         return "the balance or a limit does not allow it"
     return None
@@ -201,7 +201,7 @@ def _hindrance(
 
 def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
     def when(at: Instant | None) -> str:
-        return "never" if at is None else rfc3339(at, rules.time_zone)
+        return "never" if at is None else rfc3339(at, rules.written_zone)
 
     yield (
         f"{unit.id} is {unit.status}: {counted(unit.count, 'unit')} of {unit.type} in {unit.region}, bought by "
@@ -234,7 +234,7 @@ def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterato
         if (row.state == "Ready" and row.trouble is None) or row.state == "Gone":
             continue
         told = "; ".join(text for text in (row.trouble, row.reason) if text is not None)
-        since = rfc3339(Instant(row.since), rules.time_zone)
+        since = rfc3339(Instant(row.since), rules.written_zone)
         begin = "It waits for" if unit.status in ("Creating", "Releasing") else "On it is"
         reason = f": {told}" if told else ""
         yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
@@ -248,7 +248,7 @@ def _end(
     if end is None:
         yield "Nothing ends it by itself: release it, or give it a release time (AutoReleaseComputeUnit)."
         return
-    at = rfc3339(end.at, rules.time_zone)
+    at = rfc3339(end.at, rules.written_zone)
     by = counted(unit.auto_renew_months, "month")
     match end.kind:
         case DueKind.RELEASE:
@@ -256,7 +256,7 @@ def _end(
         case DueKind.EXPIRE if switch is not None and switch.hindrance is not None:
             yield f"At {at} its term ends, and it stops: {switch.hindrance}."
         case DueKind.EXPIRE if switch is not None and switch.release_at is not None:
-            released = rfc3339(switch.release_at, rules.time_zone)
+            released = rfc3339(switch.release_at, rules.written_zone)
             yield f"At {at} its term ends, and it goes on postpaid; it is released at {released} then."
         case DueKind.EXPIRE if switch is not None:
             yield f"At {at} its term ends, and it goes on postpaid; nothing ends it by itself then."
@@ -267,12 +267,12 @@ def _end(
         case _:
             yield f"At {at} it is released for good."
     if unit.auto_renew:
-        tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.time_zone)}"
+        tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.written_zone)}"
         yield f"Its renewal by {by} is {tried}{'' if hindrance is None else f'; as things stand, {hindrance}'}."
 
 
 def _renewed(unit: Instance, renewals: Sequence[_Renewal], rules: Rules) -> str:
-    first, last = (rfc3339(one, rules.time_zone) for one in (renewals[0].at, renewals[-1].ends_at))
+    first, last = (rfc3339(one, rules.written_zone) for one in (renewals[0].at, renewals[-1].ends_at))
     by = counted(unit.auto_renew_months, "month")
     return (
         f"Its renewal by {by} is tried at {first}, and the balance pays for {len(renewals)} in a row as things stand: "

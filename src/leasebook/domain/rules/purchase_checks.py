@@ -73,7 +73,7 @@ def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> lis
     postpaid = terms.payment_timing == "Postpaid"
     return [
         ("releaseTime", _of_release_time(terms, rules, now)),
-        ("end", judge_end(guard, terms.release_at, now, rules.time_zone) if postpaid else None),
+        ("end", judge_end(guard, terms.release_at, now, rules.written_zone) if postpaid else None),
         ("stock", _of_stock(terms)),
         ("units", judge_units(guard, asked)),
         ("price", _of_price(terms)),
@@ -140,8 +140,8 @@ def check_quote(quote: Quote | None, quote_id: str, terms: PurchaseTerms, rules:
     if quote.expires_at <= now:
         raise Refusal(
             WRONG_STATE,
-            f"The quote ended at {rfc3339(quote.expires_at, rules.time_zone)}; it is "
-            f"{rfc3339(now, rules.time_zone)} now. Ask for another.",
+            f"The quote ended at {rfc3339(quote.expires_at, rules.written_zone)}; it is "
+            f"{rfc3339(now, rules.written_zone)} now. Ask for another.",
             field="quoteId",
         )
     for name in QUOTED:

@@ -26,5 +26,5 @@ def check_release_time(
         problem = f"is too far away: a release is scheduled at most {horizon // SECOND_US} s ahead"
     else:
         return
-    zone = rules.time_zone
+    zone = rules.written_zone
     raise Refusal(BAD_VALUE, f"{rfc3339(release_at, zone)} {problem}; it is {rfc3339(now, zone)} now.", field=field)

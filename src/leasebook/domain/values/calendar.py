@@ -16,6 +16,8 @@ SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
+ZULU = "Z"
+"""The zone name by which ``rfc3339`` writes UTC with ``Z``, as the samples of the documents have it."""
 QUARTER_US = 15 * MINUTE_US
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,7 +97,12 @@ def _local(naive: datetime, zone_name: str) -> Instant:
 
 
 def rfc3339(at: Instant, zone_name: str) -> str:
-    """Write an instant as RFC 3339 in that zone, with its offset; a fraction only where there is one."""
+    """Write an instant as RFC 3339 in that zone, with its offset; a fraction only where there is one.
+
+    ``ZULU`` is UTC with ``Z`` for its offset.
+    """
+    if zone_name == ZULU:
+        return f"{rfc3339(at, 'UTC').removesuffix('+00:00')}Z"
     quarter, rest = divmod(at, QUARTER_US)
     written = _quarter(quarter, zone_name)
     if written is None:

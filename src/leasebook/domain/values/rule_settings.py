@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from leasebook.domain.replicas.engine_route import Routes
-from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, ZULU
 from leasebook.domain.values.money import Micro
 
 
@@ -22,6 +22,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     time_zone: str = "Asia/Shanghai"
+    times_in_utc: bool = False
     currency: str = "CNY"
     release_lead_min_us: int = 0
     release_horizon_max_us: int | None = None
@@ -41,3 +42,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     missing: Mapping[str, tuple[str, ...]] = {}
     counts_unknown: bool = True
     bounds: Mapping[str, int] = {}
+
+    @property
+    def written_zone(self) -> str:
+        """The zone for ``rfc3339`` in which callers get times."""
+        return ZULU if self.times_in_utc else self.time_zone

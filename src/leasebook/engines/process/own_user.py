@@ -94,13 +94,13 @@ def _mapper(words: list[str], go: int, let_go: int, said: int) -> int:
     return pid
 
 
-def settle(told: str) -> str:
+def settle(instructions: str) -> str:
     """Go into the namespace, and give the replica its folders. Raises OSError, also where its uid is another's.
 
     Returns the number (inode) by which all in this namespace are known.
     """
-    enter(told)
-    own = int(pairs(told)["own"])
+    enter(instructions)
+    own = int(pairs(instructions)["own"])
     if own in mapped():
         raise OSError(f"uid {own} was taken by another replica of this machine in the same moment")
     for folder in FOLDERS:

@@ -12,8 +12,8 @@ import structlog
 
 from leasebook.contract import errors as e
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import SERVICE_KEYS
-from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.book.tables import ACCESS_KEYS, SERVICE_KEYS, USERS
+from leasebook.domain.model.service_key import Key
 from leasebook.gateway import headers as h
 from leasebook.gateway.call import Call
 from leasebook.gateway.caller import Message, Receive, Send
@@ -43,7 +43,7 @@ class Sockets:
         self._open: dict[Tunnel, str] = {}
 
     @contextmanager
-    def place(self, key: ServiceKey) -> Iterator[None]:
+    def place(self, key: Key) -> Iterator[None]:
         """Count one more, as long as it lasts; raises Fault where the key or its account has as many as it may."""
         for counts, name, most, whose in (
             (self._keys, key.id, self._limits.sockets_key_max, "This key"),
@@ -78,7 +78,7 @@ class Sockets:
         """Have the sockets checked that a batch may have ended."""
         if not self._open:
             return
-        every = bool(changes.updated.get(SERVICE_KEYS))
+        every = any(changes.updated.get(table) for table in (SERVICE_KEYS, ACCESS_KEYS, USERS))
         services = set(touched(changes))
         for tunnel, service_id in self._open.items():
             if every or service_id in services:

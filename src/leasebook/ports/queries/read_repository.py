@@ -29,6 +29,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.places import PlaceQuestions
+from leasebook.ports.queries.service_calls import CallQuestions
 
 T = TypeVar("T")
 
@@ -85,15 +86,16 @@ class Place(NamedTuple):
     seq: int
 
 
-class Used(NamedTuple):
-    """The calls that an app made of a service in a period."""
+CALLED_MAX: Final = 20
+"""More services of one name than a message can list."""
 
-    service_id: str
-    app_id: str
-    input_tokens: int
-    output_tokens: int
-    succeeded: int
-    failed: int
+
+class Called(NamedTuple):
+    """The three words that a service is called by."""
+
+    id: str
+    suffix: str
+    name: str
 
 
 class Spender(NamedTuple):
@@ -196,7 +198,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
+class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol):
     """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:
@@ -275,12 +277,6 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
-        ...
-
-    def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
-    ) -> list[Used]:
-        """Sum the calls of an account's services in a period, by service and app."""
         ...
 
     def package(self, package_id: str) -> TokenPackage | None:
@@ -430,6 +426,13 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
         """Return the service that answers at each suffix: the first of the account's that has it and is not deleted."""
+        ...
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first.
+
+        They are at most ``CALLED_MAX``.
+        """
         ...
 
     def targets(self, service_id: str) -> list[Target]:

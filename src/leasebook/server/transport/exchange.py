@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from leasebook.contract import error_header
+from leasebook.contract.errors import INTERNAL_ERROR
 from leasebook.server.transport.head import LINES, TOKEN
 from leasebook.server.transport.request_body import RequestBody
 
@@ -20,7 +22,9 @@ Application = Callable[
 ]
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-USUAL: Final = frozenset({b"date", b"content-type", b"x-bce-request-id", b"x-bce-error-code", b"x-request-id"})
+USUAL: Final = frozenset(
+    {b"date", b"content-type", b"x-bce-request-id", b"x-bce-error-code", error_header.NAME, b"x-request-id"}
+)
 PARTS_OF_A_LINE: Final = 4
 NO_BODY: Final = -1
 OPEN_END: Final = -2
@@ -121,7 +125,12 @@ class Exchange:
 
     async def _fail(self) -> None:
         text = b"Something went wrong here."
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"x-bce-error-code", INTERNAL_ERROR.code.encode()),
+            (error_header.NAME, text),
+        ]
         self._held, self.keep_alive = b"", False
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": text})
@@ -194,7 +203,8 @@ class Exchange:
                 closes = closes or b"close" in value.lower()
             elif small not in USUAL and (not name or name.translate(None, TOKEN)):
                 raise ValueError(f"an answer cannot have a header named {name!r}")
-            content += (small, b": ", value, b"\r\n")
+            # As it is spelled: one official client looks for Content-Type in that spelling only.
+            content += (name, b": ", value, b"\r\n")
         written = b"".join(content)
         lines = len(content) // PARTS_OF_A_LINE + 1
         if written.translate(None, LINES) or not lines == written.count(b"\r") == written.count(b"\n"):

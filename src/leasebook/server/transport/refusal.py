@@ -6,6 +6,7 @@ from typing import Final
 
 from leasebook.api.ids import uuid4_text
 from leasebook.api.responses import JSON, Failure, encode
+from leasebook.contract import error_header
 from leasebook.contract import errors as e
 from leasebook.server.transport.exchange import STATUS_LINES
 from leasebook.server.transport.head import BadRequest
@@ -31,6 +32,7 @@ def refusal(error: BadRequest, headers: list[tuple[bytes, bytes]]) -> bytes:
         (b"content-length", str(len(body)).encode()),
         (b"x-bce-request-id", request_id.encode()),
         (b"x-bce-error-code", fault.code.encode()),
+        (error_header.NAME, error_header.value_of(error.message)),
         (b"connection", b"close"),
     ]
     if fault is e.OVERLOADED:

@@ -9,7 +9,7 @@ from leasebook.domain.book.tables import MODEL_SETS, MODELS, SERVICE_KEYS, USERS
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
+from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 from leasebook.store.rows.codec import CODECS
 
 IDS_AT_ONCE: Final = 500
@@ -117,6 +117,15 @@ class RepositoryQueries:
         )
         # Later entries replace earlier ones, and the oldest service comes last.
         return dict(rows)
+
+    def services_called(self, account_id: str, word: str) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+        rows = self._fetch(
+            "SELECT id, url_suffix, name FROM services WHERE account_id = ? AND deleted_at IS NULL "
+            "AND (id = ? OR url_suffix = ? OR name = ?) ORDER BY seq LIMIT ?",
+            (account_id, word, word, word, CALLED_MAX),
+        )
+        return [Called(*row) for row in rows]
 
     def _rows(
         self, table: Table[Any], where: list[str], params: Sequence[Any], order: str, limit: int | None

@@ -35,7 +35,6 @@ from leasebook.ports.queries.read_repository import (
     Place,
     ServiceFilter,
     UnitFilter,
-    Used,
 )
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
@@ -44,6 +43,7 @@ from leasebook.store.queries.engine_capacity import SupplyQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
 from leasebook.store.queries.replicas import ReplicaQueries
+from leasebook.store.queries.service_calls import CallQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.queries.sums import parts_of, total
@@ -70,7 +70,6 @@ SPENT_TEXT = (
     f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
     "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
-_CALLED = ", ".join(map(parts_of, ("input_tokens", "output_tokens", "succeeded", "failed")))
 PAGES_AT_ONCE = 16
 """Pages of events in memory at once; each has an account's events of one batch."""
 WALKS_MAX = 100
@@ -93,6 +92,7 @@ _RUN_STATUS = {
 
 class Queries(
     BillQueries,
+    CallQueries,
     SignatureQueries,
     AuditQueries,
     IdentityQueries,
@@ -301,25 +301,6 @@ class Queries(
             (account_id, EVERYWHERE, model, QUOTA, *((status,) if status else ())),
         )
         return [CODECS[INSTANCES].read(row) for row in rows]
-
-    def calls(
-        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
-    ) -> list[Used]:
-        """Sum the calls of an account's services in a period, by service and app."""
-        where = ["account_id = ?", "hour >= ?", "hour < ?"]
-        params: list[Any] = [account_id, since, until]
-        if services is not None:
-            where.append(f"service_id IN ({', '.join('?' for _ in services) or 'NULL'})")
-            params += services
-        if app is not None:
-            where.append("app_id = ?")
-            params.append(app)
-        rows = self._fetch(
-            f"SELECT service_id, app_id, {_CALLED} FROM calls "
-            f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
-            params,
-        )
-        return [Used(row[0], row[1], *map(total, row[2::2], row[3::2])) for row in rows]
 
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""

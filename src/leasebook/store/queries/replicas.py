@@ -1,4 +1,4 @@
-"""Queries about replicas, in SQL for both stores."""
+"""Queries about replicas, and about the places of rows in lists, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -89,6 +89,18 @@ class ReplicaQueries(ReadRepository):
             job_of(unit, leases.get(unit.id), services, models, replicas.get(unit.id, ()))
             for unit in sorted(units, key=lambda unit: unit.id)
         ]
+
+    def service_place(self, account_id: str, service_id: str) -> int | None:
+        """Return the place of an account's service in lists, even if it is deleted."""
+        return self._place(SERVICES, account_id, service_id)
+
+    def unit_place(self, account_id: str, unit_id: str) -> int | None:
+        """Return the place of an account's instance in lists, even if it is released."""
+        return self._place(INSTANCES, account_id, unit_id)
+
+    def _place(self, table: Table[Any], account_id: str, row_id: str) -> int | None:
+        rows = self._fetch(f"SELECT seq FROM {table.name} WHERE id = ? AND account_id = ?", (row_id, account_id))
+        return int(rows[0][0]) if rows else None
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
         """Return the places with replicas that have to run now."""

@@ -45,6 +45,7 @@ from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.usage import MinuteCount
 from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
@@ -167,6 +168,17 @@ def _read_placements(text: str) -> tuple[Placement, ...]:
     return _placements(text) if text else ()
 
 
+_minutes = msgspec.json.Decoder(tuple[MinuteCount, ...]).decode
+
+
+def _written_minutes(minutes: tuple[MinuteCount, ...]) -> str:
+    return _json(minutes) if minutes else ""
+
+
+def _read_minutes(text: str) -> tuple[MinuteCount, ...]:
+    return _minutes(text) if text else ()
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -225,7 +237,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),
-        (SERVICE_USAGE, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
+        (
+            SERVICE_USAGE,
+            {
+                "to_column": {"minutes": _written_minutes},
+                "to_field": {"minutes": _read_minutes},
+                "mutable": ("input_tokens", "output_tokens", "succeeded", "failed", "minutes"),
+            },
+        ),
         (TOKEN_PACKAGES, {"mutable": ("used",)}),
         (
             ENGINE_CAPACITIES,

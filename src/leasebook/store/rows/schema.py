@@ -323,6 +323,7 @@ calls = _table(
     _big("output_tokens"),
     _big("succeeded"),
     _big("failed"),
+    Column("minutes", Text, nullable=False, server_default=text("''")),
     Index("calls_account", "account_id", "hour"),
 )
 

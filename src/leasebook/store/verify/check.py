@@ -41,6 +41,7 @@ from leasebook.store.verify.nouns.ties import fact_findings, price_findings, tie
 from leasebook.store.verify.nouns.trust import check_trust
 from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
+from leasebook.store.verify.service_calls import call_findings
 
 SHOWN_MAX: Final = 1000
 """Upper bound of the findings of one kind: a longer list would not be read."""
@@ -179,6 +180,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
         ("the outbox", subscription_findings(fetch, SHOWN_MAX)),
         ("events of deliveries", delivery_findings(fetch)),
         ("prices of offerings", price_findings(fetch)),
+        ("minutes of calls", call_findings(fetch)),
         ("counts of prices, and quotes", quote_findings(fetch, SHOWN_MAX)),
         ("facts", fact_findings(fetch)),
         ("replicas", replica_findings(fetch)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
+
+import msgspec
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
@@ -19,9 +21,11 @@ from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import SetAutoRenew
 from leasebook.domain.commands.instance.resize import Resize
 from leasebook.domain.commands.service.usage import GrantPackage, no_package
+from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 
 async def create_auto_renew_rule(context: Context, call: Call[t.CreateAutoRenewRulesRequest]) -> bool:
@@ -84,37 +88,54 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
 
 
 async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
-    """List the account's quota of a model."""
+    """List the account's quota of a model, what has ended included."""
     asked = call.request
-    if asked.instance_id is not None:
-        wanted = asked.instance_id
-        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
-        units = [unit] if unit.type == asked.model and asked.status in (None, unit.status) else []
-    else:
+    if asked.instance_id is None:
         return await _quota_page(context, call)
+    unit = await context.read(call, lambda ask: ask.unit(asked.instance_id or ""))
     return c.TpmInstances(
-        instances=[
-            present.quota(unit, context.shown) for unit in units if asked.payment_timing in (None, unit.payment_timing)
-        ]
+        instances=[present.quota(unit, context.shown)] if unit is not None and _is_asked_for(unit, call) else []
+    )
+
+
+def _is_asked_for(unit: Instance, call: Call[c.DescribeTpmRequest]) -> bool:
+    asked = call.request
+    return (
+        (unit.account_id, unit.kind, unit.type) == (call.caller.account_id, QUOTA, asked.model)
+        and asked.status in (None, present.quota_status(unit.status))
+        and asked.payment_timing in (None, unit.payment_timing)
     )
 
 
 async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
     asked = call.request
     wanted = UnitFilter(
-        account_id=call.caller.account_id,
-        kind=QUOTA,
-        type=asked.model,
-        status=asked.status,
-        payment_timing=asked.payment_timing,
+        account_id=call.caller.account_id, kind=QUOTA, type=asked.model, payment_timing=asked.payment_timing
     )
-    scope, size = f"quota {wanted}", WHOLE.of(asked.max_keys)
+    scope, size = f"quota {wanted} {asked.status}", WHOLE.of(asked.max_keys)
     after = place_of(asked.marker, scope) or 0
-    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    found = await context.read(call, lambda ask: _quota_in(ask, wanted, asked.status, after, size + 1))
+    page = cut(found, size, scope)
     return c.TpmInstances(
         instances=[present.quota(numbered.row, context.shown) for numbered in page.rows],
         **ends(asked, size, page.next_marker),
     )
+
+
+def _quota_in(
+    ask: ReadRepository, wanted: UnitFilter, status: c.TpmStatus | None, after: int, limit: int
+) -> list[Numbered]:
+    """Return a page of quota in a documented status, or in every status, in the order in which it was bought."""
+    # The store keeps live and released instances in an index each, so every status is looked up by itself.
+    statuses: list[str | None] = [None, "Released"]
+    if status is not None:
+        statuses = [one for one in get_args(InstanceStatus) if present.quota_status(one) == status]
+    found = [
+        numbered
+        for one in statuses
+        for numbered in ask.units(msgspec.structs.replace(wanted, status=one), after=after, limit=limit)
+    ]
+    return sorted(found, key=lambda numbered: numbered.seq)[:limit]
 
 
 async def release_quota(context: Context, call: Call[c.ReleaseTpmRequest]) -> bool:
@@ -170,10 +191,29 @@ async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRe
 async def describe_packages(context: Context, call: Call[c.DescribePackagesRequest]) -> c.PackageList:
     """List the account's packages."""
     account_id, now = call.caller.account_id, context.clock.now()
-    found = await context.read(call, lambda ask: ask.packages(account_id))
-    # None is ever deleted, so the place of each stays what it is.
-    page, end = part(enumerate(found), lambda one: one[:1], call.request, f"packages {account_id}")
+    found = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now))
+    wanted = (call.request.service_name, call.request.status, call.request.creator)
+    page, end = part(found, lambda one: one[:1], call.request, f"packages {account_id} {wanted}")
     return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
+
+
+def _packages_of(
+    ask: ReadRepository, account_id: str, asked: c.DescribePackagesRequest, now: Instant
+) -> list[tuple[int, TokenPackage]]:
+    """Return the packages that a request asks for, each with its place among all of the account.
+
+    No package is ever deleted, so the places stay what they are.
+    """
+    rows = ask.packages(account_id)
+    makers = {row.created_by for row in rows} if asked.creator else set()
+    named = {maker for maker in makers if (user := ask.user(maker)) is not None and user.name == asked.creator}
+    return [
+        (place, row)
+        for place, row in enumerate(rows)
+        if (not asked.service_name or row.service_name == asked.service_name)
+        and asked.status in (None, row.status(now))
+        and (not asked.creator or row.created_by == asked.creator or row.created_by in named)
+    ]
 
 
 async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:
@@ -196,6 +236,7 @@ async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> 
         service_name=asked.service_name,
         specification=asked.specification,
         expires_at=context.time(asked.expired_time, "expiredTime"),
+        starts_at=context.time(asked.start_time, "startTime") if asked.start_time else None,
     )
     granted: TokenPackage = await context.submit(call, command)
     return c.PackageResult(instance=present.package(granted, context.clock.now(), context.shown))

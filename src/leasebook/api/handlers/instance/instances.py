@@ -9,7 +9,7 @@ from typing import Any, Final
 from leasebook.api.context import Call, Context, Operation, Streamed
 from leasebook.api.fault import bad_field, error_of, refused
 from leasebook.api.ids import hex_id
-from leasebook.api.paging import OWN, WHOLE, cut, ends, place_of
+from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase, read_billing
 from leasebook.contract.action import UNITS
@@ -82,11 +82,16 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
             return _all_units(context, call, wanted)
         return s.ComputeUnitList(compute_unit_instance_list=_instances(context, zone, found))
     scope = f"units {wanted}"
-    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope) or 0
-    zone, found = await context.read(call, lambda ask: _units(ask, wanted, after, size + 1))
+    size, start = OWN.of(asked.max_keys), start_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> tuple[str, list[Numbered]]:
+        return _units(ask, wanted, _after(ask, wanted, start), size + 1)
+
+    zone, found = await context.read(call, look)
     page = cut(found, size, scope)
     return s.ComputeUnitList(
         compute_unit_instance_list=_instances(context, zone, page.rows),
+        page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
@@ -95,6 +100,11 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
 
 def _instances(context: Context, zone: str, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
     return [present.instance(numbered.row, context.shown, zone) for numbered in rows]
+
+
+def _after(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
+    """Return the place after which a page of instances begins; raises Fault for an id that is not the account's."""
+    return start.after(lambda one: ask.unit_place(wanted.account_id, one)) or 0
 
 
 def _units(ask: ReadRepository, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
@@ -155,8 +165,12 @@ async def describe_service_instances(
         account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
     )
     scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
-    after = place_of(asked.marker, scope) or 0
-    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    start = start_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> list[Numbered]:
+        return ask.units(wanted, after=_after(ask, wanted, start), limit=size + 1)
+
+    page = cut(await context.read(call, look), size, scope)
     return r.ServiceInstances(
         instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in page.rows],
         **ends(asked, size, page.next_marker),

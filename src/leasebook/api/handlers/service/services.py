@@ -10,13 +10,12 @@ import msgspec
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field, refused
 from leasebook.api.ids import service_id
-from leasebook.api.paging import DOCUMENTED, cut, part, place_of
+from leasebook.api.paging import DOCUMENTED, cut, page_info, part, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED
 from leasebook.contract.nouns import quota as c
 from leasebook.contract.nouns import service as v
-from leasebook.contract.nouns import service_call as k
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.service.service import (
     Created,
@@ -30,7 +29,6 @@ from leasebook.domain.commands.service.service import (
     Switched,
     SwitchService,
 )
-from leasebook.domain.commands.service.usage import CountCalls
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import QUOTA, Offering
 from leasebook.domain.model.service import Service, shape_of
@@ -39,11 +37,9 @@ from leasebook.domain.replicas.trust import hindrances
 from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
-from leasebook.domain.values.wording import counted
-from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter, Used
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
-NOTHING: Final = "-"
 
 
 async def create_service(context: Context, call: Call[v.CreateServiceRequest]) -> v.CreatedService:
@@ -80,12 +76,6 @@ def _deployed(call: Call[v.CreateServiceRequest], places: list[v.DeploymentCompu
     assert config is not None  # noqa: S101 - the places are in it
     if len({place.instance_id for place in places}) < len(places):
         raise bad_field("deploymentConfig.deploymentComputeUnitList", "An instance is named twice.")
-    total = sum(place.deployment_replicas_count for place in places)
-    if config.replicas_count not in (None, total):
-        raise bad_field(
-            "deploymentConfig.replicasCount",
-            f"The instances are to run {counted(total, 'replica')}, not {config.replicas_count}.",
-        )
     return DeployService(
         token=call.token(),
         new=_new(call, config.qps),
@@ -156,9 +146,10 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
     asked, account_id = call.request, call.caller.account_id
     reverse = bool(asked.page_reverse)
     scope = f"services {account_id} {reverse}"
-    size, after = DOCUMENTED.of(asked.max_keys), place_of(asked.marker, scope)
+    size, start = DOCUMENTED.of(asked.max_keys), start_of(asked.marker, scope)
     if asked.charge_type == "Tokens":
-        return v.ServicePage(service_list=[], is_truncated=False, max_keys=size, marker=asked.marker)
+        none = page_info(asked.marker, size, None)
+        return v.ServicePage(service_list=[], page_info=none, is_truncated=False, max_keys=size, marker=asked.marker)
     # Done is an older word that one client still lists beside the others.
     statuses = {"Serving" if status == "Done" else status for status in asked.run_status or ()}
     wanted = ServiceFilter(
@@ -172,6 +163,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
     )
 
     def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str]]:
+        after = start.after(lambda one: ask.service_place(account_id, one))
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
         return rows, ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
 
@@ -181,6 +173,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         service_list=[
             present.service(one.row, context.shown, _url(context, call, one.row, named)) for one in page.rows
         ],
+        page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
         marker=asked.marker,
@@ -206,9 +199,9 @@ async def modify_service(context: Context, call: Call[v.ModifyServiceRequest]) -
 async def scale_service(context: Context, call: Call[v.ScaleServiceRequest]) -> bool:
     """Say how many replicas of a service run on an instance."""
     asked = call.request
-    replicas = asked.deployment_replicas_count
+    replicas, field = asked.deployment_replicas_count, "deploymentReplicasCount"
     if replicas is None:
-        replicas = asked.deployed_replicas_count
+        replicas, field = asked.deployed_replicas_count, "deployedReplicasCount"
     if replicas is None:
         raise bad_field("deploymentReplicasCount", "Say how many replicas; 0 takes the service off the instance.")
     command = ScaleService(
@@ -217,6 +210,7 @@ async def scale_service(context: Context, call: Call[v.ScaleServiceRequest]) -> 
         service_id=asked.service_id,
         unit_id=asked.instance_id,
         replicas=replicas,
+        field=field,
     )
     done: bool = await context.submit(call, command)
     return done
@@ -277,7 +271,8 @@ async def describe_preset_services(context: Context, call: Call[c.DescribePreset
         (asked.charge_status, "charge_status"),
     )
     found = [row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)]
-    page, end = part(enumerate(found), lambda one: one[:1], asked, f"presets {wanted}")
+    scope = f"presets {wanted}"
+    page, end = part(enumerate(found), lambda one: one[:1], asked, scope, row_id=lambda one: one[1].service_id)
     return c.PresetServices(service_list=[row for _, row in page], **end)
 
 
@@ -294,65 +289,6 @@ def _preset(offering: Offering, units: list[Instance]) -> c.PresetService:
     )
 
 
-async def describe_service_metric(context: Context, call: Call[k.DescribeServiceMetricRequest]) -> k.ServiceMetrics:
-    """Sum up the calls of services."""
-    asked, account_id = call.request, call.caller.account_id
-    since, until = context.time(asked.start_time, "startTime"), context.time(asked.end_time, "endTime")
-    if until <= since:
-        raise bad_field("endTime", "The end comes after the start.")
-    services = tuple(asked.service_id) if asked.service_id else None
-
-    def look(ask: ReadRepository) -> list[tuple[Used, str]]:
-        found = ask.calls(account_id, since, until, services=services, app=asked.app_id)
-        names: dict[str, str] = {}
-        for used in found:
-            if used.service_id not in names:
-                service = ask.service(used.service_id)
-                names[used.service_id] = NOTHING if service is None else service.name
-        return [(used, names[used.service_id]) for used in found]
-
-    shown: dict[str, k.ServiceMetric] = {}
-    for used, name in await context.read(call, look):
-        row = shown.setdefault(
-            used.service_id, k.ServiceMetric(service_id=used.service_id, service_name=name, app_list=[])
-        )
-        row.app_list.append(k.AppMetric(app_id=used.app_id, metric=_metric(used)))
-    rows = sorted(shown.values(), key=lambda row: row.service_id)
-    scope = f"metrics {account_id} {since} {until} {services} {asked.app_id}"
-    page, end = part(rows, lambda row: (row.service_id,), asked, scope)
-    return k.ServiceMetrics(start_time=context.shown(since), end_time=context.shown(until), service_list=page, **end)
-
-
-def _metric(used: Used) -> k.Metric:
-    return k.Metric(
-        input_tokens_total=used.input_tokens,
-        output_tokens_total=used.output_tokens,
-        tokens_total=used.input_tokens + used.output_tokens,
-        succeed_call_total=used.succeeded,
-        failure_call_total=used.failed,
-        call_total=used.succeeded + used.failed,
-    )
-
-
-async def count_service_calls(context: Context, call: Call[k.CountServiceCallsRequest]) -> bool:
-    """Count calls of a service."""
-    asked = call.request
-    command = CountCalls(
-        token=call.token(),
-        account_id=call.caller.account_id,
-        service_id=asked.service_id,
-        app_id=asked.app_id,
-        at=context.time(asked.time, "time") if asked.time else context.clock.now(),
-        input_tokens=asked.input_tokens,
-        output_tokens=asked.output_tokens,
-        succeeded=asked.succeeded,
-        failed=asked.failed,
-        package_id=asked.package_id,
-    )
-    done: bool = await context.submit(call, command)
-    return done
-
-
 _ALL: Final[tuple[Any, ...]] = (
     create_service,
     describe_service,
@@ -363,7 +299,5 @@ _ALL: Final[tuple[Any, ...]] = (
     activate_service,
     delete_service,
     describe_preset_services,
-    describe_service_metric,
-    count_service_calls,
 )
 OPERATIONS: Final[dict[str, Operation]] = {operation.__name__: operation for operation in _ALL}

@@ -253,7 +253,8 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
         if hook.confirm_until != self.until or self.until <= now:
             raise Refusal(
                 WRONG_STATE,
-                f"This link ended at {rfc3339(min(self.until, now), rules.time_zone)}, or another mail came after it.",
+                f"This link ended at {rfc3339(min(self.until, now), rules.written_zone)}, "
+                "or another mail came after it.",
             )
         draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
         return True
@@ -271,7 +272,7 @@ def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> 
     for bound in bounds:
         rate = taken(bound, draft.get(NOTICE_RATES, bound.name), now)
         if not isinstance(rate, NoticeRate):
-            again = rfc3339(Instant(-(-rate // SECOND_US) * SECOND_US), rules.time_zone)
+            again = rfc3339(Instant(-(-rate // SECOND_US) * SECOND_US), rules.written_zone)
             raise Refusal(QUOTA, f"{bound.what}. Try again at {again}.", field="subscriptionId", again_us=rate - now)
         rates.append(rate)
     for rate in rates:

@@ -86,7 +86,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            release_at, refusal = judge_switch(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
+            release_at, refusal = judge_switch(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.written_zone)
             if refusal is not None:
                 raise refusal
             longer = unit.extensions > 0 and release_at is None
@@ -111,7 +111,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             later=later,
         )
         if refusal is None and unit.release_at is not None:
-            refusal = judge_end(guard, ends, now, rules.time_zone, before=unit.release_at)
+            refusal = judge_end(guard, ends, now, rules.written_zone, before=unit.release_at)
         if refusal is not None:
             raise refusal
 

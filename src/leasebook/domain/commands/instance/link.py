@@ -62,10 +62,11 @@ class UseLink(Command, frozen=True, kw_only=True):
         if draft.get(USED_LINKS, self.unit_id, self.deadline) is not None:
             raise Refusal(WRONG_STATE, "A link of this reminder was used before, and each works once.")
         if self.deadline <= now:
-            raise Refusal(WRONG_STATE, f"This link ended at {rfc3339(self.deadline, rules.time_zone)}.")
+            raise Refusal(WRONG_STATE, f"This link ended at {rfc3339(self.deadline, rules.written_zone)}.")
         if deadline_of(unit) != self.deadline:
             raise Refusal(
                 WRONG_STATE,
-                f"{unit.id} does not end at {rfc3339(self.deadline, rules.time_zone)} any more, so this link is void.",
+                f"{unit.id} does not end at {rfc3339(self.deadline, rules.written_zone)} any more, "
+                "so this link is void.",
             )
         msgspec.structs.replace(self.does, by=self.by).decide(draft, rules, now)

@@ -120,7 +120,7 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
         """Buy as ``buy_replicas`` describes."""
         service = own_service(draft, self.purchase.account_id, self.service_id)
-        return buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+        return buy_replicas(draft, rules, now, self.purchase, service, self.replicas, field="serviceId")
 
 
 def buyer_of(purchase: Purchase) -> Needs:
@@ -147,9 +147,9 @@ def offerings_of(draft: Draft, service: Service) -> list[Offering]:
 
 
 def buy_replicas(
-    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int
+    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int, *, field: str
 ) -> Purchased:
-    """Buy the units of that many replicas, and place them there."""
+    """Buy the units of that many replicas, and place them there. ``field`` is what its caller named the type with."""
     each = service.shape.units_per_replica
     units = replicas * each
     model = run_model(draft, service)
@@ -158,7 +158,7 @@ def buy_replicas(
     def may_run(offering: Offering) -> bool:
         return not is_exposed(rules, model, offering.region, offering.type)
 
-    offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId", may=may_run)
+    offering = choose(draft, service.region, service.shape.unit_type, units, field=field, may=may_run)
     return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each, service.runs))
 
 

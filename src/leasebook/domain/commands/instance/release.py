@@ -64,7 +64,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         check_release_time(self.release_at, rules, now, field="releaseTime", before=before)
         later = before is not None and not is_no_later(self.release_at, before)
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
-        refusal = judge_end(guard, self.release_at, now, rules.time_zone, before=before) or judge_extension(
+        refusal = judge_end(guard, self.release_at, now, rules.written_zone, before=before) or judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,
             is_manager=self.by_manager,
@@ -115,7 +115,7 @@ def only_postpaid(unit: Instance, why: str) -> None:
 
 def _only_alive(unit: Instance, rules: Rules, now: Instant | None) -> None:
     if unit.status not in ENDABLE:
-        ended = "" if unit.ended_at is None else f" since {rfc3339(unit.ended_at, rules.time_zone)}"
+        ended = "" if unit.ended_at is None else f" since {rfc3339(unit.ended_at, rules.written_zone)}"
         raise Refusal(
             WRONG_STATE, f"{unit.id} is {unit.status}{ended}; nothing is left to release.", field="instanceId"
         )
@@ -128,7 +128,7 @@ def check_release_ahead(unit: Instance, rules: Rules, now: Instant) -> None:
     if unit.release_at is not None and unit.release_at <= now:
         raise Refusal(
             WRONG_STATE,
-            f"The release time of {unit.id}, {rfc3339(unit.release_at, rules.time_zone)}, has come; "
+            f"The release time of {unit.id}, {rfc3339(unit.release_at, rules.written_zone)}, has come; "
             "it is being released.",
             field="instanceId",
         )

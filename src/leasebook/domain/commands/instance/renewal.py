@@ -134,7 +134,7 @@ class Renew(Command, frozen=True, kw_only=True):
         if term.expires_at <= now:
             raise Refusal(
                 BAD_VALUE,
-                f"The term would end at {rfc3339(term.expires_at, rules.time_zone)}, and that has passed. "
+                f"The term would end at {rfc3339(term.expires_at, rules.written_zone)}, and that has passed. "
                 "Renew for longer.",
                 field="months",
             )
@@ -143,7 +143,7 @@ class Renew(Command, frozen=True, kw_only=True):
             draft.get(ACCOUNT_LIMITS, unit.account_id),
             term.expires_at,
             now,
-            rules.time_zone,
+            rules.written_zone,
             extensions=unit.extensions,
             is_buyer=self.by == unit.created_by,
             is_manager=self.by_manager,
@@ -183,7 +183,7 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
-        refusal = refusal or judge_renewal(guard, ends, now, rules.time_zone, extensions=unit.extensions)
+        refusal = refusal or judge_renewal(guard, ends, now, rules.written_zone, extensions=unit.extensions)
     except Refusal:
         return False  # The term would be too long.
     if refusal is not None or term.expires_at <= now:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -27,6 +29,10 @@ from leasebook.domain.values.rule_settings import Rules
 
 MAX_PLACED = 1000
 """Upper bound of the services on one instance; each is an entry in the instance's row."""
+
+_PLACE: Final = "deploymentConfig.deploymentComputeUnitList[{}]"
+_COUNT: Final = "deploymentReplicasCount"
+_OF_A_PLACE: Final = ("instanceId", _COUNT)
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -120,7 +126,8 @@ class CreateService(Command, frozen=True, kw_only=True):
         check_trusted_somewhere(rules, run_model(draft, service), offerings_of(draft, service))
         if self.purchase is None:
             return Created(service.id, None, None)
-        bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+        field = "resourceConfig.type"
+        bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas, field=field)
         return Created(service.id, bought.unit_id, bought.order_id)
 
 
@@ -153,12 +160,28 @@ class DeployService(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
         """Raises Refusal: an instance is not the account's, of another type, too full, or may not run it."""
-        first = require_instance(draft, self.new.account_id, self.places[0].unit_id)
+        first = self._instance(draft, 0)
         service = self.new.enter(draft, rules, resource_type_of(first.type, self.units_each), None, now)
-        for place in self.places:
-            unit = require_instance(draft, self.new.account_id, place.unit_id)
-            place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
+        for number, place in enumerate(self.places):
+            unit = self._instance(draft, number)
+            with _fields_in(_PLACE.format(number)):
+                place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
         return Created(service.id, None, None)
+
+    def _instance(self, draft: Draft, number: int) -> Instance:
+        with _fields_in(_PLACE.format(number)):
+            return require_instance(draft, self.new.account_id, self.places[number].unit_id)
+
+
+@contextmanager
+def _fields_in(where: str) -> Iterator[None]:
+    """Let a refusal name the fields of a place where the request has them: in its list of places."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.field in _OF_A_PLACE:
+            refusal.field = f"{where}.{refusal.field}"
+        raise
 
 
 class ScaleService(Command, frozen=True, kw_only=True):
@@ -170,6 +193,8 @@ class ScaleService(Command, frozen=True, kw_only=True):
     service_id: str
     unit_id: str
     replicas: int
+    field: str = _COUNT
+    """The name that the request has for the number of replicas."""
 
     def needs(self) -> Needs:
         """The service and the instance."""
@@ -185,7 +210,7 @@ class ScaleService(Command, frozen=True, kw_only=True):
         """Raises Refusal: the instance is of another type, does not run, is too full, or may not run it."""
         service = own_service(draft, self.account_id, self.service_id)
         unit = require_instance(draft, self.account_id, self.unit_id)
-        place_replicas(draft, rules, unit, service, self.replicas)
+        place_replicas(draft, rules, unit, service, self.replicas, field=self.field)
         return True
 
 
@@ -313,12 +338,14 @@ class DeleteService(Command, frozen=True, kw_only=True):
         return True
 
 
-def place_replicas(draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int) -> None:
-    """Set the number of a service's replicas on an instance; raises Refusal."""
+def place_replicas(
+    draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int, *, field: str = _COUNT
+) -> None:
+    """Set the number of a service's replicas on an instance; raises Refusal, which calls that number ``field``."""
     shape, has = service.shape, unit.replicas_of(service.id)
     others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
     if replicas > has:
-        _check_room(unit, service, replicas)
+        _check_room(unit, service, replicas, field)
         check_trust(rules, run_model(draft, service), [unit.offering])
         if len(others) >= MAX_PLACED:
             raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
@@ -328,7 +355,7 @@ def place_replicas(draft: Draft, rules: Rules, unit: Instance, service: Service,
     change(draft, unit, placements=(*others, *placed))
 
 
-def _check_room(unit: Instance, service: Service, replicas: int) -> None:
+def _check_room(unit: Instance, service: Service, replicas: int, field: str) -> None:
     shape = service.shape
     if unit.type != shape.unit_type:
         raise Refusal(
@@ -346,7 +373,7 @@ def _check_room(unit: Instance, service: Service, replicas: int) -> None:
             WRONG_STATE,
             f"{wording.counted(replicas, 'replica')} of {service.id} would take {wording.counted(needed, 'unit')}, and "
             f"{unit.id} has {max(free, 0)} for them. Ask for fewer, or resize the instance (ResizeComputeUnit).",
-            field="deploymentReplicasCount",
+            field=field,
         )
 
 

@@ -9,9 +9,9 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage
 from leasebook.domain.rules.ownership import own_service
-from leasebook.domain.values.calendar import HOUR_US, Instant, rfc3339
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
@@ -37,19 +37,28 @@ class CountCalls(Command, frozen=True, kw_only=True):
     package_id: str | None = None
 
     def needs(self) -> Needs:
-        """The service, the hour's count, and the package."""
+        """The service, the hour's count, that of two days before, and the package."""
         yield SERVICES, (self.service_id,)
         yield SERVICE_USAGE, self._key()
+        yield SERVICE_USAGE, self._former_key()
         if self.package_id is not None:
             yield TOKEN_PACKAGES, (self.package_id,)
 
     def _key(self) -> tuple[str, str, int]:
         return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
 
+    def _former_key(self) -> tuple[str, str, int]:
+        """Return the key of the hour whose minutes are deleted now, so that each hour's minutes take room for a time.
+
+        Every hour does that for one before it: no row is looked for, and none is written more often than this one.
+        """
+        service_id, app_id, hour = self._key()
+        return service_id, app_id, hour - MINUTES_KEEP_US
+
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal: unknown service or package, or a time in the future.
 
-        Also for a package that is exhausted or expired.
+        Also for a package that has not begun, is exhausted or expired.
         """
         service = own_service(draft, self.account_id, self.service_id)
         if self.at > now:
@@ -58,7 +67,12 @@ class CountCalls(Command, frozen=True, kw_only=True):
         calls = draft.get(SERVICE_USAGE, *self._key()) or ServiceUsage(
             service_id, app_id, Instant(hour), service.account_id
         )
-        draft.put(SERVICE_USAGE, calls.plus(self.input_tokens, self.output_tokens, self.succeeded, self.failed))
+        minute = (self.at - hour) // MINUTE_US
+        added = (self.input_tokens, self.output_tokens, self.succeeded, self.failed)
+        draft.put(SERVICE_USAGE, calls.plus(*added, minute=minute))
+        former = draft.get(SERVICE_USAGE, *self._former_key())
+        if former is not None and former.minutes:
+            draft.put(SERVICE_USAGE, msgspec.structs.replace(former, minutes=()))
         if self.package_id is not None:
             package = draft.get(TOKEN_PACKAGES, self.package_id)
             if package is None or package.account_id != self.account_id:
@@ -71,12 +85,14 @@ class CountCalls(Command, frozen=True, kw_only=True):
 
 
 def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
-    """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is exhausted or expired."""
+    """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is not active."""
     if not tokens or package.status(now) == "Active":
         return
-    why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    why = f"is over since {rfc3339(package.expires_at, rules.written_zone)}"
     if package.status(now) == "Exhausted":
         why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
+    if package.status(now) == "Pending":
+        why = f"begins at {rfc3339(package.started_at, rules.time_zone)}"
     raise Refusal(
         WRONG_STATE,
         f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "
@@ -86,7 +102,7 @@ def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instan
 
 
 class GrantPackage(Command, frozen=True, kw_only=True):
-    """Give an account a token package. Returns it."""
+    """Give an account a package of single tokens, from ``starts_at`` on or, without one, from now. Returns it."""
 
     answer: ClassVar[type] = TokenPackage
 
@@ -96,6 +112,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
     service_name: str
     specification: int
     expires_at: Instant
+    starts_at: Instant | None = None
 
     def needs(self) -> Needs:
         """The account, and the new row."""
@@ -103,11 +120,22 @@ class GrantPackage(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown account, or an end that has passed."""
+        """Raises Refusal: unknown account, an end that has passed, or a start that has passed or is no earlier."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         if self.expires_at <= now:
             raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
+        starts_at = now if self.starts_at is None else self.starts_at
+        if starts_at < now:
+            raise Refusal(
+                BAD_VALUE,
+                "The package cannot begin in the past. Leave the time out to have it begin now.",
+                field="startTime",
+            )
+        if starts_at >= self.expires_at:
+            raise Refusal(
+                BAD_VALUE, "The package would begin when it is over. Give an earlier time.", field="startTime"
+            )
         package = TokenPackage(
             id=self.package_id,
             account_id=self.account_id,
@@ -115,7 +143,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             service_name=self.service_name,
             specification=self.specification,
             used=0,
-            started_at=now,
+            started_at=starts_at,
             expires_at=self.expires_at,
         )
         draft.put(TOKEN_PACKAGES, package)

@@ -39,8 +39,8 @@ class MoveClock(Command, frozen=True, kw_only=True):
         if stands is not None and self.to < int(stands.value):
             raise Refusal(
                 BAD_VALUE,
-                f"{rfc3339(self.to, rules.time_zone)} has passed: the clock shows "
-                f"{rfc3339(Instant(int(stands.value)), rules.time_zone)} and only moves forward.",
+                f"{rfc3339(self.to, rules.written_zone)} has passed: the clock shows "
+                f"{rfc3339(Instant(int(stands.value)), rules.written_zone)} and only moves forward.",
                 field="to",
             )
         draft.put(METADATA, StoreMetadata(VIRTUAL_NOW, str(self.to)))

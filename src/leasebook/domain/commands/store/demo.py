@@ -21,7 +21,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 DEMO_LOADED = "demo_loaded"
 REGIONS = ("bj", "bd")
-TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6")
+TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6", "gpu-7")
 """The regions and types in the documents: the default catalogue (decision 8)."""
 
 SERVICE_ID = "svco-48esssdpa594"

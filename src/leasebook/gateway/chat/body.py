@@ -1,0 +1,135 @@
+"""The body of a call that names its service: read whole, and the name in it replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from leasebook.batch import Overloaded
+from leasebook.contract import errors as e
+from leasebook.gateway import headers as h
+from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive
+from leasebook.gateway.fault import Fault
+from leasebook.gateway.ports import Room, Rooms
+
+MODEL: Final = "model"
+MODEL_MAX: Final = 1024
+SMALL: Final = 16 * 1024
+"""A body of up to this many bytes needs no room in the budget; every connection may use that much memory."""
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text: Final = msgspec.json.Decoder(str).decode
+
+
+async def room_for(headers: h.Pairs, rooms: Rooms, party: str, most: int) -> Room | None:
+    """Take memory for a body out of the account's budget; None if it needs none.
+
+    Raises Fault if the body is announced to be larger than ``most`` bytes, and where there is no room.
+    """
+    length = h.value_of(headers, b"content-length") or b"0"
+    chunked = h.value_of(headers, b"transfer-encoding") is not None
+    # Nineteen digits say enough, and thousands would take long to read.
+    size = most if chunked else int(length[:19]) if length.isdigit() else 0
+    if size > most:
+        raise _too_large(most)
+    if size <= SMALL:
+        return None
+    try:
+        return await rooms.room(party, size)
+    except Overloaded:
+        raise Fault(
+            e.OVERLOADED,
+            "The bodies of other calls take all memory for bodies. Nothing was done; try again in a moment.",
+            retry_after_s=1,
+        ) from None
+
+
+async def read_whole(receive: Receive, most: int, idle_s: float) -> bytes:
+    """Read a body of at most ``most`` bytes. Raises Fault beyond them, CallerGone, or CallerSlow."""
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                message = await receive()
+        except TimeoutError:
+            raise CallerSlow from None
+        if message["type"] != "http.request":
+            raise CallerGone
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _too_large(most: int) -> Fault:
+    return Fault(
+        e.ENTITY_TOO_LARGE,
+        f"The body is larger than {most} bytes, the setting gateway.chat_body_max_bytes. Calls of "
+        "/services/NAME/v1/... have no such limit.",
+    )
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A body, its top level taken apart, and the service that it names."""
+
+    text: bytes
+    parts: dict[str, msgspec.Raw]
+    model: str
+
+    def with_model(self, name: str) -> bytes:
+        """Return the body with another name. Every other value keeps its bytes."""
+        if name == self.model:
+            return self.text
+        return msgspec.json.encode({**self.parts, MODEL: name})
+
+
+def asked_of(text: bytes) -> Asked:
+    """Take a body apart. Raises Fault where it is no JSON object, or names no service."""
+    try:
+        parts = _object(text or b"{}")
+    except msgspec.ValidationError:
+        raise Fault(e.INAPPROPRIATE_JSON, "The body is a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
+    if MODEL not in parts:
+        raise Fault(e.INAPPROPRIATE_JSON, f"{NAMES} param[model]")
+    try:
+        model = _text(parts[MODEL])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Fault(e.INAPPROPRIATE_JSON, f"The value is no string. {NAMES} param[model]") from None
+    if not model or len(model) > MODEL_MAX:
+        raise Fault(
+            e.INAPPROPRIATE_JSON,
+            f"The value has {len(model)} characters, from 1 to {MODEL_MAX} are taken. param[model]",
+        )
+    return Asked(text, parts, model)
+
+
+NAMES: Final = "`model` names the service: its id, its urlSuffix, its name, or its address (url)."
+
+
+def given_again(text: bytes, receive: Receive) -> Receive:
+    """Return what gives the body as one piece, and then what else comes of the caller."""
+    left = [text]
+
+    async def again() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return again
+
+
+def with_body(scope: Message, text: bytes) -> Message:
+    """Return the scope of the call with the length of the body that the replica gets.
+
+    The replica is to answer uncompressed: the gateway reads errors and streams of these calls.
+    """
+    dropped = {b"content-length", b"transfer-encoding", b"accept-encoding"}
+    kept = [(name, value) for name, value in scope["headers"] if name not in dropped]
+    return {**scope, "headers": [*kept, (b"content-length", str(len(text)).encode())]}

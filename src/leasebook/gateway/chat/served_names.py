@@ -1,0 +1,74 @@
+"""How replicas call the model that they serve.
+
+Many servers of the OpenAI API refuse a ``model`` that they do not serve, and none can know by which of its names a
+caller calls the service. So the gateway asks one replica, and puts that name into the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from leasebook.gateway.response_check import BadAnswer
+from leasebook.gateway.routes import Route
+from leasebook.gateway.upstream import Lost, NotConnected, Upstream
+
+PATH: Final = "/v1/models"
+KNOWN_S: Final = 60.0
+"""How long an answer is used. Another version of the model in the service is asked at once."""
+WAIT_S: Final = 2.0
+ANSWER_MAX: Final = 64 * 1024
+KNOWN_MAX: Final = 10_000
+OK: Final = 200
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+_decode: Final = msgspec.json.Decoder(_Models).decode
+
+
+class ServedNames:
+    """The names that replicas gave, by service and version."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._known: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
+
+    async def name_for(self, route: Route, model: str) -> str:
+        """Return the name for the body: ``model`` itself if the replica serves that, or does not say what it serves."""
+        version = route.service.id, route.service.model_id
+        known = self._known.get(version)
+        if known is None or time.monotonic() - known[0] >= KNOWN_S:
+            names = await self._ask(route)
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            known = self._known[version] = time.monotonic(), names
+        names = known[1]
+        return names[0] if names and model not in names else model
+
+    async def _ask(self, route: Route) -> tuple[str, ...]:
+        target = route.open[0]
+        try:
+            async with asyncio.timeout(WAIT_S):
+                answer = await self._upstream.ask("GET", target.address, PATH, [("Accept", "application/json")], None)
+                try:
+                    text = await answer.content.read(ANSWER_MAX) if answer.status == OK else b""
+                    while len(text) < ANSWER_MAX and not answer.content.at_eof() and answer.status == OK:
+                        text += await answer.content.read(ANSWER_MAX - len(text))
+                finally:
+                    answer.close()
+            return tuple(model.id for model in _decode(text).data)
+        except (TimeoutError, BadAnswer, Lost, NotConnected, aiohttp.ClientError):
+            return ()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ()

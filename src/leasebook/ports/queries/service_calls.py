@@ -1,0 +1,70 @@
+"""Queries about the calls of services."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from leasebook.domain.model.usage import ServiceUsage
+from leasebook.domain.values.calendar import Instant
+
+
+class Used(NamedTuple):
+    """The calls that an app made of a service in a period."""
+
+    service_id: str
+    app_id: str
+    input_tokens: int
+    output_tokens: int
+    succeeded: int
+    failed: int
+
+
+class UsedIn(NamedTuple):
+    """The calls that an app made of a service in one interval of a period; the first one has the number 0."""
+
+    number: int
+    used: Used
+
+
+class CallQuestions(Protocol):
+    """Queries about the calls of an account's services. ``services`` and ``apps`` choose some; None: all."""
+
+    def calls(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
+    ) -> list[Used]:
+        """Sum the calls of an account's services in a period, by service and app."""
+        ...
+
+    def call_intervals(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        interval_us: int,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
+    ) -> list[UsedIn]:
+        """Sum the calls of the hours of a period, by service, app and interval; intervals without calls are left out.
+
+        The intervals are whole hours, the first begins with the period.
+        """
+        ...
+
+    def hours_with_minutes(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: tuple[str, ...] | None,
+        apps: tuple[str, ...] | None,
+    ) -> list[ServiceUsage]:
+        """Return the hours that begin in a period and have counts by the minute, by service, app and time."""
+        ...

@@ -1,0 +1,1 @@
+"""Calls as the public pages have them, ids replaced by real ones."""
