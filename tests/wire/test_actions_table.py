@@ -61,6 +61,15 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
         ("/v2/service", "DeactivateService"),
         ("/v2/service", "DescribePresetServices"),
         ("/v2/service", "DescribeServiceMetric"),
+        ("/v2/model", "CreateCustomModelSet"),
+        ("/v2/model", "CreateCustomModel"),
+        ("/v2/model", "DescribeCustomModelSets"),
+        ("/v2/model", "DescribeSystemModelSets"),
+        ("/v2/model", "DescribeModelSet"),
+        ("/v2/model", "DescribeModel"),
+        ("/v2/model", "DeleteModel"),
+        ("/v2/model", "DeleteModelSet"),
+        ("/wenxinworkshop/modelrepo/modelVersionDetail", ""),
         ("/v2/service", "DescribeServiceStats"),
     }
 )

@@ -339,6 +339,10 @@ def model_deploy(engine_runs: str) -> None:
     completed = Model(id=completed.id)
     emit("completed-by-id", ok=True, result={"set": completed.set_id, "id": completed.id})
     deploy("deployed", completed)
+    try:
+        Model(id=completed.id, set_id=owner).publish()
+    except Exception as problem:  # noqa: BLE001 - whatever the client raises is the finding
+        emit("published", ok=False, result=None, error=str(problem), kind=type(problem).__name__)
     if engine_runs == "yes":
         deploy("run", Model(id="amv-echo00000000", set_id="am-echo00000000"), name="echo", suffix="echo")
     deploy("by-the-hour", Model(id=completed.id, set_id=owner), months=None)
