@@ -76,7 +76,7 @@ def test_head_and_body_go_out_in_one_piece_and_a_head_alone_at_the_end_of_the_tu
         await one.send(start((b"Content-Length", b"2")))
         assert wire.pieces == []
         await one.send(body(b"{}"))
-        assert wire.pieces == [b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 2\r\n\r\n{}"]
+        assert wire.pieces == [b"HTTP/1.1 200 OK\r\ndate: now\r\nContent-Length: 2\r\n\r\n{}"]
         assert wire.ended == 1
         await asyncio.sleep(0)
         assert len(wire.pieces) == 1
