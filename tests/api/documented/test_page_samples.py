@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import RESOURCES, SERVICE, UNITS, Caller, ServiceHarness
+from tests.api.scene import CHARGE, MODEL, RESOURCES, SERVICE, UNITS, Caller, ServiceHarness
 
 
 def three(caller: Caller) -> tuple[list[str], list[str]]:
@@ -71,6 +71,22 @@ def test_sums_of_calls_and_preset_services_are_paged_by_id(either: ServiceHarnes
     whole = [row["serviceId"] for row in caller.do(SERVICE, "DescribePresetServices")["serviceList"]]
     assert len(whole) >= 2
     assert walk(caller, SERVICE, "DescribePresetServices", {}, ("serviceList", "serviceId")) == whole
+
+
+def test_quota_packages_and_versions_are_paged_by_id(either: ServiceHarness) -> None:
+    either.sell_quota(stock=9)
+    caller = either.customer()
+    quota = [caller.buy_quota() for _ in range(3)]
+    model = {"model": "ernie-4.0-8k"}
+    assert walk(caller, CHARGE, "DescribeTPMResource", model, ("instances", "instanceId")) == quota
+    packages = [either.grant(caller) for _ in range(3)]
+    assert walk(caller, CHARGE, "DescribePackageResources", {}, ("instances", "packageId")) == packages
+    named = {"modelSetName": "translator"}
+    model_set = {"modelSetId": caller.do(MODEL, "CreateCustomModelSet", named)["modelSetId"]}
+    run = {"run": {"command": ["run"]}}
+    versions = [caller.do(MODEL, "CreateCustomModel", {**model_set, **run})["modelId"] for _ in range(3)]
+    found = walk(caller, MODEL, "DescribeModelSet", model_set, ("modelList", "modelId"))
+    assert sorted(found) == sorted(versions)
 
 
 def test_an_id_that_is_not_in_the_list_is_no_marker(either: ServiceHarness) -> None:

@@ -10,7 +10,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
 from leasebook.api.handlers.instance.instances import auto_renew, instance_of
 from leasebook.api.ids import hex_id, package_id, quota_id
-from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
+from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.contract.nouns import quota as c
@@ -113,8 +113,13 @@ async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.T
         account_id=call.caller.account_id, kind=QUOTA, type=asked.model, payment_timing=asked.payment_timing
     )
     scope, size = f"quota {wanted} {asked.status}", WHOLE.of(asked.max_keys)
-    after = place_of(asked.marker, scope) or 0
-    found = await context.read(call, lambda ask: _quota_in(ask, wanted, asked.status, after, size + 1))
+    start = start_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> list[Numbered]:
+        after = start.after(lambda one: ask.unit_place(call.caller.account_id, one)) or 0
+        return _quota_in(ask, wanted, asked.status, after, size + 1)
+
+    found = await context.read(call, look)
     page = cut(found, size, scope)
     return c.TpmInstances(
         instances=[present.quota(numbered.row, context.shown) for numbered in page.rows],
@@ -193,7 +198,8 @@ async def describe_packages(context: Context, call: Call[c.DescribePackagesReque
     account_id, now = call.caller.account_id, context.clock.now()
     found = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now))
     wanted = (call.request.service_name, call.request.status, call.request.creator)
-    page, end = part(found, lambda one: one[:1], call.request, f"packages {account_id} {wanted}")
+    scope = f"packages {account_id} {wanted}"
+    page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id)
     return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
 
 

@@ -228,7 +228,8 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     row, models = await context.read(call, look)
     if row is None or not _shows(call, row):
         raise refused(no_model_set(set_id) if set_id is not None else no_model_set_named(name or ""))
-    page, end = part(models, lambda model: (int(model.version[1:]),), asked, f"versions {row.id}")
+    scope = f"versions {row.id}"
+    page, end = part(models, lambda model: (int(model.version[1:]),), asked, scope, row_id=lambda model: model.id)
     return m.ModelSetDetail(
         model_list=[
             m.ModelRow(
