@@ -131,7 +131,7 @@ class Runner:
         return self._own.get_loop().run_until_complete(awaited)
 
     def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
-        """Run it beside what is run already, for a thread that the service waits for; returns its result."""
+        """Run it beside the running scene, for a thread that the service waits for; returns its result."""
         return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
 
 
