@@ -29,7 +29,7 @@ def pytest_configure() -> None:
     """Make the start of a service cheap, and what it writes."""
     read_once()
     write_to_memory()
-    # The time of an example depends on how busy the machine is, not on the tested code.
+    # The time of an example depends on the load of the machine. No property is about it.
     settings.register_profile(
         "leasebook", max_examples=EXAMPLES * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )

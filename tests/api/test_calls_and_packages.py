@@ -273,5 +273,5 @@ def test_thousands_of_tokens_are_shown_to_the_token(
     shown = package(caller, package_id)
     assert (shown["specification"], repr(shown["used"])) == (specification, used)
     assert (shown["tokens"], shown["usedTokens"]) == (tokens, counted)
-    # What published scripts compute.
+    # Published scripts compute this quotient.
     assert shown["used"] / float(shown["specification"]) == pytest.approx(counted / tokens)

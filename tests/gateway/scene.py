@@ -200,14 +200,14 @@ class GatewayHarness:
             return found.status, json.loads(await found.read())
 
     async def counted(self, calls: int) -> dict[str, Any]:
-        """Wait until so many calls are counted; returns the sums of the app."""
+        """Wait until so many calls are counted; returns the sums of all apps."""
         times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
         async with asyncio.timeout(BOUND_S):
             while True:
                 found = (await self.do(SERVICE, "DescribeServiceMetric", times))["serviceList"]
-                metric: dict[str, Any] = found[0]["appList"][0]["metric"] if found else {"callTotal": 0}
-                if metric["callTotal"] >= calls:
-                    return metric
+                metrics = [app["metric"] for app in found[0]["appList"]] if found else []
+                if sum(metric["callTotal"] for metric in metrics) >= calls:
+                    return {name: sum(metric[name] for metric in metrics) for name in metrics[0]}
                 await asyncio.sleep(0.05)
 
 

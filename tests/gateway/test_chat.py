@@ -12,7 +12,19 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, body_of, echo, raw, served, until
+from tests.gateway.scene import (
+    SERVICE,
+    GatewayHarness,
+    address_of,
+    an_office,
+    answer,
+    body_of,
+    bound,
+    echo,
+    raw,
+    served,
+    until,
+)
 from tests.gateway.test_access import completion
 
 CHAT = "/v2/chat/completions"
@@ -84,6 +96,17 @@ async def test_the_replica_reads_the_name_of_the_model_that_it_serves_and_every_
         said = (await asked(office, b'{"n":1e2,"model":"echo","x":[1.0 ,2]}'))[1]
         assert said["body"] == '{"n":1e2,"model":"qwen","x":[1.0 ,2]}'
         assert (await office.counted(1))["callTotal"] == 1, "asking for the name is no call"
+
+
+async def test_a_replica_that_takes_no_connection_does_not_keep_the_name_of_the_model_from_being_found(
+    tmp_path: Path,
+) -> None:
+    listener = bound()
+    async with an_office(tmp_path) as office, served(listing) as replica:
+        office.replicas(address_of(listener), replica)
+        listener.close()
+        status, said = await asked(office, b'{"model":"echo"}')
+        assert (status, said["body"]) == (200, '{"model":"qwen"}')
 
 
 async def test_an_id_goes_before_a_suffix_and_that_before_a_name_and_what_names_several_is_refused_with_their_ids(

@@ -8,6 +8,7 @@ from pathlib import Path
 from leasebook.store.opening import Target
 from tests import postgres
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
+from tests.gateway.test_bearer_tokens import IAM, called, token_of, user_of
 from tests.gateway.test_sockets import echoing, opened, talking, told
 
 
@@ -41,6 +42,13 @@ async def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_rele
             for office in (other, one):
                 assert (await office.said(key=made["key"]))[0] == 401
                 assert (await office.said())[0] == 200
+            operator = (await user_of(one, "QianfanServiceOperateAccessPolicy"))[1]
+            token = (await token_of(operator)).body["token"]
+            for office in (other, one):
+                assert await called(office, token) == (200, "")
+            await one.do(IAM, "DisableAccessKey", {"accessKeyId": operator.access_key})
+            for office in (other, one):
+                assert await called(office, token) == (401, "InvalidServiceKey")
             await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
             assert (await one.said())[0] == 503
             async with asyncio.timeout(BOUND_S):
@@ -63,9 +71,17 @@ async def test_a_socket_through_one_server_ends_with_the_key_that_another_delete
             other.service, other.key = one.service, one.key
             other.replicas(replica)
             made = await one.do(SERVICE, "CreateServiceKey", {"name": "spare"})
-            async with opened(other, key=made["key"]) as socket, opened(other) as still:
+            operator = (await user_of(one, "QianfanServiceOperateAccessPolicy"))[1]
+            token = (await token_of(operator)).body["token"]
+            async with (
+                opened(other, key=made["key"]) as socket,
+                opened(other, key=token) as by_token,
+                opened(other) as still,
+            ):
                 await one.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
                 assert await told(socket) == (1008, "the key was deleted")
+                await one.do(IAM, "DisableAccessKey", {"accessKeyId": operator.access_key})
+                assert await told(by_token) == (1008, "the key was deleted")
                 await still.send_str("x")
                 assert (await still.receive()).data == "x"
                 await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})

@@ -71,9 +71,14 @@ def failure(request_id: str, fault: Fault, headers: Headers) -> bytes:
     given = next((value for name, value in headers if name == b"authorization"), b"")
     if given[: len(BEARER)].lower() != BEARER:
         return encode(Failure(request_id, code, message, number, message, request_id))
-    kind = "server_error" if fault.error.status >= SERVER_ERROR else "invalid_request_error"
-    shaped = {"code": code, "message": message, "type": kind}
-    return encode(BearerFailure(request_id, code, message, number, message, request_id, shaped, request_id))
+    return bearer_failure(request_id, fault.error, message)
+
+
+def bearer_failure(request_id: str, error: e.ErrorCode, message: str) -> bytes:
+    """Return the body of an error for a caller with a bearer key."""
+    kind = "server_error" if error.status >= SERVER_ERROR else "invalid_request_error"
+    shaped = {"code": error.code, "message": message, "type": kind}
+    return encode(BearerFailure(request_id, error.code, message, error.number, message, request_id, shaped, request_id))
 
 
 def fault_of(error: Exception, *, has_token: bool = False) -> Fault:

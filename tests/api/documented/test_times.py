@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import open_up
-from tests.api.scene import ACCOUNT, CLOCK, EVENTS, SERVICE, UNITS, a_scene
+from tests.api.scene import ACCOUNT, CHARGE, CLOCK, EVENTS, SERVICE, UNITS, a_scene
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -37,7 +37,10 @@ def test_every_time_is_returned_in_the_form_of_the_setting(tmp_path: Path, outpu
         called = {"serviceId": service, "appId": "app-1", "succeeded": 1}
         caller.do(SERVICE, "CountServiceCalls", called)
         day = {"startTime": "2030-01-14T16:00:00Z", "endTime": "2030-01-15 23:59:00", "serviceId": [service]}
+        to_come = scene.grant(caller, startTime="2030-02-01 00:00:00")
         shown = [
+            caller.do(CHARGE, "DescribePackageResources"),
+            caller.ask(SERVICE, "CountServiceCalls", {**called, "inputTokens": 1, "packageId": to_come}).body,
             caller.unit(unit),
             caller.service(service),
             caller.do(SERVICE, "DescribeServiceMetric", day),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Final
 
 import aiohttp
 import msgspec
 
+from leasebook.gateway.ports import Target
 from leasebook.gateway.response_check import BadAnswer
 from leasebook.gateway.routes import Route
 from leasebook.gateway.upstream import Lost, NotConnected, Upstream
@@ -20,6 +22,10 @@ from leasebook.gateway.upstream import Lost, NotConnected, Upstream
 PATH: Final = "/v1/models"
 KNOWN_S: Final = 60.0
 """How long an answer is used. Another version of the model in the service is asked at once."""
+NONE_S: Final = 5.0
+"""The same where no replica said what it serves: one that was down may be up again."""
+TRIES: Final = 3
+"""At most this many replicas are asked, the next one only if one takes no connection."""
 WAIT_S: Final = 2.0
 ANSWER_MAX: Final = 64 * 1024
 KNOWN_MAX: Final = 10_000
@@ -48,16 +54,22 @@ class ServedNames:
         """Return the name for the body: ``model`` itself if the replica serves that, or does not say what it serves."""
         version = route.service.id, route.service.model_id
         known = self._known.get(version)
-        if known is None or time.monotonic() - known[0] >= KNOWN_S:
-            names = await self._ask(route)
+        if known is None or time.monotonic() - known[0] >= (KNOWN_S if known[1] else NONE_S):
+            names = await self._ask_some(route)
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
             known = self._known[version] = time.monotonic(), names
         names = known[1]
         return names[0] if names and model not in names else model
 
-    async def _ask(self, route: Route) -> tuple[str, ...]:
-        target = route.open[0]
+    async def _ask_some(self, route: Route) -> tuple[str, ...]:
+        for target in route.open[:TRIES]:
+            with suppress(NotConnected):
+                return await self._ask(target)
+        return ()
+
+    async def _ask(self, target: Target) -> tuple[str, ...]:
+        """Return the names that a replica lists, none if it lists none. Raises NotConnected."""
         try:
             async with asyncio.timeout(WAIT_S):
                 answer = await self._upstream.ask("GET", target.address, PATH, [("Accept", "application/json")], None)
@@ -68,7 +80,7 @@ class ServedNames:
                 finally:
                     answer.close()
             return tuple(model.id for model in _decode(text).data)
-        except (TimeoutError, BadAnswer, Lost, NotConnected, aiohttp.ClientError):
+        except (TimeoutError, BadAnswer, Lost, aiohttp.ClientError):
             return ()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return ()

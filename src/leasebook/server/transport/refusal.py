@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from leasebook.api.ids import uuid4_text
-from leasebook.api.responses import JSON, Failure, encode
+from leasebook.api.responses import JSON, bearer_failure
 from leasebook.contract import error_header
 from leasebook.contract import errors as e
 from leasebook.server.transport.exchange import STATUS_LINES
@@ -25,7 +25,8 @@ def refusal(error: BadRequest, headers: list[tuple[bytes, bytes]]) -> bytes:
     """Return a whole answer that refuses what came; the connection ends with it."""
     request_id = uuid4_text()
     fault = error.error
-    body = encode(Failure(request_id, fault.code, error.message, fault.number, error.message, request_id))
+    # The headers may not have come, so that the caller may be one with a bearer key.
+    body = bearer_failure(request_id, fault, error.message)
     lines = [
         *headers,
         (b"content-type", JSON),

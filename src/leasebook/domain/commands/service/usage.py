@@ -92,7 +92,7 @@ def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instan
     if package.status(now) == "Exhausted":
         why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
     if package.status(now) == "Pending":
-        why = f"begins at {rfc3339(package.started_at, rules.time_zone)}"
+        why = f"begins at {rfc3339(package.started_at, rules.written_zone)}"
     raise Refusal(
         WRONG_STATE,
         f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "

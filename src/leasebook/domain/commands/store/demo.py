@@ -113,7 +113,9 @@ class LoadDemo(Command, frozen=True, kw_only=True):
     def _offer(self, draft: Draft, now: Instant) -> None:
         for region in REGIONS:
             for unit_type, demo in self.offerings.items():
-                offering = draft.require(OFFERINGS, region, unit_type)
+                # An earlier version's catalogue has fewer types. What is new comes last, as in SetOffering.
+                offering = draft.get(OFFERINGS, region, unit_type)
+                offering = offering or Offering(region, unit_type, now, None, None, 0, 0)
                 if offering.per_minute is not None or offering.stock_total > 0 or offering.stock_source == BY_ENGINE:
                     continue  # set by the operator already
                 draft.put(
