@@ -204,6 +204,8 @@ def _here(field: PublishedField, ours: ContractField | None) -> str:
 
 
 def _notes(call: PublishedCall) -> Iterator[str]:
+    if call.refused_with:
+        yield f"This service refuses the call with `{call.refused_with}`: {call.refused_because}"
     for place, reason in call.changed.items():
         yield f"The sample does not work as it is published, because of `{place}`: {reason}"
     for place, reason in call.stricter.items():

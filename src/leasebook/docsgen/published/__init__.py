@@ -48,6 +48,8 @@ class PublishedCall(msgspec.Struct, frozen=True, kw_only=True, rename={"origin":
     result: Kind = "object"
     policies: tuple[str, ...] = ()
     refuses: Mapping[str, str] = {}
+    refused_with: str = ""
+    refused_because: str = ""
     changed: Mapping[str, str] = {}
     stricter: Mapping[str, str] = {}
     body: Mapping[str, Any] = {}
