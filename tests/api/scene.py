@@ -80,7 +80,12 @@ def check_envelope(answer: Answer) -> None:
         assert set(answer.body) == {"requestId", "result"}
         assert {"x-bce-error-code", "x-bce-error-message"}.isdisjoint(answer.headers)
         return
-    assert set(answer.body) == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
+    # Callers with a bearer key get the object that clients of models read as well.
+    of_models = {"error", "id"} & set(answer.body)
+    assert set(answer.body) - of_models == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
+    if of_models:
+        assert answer.body["id"] == answer.body["requestId"]
+        assert set(answer.body["error"]) == {"code", "message", "type"}
     error = BY_CODE[answer.code]
     assert (answer.status, answer.body["error_code"]) == (error.status, error.number)
     assert type(answer.body["error_code"]) is int

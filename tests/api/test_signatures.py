@@ -140,6 +140,7 @@ def test_a_header_of_another_form_is_refused(shared: ServiceHarness, value: str)
     answer = send(shared, value)
     assert (answer.status, answer.code) == (400, "InvalidHTTPAuthHeader")
     assert len(answer.body["message"]) < 500
+    assert ("error" in answer.body) == value.startswith("Bearer ")
 
 
 def test_a_wrong_secret_is_told_from_an_unknown_key(shared: ServiceHarness) -> None:
