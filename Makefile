@@ -48,7 +48,8 @@ quick: lint ## lint, types, and the tests of rules, wire and the embedded store:
 	@$(MAKE) --no-print-directory -j2 types quick-tests
 
 quick-tests: $(VENV)/.dev
-	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(CORES) --dist worksteal tests/domain tests/wire tests/contract
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(CORES) --dist worksteal \
+	  tests/domain tests/wire tests/batch tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
 	LEASEBOOK_TEST_STORE=$(STORE) $(BIN)/pytest $(T)

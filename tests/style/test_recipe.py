@@ -32,7 +32,7 @@ def test_the_recipe_names_files_that_are_there() -> None:
 
 
 def test_no_action_takes_more_files_than_the_recipe_promises() -> None:
-    _, kinds, _, example = tables(PAGE.read_text())
+    _, kinds, _, example, _ = tables(PAGE.read_text())
     for what, steps, count in kinds:
         assert len(steps.split(",")) == int(count) <= FILES_MAX, what
     by_hand = [row for row in example if row[0] != "generated"]
@@ -40,7 +40,7 @@ def test_no_action_takes_more_files_than_the_recipe_promises() -> None:
 
 
 def test_the_recipe_names_every_field_of_a_record() -> None:
-    _, _, fields, _ = tables(PAGE.read_text())
+    _, _, fields, _, _ = tables(PAGE.read_text())
     source = (ROOT / "tests" / "actions" / "record.py").read_text()
     declared = re.findall(r"^    (\w+): ", source.partition("class ActionRecord")[2], re.MULTILINE)
     assert re.findall(r"`(\w+)`", " ".join(row[0] for row in fields)) == [

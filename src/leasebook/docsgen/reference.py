@@ -160,7 +160,7 @@ def metrics_page() -> str:
     return f"""\
 # Metrics
 
-This page is generated from `src/leasebook/observability/metrics.py`; change it there. `GET /metrics` gives all of
+This page is generated from `src/leasebook/observability`; change it there. `GET /metrics` gives all of
 them in Prometheus' text format, without a signature. Names and labels never change; new ones are added. Times are in
 seconds; a histogram has the series `_bucket`, `_sum` and `_count`.
 

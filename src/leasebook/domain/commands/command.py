@@ -30,7 +30,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is to happen to the books.
 
     ``needs`` are rows whose keys the command carries; ``needs_more`` are rows whose keys are in rows of the first kind.
-    Tables of the second kind come later in ``tables.TABLES``, so that the order of locks is kept. ``decide`` returns
+    Tables of the second kind come later in ``tables.TABLES`` than those of the first kind of the same command, so that
+    the order of locks is kept within a command. ``decide`` returns
     the answer or raises Refusal; it writes only to the draft.
     """
 

@@ -1,6 +1,7 @@
 """The shared store: PostgreSQL, for any number of servers.
 
-Every batch locks its rows in one order, so batches of different servers can wait for each other but never deadlock.
+Every batch locks its rows in one order, so batches of different servers wait for each other. A circle of waits, which
+rows of the second pass can close, ends by ``lock_timeout``, and the batch is tried again.
 Each statement works on many rows: its parameters are arrays, one a column.
 """
 
