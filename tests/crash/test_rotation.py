@@ -128,6 +128,15 @@ def _said(answer: Answer) -> str:
     return "200" if answer.status == 200 else str(answer.body)
 
 
+async def _called(desk: Client, path: str, action: str, body: Any = None) -> Answer:
+    """Call, and call again if the server is overloaded: rights change at each call here, and nothing was done."""
+    for _ in range(20):
+        answer = await desk.call(path, action, body)
+        if answer.status == 200 or answer.code != "Overloaded":
+            break
+    return answer
+
+
 @asynccontextmanager
 async def crowd(desks: list[Client], made: dict[str, str]) -> AsyncIterator[list[str]]:
     """Have keys used, made and disabled all the while; every answer is a success."""
@@ -135,19 +144,19 @@ async def crowd(desks: list[Client], made: dict[str, str]) -> AsyncIterator[list
     stop = asyncio.Event()
 
     async def use(desk: Client, key: str, secret: str) -> None:
-        answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
+        answer = await _called(desk.as_user(key, secret), EVENTS, "DescribeEvents", {"maxKeys": 1})
         answers.append(_said(answer))
         # What is remembered of a caller hides the sealed secret. Nobody else calls here meanwhile.
         desk.service.app._identities.forget()
 
     async def make(desk: Client) -> None:
-        user = (await desk.call(IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
-        key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
+        user = (await _called(desk, IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
+        key = (await _called(desk, IAM, "CreateAccessKey", {"userId": user})).result
         made[key["accessKeyId"]] = key["secretAccessKey"]
-        used = await desk.as_user(key["accessKeyId"], key["secretAccessKey"]).call(IAM, "DescribeUsers")
+        used = await _called(desk.as_user(key["accessKeyId"], key["secretAccessKey"]), IAM, "DescribeUsers")
         assert used.code == "AccessDenied"
         asked = {"userId": user, "policyName": "QianfanReadAccessPolicy"}
-        answers.append(_said(await desk.call(IAM, "AttachPolicy", asked)))
+        answers.append(_said(await _called(desk, IAM, "AttachPolicy", asked)))
 
     async def call(desk: Client) -> None:
         while not stop.is_set():

@@ -24,18 +24,28 @@ def is_exposed(rules: Rules, model: Model | None, region: str, unit_type: str) -
     )
 
 
-def check_trust(rules: Rules, model: Model | None, places: Iterable[tuple[str, str]]) -> None:
-    """Raise Refusal (UNTRUSTED) if a version may not run at one of some places, each a region and a type."""
+def check_trust(
+    rules: Rules, model: Model | None, places: Iterable[tuple[str, str]], *, field: str | None = "modelId"
+) -> None:
+    """Raise Refusal (UNTRUSTED) if a version may not run at one of some places, each a region and a type.
+
+    ``field`` is the caller's field that names the version; None: the caller named a service that runs it.
+    """
     for region, unit_type in places:
         if model is not None and is_exposed(rules, model, region, unit_type):
-            raise _refused(rules, model, engine_for(rules.routes, region, unit_type))
+            raise _refused(rules, model, engine_for(rules.routes, region, unit_type), field)
 
 
-def check_trusted_somewhere(rules: Rules, model: Model | None, offerings: Iterable[Offering]) -> None:
-    """Raise Refusal (UNTRUSTED) if a version may run at none of some offerings; no offerings, no refusal."""
+def check_trusted_somewhere(
+    rules: Rules, model: Model | None, offerings: Iterable[Offering], *, field: str | None = "modelId"
+) -> None:
+    """Raise Refusal (UNTRUSTED) if a version may run at none of some offerings; no offerings, no refusal.
+
+    ``field`` is as in `check_trust`.
+    """
     found = list(offerings)
     if found and all(is_exposed(rules, model, one.region, one.type) for one in found):
-        check_trust(rules, model, [(found[0].region, found[0].type)])
+        check_trust(rules, model, [(found[0].region, found[0].type)], field=field)
 
 
 def hindrances(rules: Rules, model: Model | None, engines: Iterable[str]) -> Iterator[str]:
@@ -62,5 +72,5 @@ def _missing(rules: Rules, engine: str) -> tuple[str, ...]:
     return rules.missing.get(engine, ())
 
 
-def _refused(rules: Rules, model: Model, engine: str) -> Refusal:
-    return Refusal(UNTRUSTED, why_not(model, engine, _missing(rules, engine)), field="modelId")
+def _refused(rules: Rules, model: Model, engine: str, field: str | None) -> Refusal:
+    return Refusal(UNTRUSTED, why_not(model, engine, _missing(rules, engine)), field=field)

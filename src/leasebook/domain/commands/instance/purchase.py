@@ -153,7 +153,9 @@ def buy_replicas(
     each = service.shape.units_per_replica
     units = replicas * each
     model = run_model(draft, service)
-    check_trusted_somewhere(rules, model, offerings_of(draft, service))
+    # A purchase for a service that exists names the service, and a new service its version.
+    named = field if field == "serviceId" else "modelId"
+    check_trusted_somewhere(rules, model, offerings_of(draft, service), field=named)
 
     def may_run(offering: Offering) -> bool:
         return not is_exposed(rules, model, offering.region, offering.type)

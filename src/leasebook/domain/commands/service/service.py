@@ -165,7 +165,9 @@ class DeployService(Command, frozen=True, kw_only=True):
         for number, place in enumerate(self.places):
             unit = self._instance(draft, number)
             with _fields_in(_PLACE.format(number)):
-                place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
+                place_replicas(
+                    draft, rules, unit, service, place.replicas + unit.replicas_of(service.id), version_field="modelId"
+                )
         return Created(service.id, None, None)
 
     def _instance(self, draft: Draft, number: int) -> Instance:
@@ -301,7 +303,7 @@ class SwitchService(Command, frozen=True, kw_only=True):
         """Raises Refusal: unknown service, or an instance that may not run its version."""
         service = own_service(draft, self.account_id, self.service_id)
         if self.active and not service.active:
-            check_trust(rules, run_model(draft, service), draft.book.answers.places(service.id))
+            check_trust(rules, run_model(draft, service), draft.book.answers.places(service.id), field="serviceId")
         changed = service.active is not self.active
         draft.put(SERVICES, msgspec.structs.replace(service, active=self.active))
         return Switched(changed, service.postpaid_units)
@@ -339,14 +341,24 @@ class DeleteService(Command, frozen=True, kw_only=True):
 
 
 def place_replicas(
-    draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int, *, field: str = _COUNT
+    draft: Draft,
+    rules: Rules,
+    unit: Instance,
+    service: Service,
+    replicas: int,
+    *,
+    field: str = _COUNT,
+    version_field: str = "serviceId",
 ) -> None:
-    """Set the number of a service's replicas on an instance; raises Refusal, which calls that number ``field``."""
+    """Set the number of a service's replicas on an instance.
+
+    Raises Refusal. The caller gave that number in ``field``, and in ``version_field`` the version or its service.
+    """
     shape, has = service.shape, unit.replicas_of(service.id)
     others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
     if replicas > has:
         _check_room(unit, service, replicas, field)
-        check_trust(rules, run_model(draft, service), [unit.offering])
+        check_trust(rules, run_model(draft, service), [unit.offering], field=version_field)
         if len(others) >= MAX_PLACED:
             raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
     elif unit.status not in ("Creating", "Running", "Stopped", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
