@@ -56,7 +56,7 @@ class ChatCall(Call):
             gateway.let_in(route)
             text = asked.with_model(await gateway.served_names.name_for(route, asked.model))
             self._scope = with_body(self._scope, text)
-            again = given_again(text, receive)
+            again = given_again(text, receive, self._give_room_back)
             # From here on only that has the body, and drops it as it is sent.
             del text, asked
             await self._pass_on(route, gateway.address_of_service(service_id), at_replica(self._own), again)
@@ -74,8 +74,6 @@ class ChatCall(Call):
             self._room = None
 
     async def _answer(self, answer: aiohttp.ClientResponse) -> None:
-        # The replica has read the body, and may take minutes to answer.
-        self._give_room_back()
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if answer.status >= ERROR_MIN:
             await self._answer_error(answer, kind)
