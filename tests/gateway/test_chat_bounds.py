@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-from tests.gateway.scene import an_office, raw, until
+from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, raw, served, until
 from tests.gateway.test_chat import CHAT, asked
 
 BIG = 15 << 20
@@ -44,3 +46,33 @@ async def test_a_body_counts_until_it_was_written_also_if_the_replica_answers_be
             may_end.set()
             assert await found.read() == b"}"
         assert (await asked(office, {"model": "nowhere"}))[0] == 404
+
+
+async def late(office: GatewayHarness, key: str, meanwhile: Callable[[], Awaitable[Any]]) -> int:
+    """Send a head, do something, and send the body; returns the status."""
+    host, _, port = office.base.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    body = b'{"model":"echo"}'
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body[:1])
+    await asyncio.sleep(0.3)
+    await meanwhile()
+    writer.write(body[1:])
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    return status
+
+
+async def test_a_key_that_is_deleted_before_the_body_has_come_starts_no_call(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        made = await office.do(SERVICE, "CreateServiceKey", {"name": "x"})
+
+        async def nothing() -> None:
+            pass
+
+        async def deleted() -> None:
+            await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+
+        assert await late(office, made["key"], nothing) == 200
+        assert await late(office, made["key"], deleted) == 401
