@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, raw, served, until
-from tests.gateway.test_chat import CHAT, asked
+from tests.gateway.test_chat import CHAT, asked, in_shape
 
 BIG = 15 << 20
 """More than the buffers of two sockets hold."""
@@ -76,3 +78,29 @@ async def test_a_key_that_is_deleted_before_the_body_has_come_starts_no_call(tmp
 
         assert await late(office, made["key"], nothing) == 200
         assert await late(office, made["key"], deleted) == 401
+
+
+async def test_an_error_whose_body_does_not_end_is_passed_on_with_its_status_and_the_call_ends(tmp_path: Path) -> None:
+    may_end = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/v1/models" in head:
+            writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+            return
+        writer.write(b"HTTP/1.1 429 Slow\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n")
+        while not may_end.is_set():
+            # A piece now and then does not make it endless.
+            writer.write(b" ")
+            await asyncio.sleep(0.1)
+
+    async with an_office(tmp_path) as office, raw(handle) as replica:
+        office.replicas(replica)
+        passing: Any = office.desk.service.app._passing
+        passing._limits = msgspec.structs.replace(passing._limits, idle_s=0.5)
+        try:
+            async with asyncio.timeout(5):
+                status, said = await asked(office, {"model": "echo"})
+        finally:
+            may_end.set()
+        assert (status, in_shape(said)) == (429, True)

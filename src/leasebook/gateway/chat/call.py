@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -118,12 +119,14 @@ class ChatCall(Call):
         """Pass a replica's error on in the shape that clients read. Raises BadAnswer."""
         self.outcome = "failed"
         limits = self._gateway.limits
+        content = b""
         try:
             back = sent_back(answer.status, answer.raw_headers, self._request_id, size_max=limits.headers_max)
-            content = b""
-            while len(content) <= READ_MAX and (piece := await answer.content.read(READ_MAX)):
-                content += piece
-        except aiohttp.ClientError as error:
+            # All of it has to come within that time, so that one byte now and then keeps no call open.
+            async with asyncio.timeout(limits.idle_s):
+                while len(content) <= READ_MAX and (piece := await answer.content.read(READ_MAX)):
+                    content += piece
+        except (aiohttp.ClientError, TimeoutError) as error:
             log.info("error broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
         finally:
             answer.close()
