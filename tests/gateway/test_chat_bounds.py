@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
+from yarl import URL
 
+from tests.copies import STORES, empty
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, raw, served, until
 from tests.gateway.test_chat import CHAT, asked, in_shape
 
@@ -104,3 +107,17 @@ async def test_an_error_whose_body_does_not_end_is_passed_on_with_its_status_and
         finally:
             may_end.set()
         assert (status, in_shape(said)) == (429, True)
+
+
+@pytest.mark.parametrize("where", STORES)
+async def test_a_word_that_no_service_can_have_is_not_found(tmp_path: Path, where: str) -> None:
+    with empty(where, tmp_path / "data", migrated=True) as store:
+        async with an_office(store, opened=False) as office:
+            office.key = (await office.do(SERVICE, "CreateServiceKey", {"name": "x"}))["key"]
+            for model in ("a\0b", "\0", "/services/\0/v1"):
+                assert (await asked(office, {"model": model}))[0] == 404, model
+            headers = {"Authorization": f"Bearer {office.key}"}
+            for word in ("%00", "a%00b", "x" * 2000):
+                url = URL(f"http://{office.base}/v2/models/{word}", encoded=True)
+                async with office.http.get(url, headers=headers) as found:
+                    assert found.status == 404, word
