@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STREAM: Final = "text/event-stream"
-DONE: Final = b"[DONE]"
+DONE: Final = re.compile(rb"[\r\n]data: ?\[DONE\]")
+"""The last event of a stream. Comments may follow it."""
 TAIL: Final = 64
 REDIRECT_MIN: Final = 300
 BROKE_OFF: Final = "The replica broke off in the middle of its answer. What came before is only a part of it."
@@ -40,6 +42,7 @@ class ChatCall(Call):
         self._tail: bytes | None = None
         """The end of what was sent of a stream; None if the answer is none."""
         self._is_open_ended = False
+        self._is_done = False
         self._room: Room | None = None
         super().__init__(gateway, scope, self._sent, request_id)
 
@@ -87,7 +90,8 @@ class ChatCall(Call):
             what = kind[:60] or "of no content type"
             raise BadAnswer(f"its status is {answer.status} and it is {what}, where JSON or a stream of events is due")
         if kind == STREAM:
-            self._tail = b""
+            # As if after the end of an event.
+            self._tail = b"\n\n"
             # Otherwise its end is the end of the connection, which looks the same if the replica was killed.
             is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
             self._is_open_ended = "Content-Length" not in answer.headers and not is_chunked
@@ -103,15 +107,17 @@ class ChatCall(Call):
             ]
             message = {**message, "headers": headers}
         if self._tail is not None and message["type"] == "http.response.body":
-            self._tail = (self._tail + message["body"])[-TAIL:]
-            if self._is_open_ended and not message.get("more_body") and DONE not in self._tail:
+            seen = self._tail + message["body"]
+            self._is_done = self._is_done or DONE.search(seen) is not None
+            self._tail = seen[-TAIL:]
+            if self._is_open_ended and not message.get("more_body") and not self._is_done:
                 raise aiohttp.ClientPayloadError("the stream ended without [DONE]")
         await self._caller_send(message)
 
     async def _break_off(self) -> None:
         """Tell the caller of a stream that it has only a part. Some clients take a lost connection for the end."""
         assert self._tail is not None  # noqa: S101 - only streams come here
-        gap = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n")) or not self._tail else b"\n\n"
+        gap = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
         last = gap + broken_off(e.REPLICA_FAILED, BROKE_OFF, self._request_id)
         await self._caller_send({"type": "http.response.body", "body": last, "more_body": True})
 
