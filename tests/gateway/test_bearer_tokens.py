@@ -17,6 +17,7 @@ from leasebook.store.opening import Target as Store
 from tests.copies import STORES, empty
 from tests.gateway.scene import GatewayHarness, an_office, echo, served
 from tests.gateway.test_chat import asked, in_shape
+from tests.gateway.test_chat_bounds import late
 from tests.harness import Answer, Client, a_service
 
 TOKEN = "/v1/BCE-BEARER/token"
@@ -196,3 +197,16 @@ async def test_who_knows_the_secret_cannot_write_a_token_that_outlives_the_setti
             payload = f"lbt1-{issued}-{expires}-{caller.access_key_id}"
             token = f"bce-v3/ALTAK-{payload}/{caller.token_proof(payload)}"
             assert (await called(office, token))[0] == status
+
+
+async def test_a_token_whose_time_ends_before_the_body_has_come_starts_no_call(
+    tmp_path: Path, clock: TokenClock
+) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        token = (await token_of(office.desk)).body["token"]
+
+        async def ended() -> None:
+            clock.now_us += 601_000_000
+
+        assert await late(office, token, ended) == 401

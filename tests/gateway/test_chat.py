@@ -289,6 +289,45 @@ async def test_a_stream_with_an_open_end_is_whole_with_its_last_mark(tmp_path: P
         assert (await office.counted(1))["succeedCallTotal"] == 1
 
 
+SAID = b'data: {"choices": [{"delta": {"content": "say data: [DONE]"}}]}\n\n'
+ENDS: dict[str, tuple[list[bytes], bool]] = {
+    "comments behind it": ([FIRST, b"data: [DONE]\n\n" + b": still here\n\n" * 20], True),
+    "in two pieces": ([FIRST + b"data: [DO", b"NE]\n\n", b": still here\n\n" * 20], True),
+    "at once": ([b"data:[DONE]\r\n\r\n"], True),
+    "only as a word": ([FIRST, SAID], False),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_the_last_mark_of_a_stream_is_seen_wherever_it_is_and_no_word_is_taken_for_it(
+    tmp_path: Path, name: str
+) -> None:
+    pieces, is_whole = ENDS[name]
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(EVENTS + b"Connection: close\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with an_office(tmp_path) as office, raw(handle) as replica:
+        office.replicas(replica)
+        headers = {"Authorization": f"Bearer {office.key}"}
+        url = f"http://{office.base}{CHAT}"
+        got, ended = b"", True
+        async with office.http.post(url, json={"model": "echo", "stream": True}, headers=headers) as found:
+            try:
+                async for piece in found.content.iter_any():
+                    got += piece
+            except aiohttp.ClientPayloadError:
+                ended = False
+        assert ended == is_whole
+        assert (got == b"".join(pieces)) == is_whole
+        assert (await office.counted(1))["succeedCallTotal"] == int(is_whole)
+
+
 async def test_models_are_the_services_that_the_key_opens(tmp_path: Path) -> None:
     async with an_office(tmp_path) as office, served(echo) as replica:
         office.replicas(replica)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType, WSServerHandshakeError, web
 
 from leasebook.gateway.websocket.frames import close_frame
 from leasebook.gateway.websocket.handshake import accept_of
@@ -239,6 +239,22 @@ async def test_a_replica_that_speaks_no_websocket_answers_as_to_any_get(tmp_path
 
 
 # --- ends ------------------------------------------------------------------------------------------------
+
+
+async def test_a_websocket_on_a_path_of_models_reaches_no_service(tmp_path: Path) -> None:
+    async with an_office(tmp_path, prefix="/x") as office:
+        headers = {"Authorization": f"Bearer {office.key}"}
+        # Each name is what follows ten characters, the length of /services/.
+        for name, path in (
+            ("ompletions", "/v2/chat/completions"),
+            ("etions", "/v2/completions"),
+            ("ls", "/x/v2/models/echo"),
+        ):
+            body = {"name": name, "urlSuffix": name, "modelSetId": "am-0", "modelId": "amv-0"}
+            await office.do("/x" + SERVICE, "CreateService", {**body, "resourceConfig": {"type": "GPU-1-1"}})
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await office.http.ws_connect(f"http://{office.base}{path}", headers=headers)
+            assert refused.value.status == 404, path
 
 
 async def test_a_caller_who_hangs_up_without_a_word_takes_the_replicas_socket_along(tmp_path: Path) -> None:

@@ -176,9 +176,11 @@ class Gateway:
         Raises Fault where no service can be called so.
         """
         before = self._prefix if path.startswith(self._prefix + SERVICES) else b""
+        # A WebSocket is asked for under the paths of models, too, and none is there.
+        is_one = path.startswith(before + SERVICES)
         name, _, rest = path[len(before) + len(SERVICES) :].partition(b"/")
-        text = unquote(name.decode("latin-1"))
-        if not _NAME.fullmatch(text):
+        text = unquote((name if is_one else path).decode("latin-1"))
+        if not is_one or not _NAME.fullmatch(text):
             raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
         return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from leasebook.gateway import headers as h
 from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive
 from leasebook.gateway.fault import Fault
 from leasebook.gateway.ports import Room, Rooms
+from leasebook.gateway.upstream import PIECE_BYTES
 
 MODEL: Final = "model"
 MODEL_MAX: Final = 1024
@@ -113,14 +115,26 @@ def asked_of(text: bytes) -> Asked:
 NAMES: Final = "`model` names the service: its id, its urlSuffix, its name, or its address (url)."
 
 
-def given_again(text: bytes, receive: Receive) -> Receive:
-    """Return what gives the body as one piece, and then what else comes of the caller."""
+def given_again(text: bytes, receive: Receive, written: Callable[[], None]) -> Receive:
+    """Return what gives the body in slices, and then what else comes of the caller.
+
+    A connection that takes no more makes the next slice wait. ``Inbound`` asks for what comes behind the last one only
+    when that has gone out: then ``written`` is called.
+    """
     left = [text]
+    size, at = len(text), 0
+    del text
 
     async def again() -> Message:
-        if left:
-            return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return await receive()
+        nonlocal at
+        if not left:
+            written()
+            return await receive()
+        piece = left[0][at : at + PIECE_BYTES]
+        at += PIECE_BYTES
+        if at >= size:
+            left.clear()
+        return {"type": "http.request", "body": piece, "more_body": at < size}
 
     return again
 

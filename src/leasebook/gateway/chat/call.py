@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STREAM: Final = "text/event-stream"
-DONE: Final = b"[DONE]"
+DONE: Final = re.compile(rb"[\r\n]data: ?\[DONE\]")
+"""The last event of a stream. Comments may follow it."""
 TAIL: Final = 64
 REDIRECT_MIN: Final = 300
 BROKE_OFF: Final = "The replica broke off in the middle of its answer. What came before is only a part of it."
@@ -39,6 +42,7 @@ class ChatCall(Call):
         self._tail: bytes | None = None
         """The end of what was sent of a stream; None if the answer is none."""
         self._is_open_ended = False
+        self._is_done = False
         self._room: Room | None = None
         super().__init__(gateway, scope, self._sent, request_id)
 
@@ -49,6 +53,8 @@ class ChatCall(Call):
         try:
             self._room = await room_for(self._scope["headers"], gateway.rooms, key.account_id, limits.chat_body_max)
             text = await read_whole(receive, limits.chat_body_max, limits.idle_s)
+            # The body may have taken long, and the key may be deleted or the token's time over since.
+            key = await gateway.admit(self._scope, self._request_id)
             asked = asked_of(text)
             service_id = await gateway.names.find(key, asked.model)
             route = await gateway.find(key, service_id)
@@ -56,7 +62,7 @@ class ChatCall(Call):
             gateway.let_in(route)
             text = asked.with_model(await gateway.served_names.name_for(route, asked.model))
             self._scope = with_body(self._scope, text)
-            again = given_again(text, receive)
+            again = given_again(text, receive, self._give_room_back)
             # From here on only that has the body, and drops it as it is sent.
             del text, asked
             await self._pass_on(route, gateway.address_of_service(service_id), at_replica(self._own), again)
@@ -74,8 +80,6 @@ class ChatCall(Call):
             self._room = None
 
     async def _answer(self, answer: aiohttp.ClientResponse) -> None:
-        # The replica has read the body, and may take minutes to answer.
-        self._give_room_back()
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if answer.status >= ERROR_MIN:
             await self._answer_error(answer, kind)
@@ -86,7 +90,8 @@ class ChatCall(Call):
             what = kind[:60] or "of no content type"
             raise BadAnswer(f"its status is {answer.status} and it is {what}, where JSON or a stream of events is due")
         if kind == STREAM:
-            self._tail = b""
+            # As if after the end of an event.
+            self._tail = b"\n\n"
             # Otherwise its end is the end of the connection, which looks the same if the replica was killed.
             is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
             self._is_open_ended = "Content-Length" not in answer.headers and not is_chunked
@@ -102,15 +107,17 @@ class ChatCall(Call):
             ]
             message = {**message, "headers": headers}
         if self._tail is not None and message["type"] == "http.response.body":
-            self._tail = (self._tail + message["body"])[-TAIL:]
-            if self._is_open_ended and not message.get("more_body") and DONE not in self._tail:
+            seen = self._tail + message["body"]
+            self._is_done = self._is_done or DONE.search(seen) is not None
+            self._tail = seen[-TAIL:]
+            if self._is_open_ended and not message.get("more_body") and not self._is_done:
                 raise aiohttp.ClientPayloadError("the stream ended without [DONE]")
         await self._caller_send(message)
 
     async def _break_off(self) -> None:
         """Tell the caller of a stream that it has only a part. Some clients take a lost connection for the end."""
         assert self._tail is not None  # noqa: S101 - only streams come here
-        gap = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n")) or not self._tail else b"\n\n"
+        gap = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
         last = gap + broken_off(e.REPLICA_FAILED, BROKE_OFF, self._request_id)
         await self._caller_send({"type": "http.response.body", "body": last, "more_body": True})
 
@@ -118,12 +125,14 @@ class ChatCall(Call):
         """Pass a replica's error on in the shape that clients read. Raises BadAnswer."""
         self.outcome = "failed"
         limits = self._gateway.limits
+        content = b""
         try:
             back = sent_back(answer.status, answer.raw_headers, self._request_id, size_max=limits.headers_max)
-            content = b""
-            while len(content) <= READ_MAX and (piece := await answer.content.read(READ_MAX)):
-                content += piece
-        except aiohttp.ClientError as error:
+            # All of it has to come within that time, so that one byte now and then keeps no call open.
+            async with asyncio.timeout(limits.idle_s):
+                while len(content) <= READ_MAX and (piece := await answer.content.read(READ_MAX)):
+                    content += piece
+        except (aiohttp.ClientError, TimeoutError) as error:
             log.info("error broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
         finally:
             answer.close()

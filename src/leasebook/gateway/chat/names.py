@@ -9,6 +9,7 @@ from leasebook.contract import errors as e
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import SERVICES
 from leasebook.domain.model.service_key import Key
+from leasebook.gateway.chat.body import MODEL_MAX
 from leasebook.gateway.fault import Fault
 from leasebook.gateway.routes import FRESH_S
 from leasebook.ports.queries.read_repository import Called, Reader
@@ -48,7 +49,9 @@ class Names:
         everywhere. Raises Fault if there is none, if the key opens none of them, or if there are several.
         """
         word, is_address = word_of(model)
-        called = await self._called(key.account_id, word)
+        # A store takes no NUL, and no service has one in a name.
+        is_possible = len(word) <= MODEL_MAX and "\0" not in word
+        called = await self._called(key.account_id, word) if is_possible else []
         by_id = [one for one in called if one.id == word]
         by_suffix = [one for one in called if one.suffix == word]
         by_name = [] if is_address else [one for one in called if one.name == word]
