@@ -70,10 +70,28 @@ def _unknown_marker() -> Fault:
     return Fault(INVALID_MARKER, "The marker is none that a page of this list ended with. Begin without one.", "marker")
 
 
+def _unpacked(marker: str | None, scope: str, form: type[T]) -> T | None:
+    """Read a marker whose place has a form; raises Fault. Anybody can pack another form: the check is no secret."""
+    packed = _read(marker, scope)
+    if packed is None:
+        return None
+    try:
+        place = msgspec.json.decode(packed, type=form)
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
+        raise _unknown_marker() from None
+    if not all(_can_be_stored(one) for one in (place if isinstance(place, (list, tuple)) else (place,))):
+        raise _unknown_marker()
+    return place
+
+
+def _can_be_stored(one: object) -> bool:
+    """Whether a part of a place is a number or a text that either store takes as a parameter."""
+    return (isinstance(one, int) and abs(one) < 2**63) or (isinstance(one, str) and "\0" not in one)
+
+
 def place_of(marker: str | None, scope: str) -> int | None:
     """Read a marker of a list by number; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=int)
+    return _unpacked(marker, scope, int)
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -102,32 +120,32 @@ def start_of(marker: str | None, scope: str) -> Start:
 
 def moment_of(marker: str | None, scope: str) -> Place | None:
     """Read a marker of a list by time; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=Place)
+    return _unpacked(marker, scope, Place)
 
 
 def event_of(marker: str | None, scope: str) -> EventPlace | None:
     """Read a marker of a list of events; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=EventPlace)
+    return _unpacked(marker, scope, EventPlace)
 
 
 def delivery_of(marker: str | None, scope: str) -> DeliveryPlace | None:
     """Read a marker of a list of deliveries; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=DeliveryPlace)
+    return _unpacked(marker, scope, DeliveryPlace)
 
 
 def id_of(marker: str | None, scope: str) -> str | None:
     """Read a marker of a list by id; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=str)
+    return _unpacked(marker, scope, str)
 
 
 def key_of(marker: str | None, scope: str) -> list[Any] | None:
     """Read a marker of a list by a key of several parts; raises Fault."""
-    packed = _read(marker, scope)
-    return None if packed is None else msgspec.json.decode(packed, type=list[Any])
+    return _unpacked(marker, scope, list[Any])
+
+
+def user_of(marker: str | None, scope: str) -> tuple[int, str] | None:
+    """Read a marker of a list of users, by the moment and the id of each; raises Fault."""
+    return _unpacked(marker, scope, tuple[int, str])
 
 
 _json = msgspec.json.Encoder().encode
@@ -169,7 +187,10 @@ def part(
         after = None if row_id is None else next((list(key(row)) for row in rows if row_id(row) == asked.marker), None)
         if after is None:
             raise
-    later = [row for row in rows if after is None or list(key(row)) > after]
+    try:
+        later = [row for row in rows if after is None or list(key(row)) > after]
+    except TypeError:
+        raise _unknown_marker() from None
     more = marker_of(list(key(later[size - 1])), scope) if len(later) > size else None
     return later[:size], ends(asked, size, more)
 

@@ -28,8 +28,8 @@ ClientToken = Annotated[str, Meta(max_length=64, pattern="^[\\x21-\\x7e]*(?!\\n)
 Text = Annotated[str, Meta(max_length=500, pattern="^[^\\x00]*$")]
 Name = Annotated[str, Meta(min_length=2, max_length=64, pattern="^[^\\x00]*$")]
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
-Marker = Annotated[str, Meta(max_length=64)]
-LongMarker = Annotated[str, Meta(max_length=256)]
+Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
+LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]
 PageSize = Annotated[int, Meta(ge=1, le=2**31)]
 
 

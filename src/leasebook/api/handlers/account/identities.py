@@ -9,7 +9,7 @@ from leasebook.api.auth.secret_replay import secret_of_key
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.ids import hex_id
-from leasebook.api.paging import WHOLE, ends, key_of, marker_of
+from leasebook.api.paging import WHOLE, ends, marker_of, user_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import user as iam
@@ -132,10 +132,9 @@ async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest])
     """List the account's users and their keys."""
     account_id = account_meant(call.caller, call.request.account_id)
     scope = f"users {account_id}"
-    after, size = key_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
-    place = None if after is None else (int(after[0]), str(after[1]))
+    after, size = user_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
     found, used = await context.read(
-        call, lambda ask: (ask.users(account_id, after=place, limit=size + 1), ask.key_uses(account_id))
+        call, lambda ask: (ask.users(account_id, after=after, limit=size + 1), ask.key_uses(account_id))
     )
     page, last = found[:size], found[:size][-1:]
     more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
