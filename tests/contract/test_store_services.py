@@ -254,7 +254,7 @@ async def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore
     counted += [calls("svco-2", "app-2", 4, 1), calls("svco-3", "app-1", 2, 32, "acc-2")]
 
     def intervals(hours: int, store: OpenStore, **choice: tuple[str, ...] | None) -> list[UsedIn]:
-        chosen = {"services": None, "apps": None, **choice}
+        chosen: dict[str, Any] = {"services": None, "apps": None, **choice}
         return store.ask(
             lambda ask: ask.call_intervals("acc-1", Instant(HOUR_US), Instant(6 * HOUR_US), hours * HOUR_US, **chosen)
         )
@@ -269,6 +269,27 @@ async def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore
         ]
         assert intervals(24, store, services=("svco-1",)) == [UsedIn(0, used("svco-1", "app-1", 46))]
         assert intervals(1, store, apps=("app-2",)) == [UsedIn(3, used("svco-2", "app-2", 1))]
+
+
+async def test_the_services_that_were_called_are_named_and_no_more_rows_come_than_are_asked_for(
+    on_store: OnStore,
+) -> None:
+    since, until = Instant(HOUR_US), Instant(3 * HOUR_US)
+
+    async with on_store() as store:
+        await write(
+            store,
+            *(calls("svco-2", app, hour, 1) for app in ("app-1", "app-2") for hour in (1, 2)),
+            calls("svco-1", "app-1", 2, 1),
+            calls("svco-3", "app-1", 3, 1),
+            calls("svco-4", "app-1", 2, 1, "acc-2"),
+        )
+        assert store.ask(lambda ask: ask.called("acc-1", since, until, apps=None)) == ["svco-1", "svco-2"]
+        assert store.ask(lambda ask: ask.called("acc-1", since, until, apps=("app-2",))) == ["svco-2"]
+        chosen: dict[str, Any] = {"services": ("svco-2",), "apps": None}
+        assert store.ask(lambda ask: ask.calls("acc-1", since, until, **chosen, most=1)) == [used("svco-2", "app-1", 2)]
+        found = store.ask(lambda ask: ask.call_intervals("acc-1", since, until, HOUR_US, **chosen, most=3))
+        assert [(one.number, one.used.app_id) for one in found] == [(0, "app-1"), (1, "app-1"), (0, "app-2")]
 
 
 # Packages

@@ -33,14 +33,35 @@ class CallsOfMemory(ReadRepository):
             ):
                 yield row
 
-    def calls(self, account_id: str, since: Instant, until: Instant, *, services: Names, apps: Names) -> list[Used]:
+    def called(self, account_id: str, since: Instant, until: Instant, *, apps: Names) -> list[str]:
+        """Return the services that were called in the hours of a period."""
+        return sorted({row.service_id for row in self._hours(account_id, since, until, None, apps)})
+
+    def calls(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: Names,
+        apps: Names,
+        most: int | None = None,
+    ) -> list[Used]:
         """Sum up the calls of an account's services."""
         whole = max(until - since, 1)
-        found = self.call_intervals(account_id, since, until, whole, services=services, apps=apps)
+        found = self.call_intervals(account_id, since, until, whole, services=services, apps=apps, most=most)
         return [one.used for one in found]
 
     def call_intervals(
-        self, account_id: str, since: Instant, until: Instant, interval_us: int, *, services: Names, apps: Names
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        interval_us: int,
+        *,
+        services: Names,
+        apps: Names,
+        most: int | None = None,
     ) -> list[UsedIn]:
         """Sum the calls of the hours of a period, by service, app and interval."""
         sums: dict[tuple[str, str, int], list[int]] = {}
@@ -48,7 +69,7 @@ class CallsOfMemory(ReadRepository):
             key = (row.service_id, row.app_id, (row.hour - since) // interval_us)
             counted = (row.input_tokens, row.output_tokens, row.succeeded, row.failed)
             sums[key] = [a + b for a, b in zip(sums.get(key, [0, 0, 0, 0]), counted, strict=True)]
-        return [UsedIn(number, Used(service, app, *values)) for (service, app, number), values in sums.items()]
+        return [UsedIn(number, Used(service, app, *values)) for (service, app, number), values in sums.items()][:most]
 
     def hours_with_minutes(
         self, account_id: str, since: Instant, until: Instant, *, services: Names, apps: Names

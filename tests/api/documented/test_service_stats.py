@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from leasebook.api.handlers.service import service_calls
+from leasebook.store.queries.service_calls import CallQueries
 from tests.api.scene import SERVICE, Caller, ServiceHarness, new_service
 
 DAY = {"startTime": "2030-01-14T16:00:00Z", "endTime": "2030-01-15T15:59:00Z"}
@@ -91,3 +93,60 @@ def test_intervals_that_cannot_be_listed_are_refused_by_their_field(
     shared: ServiceHarness, asked: dict[str, Any], field: str
 ) -> None:
     assert shared.operator.field_refused(SERVICE, "DescribeServiceStats", {**DAY, **asked}) == field
+
+
+METHODS = {"DescribeServiceMetric": "calls", "DescribeServiceStats": "call_intervals"}
+
+
+@pytest.mark.parametrize("action", METHODS)
+def test_a_page_of_one_asks_the_store_for_the_calls_of_that_service(
+    either: ServiceHarness, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[Any] = []
+    method = getattr(CallQueries, METHODS[action])
+
+    def noted(*args: Any, **choice: Any) -> Any:
+        asked_for.append(choice["services"])
+        return method(*args, **choice)
+
+    monkeypatch.setattr(CallQueries, METHODS[action], noted)
+    caller = either.customer()
+    services = sorted(caller.create_service() for _ in range(3))
+    for service in services:
+        call(caller, service, "2030-01-15 07:00:00")
+    body = DAY if action == "DescribeServiceMetric" else {**DAY, "interval": 3600}
+    for service, before in zip(services, (None, *services), strict=False):
+        asked_for.clear()
+        page = caller.do(SERVICE, action, {**body, "maxKeys": 1, "marker": before})
+        assert [one["serviceId"] for one in page["serviceList"]] == [service]
+        assert page["isTruncated"] is (service != services[-1])
+        assert asked_for == [(service,)]
+
+
+@pytest.mark.parametrize("interval", [60, 3600, 86400])
+def test_no_answer_has_more_intervals_than_it_may_and_the_pages_together_are_the_whole(
+    either: ServiceHarness, interval: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = either.customer()
+    services = sorted(caller.create_service() for _ in range(3))
+    for service in services:
+        for app in ("a", "b"):
+            call(caller, service, "2030-01-15 07:00:00", app=app)
+    body = {**DAY, "interval": interval}
+    whole = caller.do(SERVICE, "DescribeServiceStats", body)["serviceList"]
+    monkeypatch.setattr(service_calls, "ANSWER_MAX", 5)
+    found: list[Any] = []
+    sizes: list[int] = []
+    marker = None
+    while marker is not None or not found:
+        page = caller.do(SERVICE, "DescribeServiceStats", body if marker is None else {**body, "marker": marker})
+        found += page["serviceList"]
+        sizes.append(sum(len(app["metrics"]) for one in page["serviceList"] for app in one["appList"]))
+        marker = page.get("nextMarker")
+        assert page["isTruncated"] is (marker is not None)
+    assert (found, sizes) == (whole, [4, 2])
+    monkeypatch.setattr(service_calls, "ANSWER_MAX", 1)
+    assert caller.field_refused(SERVICE, "DescribeServiceStats", body) == "endTime"
+    assert caller.field_refused(SERVICE, "DescribeServiceMetric", DAY) == "endTime"
+    narrow = caller.do(SERVICE, "DescribeServiceStats", {**body, "appId": "a", "serviceId": services[:1]})
+    assert [len(one["appList"]) for one in narrow["serviceList"]] == [1]

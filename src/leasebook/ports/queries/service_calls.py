@@ -27,7 +27,14 @@ class UsedIn(NamedTuple):
 
 
 class CallQuestions(Protocol):
-    """Queries about the calls of an account's services. ``services`` and ``apps`` choose some; None: all."""
+    """Queries about the calls of an account's services. ``services`` and ``apps`` choose some; None: all.
+
+    ``most`` is how many rows are returned at most.
+    """
+
+    def called(self, account_id: str, since: Instant, until: Instant, *, apps: tuple[str, ...] | None) -> list[str]:
+        """Return the services that were called in the hours of a period, by id."""
+        ...
 
     def calls(
         self,
@@ -37,6 +44,7 @@ class CallQuestions(Protocol):
         *,
         services: tuple[str, ...] | None,
         apps: tuple[str, ...] | None,
+        most: int | None = None,
     ) -> list[Used]:
         """Sum the calls of an account's services in a period, by service and app."""
         ...
@@ -50,6 +58,7 @@ class CallQuestions(Protocol):
         *,
         services: tuple[str, ...] | None,
         apps: tuple[str, ...] | None,
+        most: int | None = None,
     ) -> list[UsedIn]:
         """Sum the calls of the hours of a period, by service, app and interval; intervals without calls are left out.
 

@@ -24,24 +24,47 @@ class CallQueries(ReadRepository):
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-    def calls(self, account_id: str, since: Instant, until: Instant, *, services: Names, apps: Names) -> list[Used]:
+    def called(self, account_id: str, since: Instant, until: Instant, *, apps: Names) -> list[str]:
+        """Return the services that were called in the hours of a period, by id."""
+        where, params = _chosen(account_id, since, until, None, apps)
+        rows = self._fetch(f"SELECT DISTINCT service_id FROM calls WHERE {where}", params)
+        return sorted(row[0] for row in rows)
+
+    def calls(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        *,
+        services: Names,
+        apps: Names,
+        most: int | None = None,
+    ) -> list[Used]:
         """Sum the calls of an account's services in a period, by service and app."""
         where, params = _chosen(account_id, since, until, services, apps)
         rows = self._fetch(
             f"SELECT service_id, app_id, {_SUMS} FROM calls WHERE {where} "
-            "GROUP BY service_id, app_id ORDER BY service_id, app_id",
+            f"GROUP BY service_id, app_id ORDER BY service_id, app_id{_at_most(most)}",
             params,
         )
         return [_used(row) for row in rows]
 
     def call_intervals(
-        self, account_id: str, since: Instant, until: Instant, interval_us: int, *, services: Names, apps: Names
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        interval_us: int,
+        *,
+        services: Names,
+        apps: Names,
+        most: int | None = None,
     ) -> list[UsedIn]:
         """Sum the calls of the hours of a period, by service, app and interval."""
         where, params = _chosen(account_id, since, until, services, apps)
         rows = self._fetch(
             f"SELECT (hour - ?) / ?, service_id, app_id, {_SUMS} FROM calls WHERE {where} "
-            "GROUP BY service_id, app_id, 1 ORDER BY service_id, app_id, 1",
+            f"GROUP BY service_id, app_id, 1 ORDER BY service_id, app_id, 1{_at_most(most)}",
             [since, interval_us, *params],
         )
         return [UsedIn(int(row[0]), _used(row[1:])) for row in rows]
@@ -57,6 +80,10 @@ class CallQueries(ReadRepository):
             params,
         )
         return [CODECS[SERVICE_USAGE].read(row) for row in rows]
+
+
+def _at_most(most: int | None) -> str:
+    return "" if most is None else f" LIMIT {most:d}"
 
 
 def _chosen(account_id: str, since: Instant, until: Instant, services: Names, apps: Names) -> tuple[str, list[Any]]:

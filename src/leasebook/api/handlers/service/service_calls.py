@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from leasebook.api.context import Call, Context, Operation
-from leasebook.api.fault import bad_field
-from leasebook.api.paging import part
+from leasebook.api.fault import Fault, bad_field
+from leasebook.api.paging import WHOLE, ends, key_of, marker_of
 from leasebook.contract.nouns import service_call as k
 from leasebook.domain.commands.service.usage import CountCalls
 from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage
@@ -17,38 +19,40 @@ from leasebook.ports.queries.service_calls import Used, UsedIn
 
 INTERVALS_MAX: Final = 1500
 """Intervals of one answer: a day of minutes, two months of hours, four years of days."""
+ANSWER_MAX: Final = 20_000
+"""Intervals of one answer, of all its services and apps together; its page ends before there are more."""
+TOO_MUCH: Final = (
+    f"The calls of the service {{}} are more than {ANSWER_MAX} intervals of apps, more than one answer has. Ask for a "
+    "shorter time, a longer interval, or one appId."
+)
 RATE_DIGITS: Final = 6
 
 Asked = k.DescribeServiceMetricRequest | k.DescribeServiceStatsRequest
-Services = list[tuple[str, str]]
+R = TypeVar("R")
+S = TypeVar("S")
+Listed = tuple[list[S], dict[str, Any]]
 
 
 async def describe_service_metric(context: Context, call: Call[k.DescribeServiceMetricRequest]) -> k.ServiceMetrics:
     """Sum up the calls of services. Every service that the caller names is listed, without calls too."""
     asked, account_id = call.request, call.caller.account_id
     since, last = _period(context, asked)
-    services, apps = tuple(asked.service_id or ()) or None, _apps(asked)
+    apps = _apps(asked)
+    scope = f"metrics {account_id} {since} {last} {_named(asked)} {apps} {asked.protocol_version}"
 
-    def look(ask: ReadRepository) -> tuple[list[Used], Services]:
-        # An end at a full hour leaves out the hour that begins there (decision 40a).
-        found = ask.calls(account_id, since, last, services=services, apps=apps)
-        return found, _services(ask, call, [used.service_id for used in found])
+    def look(ask: ReadRepository) -> Listed[k.ServiceMetric]:
+        def rows(service_id: str) -> list[Used]:
+            # An end at a full hour leaves out the hour that begins there (decision 40a).
+            return ask.calls(account_id, since, last, services=(service_id,), apps=apps, most=ANSWER_MAX + 1)
 
-    found, known = await context.read(call, look)
-    rows = [
-        k.ServiceMetric(
-            service_id=service_id,
-            service_name=name,
-            app_list=[
-                k.AppMetric(app_id=used.app_id, metric=k.Metric(**_sums(used)))
-                for used in found
-                if used.service_id == service_id
-            ],
-        )
-        for service_id, name in known
-    ]
-    scope = f"metrics {account_id} {since} {last} {services} {apps} {asked.protocol_version}"
-    page, end = part(rows, lambda row: (row.service_id,), asked, scope, row_id=lambda row: row.service_id)
+        def shown(service_id: str, name: str, found: list[Used]) -> k.ServiceMetric:
+            apps_of = [k.AppMetric(app_id=used.app_id, metric=k.Metric(**_sums(used))) for used in found]
+            return k.ServiceMetric(service_id=service_id, service_name=name, app_list=apps_of)
+
+        called = _named(asked) or ask.called(account_id, since, last, apps=apps)
+        return _listed(ask, call, called, scope, rows, shown)
+
+    page, end = await context.read(call, look)
     times = {"start_time": asked.start_time, "end_time": asked.end_time}
     start, stop = (context.shown(context.time(text, name)) for name, text in times.items())
     return k.ServiceMetrics(start_time=start, end_time=stop, service_list=page, **end)
@@ -62,31 +66,82 @@ async def describe_service_stats(context: Context, call: Call[k.DescribeServiceS
     interval_us = seconds * SECOND_US
     if (last - since) // interval_us >= INTERVALS_MAX:
         raise bad_field("endTime", f"That is more than {INTERVALS_MAX} intervals of {seconds} s. Ask for a part of it.")
-    services, apps = tuple(asked.service_id or ()) or None, _apps(asked)
+    apps = _apps(asked)
+    scope = f"stats {account_id} {since} {last} {seconds} {_named(asked)} {apps} {asked.protocol_version}"
+    by_minute = interval_us < HOUR_US
+    begin = cache(lambda number: context.shown(Instant(since + number * interval_us)))
 
-    def look(ask: ReadRepository) -> tuple[list[UsedIn], Services]:
-        if interval_us < HOUR_US:
+    def look(ask: ReadRepository) -> Listed[k.ServiceStats]:
+        first, until, most = since, last, ANSWER_MAX + 1
+        if by_minute:
             first = Instant(max(since, context.clock.now() - MINUTES_KEEP_US) // HOUR_US * HOUR_US)
             until = Instant(last + MINUTE_US)
-            hours = ask.hours_with_minutes(account_id, first, until, services=services, apps=apps)
-            found = list(_minutes(hours, since, last))
-        else:
-            found = ask.call_intervals(account_id, since, last, interval_us, services=services, apps=apps)
-        return found, _services(ask, call, [one.used.service_id for one in found])
 
-    found, known = await context.read(call, look)
-    rows: list[k.ServiceStats] = []
-    for service_id, name in known:
-        by_app: dict[str, list[k.IntervalMetric]] = {}
-        for number, used in found:
-            if used.service_id == service_id:
-                shown = _interval(used, context.shown(Instant(since + number * interval_us)), seconds // 60)
-                by_app.setdefault(used.app_id, []).append(shown)
-        apps_of = [k.AppStats(app_id=app_id, metrics=metrics) for app_id, metrics in by_app.items()]
-        rows.append(k.ServiceStats(service_id=service_id, service_name=name, app_list=apps_of))
-    scope = f"stats {account_id} {since} {last} {seconds} {services} {apps} {asked.protocol_version}"
-    page, end = part(rows, lambda row: (row.service_id,), asked, scope, row_id=lambda row: row.service_id)
+        def rows(service_id: str) -> list[UsedIn]:
+            one = (service_id,)
+            if by_minute:
+                hours = ask.hours_with_minutes(account_id, first, until, services=one, apps=apps)
+                return list(islice(_minutes(hours, since, last), most))
+            return ask.call_intervals(account_id, first, until, interval_us, services=one, apps=apps, most=most)
+
+        def shown(service_id: str, name: str, found: list[UsedIn]) -> k.ServiceStats:
+            by_app: dict[str, list[k.IntervalMetric]] = {}
+            for number, used in found:
+                by_app.setdefault(used.app_id, []).append(_interval(used, begin(number), seconds // 60))
+            apps_of = [k.AppStats(app_id=app_id, metrics=metrics) for app_id, metrics in by_app.items()]
+            return k.ServiceStats(service_id=service_id, service_name=name, app_list=apps_of)
+
+        called = _named(asked) or ask.called(account_id, first, until, apps=apps)
+        return _listed(ask, call, called, scope, rows, shown, sure=not by_minute)
+
+    page, end = await context.read(call, look)
     return k.ServiceStatsPage(service_list=page, **end)
+
+
+def _listed(
+    ask: ReadRepository,
+    call: Call[Any],
+    called: Sequence[str],
+    scope: str,
+    rows: Callable[[str], list[R]],
+    shown: Callable[[str, str, list[R]], S],
+    *,
+    sure: bool = True,
+) -> Listed[S]:
+    """Return the services of a page, and what the page says of itself. Raises Fault.
+
+    The rows of a service are asked for when its turn comes, and the page ends before ``ANSWER_MAX`` rows are exceeded.
+    ``sure``: a service that was called has rows.
+    """
+    asked: Asked = call.request
+    size, left, page, last = WHOLE.of(asked.max_keys), ANSWER_MAX, list[S](), ""
+    after = _after(ask, call, called, scope)
+    for service_id, name in _services(ask, call, (one for one in called if one > after)):
+        if len(page) == size and sure:
+            return page, ends(asked, size, marker_of([last], scope))
+        found = rows(service_id)
+        if not found and not asked.service_id:
+            continue
+        if page and (len(page) == size or len(found) > left):
+            return page, ends(asked, size, marker_of([last], scope))
+        if len(found) > left:
+            raise bad_field("endTime", TOO_MUCH.format(service_id))
+        left -= len(found)
+        page.append(shown(service_id, name, found))
+        last = service_id
+    return page, ends(asked, size, None)
+
+
+def _after(ask: ReadRepository, call: Call[Any], called: Sequence[str], scope: str) -> str:
+    """Return the service after which the page begins, which a marker may also name itself; raises Fault."""
+    marker = call.request.marker
+    try:
+        after = key_of(marker, scope)
+    except Fault:
+        if marker not in called or not list(_services(ask, call, [marker])):
+            raise
+        return str(marker)
+    return "" if after is None else str(after[0])
 
 
 def _minutes(hours: Iterable[ServiceUsage], since: Instant, last: Instant) -> Iterator[UsedIn]:
@@ -120,20 +175,23 @@ def _period(context: Context, asked: Asked) -> tuple[Instant, Instant]:
     return first, last
 
 
-def _services(ask: ReadRepository, call: Call[Any], called: Iterable[str]) -> Services:
-    """Return id and name of the services to list, by id: those that the caller names, or else those with calls.
+def _services(ask: ReadRepository, call: Call[Any], ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield id and name of those of some services that are to be listed.
 
     A name that the caller does not have is left out, like a service with another version of the protocol than asked
     for.
     """
     asked: Asked = call.request
-    rows = {one: ask.service(one) for one in sorted(set(asked.service_id or called))}
     version = None if asked.service_id else asked.protocol_version
-    return [
-        (one, row.name)
-        for one, row in rows.items()
-        if row is not None and row.account_id == call.caller.account_id and version in (None, row.protocol_version)
-    ]
+    for one in ids:
+        row = ask.service(one)
+        if row is not None and row.account_id == call.caller.account_id and version in (None, row.protocol_version):
+            yield one, row.name
+
+
+def _named(asked: Asked) -> list[str]:
+    """Return the services that the caller names, by id; none: all that were called are asked for."""
+    return sorted(set(asked.service_id or ()))
 
 
 def _apps(asked: Asked) -> tuple[str, ...] | None:
