@@ -17,7 +17,7 @@ from typing import Any, Self
 import pytest
 
 from leasebook.domain.commands.store.demo import REGIONS
-from leasebook.server.composition import DEMO_MODELS, DEMO_OFFERINGS
+from leasebook.server.composition import DEMO_OFFERINGS
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,
@@ -281,7 +281,7 @@ def test_servers_that_start_together_on_an_empty_database_found_one_store(tmp_pa
             assert seen.value("SELECT count(*) FROM accounts") == 1
             assert seen.value("SELECT count(*) FROM users") == 1
             assert seen.value("SELECT count(*) FROM access_keys") == 1
-            assert seen.value("SELECT count(*) FROM offerings") == len(REGIONS) * len(DEMO_OFFERINGS) + len(DEMO_MODELS)
+            assert seen.value("SELECT count(*) FROM offerings") == len(REGIONS) * len(DEMO_OFFERINGS)
             answers = {root.call_at(server, ACCOUNT, "DescribeAccount").result["accountId"] for server in range(4)}
             assert answers == {seen.value("SELECT id FROM accounts")}
             servers.check()
