@@ -175,16 +175,19 @@ def part(
     scope: str,
     *,
     row_id: Callable[[T], str] | None = None,
+    left: Sequence[Any] | None = None,
 ) -> tuple[list[T], dict[str, Any]]:
     """Cut a page out of rows that are sorted by a key; returns it, and what it says of itself. Raises Fault.
 
-    With ``row_id`` the marker may also be the id of the row before the page.
+    With ``row_id`` the marker may also be the id of the row before the page. ``left`` is the key of the row that the
+    marker is the id of, for a row that has left the list since the page that it ended.
     """
     rows, size = list(rows), WHOLE.of(asked.max_keys)
     try:
         after = key_of(asked.marker, scope)
     except Fault:
         after = None if row_id is None else next((list(key(row)) for row in rows if row_id(row) == asked.marker), None)
+        after = after or (None if left is None else list(left))
         if after is None:
             raise
     try:

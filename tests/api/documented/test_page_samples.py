@@ -89,6 +89,38 @@ def test_quota_packages_and_versions_are_paged_by_id(either: ServiceHarness) -> 
     assert sorted(found) == sorted(versions)
 
 
+def test_pages_go_on_after_a_package_that_was_used_up_meanwhile(either: ServiceHarness) -> None:
+    caller = either.customer()
+    first, second, third = (either.grant(caller, 100) for _ in range(3))
+    active = {"status": "Active", "maxKeys": 2}
+    page = caller.do(CHARGE, "DescribePackageResources", active)
+    assert [row["packageId"] for row in page["instances"]] == [first, second]
+    used = {"serviceId": caller.create_service(), "appId": "app-1", "succeeded": 1}
+    caller.do(SERVICE, "CountServiceCalls", {**used, "inputTokens": 100, "packageId": second})
+    after = caller.do(CHARGE, "DescribePackageResources", {**active, "marker": second})
+    assert [row["packageId"] for row in after["instances"]] == [third]
+    theirs = either.grant(either.customer())
+    for marker in (theirs, "pkg-unknown"):
+        assert caller.refused(CHARGE, "DescribePackageResources", {**active, "marker": marker}) == "InvalidMarker"
+
+
+def test_pages_go_on_after_a_version_that_was_deleted_meanwhile(either: ServiceHarness) -> None:
+    caller = either.customer()
+    model_set, other = (
+        {"modelSetId": caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": name})["modelSetId"]}
+        for name in ("translator", "another")
+    )
+    run = {"run": {"command": ["run"]}}
+    first, second, third = (caller.do(MODEL, "CreateCustomModel", {**model_set, **run})["modelId"] for _ in range(3))
+    elsewhere = caller.do(MODEL, "CreateCustomModel", {**other, **run})["modelId"]
+    page = caller.do(MODEL, "DescribeModelSet", {**model_set, "maxKeys": 2})
+    assert [row["modelId"] for row in page["modelList"]] == [first, second]
+    caller.do(MODEL, "DeleteModel", {"modelId": second})
+    after = caller.do(MODEL, "DescribeModelSet", {**model_set, "marker": second})
+    assert [row["modelId"] for row in after["modelList"]] == [third]
+    assert caller.refused(MODEL, "DescribeModelSet", {**model_set, "marker": elsewhere}) == "InvalidMarker"
+
+
 def test_an_id_that_is_not_in_the_list_is_no_marker(either: ServiceHarness) -> None:
     caller, other = either.customer(), either.customer()
     services, units = three(other)

@@ -196,30 +196,32 @@ async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRe
 async def describe_packages(context: Context, call: Call[c.DescribePackagesRequest]) -> c.PackageList:
     """List the account's packages."""
     account_id, now = call.caller.account_id, context.clock.now()
-    found = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now))
+    found, left = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now))
     wanted = (call.request.service_name, call.request.status, call.request.creator)
     scope = f"packages {account_id} {wanted}"
-    page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id)
+    page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id, left=left)
     return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
 
 
 def _packages_of(
     ask: ReadRepository, account_id: str, asked: c.DescribePackagesRequest, now: Instant
-) -> list[tuple[int, TokenPackage]]:
-    """Return the packages that a request asks for, each with its place among all of the account.
+) -> tuple[list[tuple[int, TokenPackage]], tuple[int] | None]:
+    """Return the packages that a request asks for, each with its place among all of the account; and the marker's.
 
-    No package is ever deleted, so the places stay what they are.
+    No package is ever deleted, so the places stay what they are. The one that a marker names may have left those that
+    are asked for: it is used up, or its time is over.
     """
     rows = ask.packages(account_id)
     makers = {row.created_by for row in rows} if asked.creator else set()
     named = {maker for maker in makers if (user := ask.user(maker)) is not None and user.name == asked.creator}
-    return [
+    found = [
         (place, row)
         for place, row in enumerate(rows)
         if (not asked.service_name or row.service_name == asked.service_name)
         and asked.status in (None, row.status(now))
         and (not asked.creator or row.created_by == asked.creator or row.created_by in named)
     ]
+    return found, next(((place,) for place, row in enumerate(rows) if row.id == asked.marker), None)
 
 
 async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:

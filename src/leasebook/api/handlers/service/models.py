@@ -221,15 +221,18 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     if set_id is None and name is None:
         raise Fault(INAPPROPRIATE_JSON, "Name the set: by modelSetId, or by modelSetName.", "modelSetId")
 
-    def look(ask: ReadRepository) -> tuple[ModelSet | None, list[Model]]:
+    def look(ask: ReadRepository) -> tuple[ModelSet | None, list[Model], Model | None]:
         found = ask.model_set_named(account_id, name or "") if set_id is None else ask.model_set(set_id)
-        return found, [] if found is None else ask.models(found.id)
+        # The version that a marker names may be deleted since.
+        marked = ask.model(asked.marker) if asked.marker else None
+        return found, [] if found is None else ask.models(found.id), marked
 
-    row, models = await context.read(call, look)
+    row, models, marked = await context.read(call, look)
     if row is None or not _shows(call, row):
         raise refused(no_model_set(set_id) if set_id is not None else no_model_set_named(name or ""))
     scope = f"versions {row.id}"
-    page, end = part(models, lambda model: (int(model.version[1:]),), asked, scope, row_id=lambda model: model.id)
+    left = None if marked is None or marked.set_id != row.id else _place_in_set(marked)
+    page, end = part(models, _place_in_set, asked, scope, row_id=lambda model: model.id, left=left)
     return m.ModelSetDetail(
         model_list=[
             m.ModelRow(
@@ -306,6 +309,10 @@ async def _changed(context: Context, call: Call[m.ModelRequest], command: Comman
     model: Model = await context.submit(call, command)
     row = await context.read(call, lambda ask: ask.model_set(model.set_id))
     return _detail(context, model, "" if row is None else row.name)
+
+
+def _place_in_set(model: Model) -> tuple[int]:
+    return (int(model.version[1:]),)
 
 
 def _shows(call: Call[Any], row: ModelSet | Model) -> bool:
