@@ -68,6 +68,10 @@ def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: Se
         ("2030-01-15 06:00:00", "2030-01-15 08:00:00", 3),
         ("2030-01-15 07:00:00", "2030-01-15 09:00:00", 5),
         ("2030-01-15 05:00:00", "2030-01-15 06:00:00", 0),
+        ("2030-01-15 06:00:59", "2030-01-15 06:59:59", 1),
+        ("2030-01-15 06:00:00", "2030-01-15 07:00:01", 3),
+        ("2030-01-15 06:00:00", "2030-01-15 07:00:59", 3),
+        ("2030-01-15 06:00:00", "2030-01-15 07:01:00", 3),
     ],
 )
 def test_calls_are_counted_in_the_hour_in_which_they_were_made(
@@ -81,6 +85,10 @@ def test_calls_are_counted_in_the_hour_in_which_they_were_made(
     call(caller, service, succeeded=3)
     found = sums(caller, startTime=start, endTime=end)
     assert sum(metric[-1] for metric in found.values()) == calls
+    stats = {"startTime": start, "endTime": end, "interval": 3600}
+    listed = caller.do(SERVICE, "DescribeServiceStats", stats)["serviceList"]
+    shown = [row["callTotal"] for one in listed for app in one["appList"] for row in app["metrics"]]
+    assert sum(shown) == calls
 
 
 def test_calls_that_cannot_be_counted_or_asked_for_are_refused_by_their_field(either: ServiceHarness) -> None:

@@ -10,7 +10,7 @@ from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.domain.values.money import MICRO_MAX
 
 MINUTES_KEEP_US: Final = 2 * DAY_US
-"""How long an hour's counts are kept by the minute, too."""
+"""How long an hour's counts are shown by the minute, too."""
 
 
 class MinuteCount(NamedTuple):
@@ -26,8 +26,9 @@ class MinuteCount(NamedTuple):
 class ServiceUsage(msgspec.Struct, frozen=True):
     """The calls that an app made of a service in the hour that began at ``hour``.
 
-    ``minutes`` are the same calls by the minute, in order, without minutes that had none. They are deleted after two
-    days, and calls that were counted by an earlier version are not among them.
+    ``minutes`` are the same calls by the minute, in order, without minutes that had none. Calls that were counted by an
+    earlier version are not among them. After two days they are not shown any more. They are deleted if the app's calls
+    of the service are counted in the hour two days later; otherwise they stay.
     """
 
     service_id: str

@@ -36,20 +36,19 @@ Listed = tuple[list[S], dict[str, Any]]
 async def describe_service_metric(context: Context, call: Call[k.DescribeServiceMetricRequest]) -> k.ServiceMetrics:
     """Sum up the calls of services. Every service that the caller names is listed, without calls too."""
     asked, account_id = call.request, call.caller.account_id
-    since, last = _period(context, asked)
+    since, _, until = _period(context, asked)
     apps = _apps(asked)
-    scope = f"metrics {account_id} {since} {last} {_named(asked)} {apps} {asked.protocol_version}"
+    scope = f"metrics {account_id} {since} {until} {_named(asked)} {apps} {asked.protocol_version}"
 
     def look(ask: ReadRepository) -> Listed[k.ServiceMetric]:
         def rows(service_id: str) -> list[Used]:
-            # An end at a full hour leaves out the hour that begins there (decision 40a).
-            return ask.calls(account_id, since, last, services=(service_id,), apps=apps, most=ANSWER_MAX + 1)
+            return ask.calls(account_id, since, until, services=(service_id,), apps=apps, most=ANSWER_MAX + 1)
 
         def shown(service_id: str, name: str, found: list[Used]) -> k.ServiceMetric:
             apps_of = [k.AppMetric(app_id=used.app_id, metric=k.Metric(**_sums(used))) for used in found]
             return k.ServiceMetric(service_id=service_id, service_name=name, app_list=apps_of)
 
-        called = _named(asked) or ask.called(account_id, since, last, apps=apps)
+        called = _named(asked) or ask.called(account_id, since, until, apps=apps)
         return _listed(ask, call, called, scope, rows, shown)
 
     page, end = await context.read(call, look)
@@ -61,18 +60,18 @@ async def describe_service_metric(context: Context, call: Call[k.DescribeService
 async def describe_service_stats(context: Context, call: Call[k.DescribeServiceStatsRequest]) -> k.ServiceStatsPage:
     """Sum up the calls of services by minute, hour or day."""
     asked, account_id = call.request, call.caller.account_id
-    since, last = _period(context, asked)
+    since, last, before = _period(context, asked)
     seconds = asked.interval
     interval_us = seconds * SECOND_US
     if (last - since) // interval_us >= INTERVALS_MAX:
         raise bad_field("endTime", f"That is more than {INTERVALS_MAX} intervals of {seconds} s. Ask for a part of it.")
     apps = _apps(asked)
-    scope = f"stats {account_id} {since} {last} {seconds} {_named(asked)} {apps} {asked.protocol_version}"
+    scope = f"stats {account_id} {since} {before} {seconds} {_named(asked)} {apps} {asked.protocol_version}"
     by_minute = interval_us < HOUR_US
     begin = cache(lambda number: context.shown(Instant(since + number * interval_us)))
 
     def look(ask: ReadRepository) -> Listed[k.ServiceStats]:
-        first, until, most = since, last, ANSWER_MAX + 1
+        first, until, most = since, before, ANSWER_MAX + 1
         if by_minute:
             first = Instant(max(since, context.clock.now() - MINUTES_KEEP_US) // HOUR_US * HOUR_US)
             until = Instant(last + MINUTE_US)
@@ -163,16 +162,17 @@ def _interval(used: Used, start: str, minutes: int) -> k.IntervalMetric:
     )
 
 
-def _period(context: Context, asked: Asked) -> tuple[Instant, Instant]:
-    """Return the first and the last minute that are asked for; raises Fault.
+def _period(context: Context, asked: Asked) -> tuple[Instant, Instant, Instant]:
+    """Return the first and the last minute that are asked for, and before when its hours begin; raises Fault.
 
-    The seconds of the start count as 00 and those of the end as 59.
+    The seconds of the start count as 00 and those of the end as 59. Only an end at the very beginning of an hour leaves
+    that hour out (decision 40a).
     """
     since, until = context.time(asked.start_time, "startTime"), context.time(asked.end_time, "endTime")
     first, last = (Instant(at // MINUTE_US * MINUTE_US) for at in (since, until))
     if last < first or until <= since:
         raise bad_field("endTime", "The end comes after the start.")
-    return first, last
+    return first, last, Instant(until if until % HOUR_US == 0 else last + MINUTE_US)
 
 
 def _services(ask: ReadRepository, call: Call[Any], ids: Iterable[str]) -> Iterator[tuple[str, str]]:

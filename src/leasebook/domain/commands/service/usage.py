@@ -48,9 +48,10 @@ class CountCalls(Command, frozen=True, kw_only=True):
         return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
 
     def _former_key(self) -> tuple[str, str, int]:
-        """Return the key of the hour whose minutes are deleted now, so that each hour's minutes take room for a time.
+        """Return the key of the hour whose minutes are deleted now: an app with steady calls keeps two days of them.
 
-        Every hour does that for one before it: no row is looked for, and none is written more often than this one.
+        Every hour does that for one before it: no row is looked for, and none is written more often than this one. If
+        an hour has no calls, the minutes of the one before it stay: they are not shown, and take room.
         """
         service_id, app_id, hour = self._key()
         return service_id, app_id, hour - MINUTES_KEEP_US
