@@ -187,3 +187,19 @@ async def test_a_word_finds_the_services_whose_id_suffix_or_name_it_is(on_store:
         assert called("talk") == [Called("svco-9", "talk", "one"), Called("svco-1", "say", "talk")]
         assert called("svco-1") == [Called("svco-1", "say", "talk")]
         assert called("two") == called("svco-2") == called("tal%") == []
+
+
+async def test_of_many_services_that_a_word_finds_none_of_an_earlier_kind_is_left_out(on_store: OnStore) -> None:
+    async with on_store() as store:
+        for number in range(25):
+            await write(store, service(f"svco-n{number}", url_suffix=f"n{number}", name="talk"))
+        for number in range(25):
+            await write(store, service(f"svco-s{number}", url_suffix="talk", name="x"))
+        await write(store, service("talk", url_suffix="i", name="x"))
+
+        def called(first: str | None = None) -> list[str]:
+            return [one.id for one in store.ask(lambda ask: ask.services_called("acc-1", "talk", first))]
+
+        suffixes = [f"svco-s{number}" for number in range(25)]
+        assert called() == ["talk", *suffixes[:19]]
+        assert called("svco-s24") == ["talk", "svco-s24", *suffixes[:18]]

@@ -88,11 +88,12 @@ class MemoryRepository:
                 found.setdefault(row.url_suffix, row.id)
         return found
 
-    def services_called(self, account_id: str, word: str) -> list[Called]:
-        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+    def services_called(self, account_id: str, word: str, first: str | None = None) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, in this order."""
         rows = [
             Called(row.id, row.url_suffix, row.name)
             for row in self._rows(SERVICES).values()
             if row.account_id == account_id and row.deleted_at is None
         ]
-        return [row for row in rows if word in row][:CALLED_MAX]
+        found = [row for row in rows if word in row]
+        return sorted(found, key=lambda row: (row.index(word), row.id != first))[:CALLED_MAX]

@@ -33,7 +33,7 @@ class Names:
     def __init__(self, reader: Reader, *, alone: bool) -> None:
         self._reader = reader
         self._alone = alone
-        self._known: dict[tuple[str, str], tuple[float, list[Called]]] = {}
+        self._known: dict[tuple[str, str, str | None], tuple[float, list[Called]]] = {}
         self._turn = 0
 
     def committed(self, changes: Changes) -> None:
@@ -51,7 +51,7 @@ class Names:
         word, is_address = word_of(model)
         # A store takes no NUL, and no service has one in a name.
         is_possible = len(word) <= MODEL_MAX and "\0" not in word
-        called = await self._called(key.account_id, word) if is_possible else []
+        called = await self._called(key.account_id, word, None if is_address else key.service_id) if is_possible else []
         by_id = [one for one in called if one.id == word]
         by_suffix = [one for one in called if one.suffix == word]
         by_name = [] if is_address else [one for one in called if one.name == word]
@@ -72,15 +72,15 @@ class Names:
             )
         return opened[0].id
 
-    async def _called(self, account_id: str, word: str) -> list[Called]:
-        known = self._known.get((account_id, word))
+    async def _called(self, account_id: str, word: str, first: str | None) -> list[Called]:
+        known = self._known.get((account_id, word, first))
         if known is not None and (self._alone or time.monotonic() - known[0] < FRESH_S):
             return known[1]
         turn, began = self._turn, time.monotonic()
-        called = await self._reader.read(lambda ask: ask.services_called(account_id, word))
+        called = await self._reader.read(lambda ask: ask.services_called(account_id, word, first))
         # Words that name nothing are not kept: a caller could make up any number of them.
         if called and turn == self._turn:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
-            self._known[account_id, word] = began, called
+            self._known[account_id, word, first] = began, called
         return called

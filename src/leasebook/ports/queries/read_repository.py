@@ -428,10 +428,10 @@ class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol)
         """Return the service that answers at each suffix: the first of the account's that has it and is not deleted."""
         ...
 
-    def services_called(self, account_id: str, word: str) -> list[Called]:
-        """Return the services of an account with that id, suffix or name that are not deleted, oldest first.
+    def services_called(self, account_id: str, word: str, first: str | None = None) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, in this order.
 
-        They are at most ``CALLED_MAX``.
+        Of each kind the service ``first`` goes first, and then the oldest. They are at most ``CALLED_MAX``.
         """
         ...
 

@@ -118,12 +118,13 @@ class RepositoryQueries:
         # Later entries replace earlier ones, and the oldest service comes last.
         return dict(rows)
 
-    def services_called(self, account_id: str, word: str) -> list[Called]:
-        """Return the services of an account with that id, suffix or name that are not deleted, oldest first."""
+    def services_called(self, account_id: str, word: str, first: str | None = None) -> list[Called]:
+        """Return the services of an account with that id, suffix or name that are not deleted, in this order."""
         rows = self._fetch(
             "SELECT id, url_suffix, name FROM services WHERE account_id = ? AND deleted_at IS NULL "
-            "AND (id = ? OR url_suffix = ? OR name = ?) ORDER BY seq LIMIT ?",
-            (account_id, word, word, word, CALLED_MAX),
+            "AND (id = ? OR url_suffix = ? OR name = ?) ORDER BY CASE WHEN id = ? THEN 0 WHEN url_suffix = ? THEN 1 "
+            "ELSE 2 END, CASE WHEN id = ? THEN 0 ELSE 1 END, seq LIMIT ?",
+            (account_id, word, word, word, word, word, first or "", CALLED_MAX),
         )
         return [Called(*row) for row in rows]
 
