@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from yarl import URL
 
 from tests.copies import STORES, empty
-from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, raw, served, until
+from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, echo, raw, served, until
 from tests.gateway.test_chat import CHAT, asked, in_shape
 
 BIG = 15 << 20
@@ -121,3 +122,25 @@ async def test_a_word_that_no_service_can_have_is_not_found(tmp_path: Path, wher
                 url = URL(f"http://{office.base}/v2/models/{word}", encoded=True)
                 async with office.http.get(url, headers=headers) as found:
                     assert found.status == 404, word
+
+
+async def test_calls_at_once_ask_a_replica_once_for_its_names_and_only_some_of_them_are_kept(tmp_path: Path) -> None:
+    lists = 0
+
+    async def slow_list(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal lists
+        if scope["path"] != "/v1/models":
+            await echo(scope, receive, send)
+            return
+        lists += 1
+        await asyncio.sleep(0.5)
+        names = ["x" * 257, *(f"n{number}" for number in range(100))]
+        await answer(send, json.dumps({"data": [{"id": name} for name in names]}).encode())
+
+    async with an_office(tmp_path) as office, served(slow_list) as replica:
+        office.replicas(replica)
+        found = await asyncio.gather(*(asked(office, b'{"model":"echo"}') for _ in range(8)))
+        assert [said["body"] for _, said in found] == ['{"model":"n0"}'] * 8
+        assert lists == 1
+        known = office.desk.service.app._passing.served_names._known  # type: ignore[union-attr]
+        assert [len(names) for _, names in known.values()] == [64]
