@@ -27,7 +27,7 @@ PURCHASE = {
     "computeUnitConfig": {"region": "bj", "type": "cu-1"},
     "computeUnitCount": 1,
 }
-SEEN_WITHIN_S = 1.5
+SEEN_WITHIN_S = 5.0
 """Files are looked at every second."""
 
 

@@ -62,11 +62,12 @@ def _read(marker: str | None, scope: str) -> bytes | None:
     except (binascii.Error, ValueError):
         packed = b""
     if not packed[:-4] or packed[-4:] != _check(packed[:-4], scope):
-        raise _unknown_marker()
+        raise unknown_marker()
     return packed[:-4]
 
 
-def _unknown_marker() -> Fault:
+def unknown_marker() -> Fault:
+    """Return the refusal of a marker that no page of the list ended with."""
     return Fault(INVALID_MARKER, "The marker is none that a page of this list ended with. Begin without one.", "marker")
 
 
@@ -78,9 +79,9 @@ def _unpacked(marker: str | None, scope: str, form: type[T]) -> T | None:
     try:
         place = msgspec.json.decode(packed, type=form)
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
-        raise _unknown_marker() from None
+        raise unknown_marker() from None
     if not all(_can_be_stored(one) for one in (place if isinstance(place, (list, tuple)) else (place,))):
-        raise _unknown_marker()
+        raise unknown_marker()
     return place
 
 
@@ -106,7 +107,7 @@ class Start(msgspec.Struct, frozen=True):
             return self.place
         found = place_of_row(self.row_id)
         if found is None:
-            raise _unknown_marker()
+            raise unknown_marker()
         return found
 
 
@@ -193,7 +194,7 @@ def part(
     try:
         later = [row for row in rows if after is None or list(key(row)) > after]
     except TypeError:
-        raise _unknown_marker() from None
+        raise unknown_marker() from None
     more = marker_of(list(key(later[size - 1])), scope) if len(later) > size else None
     return later[:size], ends(asked, size, more)
 

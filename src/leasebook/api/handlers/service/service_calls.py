@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
-from leasebook.api.paging import WHOLE, ends, key_of, marker_of
+from leasebook.api.paging import WHOLE, ends, key_of, marker_of, unknown_marker
 from leasebook.contract.nouns import service_call as k
 from leasebook.domain.commands.service.usage import CountCalls
 from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage
@@ -140,7 +140,11 @@ def _after(ask: ReadRepository, call: Call[Any], called: Sequence[str], scope: s
         if marker not in called or not list(_services(ask, call, [marker])):
             raise
         return str(marker)
-    return "" if after is None else str(after[0])
+    if after is None:
+        return ""
+    if [type(part) for part in after] != [str]:
+        raise unknown_marker()
+    return str(after[0])
 
 
 def _minutes(hours: Iterable[ServiceUsage], since: Instant, last: Instant) -> Iterator[UsedIn]:
