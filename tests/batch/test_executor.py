@@ -35,7 +35,7 @@ MINUTE = 60_000_000
 
 
 class StepTransaction(MemoryTransaction):
-    """Notes what is done with it, and fails where it is told to."""
+    """Records the calls that it gets, and fails at the call that the test sets."""
 
     steps: list[str]
     errors: dict[str, Exception]

@@ -1,4 +1,4 @@
-"""What becomes of a batch that fails: who is tried again, who is told, and what is never tried twice."""
+"""After a batch fails: which commands are tried again, which callers get an error, and which commands run once only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def piece(at: int, name: str = "unit-1") -> Due:
 
 
 class RetryStore:
-    """Executes batches, and fails as it is told to: the next batches, or every batch with a certain command."""
+    """Executes batches. The test sets which ones fail: the next, or every batch with a certain command."""
 
     def __init__(self) -> None:
         self.is_closed = False

@@ -83,8 +83,8 @@ class DescribeServiceStatsRequest(PagedRequest, kw_only=True):
     """Sum up the calls of intervals from startTime to endTime, of some services or of all, by some apps or by all.
 
     Times count to the minute: the seconds of the start as 00, those of the end as 59. Intervals are counted from the
-    start. Minutes are kept for two days; intervals of an hour or a day have the hours that begin in them. At most 1500
-    intervals can be asked for at once.
+    start. Minutes are shown for two days; intervals of an hour or a day have the hours that begin in them. At most 1500
+    intervals can be asked for at once, and a page ends before it has 20,000.
     """
 
     start_time: Annotated[Time, Meta(description="Since when.")]
