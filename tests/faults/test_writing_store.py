@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from http import HTTPStatus
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,18 +161,20 @@ def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copi
 ) -> None:
     told, store = place.told, store_of(place.folder)
     with place.caller() as caller:
-        with closing(sqlite3.connect(store)) as reader:
-            # While somebody looks at an older state, only a part of the log is copied, and the file is not synced.
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM units").fetchall()
-            for number in range(10):
-                told.buy(caller, f"copied-{number}")
-            place.disk.fail("sync", STORE, EIO, FOR_EVER)
-
+        place.disk.fail("sync", STORE, EIO, FOR_EVER)
         tokens = (f"refused-{number}" for number in count())
-        # Until the log is long enough to be copied, and that is tried.
-        refused = lambda: told.buy(caller, next(tokens)).status != HTTPStatus.OK  # noqa: E731
-        eventually("nothing more is written", refused, within_s=120)
+
+        def refused() -> bool:
+            with closing(sqlite3.connect(store)) as reader:
+                # While somebody looks at an older state, only a part of the log is copied, and the file is not synced.
+                # A copy is made every 50 ms at most, so it is not sure that one falls into this time.
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM units").fetchall()
+                for token in islice(tokens, 10):
+                    told.buy(caller, token)
+            return told.buy(caller, next(tokens)).status != HTTPStatus.OK
+
+        eventually("nothing more is written", refused, within_s=60)
         alive = page(place.server, "/healthz")
         assert alive.status == HTTPStatus.INTERNAL_SERVER_ERROR
         assert "restart" in alive.body["status"]
