@@ -166,7 +166,7 @@ def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copi
 
         def refused() -> bool:
             with closing(sqlite3.connect(store)) as reader:
-                # While somebody looks at an older state, only a part of the log is copied, and the file is not synced.
+                # While a reader looks at an older state, only a part of the log is copied, and the file is not synced.
                 # A copy is made every 50 ms at most, so it is not sure that one falls into this time.
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM units").fetchall()
