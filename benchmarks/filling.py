@@ -241,7 +241,7 @@ class Filler:
     def pending(self, amount: int, *, ahead_us: int = FAR_US) -> Iterator[Sale]:
         """Sell running postpaid instances with a release and a charge that are days ahead; they are paid until then.
 
-        A charge an hour ahead would have all of them charged in the middle of what is measured.
+        A charge an hour ahead would have all of them charged in the middle of the measurement.
         """
         start = self.now - AGE_US
         for number in range(amount):

@@ -1,6 +1,6 @@
 """A variant of the server for comparison: nothing of the audit log, and with ``nothing`` no events either.
 
-There is no such setting. ``benchmarks.record`` starts it: ``python -m benchmarks.no_record events serve ...``
+No setting does this. ``benchmarks.record`` starts it: ``python -m benchmarks.no_record events serve ...``
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from leasebook.server import composition as wiring
 
 
 class NoRecord:
-    """A call that nobody writes down."""
+    """A call without an audit entry."""
 
     written_code = ""
     body = b""

@@ -36,7 +36,7 @@ PATIENCE_S = 400.0
 
 
 async def reached(store: SqliteStore, status: str, count: int) -> list[float]:
-    """Wait until so many instances have had that status; returns when each of them was seen to, in order."""
+    """Wait until ``count`` instances have had that status; returns when each was first seen with it, in order."""
     times: list[float] = []
     text = "Released" if status == "Released" else status
     async with asyncio.timeout(PATIENCE_S):
