@@ -102,7 +102,7 @@ def _is_terminal() -> bool:
 
 
 class _StandardError:
-    """What structlog hands rendered lines to; the name that a caller may give its logger is not used."""
+    """The logger that structlog hands rendered lines to; the name that a caller may give its logger is not used."""
 
     def __init__(self, *_names: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The reconciler: compares what is wanted with what runs, and begins the next step of each instance."""
+"""The reconciler: compares wanted with running replicas, and begins the next step of each instance."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Reconciler:
         ]
 
     async def stop(self) -> None:
-        """Finish the steps in hand, give up all leases, and stop. What runs goes on running."""
+        """Finish the steps in hand, give up all leases, and stop. Replicas go on running."""
         self._queue.close()
         self._look_soon()
         for task in self._tasks[1:]:
@@ -254,7 +254,7 @@ class Reconciler:
                 self._queue.spawn(f"{ORPHAN}{name}", self._executor.stop(engine, name, GRACE_S))
 
     def _work_on(self, job: Job) -> None:
-        """Begin what is next about an instance, where nothing is under way."""
+        """Begin the next step of an instance, unless one is under way."""
         unit_id = job.unit.id
         if self._queue.is_busy(unit_id):
             self._queue.mark(unit_id)

@@ -75,15 +75,15 @@ log = structlog.get_logger()
 
 DUE_EMBEDDED: Final = 200
 ALONE_EMBEDDED: Final = 3
-"""A commit of the embedded store is waited for: with 600 releases in it there are fewer of them, and nobody is kept."""
+"""The embedded store waits for each commit. Batches of 600 releases need fewer, and then no caller waits."""
 DUE_SHARED: Final = 240
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. Twice as
 much on PostgreSQL drains no faster, and callers wait twice as long."""
 CROWD_PARTS_SHARED: Final = 2
 """On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
 PART_SHARED: Final = 64
-"""Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
-them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
+"""Commands in a part of a batch: PostgreSQL writes one part while the next is decided. A storm is as fast with half of
+this; but then the 64 commands of half a crowd of 128 would be parted too, which gains nothing."""
 
 # The prices of the demo. The real prices are not published anywhere; these only have to look plausible.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)

@@ -333,7 +333,7 @@ def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens
 
 
 def routes_of(settings: Settings, where: Target) -> Routes:
-    """Return which engine runs what; a machine of its own runs what it is asked to, many must be told how."""
+    """Return the engine of each type: ``process`` by default on one machine, ``instant`` on PostgreSQL."""
     return settings.engines or parse_routes("*=process" if where.url is None else "*=instant")
 
 
