@@ -53,7 +53,7 @@ def test_the_clock_is_not_moved_backwards_or_to_what_is_no_time(fresh: ServiceHa
 
 
 def charged(caller: Caller) -> list[tuple[str, str, int, str]]:
-    """What was charged for which instance when, in the order in which it was done."""
+    """List the charges, in the order in which they were made: time, instance, minutes and amount."""
     return [
         (posting["time"][11:19], posting["instanceId"], posting["minutes"], posting["amount"])
         for posting in caller.postings()
@@ -181,7 +181,7 @@ JUMP_MAX = 5 * MINUTE_US
 
 
 class ClockedMachine:
-    """A wall clock that somebody sets, the time since boot that nobody does, and what the store remembers."""
+    """A wall clock that can be set, the time since boot that cannot, and the mark that the store keeps."""
 
     def __init__(self, mark: ClockMark | None = None, *, boot_name: str = "boot") -> None:
         self.wall = START

@@ -1,4 +1,4 @@
-"""Services of which nothing runs: refused, or asked for, or told wherever somebody looks."""
+"""Services without running replicas: they are refused, or need a setting, and every place that shows them says so."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_what_no_engine_will_run_is_told_at_the_start_to_monitors_and_to_whoever
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with a_store("postgres", tmp_path) as where:
-        # The default of a store of its own for many servers: nothing runs until somebody names an engine.
+        # The default of a store of its own for many servers: nothing runs until a setting names an engine.
         with a_scene(where) as scene:
             open_up(scene)
             assert readiness(scene) == {"status": "ready"}

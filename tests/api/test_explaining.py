@@ -17,7 +17,7 @@ def explained(caller: Caller, unit: str) -> Any:
 
 
 def charged(caller: Caller, unit: str) -> Decimal:
-    """What the books say that an instance cost, posting by posting."""
+    """The cost of an instance: the sum of its postings in the books."""
     page = caller.do(ACCOUNT, "DescribePostings", {"instanceId": unit, "maxKeys": 1000})
     own = f"wallet:{caller.account_id()}"
     return sum(
@@ -26,7 +26,7 @@ def charged(caller: Caller, unit: str) -> Decimal:
 
 
 class ExplainCase(NamedTuple):
-    """How an instance lives until it is explained, and what is said of it then."""
+    """The life of an instance until it is explained, and the explanation."""
 
     name: str
     buys: dict[str, Any]

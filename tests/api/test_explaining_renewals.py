@@ -16,7 +16,7 @@ RULE: dict[str, Any] = {"autoRenewTimeUnit": "Month", "autoRenewTime": 1}
 
 @pytest.fixture
 def kept(opened: Path, tmp_path: Path) -> Iterator[ServiceHarness]:
-    """A service that keeps for two months what is over."""
+    """A service that keeps released instances for two months."""
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
     with a_scene(directory, environment={"LEASEBOOK_RETENTION_DAYS": "60"}) as scene:

@@ -26,7 +26,7 @@ ENGINE = {"LEASEBOOK_ENGINES": "*=process", "LEASEBOOK_ENGINES_PROCESS_UNITS": "
 
 @pytest.fixture
 def hesitant(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceHarness]:
-    """A service whose engine says of big units nothing until it is told to."""
+    """A service whose engine does not confirm big units until the test lets it."""
     monkeypatch.setattr(wiring, "RoutedEngine", lambda _routes: HesitantEngine())
     with a_scene(migrated) as scene:
         open_up(scene)

@@ -1,4 +1,4 @@
-"""Guard rails: what each limit refuses, whoever comes which way; and that counters follow what is held and charged."""
+"""Guard rails: each limit refuses on every way into it, and counters follow reserved units and charges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of accounts, users and keys: what makes which, what they tell, and who is told."""
+"""Events of accounts, users and keys: which action makes which, their content, and who gets them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the
 
 
 class Stream:
-    """Follows an account's events until it is told to end."""
+    """Follows an account's events until the test ends it."""
 
     def __init__(self, desk: Client) -> None:
         self.desk = desk

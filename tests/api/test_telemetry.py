@@ -38,7 +38,7 @@ def _clean() -> Iterator[None]:
 
 
 class Logged:
-    """What was written to standard error so far."""
+    """The text written to standard error so far."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys

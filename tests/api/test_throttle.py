@@ -79,7 +79,7 @@ class ThrottleHarness:
 def test_keys_are_counted_apart_and_together_for_their_account() -> None:
     desk = ThrottleHarness(key=Rate(1, 2), account=Rate(1, 3))
     assert [desk.call("k1", "a"), desk.call("k1", "a"), desk.call("k1", "a")] == [None, None, 1]
-    # What was refused took nothing from the account.
+    # The refused call took nothing from the account.
     assert [desk.call("k2", "a"), desk.call("k2", "a"), desk.call("k3", "b")] == [None, 1, None]
     assert value(desk.metrics, "leasebook_throttled_total", by="key") == 1
     assert value(desk.metrics, "leasebook_throttled_total", by="account") == 1
@@ -98,7 +98,7 @@ def test_buckets_that_are_full_again_are_forgotten() -> None:
     for number in range(20 * throttle.SWEEP_AT):
         desk.now += 0.001
         desk.call(f"k{number}", "a")
-    # A bucket of which one was taken is full again after 100 ms, in which 100 others came.
+    # A bucket that gave one token is full again after 100 ms, in which 100 others came.
     assert len(desk.throttle._buckets) <= throttle.SWEEP_AT + 100
 
 

@@ -89,7 +89,7 @@ def test_whoever_comes_when_the_queue_is_full_is_told_to_come_again_and_nothing_
         assert not [entry for entry in audited if entry["code"] == "Overloaded"], "they are counted, not listed"
         (row,) = scene.operator.do(ACCOUNT, "DescribeRefusedCalls", {"accessKeyId": caller.desk.access_key})["rows"]
         assert row["codes"] == {"Overloaded": len(sent_away)}
-        # Who is told so may send the very same request again, client token and all.
+        # A caller with this answer may send the very same request again, client token and all.
         assert caller.buy()
 
 

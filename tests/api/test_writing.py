@@ -1,4 +1,4 @@
-"""Whether the store takes what is written: known at any moment, told to monitors, proved where nobody writes."""
+"""Whether the store takes writes: known at any moment, shown to monitors, proved while no caller writes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again
     assert writing.is_failing
 
     async def wait() -> None:
-        while writing.is_failing:  # noqa: ASYNC110 - it tells nobody
+        while writing.is_failing:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
 
     either_shared.play(wait)
