@@ -1,4 +1,4 @@
-"""What ``check`` remarks of replicas that no server which is up would look after, on both stores."""
+"""Remarks of ``check`` on replicas that no running server looks after, on both stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batch asks of the store besides rows: counts of what an account made, and where a service runs."""
+"""Questions of a batch to the store besides rows: counts of an account's services, and where a service runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that somebody else holds: every store says which, and none waits long for them."""
+"""Rows that another session has locked: every store names them, and none waits long for them."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ async def say(store: OpenStore, said: Command, at: int) -> None:
 
 
 def lived(where: Target, *bought: str) -> None:
-    """Do what is due, and buy some more."""
+    """Do due work, and buy some more."""
 
     async def whole() -> None:
         store = open_store(where)
