@@ -35,7 +35,7 @@ def unit(**changed: Any) -> Instance:
 
 
 def changed(book: Book, row: Instance) -> dict[str, dict[str, int]]:
-    """Have a command leave the instance so; returns what is held then."""
+    """Have a command leave the instance so; returns the reserved units after it."""
     draft = Draft(book)
     draft.put(INSTANCES, row)
     book.accept(draft, Instant(0), None)

@@ -131,7 +131,7 @@ def charged_by_minute(draft: Draft) -> Counter[int]:
 
 
 S, M = SECOND_US, MINUTE_US
-# Units at first, then what they become and when; the end; what is charged, in units times minutes.
+# Units at first, then each later number and its time; the end; the charge, in units times minutes.
 GROWN = [
     (2, [], 90 * S, 4),
     # Up in the middle of a minute: it counts for all of it.
@@ -154,7 +154,7 @@ GROWN = [
     (2, [Step(10 * S, 5), Step(20 * S, 2), Step(30 * S, 4)], M, 5),
     (2, [Step(10 * S, 3), Step(20 * S, 4), Step(30 * S, 5)], 2 * M, 10),
     (5, [Step(10 * S, 2), Step(20 * S, 5)], 2 * M, 10),
-    # At once up and down: what is held for no time is not paid for, in a minute or between two of them.
+    # At once up and down: units that are reserved for no time are not paid for, in a minute or between two of them.
     (2, [Step(10 * S, 5), Step(10 * S, 2)], M, 2),
     (2, [Step(10 * S, 5), Step(10 * S, 3)], M, 3),
     (2, [Step(10 * S, 5), Step(10 * S, 2), Step(20 * S, 4), Step(20 * S, 9)], 20 * S, 2),
@@ -204,7 +204,7 @@ def test_every_minute_is_charged_once_for_the_most_units_held_in_it(first: int, 
     end = (steps[-1].after if steps else 0) + more
     draft, unit = play(first, steps, end)
     expected = peaks(first, steps, end)
-    # What was charged is what was held, minute by minute.
+    # The charged units are the reserved ones, minute by minute.
     assert charged_by_minute(draft) == Counter(dict(enumerate(expected)))
     assert unit.metered_minutes == len(expected)
 

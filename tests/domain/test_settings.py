@@ -487,5 +487,5 @@ def test_one_secret_can_be_asked_for_alone_whatever_else_is_wrong() -> None:
 def test_every_secret_can_come_from_a_file(declared: Declared, tmp_path: Path) -> None:
     with pytest.raises(BadSettings) as caught:
         load_settings(None, {f"{declared.variable}_FILE": str(tmp_path / "nowhere"), "LEASEBOOK_NONSENSE": "1"})
-    # The name is known: what is wrong is that there is no such file, or, for the master key, the next variable.
+    # The name is known. The refusal is about the missing file, or, for the master key, about the next variable.
     assert "no such setting" not in str(caught.value) or "NONSENSE" in str(caught.value)

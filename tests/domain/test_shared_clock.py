@@ -14,7 +14,7 @@ JUMP_MAX = 5 * MINUTE_US
 
 
 class Shared:
-    """What one of several servers sees of the database's clock, and its own."""
+    """One of several servers, which sees the database's clock and its own."""
 
     def __init__(self, *, mark: ClockMark | None = None, boot_name: str = "boot") -> None:
         self.wall, self.boot = START, 1000 * SECOND_US
@@ -82,7 +82,7 @@ def test_a_server_that_starts_after_the_jump_asks_the_time_since_boot_or_its_own
     fourth.wait(2 * HOUR_US)
     fourth.at(2 * HOUR_US)
     assert not fourth.is_held
-    # Somebody has seen it jump: then its own clock may have been set by the same hand.
+    # Another server has seen it jump: then its own clock may have been set by the same hand.
     fifth = Shared(mark=msgspec.structs.replace(mark, doubted=True), boot_name="elsewhere")
     fifth.wait(2 * HOUR_US)
     fifth.at(2 * HOUR_US)

@@ -1,4 +1,4 @@
-"""What engines have against what is offered, as values."""
+"""The capacity of engines against offerings, as values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def offering(region: str = "bj", total: int = 0, free: int | None = None, source
 
 
 def ray(*units: int) -> EngineCapacity:
-    """The engine, with so many gpu-1 on each of its nodes."""
+    """The engine, with these numbers of gpu-1 on its nodes, in order."""
     words = tuple(CapacityReport(f"node-{number}", "one", {"gpu-1": count}, 1) for number, count in enumerate(units))
     return EngineCapacity("ray", "acc-1", words)
 

@@ -52,7 +52,7 @@ def say(book: Book, command: Command, now: Instant = NOW) -> Decision:
 
 
 def written(book: Book) -> dict[str, list[Any]]:
-    """What is to be written that was not told before."""
+    """The changes that are still to be written, table by table."""
     changes = book.changes()
     return {table.name: [*changes.inserted.get(table, ()), *changes.updated.get(table, ())] for table in TABLES}
 
@@ -60,7 +60,7 @@ def written(book: Book) -> dict[str, list[Any]]:
 def test_the_same_request_twice_has_one_effect_and_one_answer() -> None:
     book = empty_book()
     first = say(book, Note(token=MINE, value="a"))
-    # Other ids, as the rim makes them anew, and a later time: it is the same request all the same.
+    # New ids, as the rim makes them for each call, and a later time: it is the same request all the same.
     again = say(book, Note(token=MINE, value="made anew"), LATER)
     assert again == first == Decision(answer=StoreMetadata("noted", "a"))
     assert book.get(METADATA, "noted") == StoreMetadata("noted", "a")
@@ -117,7 +117,7 @@ def test_a_refusal_is_remembered_like_an_answer(reason: str) -> None:
     book = empty_book()
     refused = say(book, Note(token=MINE, value="a", refuse=reason))
     assert refused == Decision(refusal=Refusal(reason, "no a", field="value"))
-    # What was short may be there again by now; the sender was told that it got nothing.
+    # The missing stock or money may be there again by now, but the first answer said that nothing was done.
     assert say(book, Note(token=MINE, value="a")) == refused
     assert book.get(METADATA, "noted") is None
 

@@ -1,4 +1,4 @@
-"""What is paid and never runs, said in words; and the event of a replica that fails again and again."""
+"""Instances that are paid and never run, said in words; and the event of a replica that fails again and again."""
 
 from __future__ import annotations
 

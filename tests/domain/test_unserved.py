@@ -1,4 +1,4 @@
-"""What a server's engines would leave to nobody, and the setting that serves it."""
+"""Instances that no engine of a server would run, and the setting that serves them."""
 
 from __future__ import annotations
 
