@@ -1,4 +1,4 @@
-"""Callers that are slow, silent or too many: each is given its time, and then the place is somebody else's."""
+"""Callers that are slow, silent or too many: each is given its time, and then its place goes to another caller."""
 
 from __future__ import annotations
 

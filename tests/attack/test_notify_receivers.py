@@ -1,4 +1,4 @@
-"""Receivers that hang, and names that nobody answers for, of some accounts: another account's events go out at once."""
+"""Receivers that hang, and names that do not resolve, of some accounts: another account's events go out at once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ENVIRONMENT = LOCAL | {
     "LEASEBOOK_WEBHOOK_SLOW_SECONDS": "1",
 }
 AT_ONCE_S = 5.0
-"""Within so long somebody else's event has to arrive, on a machine that does many other things as well. Without a fair
-share it takes twelve seconds and more here, and with one a fraction of a second."""
+"""Seconds within which another account's event has to arrive, beside other work. Without a fair share it takes twelve
+seconds and more here, and with one a fraction of a second."""
 
 
 async def customer(desk: Client, name: str) -> Client:
@@ -36,7 +36,7 @@ async def customer(desk: Client, name: str) -> Client:
 
 @asynccontextmanager
 async def hanging(count: int) -> AsyncIterator[Receiver]:
-    """A receiver at so many addresses that takes everything and never answers."""
+    """A receiver at ``count`` addresses that takes everything and never answers."""
     receiver = Receiver()
 
     async def hang(_got: ReceivedDelivery) -> bytes:
@@ -56,7 +56,7 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
 
 
 async def told(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:
-    """Have something happen to the victim, and see that its receiver is told."""
+    """Have something happen to the victim, and see that its receiver gets it."""
     unit = await buy(victim)
     await until("the victim is told", lambda: ("unit.bought", unit) in good.events, within_s=within_s)
 
