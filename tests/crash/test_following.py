@@ -1,4 +1,4 @@
-"""Following events through a real socket: nothing is missed and nothing told twice, whoever stops in between."""
+"""Following events through a real socket: nothing is missed and nothing sent twice, even if a side stops in between."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class StreamFollower:
 
 
 def listed(caller: FleetClient) -> list[str]:
-    """The ids of all events of instances, in order. What made the account itself came before anybody followed."""
+    """The ids of all events of instances, in order. Those of the account itself came before the stream."""
     page = caller.call("/v2/events", "DescribeEvents", {"oldestFirst": True, "maxKeys": 1000}).result
     assert page["isTruncated"] is False
     return [event["id"] for event in page["events"] if event["type"].startswith("unit.")]
@@ -219,7 +219,7 @@ def test_a_follower_that_reads_nothing_costs_no_memory(place: tuple[Process, Acc
 
 
 def _deaf(port: int, account: Account, first: str) -> socket.socket:
-    """Ask for everything told since the first event, with the smallest window, and read nothing of it."""
+    """Ask for everything since the first event, with the smallest window, and read nothing of it."""
     query = "Action=FollowEvents"
     authorization = sign(
         access_key=account.access_key,
@@ -285,7 +285,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operating" / "events.md"
 def test_the_reader_of_the_page_goes_on_where_a_server_stopped(tmp_path: Path) -> None:
     program = PAGE.read_text().partition("```python\n")[2].partition("```")[0]
     reader = tmp_path / "reader.py"
-    # The command stands in the folder of the interpreter, or is run as a module.
+    # The command is in the folder of the interpreter, or is run as a module.
     reader.write_text(
         program.replace('["leasebook", ', '[sys.executable, "-m", "leasebook", ').replace(
             "import json\n", "import json\nimport sys\n", 1
