@@ -1,4 +1,4 @@
-"""A foreign session keeps a table or a row: callers are told in time, and monitors; and what times out is one line."""
+"""A foreign session keeps a table or a row: callers and monitors get answers in time, and a timeout one log line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.postgres import shared_server
 
 LOCK_WAIT_S = 1
 TOLD_S = LOCK_WAIT_S + 4.0
-"""In so many seconds somebody is told who calls at any moment, with what a loaded machine takes for it."""
+"""Seconds within which a caller gets an answer at any moment, with the time that a loaded machine takes for it."""
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ FUNDS = 1_000_000
 
 
 class Site:
-    """Two database hosts, of which one takes writes, and a server that was told of both."""
+    """Two database hosts, one that takes writes and its standby, and a server that knows both."""
 
     def __init__(self, folder: Path) -> None:
         self.primary: PostgresServer
@@ -102,7 +102,7 @@ def account(site: Site) -> Account:
 
 
 def _is_told(site: Site, caller: FleetClient, words: str) -> None:
-    """Fail unless who buys, who reads and who watches is told that the store is away."""
+    """Fail unless purchases, reads and monitors get the answer that the store is away."""
     answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
     assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
     assert answer.body["message"].startswith("Nothing was done: ")

@@ -36,7 +36,7 @@ LOCK_WAIT_S = 1
 
 
 class WritingScenario(NamedTuple):
-    """A server, its disk, its only customer, and what that customer was told so far."""
+    """A server, its disk, its only customer, and the answers to that customer so far."""
 
     folder: Path
     disk: FailingDisk
@@ -70,7 +70,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WritingScenari
 
 @pytest.fixture
 def place(running: WritingScenario) -> Iterator[WritingScenario]:
-    """The server on a disk that is well; at the end everything must be as the customer was told."""
+    """The server on a disk that is well; at the end everything must agree with the answers to the customer."""
     running.disk.mend()
     eventually("it is ready", lambda: page(running.server, "/readyz").status == HTTPStatus.OK)
     yield running
@@ -104,7 +104,8 @@ def test_what_is_called_undone_after_a_failed_sync_is_not_there_after_a_restart(
     for turn in range(ROUNDS):
         with place.caller() as caller:
             told.buy(caller, f"before-{turn}")
-            # What the sync leaves is written over before anybody is answered, so that it is sure.
+            # The remains of the failed sync are written over before any caller is answered, so that the outcome is
+            # sure.
             _undone(place, caller, f"once-{turn}")
             told.buy(caller, f"between-{turn}")
             _undone(place, caller, f"last-{turn}")
@@ -135,7 +136,7 @@ def test_where_it_is_not_sure_the_answer_says_so_and_the_same_token_finds_it_out
             answer = told.buy(caller, f"unsure-{turn}")
             assert answer.code == "OutcomeUnknown"
             assert "same clientToken" in answer.body["message"]
-            # Nothing is begun on a store of which nobody knows what it holds.
+            # No transaction begins on a store whose content is unknown.
             assert told.buy(caller, f"after-{turn}").code == "StoreUnavailable"
             assert metric(place.server, 'leasebook_store_writes_failed_total{outcome="unknown"}') > 0
         if turn % 2:
@@ -166,7 +167,7 @@ def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copi
 
         def refused() -> bool:
             with closing(sqlite3.connect(store)) as reader:
-                # While somebody looks at an older state, only a part of the log is copied, and the file is not synced.
+                # While a reader looks at an older state, only a part of the log is copied, and the file is not synced.
                 # A copy is made every 50 ms at most, so it is not sure that one falls into this time.
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM units").fetchall()
@@ -179,7 +180,7 @@ def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copi
         assert alive.status == HTTPStatus.INTERNAL_SERVER_ERROR
         assert "restart" in alive.body["status"]
         before = store.with_name(LOG).read_bytes()[:32]
-        # What was dropped is not there again because the disk is well again.
+        # Dropped pages are not there again because the disk is well again.
         place.disk.mend()
         assert told.buy(caller, "well-again").code == "StoreUnavailable"
         place.server.stop()
