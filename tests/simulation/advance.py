@@ -1,4 +1,4 @@
-"""The oracle of what is paid in advance: every term, renewal, resize and refund, each worked out anew."""
+"""The oracle of prepaid amounts: every term, renewal, resize and refund, each worked out a second time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Advance:
         return unit_id in self._prepaid
 
     def renewal_price(self, unit_id: str, months: int, held: int, price: int | None) -> int | None:
-        """What the renewal of an instance would cost; None: it is not sold by the month."""
+        """The price of renewing an instance; None: it is not sold by the month."""
         term = self._terms[unit_id]
         longer = renewed(term, months, None)
         return None if price is None else whole_price(held, price, months_between(term, longer))

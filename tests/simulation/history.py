@@ -55,7 +55,7 @@ STARTS = tuple(
     parse_time(text, "UTC")
     for text in (
         "2030-01-15T09:30:00Z",
-        "2030-01-31T10:59:30.000001Z",  # a month later there is no such day
+        "2030-01-31T10:59:30.000001Z",  # the next month lacks that day
         "2028-02-29T23:15:00Z",
         "2030-03-31T00:20:00Z",  # London's clocks go forward
         "2030-04-06T14:10:00Z",  # Lord Howe's go back by half an hour
@@ -125,7 +125,7 @@ def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]
     return st.integers(0, len(table) - 1).flatmap(table.__getitem__)
 
 
-# Few draws make a step, so that many histories are made in a second. What comes first is the simplest.
+# Few draws make a step, so that many histories are made in a second. The first choices are the simplest.
 ago = st.sampled_from((0, 0, 0, -1, -1, -1, -2, -2, -3, 1, 1, 2, 3))
 """How long ago something came up, or the first, second or third that ever did (-1, -2, -3)."""
 rarely = st.sampled_from((False, False, False, False, True))
@@ -220,7 +220,7 @@ def offers(*regions: str) -> st.SearchStrategy[Ask]:
 
 
 def reports(engine: Engine) -> tuple[int, st.SearchStrategy[Step]]:
-    """What an engine says by itself, and how often: the instant one has said everything already."""
+    """The reports of an engine, and how often it makes them: the instant one has said everything already."""
     one = st.builds(Report, ago, rarely)
     if isinstance(engine, InstantEngine):
         return 1, one
@@ -239,7 +239,7 @@ FIRST = st.lists(
     min_size=1,
     max_size=4,
 )
-"""What is bought before all else, most of it with success, so that there is something to do things to."""
+"""The first purchases, most of them successful, so that later steps have instances to act on."""
 
 
 def told(*choices: tuple[Step, ...]) -> st.SearchStrategy[tuple[Step, ...]]:
@@ -266,7 +266,7 @@ STORIES = told(
     ),
     (Ask(Quoted(Buy(0, "bd", "gpu-1", 1, 1, None), held=True)), Wait(60), Ask(BuyQuoted(0, "same"))),
 )
-"""What seldom happens by chance, for a beginning."""
+"""Beginnings that seldom come by chance."""
 
 
 def steps(

@@ -20,7 +20,7 @@ from tests.simulation.witness import Witness
 
 START: Final = parse_time("2030-01-15T09:30:00Z", "UTC")
 MONTH: Final = 300_000_000
-"""What a unit costs for a month where these are bought; a minute is half of one."""
+"""The price of a unit for a month at these offerings; a minute is half of one."""
 MINUTELY, MONTHLY = Ask(Buy(0, "bj", "gpu-1", 1, 0, None)), Ask(Buy(0, "bj", "gpu-1", 1, 1, None))
 
 

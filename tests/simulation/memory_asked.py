@@ -1,4 +1,4 @@
-"""What a batch asks of the store in memory besides single rows."""
+"""Questions of a batch to the store in memory besides single rows."""
 
 from __future__ import annotations
 

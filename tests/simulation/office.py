@@ -17,27 +17,27 @@ from leasebook.ports.queries.read_repository import ReadRepository
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]
-"""Told what a batch changed, as of when, and what it decided, after every commit."""
+"""Called after every commit with the batch's changes, its time and its decisions."""
 
 FETCH = 1024
 
 
 class Store(Protocol):
-    """What is needed of a store."""
+    """The methods that a store needs here."""
 
     async def begin(self) -> Transaction:
         """Open the transaction of the next batch."""
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Answer from what is committed."""
+        """Answer from committed rows."""
         ...
 
 
 class StoreHarness:
-    """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
+    """One store, one clock that the test sets, batches of at most ``batch`` commands.
 
-    ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands
-    changed before the next are decided. With a ``trail`` what happens to identities is sealed, as servers do it.
+    ``twice``: every piece of due work is handed in by two agendas. ``part``: the number of commands whose changes the
+    store is given before the next are decided. With an audit log, events of identities are sealed, as servers do it.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ class Known(NamedTuple):
 
 
 class Scribe:
-    """Writes steps down. What one means depends on the steps before it, never on answers."""
+    """Writes steps down. The meaning of one depends on the steps before it, never on answers."""
 
     def __init__(self, start: Instant) -> None:
         self._now = start
@@ -107,7 +107,7 @@ class Scribe:
 
     def rounds(self, opening: Iterable[Command], steps: Sequence[Step]) -> Iterator[Round]:
         """Write everything down, round by round."""
-        # What opens the store is answered before anybody asks for something.
+        # The steps that open the store are answered before any other call.
         yield Round(self._now, tuple(opening))
         commands: list[Command] = []
         for step in steps:

@@ -1,4 +1,4 @@
-"""What chance seldom brings about: quotes, tries to renew, days of a month and debts, each at its edge."""
+"""Cases that chance seldom makes: quotes, tries to renew, days of a month and debts, each at its edge."""
 
 from __future__ import annotations
 

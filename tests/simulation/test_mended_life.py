@@ -1,4 +1,4 @@
-"""What random histories once found wrong in the long life of an instance, each with the least that shows it."""
+"""Faults that random histories once found in long lives of instances, each with its shortest history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SLOW = Engine()
 
 
 def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decision]]:
-    """Play it with an agenda that stands still until the end."""
+    """Play it with an agenda that does nothing until the end."""
 
     async def scene() -> tuple[Books, list[Decision]]:
         store = MemoryStore()

@@ -1,4 +1,4 @@
-"""The life of an instance, told in stories that together make every move there is."""
+"""The life of an instance, in stories that together make every move there is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DONE, FAILED = Report(), Report(failed=True)
 
 
 class Story(NamedTuple):
-    """What is done, and the statuses that the instance goes through. It is paid in for one month of one unit."""
+    """Steps, and the statuses that the instance goes through. The balance at first pays one month of one unit."""
 
     steps: tuple[Step, ...]
     path: tuple[InstanceStatus, ...]

@@ -1,4 +1,4 @@
-"""Reminders in random histories: each once, at its own time, and never of what is over."""
+"""Reminders in random histories: each once, at its own time, and never of an end that is past."""
 
 from __future__ import annotations
 
