@@ -1,4 +1,4 @@
-"""What is special to the process engine: whose process is whose, what it may see, and what is left when it ends."""
+"""The process engine alone: which processes are whose, the files that each may see, and the remains of an end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sandbox is arranged: what is refused, what is shown, what is said of a machine that lacks something."""
+"""The arrangement of a sandbox: refusals, visible files, and the reasons given on a machine that lacks a feature."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_calls_of_another_kind_of_processor_end_the_process() -> None:
         seccomp.assemble("riscv64", datagrams=True)
 
 
-# --- what is seen ----------------------------------------------------------------------------------------
+# --- visible files ----------------------------------------------------------------------------------------
 
 
 def arranged(sandbox: Sandbox, **values: object) -> list[tuple[str, ...]]:
