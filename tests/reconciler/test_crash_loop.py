@@ -1,4 +1,4 @@
-"""An instance that is paid and Running while none of its replicas works: whose account is told."""
+"""An instance that is paid and Running while none of its replicas works: its account gets an event."""
 
 from __future__ import annotations
 

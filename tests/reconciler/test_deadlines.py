@@ -1,4 +1,4 @@
-"""What engines are told of deadlines: durations, and anew where the clock of the store was set or is held."""
+"""Deadlines reach engines as durations, and again when the clock of the store was set or is not trusted."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def shown(one: Replica) -> dict[str, Observation]:
 
 
 class ReplicaReports:
-    """What is told of one replica."""
+    """The deadlines sent for one replica."""
 
     def __init__(self) -> None:
         self.time = StoreTime()
         self.deadlines = Deadlines(self.time, 5 * MINUTE_US)
 
     def told(self, one: Replica) -> float | str | None:
-        """Tell what is to be told; returns the duration, and a dash where there is nothing."""
+        """Send the deadline if it is due; returns the duration, and a dash if there was nothing to send."""
         steps = list(self.deadlines.stale([one], shown(one)))
         assert steps in ([], [MoveDeadline(one, one)])
         if not steps:

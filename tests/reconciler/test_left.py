@@ -1,4 +1,4 @@
-"""What runs and nobody looks after: counted, said once, and only a foreign engine makes a server not ready."""
+"""Replicas that no server looks after: counted, said once, and only a foreign engine makes a server not ready."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
 @pytest.mark.parametrize(
     ("row", "sight", "steps"),
     [
-        # What is not there and wanted is started; what failed waits for its time.
+        # A missing replica that is wanted is started; a failed one waits for its time.
         (None, None, ["0: start amv-1"]),
         (GONE, None, ["0: start amv-1"]),
         (FAILED, None, ["0: start amv-1"]),
@@ -83,7 +83,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
         (STARTING, shows((STARTING, "Unhealthy")), ["0: Starting -> Unhealthy"]),
         (replica("Starting", since=OLD), NOTHING, ["0: Starting -> Stopping"]),
         (replica("Starting", since=OLD), shows((STARTING, "Starting")), ["0: Starting -> Stopping"]),
-        # What ran and does not show any more, or shows as ended, is cleared away first.
+        # A replica that ran and does not show any more, or shows as ended, is cleared away first.
         (READY, shows((READY, "Ready")), []),
         (READY, shows((READY, "Starting")), ["0: Ready -> Starting"]),
         (READY, shows((READY, "Unhealthy")), ["0: Ready -> Unhealthy"]),
@@ -93,20 +93,20 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
         (UNHEALTHY, shows((UNHEALTHY, "Unhealthy")), []),
         (replica("Unhealthy", since=OLD), shows((UNHEALTHY, "Unhealthy")), ["0: Unhealthy -> Stopping"]),
         (replica("Unhealthy", since=OLD), shows((UNHEALTHY, "Ready")), ["0: Unhealthy -> Ready"]),
-        # What is to end is told to, until it does not show.
+        # A replica that has to end is stopped again and again, until it does not show.
         (STOPPING, shows((STOPPING, "Ready")), ["0: halt"]),
         (STOPPING, shows((STOPPING, "Exited")), ["0: halt"]),
         (replica("Stopping", reason="code 1"), NOTHING, ["0: Stopping -> Failed"]),
         (STOPPING, NOTHING, ["0: Stopping -> Gone"]),
         (replica("Stopping", since=OLD), shows((STOPPING, "Ready")), ["0: Stopping -> Stopping", "0: halt"]),
-        # What nobody can see says nothing.
+        # An engine that cannot be seen says nothing.
         (STARTING, None, []),
         (READY, None, []),
         (STOPPING, None, []),
         (replica("Ready", since=OLD, trouble="told"), LOST, []),
         (replica("Stopping", since=OLD, trouble="told"), LOST, []),
         (replica("Starting", since=OLD, trouble="told"), LOST, []),
-        # But it is told once, where it lasts.
+        # But it is reported once, where it lasts.
         (replica("Ready", since=OLD), LOST, ["0: Ready -> Ready"]),
         (READY, LOST, []),
     ],
@@ -221,7 +221,7 @@ def test_the_time_at_which_an_engine_ends_a_replica_by_itself_follows_the_releas
     sight = shows((READY, "Ready"))
     assert told(job(released, READY), sight) == [f"0: deadline {ends + 5 * MINUTE_US}"]
     assert told(job(unit(), replica("Ready", deadline=1)), sight) == ["0: deadline None"]
-    # A prepaid term that ends may be renewed; and a clock that stands still ends nothing.
+    # A prepaid term that ends may be renewed; and a clock that does not move ends nothing.
     assert told(job(unit(release_at=ends, payment_timing="Prepaid"), READY), sight) == []
     assert told(job(released, READY), sight, deadman_us=None) == []
 
@@ -235,7 +235,7 @@ def test_what_is_looked_at_again_and_when() -> None:
 
 
 def rolled(replicas: int, count: int) -> tuple[list[int], list[str]]:
-    """Let another model be wanted, do what is planned, and return how many were healthy after each step."""
+    """Let another model be wanted, take the planned steps, and return how many were healthy after each step."""
     wish = unit(replicas, count=count)
     rows = {number: replica("Ready", number) for number in range(replicas)}
     services = (service(model_id="amv-2"),)
