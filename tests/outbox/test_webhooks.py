@@ -198,7 +198,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another
             "reason": "The receiver answered 500.",
         }
         assert {got.event["type"] for got in receiver.got} == {"unit.bought"}
-        # By hand it begins anew, under the id that it always had.
+        # By hand it begins again, under the id that it always had.
         receiver.answer = lambda _got: OK
         asked = {"subscriptionId": bad["subscriptionId"], "eventId": row["eventId"]}
         assert (await desk.call(PATH, "RedeliverEvent", asked)).result["state"] == "Waiting"
