@@ -1,4 +1,4 @@
-"""What holds for all four official clients, each called as its package ships it."""
+"""Tests that hold for all four official clients, each called as its package ships it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ SERVICE = "svco-48esssdpa594"
 REGIONS = ("bj", "bd")
 TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6", "gpu-7")
 BEIJING = timedelta(hours=8)
-# What each client raises for an answer that is an error.
+# The exception of each client for an answer that is an error.
 RAISED = {"python": "RequestError", "node": "Error", "go": "APIError", "java": "RequestException"}
 # By what a user of each client tells errors apart: in Go by the number, which is all that it passes on.
 CODES = {
@@ -35,7 +35,7 @@ TOLD_APART_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
 
 
 def succeeded(answers: Mapping[str, ProgramAnswer]) -> Mapping[str, Any]:
-    """The results by the name of their call, all of which were answered well."""
+    """The results by the name of their call. All calls must have succeeded."""
     for answer in answers.values():
         assert answer.ok, f"{answer.call}: {answer.kind}: {answer.error}"
         assert answer.request_id

@@ -29,7 +29,7 @@ def client(
 
 @pytest.fixture(scope="module")
 def story(client: Program, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """What each step of the story was answered."""
+    """The answer to each step of the story."""
     return client.run("play", str(family.write(tmp_path_factory.mktemp("story") / "steps.json")))
 
 
