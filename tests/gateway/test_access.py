@@ -1,4 +1,4 @@
-"""Who may call which service, and what is counted of it."""
+"""Who may call which service, and the counts of calls."""
 
 from __future__ import annotations
 

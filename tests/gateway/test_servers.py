@@ -52,7 +52,7 @@ async def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_rele
             await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
             assert (await one.said())[0] == 503
             async with asyncio.timeout(BOUND_S):
-                while (await other.said())[0] != 503:  # noqa: ASYNC110 - what is waited for tells nobody
+                while (await other.said())[0] != 503:  # noqa: ASYNC110 - the condition has no event
                     await asyncio.sleep(0.05)
             assert (await one.counted(4))["succeedCallTotal"] >= 4
 

@@ -75,7 +75,7 @@ async def metric(office: GatewayHarness, line: str) -> float:
 async def settled(office: GatewayHarness, line: str, value: float) -> None:
     """Wait until a line of the metrics has a value: an end may take its time to hang up."""
     async with asyncio.timeout(BOUND_S):
-        while await metric(office, line) != value:  # noqa: ASYNC110 - what is waited for tells nobody
+        while await metric(office, line) != value:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 
