@@ -1,8 +1,8 @@
 """The command line in processes of its own, without the second of processor time that its imports take each time.
 
-One process has everything imported and does nothing but fork: what it forks is a real process, with its own pid,
-environment and files, that may be killed, paused and stopped like any other. What a new interpreter would do before
-that is tested where a server is started with a command in front of it, and by the examples and the conformance tests.
+One process has everything imported and does nothing but fork: each fork is a real process, with its own pid,
+environment and files, that may be killed, paused and stopped like any other. The start of a new interpreter before that
+is tested where a server is started with a command in front of it, and by the examples and the conformance tests.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def _forking(requests: socket.socket) -> list[str]:
 
 
 def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> list[str]:
-    """Fork once more, so that somebody is there who hears of the end; returns in the process that is to work."""
-    # What was ignored would stay so in everything that is started from here.
+    """Fork once more, so that a parent is there to hear of the end; returns in the process that is to work."""
+    # Ignored signals would stay ignored in everything that is started from here.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     requests.close()
     stdout, stderr, told = files
@@ -169,7 +169,7 @@ if __name__ == "__main__":
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _, *words = _forking(socket.socket(fileno=int(sys.argv[1])))
-    # As "python -m leasebook" leaves it, which is how usage is told.
+    # As "python -m leasebook" leaves it, because messages about usage name it.
     __package__ = "leasebook"
     sys.argv = [str(Path(leasebook.__file__).parent / "__main__.py"), *words]
     main()

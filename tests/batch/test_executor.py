@@ -79,7 +79,7 @@ class StepStore(MemoryStore):
 
 
 class Backlog:
-    """What waits for later batches."""
+    """The commands that wait for later batches."""
 
     is_empty = True
     since_last_call_s = 0.0

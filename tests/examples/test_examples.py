@@ -1,4 +1,4 @@
-"""The shipped examples, run as they are run in earnest: a process each, told to stop with SIGTERM."""
+"""The shipped examples, run as they are run in earnest: a process each, stopped with SIGTERM."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _env() -> dict[str, str]:
 
 
 SITE = {"sitecustomize", "usercustomize"}
-"""What a Python may load by itself at its start."""
+"""Modules that a Python may load by itself at its start."""
 
 
 @contextlib.contextmanager

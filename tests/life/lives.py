@@ -1,4 +1,4 @@
-"""Lives: what is done to instances, and when, on the real core and on every store; and what must come of it."""
+"""Lives: timed actions on instances, on the real core and on every store, and the postings that must follow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MANY: Final = 1_000_000
 
 
 class BillingOracle:
-    """An account with its instances, a clock that goes where it is told, and the postings that are expected."""
+    """An account with its instances, a clock that the test moves, and the postings that are expected."""
 
     def __init__(self, store: Any, office: StoreHarness, zone: str, now: int) -> None:
         self.store = store
@@ -69,7 +69,7 @@ class BillingOracle:
         await self.office.move(Instant(self.now))
         return self.now
 
-    # --- what is asked for ---
+    # --- actions of the account ---
 
     async def ask(self, command: Command) -> Any:
         """Have it decided now; returns the answer, and takes no refusal."""

@@ -27,7 +27,7 @@ PATIENCE_S, LONG_S = 5.0, 60.0
 
 
 class Gate:
-    """Where somebody stands until he is let in."""
+    """A place where a coroutine waits until it is let in."""
 
     def __init__(self, *, is_open: bool) -> None:
         self.reached = asyncio.Event()
@@ -59,7 +59,7 @@ class GatedTransaction(MemoryTransaction):
 
 
 class GatedStore(MemoryStore):
-    """Begins such transactions; the gates of each are made before, in order."""
+    """Begins gated transactions; the gates of each are made before, in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ async def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
 
 
 class CommitWatcher:
-    """Takes note which instances a commit told of, and what they make due."""
+    """Takes note of the instances of each commit, and of the work that they make due."""
 
     def __init__(self) -> None:
         self.units: list[set[str]] = []

@@ -1,4 +1,4 @@
-"""Rows that somebody else holds: who needs them waits for them, and nobody else does."""
+"""Rows that another session has locked: callers that need them wait, and no others do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTE = 60_000_000
 
 
 class LockedRows:
-    """Two accounts, a sequencer, and somebody who holds rows."""
+    """Two accounts, a sequencer, and a session that locks rows."""
 
     def __init__(self, wait_s: float, **limits: Any) -> None:
         self.store = MemoryStore()

@@ -84,7 +84,7 @@ def test_a_release_at_a_second_counts_the_minute_in_progress_and_no_other(play_e
 
 
 def _poor(hours: int) -> int:
-    """Return what pays for so many hours of one unit, and a micro-unit less."""
+    """Return the price of a number of hours of one unit, and a micro-unit less."""
     return hours * 60 * PER_MINUTE - 1
 
 

@@ -162,7 +162,7 @@ ROUTES = [
     ("2030-01-28 10:00:00", [(1, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
     ("2030-01-28 10:00:00", [(1, None), (0, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
     ("2030-01-28 10:00:00", [(0, 28), (0, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
-    # The last day of February is the twenty-eighth or the thirty-first, and whoever paid for that has it.
+    # The last day of February is the twenty-eighth or the thirty-first, and an instance paid until that day has it.
     ("2029-12-31 10:00:00", [(1, None), (0, 15)], "2030-03-15 10:00:00", 1 + Fraction(15, 31)),
     ("2029-12-31 10:00:00", [(1, 15)], "2030-03-15 10:00:00", 1 + Fraction(15, 31)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""TLS by itself, the second port, and what is said where others may listen: on real servers."""
+"""TLS by itself, the second port, and the warning where others may listen: on real servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value is told with what is allowed there, in words and not in the decoder's."""
+"""A refusal of a wrong value lists the allowed values, in words and not in the decoder's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNITS, ACCOUNT, NOTIFICATION, MODEL = "/v2/computeunit", "/v2/account", "/v2/not
 
 
 class Notes:
-    """What was passed over."""
+    """A call that notes the keys that were ignored."""
 
     ignored = b""
 
