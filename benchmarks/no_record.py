@@ -31,7 +31,7 @@ class NoRecord:
 
 def without(what: str) -> None:
     """Leave out the audit log, and what else is not wanted."""
-    wiring.__dict__["trail_of"] = lambda *_: None
+    wiring.__dict__["audit_writer_of"] = lambda *_: None
     app.__dict__["CallRecord"] = NoRecord
     if what == "nothing":
         Book._emit = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001

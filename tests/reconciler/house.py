@@ -231,7 +231,7 @@ class World:
         """The same, in microseconds."""
         return self.now - START
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         """This clock is never in doubt."""
         return False
 

@@ -53,7 +53,7 @@ class MovedTime(Time):
     def boot_us(self) -> int:
         return int(self.seconds * SECOND_US)
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         return False
 
 
@@ -182,7 +182,7 @@ class Market:
         (row,) = self.store.ask(lambda ask: ask.supplies())
         return row
 
-    def told(self) -> list[tuple[str, int, int]]:
+    def stock_events(self) -> list[tuple[str, int, int]]:
         """Return the events of differences: Differs or Fits, the difference, and the oversold units."""
         wanted = EventFilter(account_id=ACCOUNT, types=(STOCK_DIFFERS, STOCK_FITS))
         found = self.store.ask(lambda ask: ask.events(wanted, after=None, limit=1000, oldest_first=True))

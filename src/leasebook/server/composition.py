@@ -53,6 +53,7 @@ from leasebook.server.engine_homes import Homes
 from leasebook.server.factories import (
     Components,
     allowed_of,
+    audit_writer_of,
     callers_of,
     dispatcher_of,
     engines_of,
@@ -65,7 +66,6 @@ from leasebook.server.factories import (
     streams_of,
     throttle_of,
     timing_of,
-    trail_of,
 )
 from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
 from leasebook.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
@@ -152,7 +152,7 @@ async def running(
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
-        trail = trail_of(settings, audit_keys, clock, metrics)
+        trail = audit_writer_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)

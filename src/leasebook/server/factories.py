@@ -205,7 +205,7 @@ def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Ca
     return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
 
 
-def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
+def audit_writer_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
     """Begin the audit trail of this run."""
     return AuditWriter(
         keys=keys,
@@ -384,7 +384,7 @@ async def reconciling(
         meter=ground.metrics,
         timing=timing,
         time=MachineTime(ground.clock),
-        told_to=None if root is None else root.account_id,
+        notify_account_id=None if root is None else root.account_id,
         gone=gone_of(settings),
         keys=ground.keeper.said,
     )
