@@ -105,7 +105,7 @@ def test_a_version_that_only_says_where_it_comes_from_is_refused_with_what_to_do
     assert customer.do(SERVICE, "ModifyService", {**change, "counted": True}) is True
 
 
-def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(strict: ServiceHarness) -> None:
+def test_who_asks_for_it_gets_units_that_are_counted_and_every_answer_says_so(strict: ServiceHarness) -> None:
     customer = strict.customer()
     body = {**new_service(replicasCount=1), "billing": billing_of(), "counted": True}
     made = customer.do(SERVICE, "CreateService", body)
@@ -157,7 +157,7 @@ def readiness(scene: ServiceHarness) -> Any:
     return scene.operator.send("/readyz", "", method="GET", headers=[]).body
 
 
-def test_what_no_engine_will_run_is_told_at_the_start_to_monitors_and_to_whoever_pays(
+def test_units_that_no_engine_will_run_are_shown_to_the_log_to_monitors_and_to_the_buyer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with a_store("postgres", tmp_path) as where:

@@ -140,7 +140,7 @@ def test_an_account_tells_when_it_falls_into_debt_and_when_that_is_paid(either: 
     assert recovered["source"] == f"/v2/account/{account}"
 
 
-def test_crossing_a_part_of_the_budget_is_told_once_a_month(either: ServiceHarness) -> None:
+def test_crossing_a_part_of_the_budget_is_one_event_a_month(either: ServiceHarness) -> None:
     customer = either.customer("5000")
     limits = {"budget": "1000", "budgetWarnPercent": [50, 90]}
     customer.do(ACCOUNT, "SetGuardRails", {"limits": limits})

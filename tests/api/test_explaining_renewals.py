@@ -69,7 +69,7 @@ def test_what_was_bought_in_advance_is_foreseen_to_be_renewed_whatever_limits_on
     assert explained(caller, unit)["endsTime"] == "2030-03-15T08:00:00+08:00"
 
 
-def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_told(
+def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_given(
     kept: ServiceHarness,
 ) -> None:
     caller = kept.customer("500")

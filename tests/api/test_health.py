@@ -213,7 +213,7 @@ class StubConcern:
         return self.ended
 
 
-def test_what_keeps_the_service_from_its_work_is_told_and_what_ends_it_ends_it(tmp_path: Path) -> None:
+def test_what_keeps_the_service_from_its_work_is_a_reason_and_what_ends_it_ends_it(tmp_path: Path) -> None:
     trouble = StubConcern()
     with a_scene(tmp_path) as scene:
         scene.running.health.watch(trouble)

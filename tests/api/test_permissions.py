@@ -56,7 +56,7 @@ def test_a_policy_permits_what_is_documented_and_nothing_else(
     assert shared.commits() == commits
 
 
-def test_who_is_not_permitted_is_told_what_would_permit_it(users: dict[str, Caller]) -> None:
+def test_the_refusal_of_a_call_names_the_policies_that_would_permit_it(users: dict[str, Caller]) -> None:
     message = users[READ].ask(UNITS, "PurchaseComputeUnit", order()).body["message"]
     assert FULL in message
     assert OPERATE in message

@@ -30,7 +30,7 @@ def day(text: str) -> str:
     return f"2030-{date if '-' in date else f'01-{date}'}T{time}:00+08:00"
 
 
-def told(caller: Caller, unit: str) -> list[tuple[str, int]]:
+def reminded(caller: Caller, unit: str) -> list[tuple[str, int]]:
     """List the reminders of an instance's end: when each was given, and how many seconds before the end."""
     asked = {"instanceId": unit, "types": ["unit.reminder"], "oldestFirst": True}
     events = caller.do(EVENTS, "DescribeEvents", asked)["events"]
@@ -110,7 +110,7 @@ def test_what_is_said_of_a_release(
             customer.do(UNITS, "ResizeComputeUnit", {"instanceId": unit, "count": value})
         else:
             customer.do(ACCOUNT, "SetReminders", {"beforeSeconds": value})
-    assert told(customer, unit) == [(day(at), offset) for at, offset in expected]
+    assert reminded(customer, unit) == [(day(at), offset) for at, offset in expected]
     assert check_store(fresh.where).findings == []
 
 
@@ -197,7 +197,7 @@ def test_what_is_said_of_an_expiry(
             months = {"reservation": {"reservationTimeUnit": "Month", "reservationLength": 1}}
             more = months if value == "Prepaid" else {}
             customer.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": value, **more})
-    assert told(customer, unit) == [(day(at), offset) for at, offset in expected]
+    assert reminded(customer, unit) == [(day(at), offset) for at, offset in expected]
     assert check_store(fresh.where).findings == []
 
 
@@ -206,7 +206,7 @@ def test_a_unit_that_stands_still_for_a_debt_is_reminded_of_its_release(fresh: S
     unit = customer.buy(release=RELEASED)
     fresh.advance(day("18 07:30"))
     assert customer.unit(unit)["status"] == "Stopped"
-    assert told(customer, unit) == [(day("17 08:00"), DAY), (day("18 07:00"), HOUR)]
+    assert reminded(customer, unit) == [(day("17 08:00"), DAY), (day("18 07:00"), HOUR)]
 
 
 DOWN = [
@@ -233,12 +233,12 @@ def test_while_the_service_was_down_the_nearest_reminder_is_given_late_and_none_
     with a_scene(directory) as scene:
         again = Caller(scene.runner, scene.desk.as_user(*keys))
         scene.play(lambda: _caught_up(scene, now))
-        assert told(again, unit) == [(day(at), offset) for at, offset in expected]
+        assert reminded(again, unit) == [(day(at), offset) for at, offset in expected]
         assert again.unit(unit)["status"] == ("Running" if back < "18 08:00" else "Released")
         # Later reminders come at their times.
         scene.advance(day("20 00:00"))
         later = [(at, offset) for at, offset in [("17 08:00", DAY), ("18 07:00", HOUR)] if at > back]
-        assert told(again, unit) == [(day(at), offset) for at, offset in [*expected, *later]]
+        assert reminded(again, unit) == [(day(at), offset) for at, offset in [*expected, *later]]
     assert check_store(Target(directory)).findings == []
 
 

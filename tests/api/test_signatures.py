@@ -143,7 +143,7 @@ def test_a_header_of_another_form_is_refused(shared: ServiceHarness, value: str)
     assert ("error" in answer.body) == value.startswith("Bearer ")
 
 
-def test_a_wrong_secret_is_told_from_an_unknown_key(shared: ServiceHarness) -> None:
+def test_a_wrong_secret_and_an_unknown_key_have_different_codes(shared: ServiceHarness) -> None:
     wrong = send(shared, signature(secret_key="wrong"))
     assert (wrong.status, wrong.code) == (400, "SignatureDoesNotMatch")
     assert (

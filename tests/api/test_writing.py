@@ -89,7 +89,7 @@ def test_whoever_has_just_written_is_not_asked_for_proof(either_shared: ServiceH
     assert proofs(either_shared) == before
 
 
-def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_once_that_it_can_again(
+def test_a_monitor_sees_at_its_first_look_that_nothing_can_be_written_and_at_once_that_it_can_again(
     either_shared: ServiceHarness,
 ) -> None:
     be_idle(either_shared)
@@ -149,7 +149,7 @@ def test_rows_that_somebody_holds_do_not_keep_the_store_from_being_written() -> 
     assert writing.unready() is None
 
 
-def test_a_batch_that_the_store_keeps_waiting_is_told_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_the_store_keeps_waiting_is_shown_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     writing, now = WriteHealth(), 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     writing.begins()
