@@ -160,7 +160,7 @@ class BillingOracle:
         """Let it have that many units."""
         await self.ask(self.resizing(unit, count))
 
-    def turning(self, unit: str, timing: PaymentTiming, **more: Any) -> ChangeBilling:
+    def billing_change(self, unit: str, timing: PaymentTiming, **more: Any) -> ChangeBilling:
         """Return a change of billing."""
         return ChangeBilling(
             account_id=ACCOUNT, by=USER, unit_id=unit, order_id=self._order(), payment_timing=timing, **more
@@ -168,7 +168,7 @@ class BillingOracle:
 
     async def turn(self, unit: str, timing: PaymentTiming, **more: Any) -> None:
         """Change how it is paid."""
-        await self.ask(self.turning(unit, timing, **more))
+        await self.ask(self.billing_change(unit, timing, **more))
 
     async def release(self, unit: str) -> None:
         """Release it now."""
@@ -268,7 +268,7 @@ def play(
 
     async def whole(store: Any) -> None:
         now = Instant(moment(start, zone))
-        office = StoreHarness(store, rules or Rules(), engine or InstantEngine(), trail=sealing(MASTER_KEY))
+        office = StoreHarness(store, rules or Rules(), engine or InstantEngine(), audit_writer=sealing(MASTER_KEY))
         life = BillingOracle(store, office, zone, now)
         await office.say(opening(zone, now), now)
         await life.pay_in(funds)

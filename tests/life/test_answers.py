@@ -225,7 +225,7 @@ class CommitWatcher:
 
 
 @pytest.mark.parametrize("part", [None, 1, 2])
-async def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | None) -> None:
+async def test_watchers_are_called_once_with_all_that_a_batch_changed(part: int | None) -> None:
     """Else the agenda would sleep on beyond a release that was written with an early part."""
     store = MemoryStore()
     office = StoreHarness(store, Rules(), InstantEngine())

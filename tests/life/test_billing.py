@@ -73,7 +73,7 @@ def test_there_and_back_within_a_term_changes_nothing_and_a_renewal_keeps_it_pre
         at = await life.until(bought + 3 * DAY)
         for unit in (back, renewed):
             await life.turn(unit, "Postpaid")
-            assert await life.refused(life.turning(unit, "Postpaid")) == "wrong_state"
+            assert await life.refused(life.billing_change(unit, "Postpaid")) == "wrong_state"
         await life.turn(back, "Prepaid")
         await life.renew(renewed, 1)
         life.expect_term("Renewal", at=at, since=end, until=longer, months=1)
