@@ -22,7 +22,7 @@ class Quoted(NamedTuple):
     """Ask what ``buy`` would cost, and have the price held or not."""
 
     buy: Buy
-    held: bool
+    keep: bool
 
 
 class BuyQuoted(NamedTuple):
@@ -118,7 +118,7 @@ class SwitchBilling(NamedTuple):
     who: Who = "owner"
 
 
-class Count(NamedTuple):
+class ReportCalls(NamedTuple):
     """Count calls of some seconds ago, or ahead."""
 
     service: int
@@ -163,7 +163,7 @@ class Again(NamedTuple):
 
 
 OnUnit = Schedule | Drop | Resize | Renew | AutoRenew | SwitchBilling
-OnService = Scale | PlaceReplicas | Modify | Switch | Delete | Count
+OnService = Scale | PlaceReplicas | Modify | Switch | Delete | ReportCalls
 What = Buy | Quoted | BuyQuoted | Serve | Deploy | OnService | OnUnit | Grant | Fund | Offer
 
 

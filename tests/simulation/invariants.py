@@ -84,17 +84,17 @@ def _check_orders(books: Books) -> None:
     assert first == {order.unit_id: order.id for order in books.orders if order.kind == "Purchase"}
 
 
-def _held(unit: Instance) -> int:
+def _reserved(unit: Instance) -> int:
     return 0 if unit.status in GONE else max(unit.count, unit.target_count or 0)
 
 
 def _check_stock(books: Books) -> None:
-    held: Counter[tuple[str, str]] = Counter()
+    reserved: Counter[tuple[str, str]] = Counter()
     for unit in books.table(INSTANCES):
-        held[unit.region, unit.type] += _held(unit)
+        reserved[unit.region, unit.type] += _reserved(unit)
     for offering in books.table(OFFERINGS):
         assert offering.stock_free >= 0, offering
-        assert offering.stock_free + held[offering.region, offering.type] == offering.stock_total >= 0, offering
+        assert offering.stock_free + reserved[offering.region, offering.type] == offering.stock_total >= 0, offering
 
 
 def _check_services(books: Books) -> None:

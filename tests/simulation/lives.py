@@ -36,12 +36,12 @@ def found(
     return History(start, Micro(funds), (zone, zone), rules or Rules(), engine or InstantEngine(), steps)
 
 
-def told(history: History) -> tuple[Books, Witness]:
+def played(history: History) -> tuple[Books, Witness]:
     """Play it on time, everything checked after every step."""
     return asyncio.run(watched(history))
 
 
 def lived(history: History) -> list[Instance]:
     """The same; returns the instances."""
-    units: list[Instance] = told(history)[0].table(INSTANCES)
+    units: list[Instance] = played(history)[0].table(INSTANCES)
     return units

@@ -26,7 +26,7 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
     return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
 
 
-def held(
+def usage_of(
     need: UsageTotals, tables: Rows, postings: Iterable[Posting]
 ) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
     """Sum up what an account's users hold, by type, and what they were charged."""

@@ -55,7 +55,7 @@ from leasebook.ports.queries.read_repository import (
     UnitFilter,
 )
 from leasebook.store.newer import Schema
-from tests.simulation.memory_asked import asked, held
+from tests.simulation.memory_asked import asked, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -84,12 +84,12 @@ class MemoryStore:
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
         self.schema = Schema()
-        self.held_elsewhere: set[Needed] = set()
+        self.locked_elsewhere: set[Needed] = set()
         """Rows that another session has locked."""
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
         """Return the rows that another session has locked."""
-        return frozenset(self.held_elsewhere.intersection(needs))
+        return frozenset(self.locked_elsewhere.intersection(needs))
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:  # noqa: ARG002 - it is alone
         """Open the one transaction that may be open."""
@@ -148,14 +148,14 @@ class MemoryTransaction:
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put down the rows, or that there is none."""
         needs = list(needs)
-        if not self._store.held_elsewhere.isdisjoint(needs):
+        if not self._store.locked_elsewhere.isdisjoint(needs):
             raise Blocked("somebody else holds a row")
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, UsageTotals):
-                book.load_usage_totals(need, *held(need, self._store.rows, self._store.postings))
+                book.load_usage_totals(need, *usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])

@@ -50,7 +50,7 @@ class StoreHarness:
         twice: bool = False,
         part: int | None = None,
         witness: Witness | None = None,
-        trail: AuditWriter | None = None,
+        audit_writer: AuditWriter | None = None,
     ) -> None:
         self.store = store
         self.rules = rules
@@ -59,7 +59,7 @@ class StoreHarness:
         self.twice = twice
         self.part = part
         self.witness = witness
-        self.trail = trail
+        self.audit_writer = audit_writer
 
     async def say(self, commands: Sequence[Command], now: Instant) -> list[Decision]:
         """Have commands decided at that moment, in order."""
@@ -114,18 +114,18 @@ class StoreHarness:
                 if len(outcomes) < len(commands):
                     parts.append(book.part())
                     transaction.save_part(parts[-1])
-            mark = None if self.trail is None else self.trail.seal_events(book, now)
+            mark = None if self.audit_writer is None else self.audit_writer.seal_events(book, now)
             changes = book.changes()
-            if self.trail is not None:
-                changes.audit = await self.trail.record(transaction, (), mark, now)
+            if self.audit_writer is not None:
+                changes.audit = await self.audit_writer.record(transaction, (), mark, now)
             if changes or parts:
                 await transaction.save(changes)
         except BaseException:
             await transaction.rollback()
             raise
         await transaction.commit()
-        if self.trail is not None:
-            self.trail.committed(changes.audit)
+        if self.audit_writer is not None:
+            self.audit_writer.committed(changes.audit)
         if self.witness is not None:
             self.witness(changes.after(parts), now, commands)
         return outcomes

@@ -13,7 +13,7 @@ from leasebook.domain.values.calendar import HOUR_US
 from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, SwitchBilling, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
-from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
+from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, played
 from tests.simulation.memory_books import Books
 from tests.simulation.witness import Witness
 
@@ -117,7 +117,7 @@ STORIES: Final[dict[str, Story]] = {
 
 def of(story: Story) -> tuple[Books, Witness]:
     rules = Rules(arrears_grace_us=0, retention_us=HOUR_US)
-    return told(found(*story.steps, engine=Engine(), funds=story.funds, rules=rules))
+    return played(found(*story.steps, engine=Engine(), funds=story.funds, rules=rules))
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)

@@ -48,7 +48,7 @@ def setting(history: History, account: str, at: Instant) -> SetGuardRails:
     )
 
 
-def check_told(store: MemoryStore) -> None:
+def check_events(store: MemoryStore) -> None:
     """Every status that an instance had is in one event, and the events together say what its row says."""
     stories: defaultdict[str, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(STORY))
     statuses: defaultdict[str, list[str | None]] = defaultdict(lambda: [None])
@@ -107,7 +107,7 @@ async def lived(history: History, late: int, batch: int) -> None:
             # Between others of the same batch.
             asked.insert(len(asked) // 2 if number else len(asked), setting(history, ACCOUNTS[1], at))
         await office.say(asked, at)
-        check_told(store)
+        check_events(store)
         check_counted(store)
         (first,) = [guard for guard in store.books().table(ACCOUNT_LIMITS) if guard.account_id == ACCOUNTS[0]]
         assert first.holds("gpu-1") <= MOST

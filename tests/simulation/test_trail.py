@@ -217,7 +217,7 @@ def test_what_is_too_much_goes_to_the_log_and_is_counted() -> None:
     assert office.meter.lost == 1
 
 
-def test_what_may_or_may_not_be_written_is_told_of_and_never_written_twice() -> None:
+def test_what_may_or_may_not_be_written_is_logged_and_never_written_twice() -> None:
     office = AuditHarness()
 
     async def scene(office: AuditHarness) -> None:
