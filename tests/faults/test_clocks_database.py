@@ -127,7 +127,7 @@ async def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operato
     assert minutes == {due: 60, by_hand: 1}
 
 
-async def test_a_database_set_back_an_hour_is_told_by_all_and_goes_on_when_it_comes_back(
+async def test_a_database_set_back_an_hour_is_seen_by_all_and_goes_on_when_it_comes_back(
     url: str, clock: MovedClock, tmp_path: Path
 ) -> None:
     async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:

@@ -74,7 +74,7 @@ async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: Pro
     await engine.close()
 
 
-async def test_a_keeper_of_an_older_version_is_told_in_its_own_words(bench: ProcessBench) -> None:
+async def test_a_keeper_of_an_older_version_gets_its_own_words(bench: ProcessBench) -> None:
     engine = bench.engine()
     await engine.start(bench.wanted("leased", ends_in_s=HOUR_S))
     deadline = bench.root / "replicas" / "leased" / "deadline"

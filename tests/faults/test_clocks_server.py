@@ -88,7 +88,7 @@ def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_st
     assert sum(house.charged(units[1])) == 60
 
 
-def test_a_clock_set_back_an_hour_is_told_and_nothing_is_written_before_what_was_written(house: ClockedServer) -> None:
+def test_a_clock_set_back_an_hour_is_shown_and_nothing_is_written_before_what_was_written(house: ClockedServer) -> None:
     set_to = house.clock.ahead_s
     before = house.ask(CLOCK, "DescribeClock")["now"]
     unit = house.buy(HOUR_S)

@@ -74,14 +74,14 @@ def _play(server: Process, trouble: Callable[[], AbstractContextManager[Any]]) -
 
 def _once(port: int, callers: list[FleetClient], trouble: Callable[[], AbstractContextManager[Any]]) -> None:
     with trouble():
-        _all_are_told(callers)
+        _all_are_refused(callers)
         began = time.monotonic()
         status, page = _page(port, "/readyz")
         assert status == HTTPStatus.SERVICE_UNAVAILABLE, page
         assert any("database" in reason for reason in page["reasons"]), page
         assert _page(port, "/healthz")[0] == HTTPStatus.OK
         # Later callers are answered at once, whatever is still stuck.
-        _all_are_told(callers[:3])
+        _all_are_refused(callers[:3])
         assert time.monotonic() - began < 5
     began = time.monotonic()
 
@@ -94,7 +94,7 @@ def _once(port: int, callers: list[FleetClient], trouble: Callable[[], AbstractC
     print(f"back after {time.monotonic() - began:.1f} s")
 
 
-def _all_are_told(callers: list[FleetClient]) -> None:
+def _all_are_refused(callers: list[FleetClient]) -> None:
     """Fail unless every call now gets the answer, in time, that the store is away and nothing was done."""
     answers: list[Any] = [None] * len(callers)
 

@@ -179,7 +179,7 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
         assert "remark" not in leasebook("check", "--store", url)
 
 
-def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_operator_says_so(
+def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_operator_says_so(
     place: ServerFolder,
 ) -> None:
     with shared_server().database(migrated=True) as url, books(url) as seen:
