@@ -33,11 +33,11 @@ class Forked:
     def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], stdout: int, stderr: int) -> None:
         self.args = ["leasebook", *arguments]
         self.returncode: int | None = None
-        self._told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps({"arguments": self.args, "environment": dict(env)}).encode()
         with theirs:
             socket.send_fds(_nursery().way, [request], [stdout, stderr, theirs.fileno()])
-        self.pid = int(self._told.recv(64))
+        self.pid = int(self._reports.recv(64))
 
     def poll(self) -> int | None:
         """Return how it ended; None: it runs."""
@@ -52,12 +52,12 @@ class Forked:
 
     def _heard(self, timeout: float | None) -> int | None:
         if self.returncode is None:
-            self._told.settimeout(timeout)
+            self._reports.settimeout(timeout)
             try:
-                self.returncode = int(self._told.recv(64))
+                self.returncode = int(self._reports.recv(64))
             except (BlockingIOError, TimeoutError):
                 return None
-            self._told.close()
+            self._reports.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -70,7 +70,7 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def __del__(self) -> None:
-        self._told.close()
+        self._reports.close()
 
 
 def run(

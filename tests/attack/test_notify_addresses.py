@@ -45,7 +45,7 @@ async def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Pa
         assert canary.got == []
 
 
-async def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_not_told(
+async def test_no_name_of_an_inner_address_is_called_and_the_address_is_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.getaddrinfo

@@ -149,7 +149,7 @@ def test_what_is_declared_is_what_is_sold(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("own_uids", [True, False])
-def test_a_device_file_that_replicas_are_not_let_into_is_told_at_the_start(folder: Path, *, own_uids: bool) -> None:
+def test_a_device_file_that_replicas_are_not_let_into_is_said_at_the_start(folder: Path, *, own_uids: bool) -> None:
     (folder / "card1").chmod(0o660)
     try:
         with capture_logs() as lines:

@@ -31,7 +31,7 @@ NUMBERS = {
     "wrong-secret": "code: 710012,",
     "wrong-access-key": "code: 710015,",
 }
-TOLD_APART_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
+DISTINGUISHED_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
 
 
 def succeeded(answers: Mapping[str, ProgramAnswer]) -> Mapping[str, Any]:
@@ -97,9 +97,9 @@ def test_what_goes_wrong_is_an_error_in_every_client(client: Program) -> None:
     assert "BorrowComputeUnit" in answers["unknown-action"].error
 
 
-def test_errors_can_be_told_apart_in_every_client(client: Program) -> None:
+def test_errors_can_be_distinguished_in_every_client(client: Program) -> None:
     answers = client.run("errors")
-    signs = TOLD_APART_BY[client.name]
+    signs = DISTINGUISHED_BY[client.name]
     assert {name: answers[name].error for name, sign in signs.items() if sign not in answers[name].error} == {}
 
 

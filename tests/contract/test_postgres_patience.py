@@ -80,7 +80,7 @@ def _parameters(url: str, **seconds: Any) -> dict[str, Any]:
     return dict(conninfo_to_dict(Hosts(url, Patience(**seconds)).address))
 
 
-def test_what_is_waited_for_is_told_to_libpq_and_an_address_may_say_otherwise() -> None:
+def test_libpq_gets_the_times_to_wait_and_an_address_may_have_others() -> None:
     one = _parameters("postgresql://u@h/d", connect_s=4, keepalive_s=9, unacknowledged_s=6)
     assert one["connect_timeout"] == "4"
     assert (one["keepalives_idle"], one["keepalives_interval"], one["keepalives_count"]) == ("9", "3", "3")
@@ -150,7 +150,7 @@ async def test_a_transaction_that_failed_leaves_no_session_in_it(url: str) -> No
         await store.close()
 
 
-async def test_callers_wait_for_a_database_from_when_it_went_and_are_told_soon_after_that() -> None:
+async def test_callers_wait_for_a_database_from_when_it_went_and_are_answered_soon_after_that() -> None:
     comes = asyncio.Event()
 
     async def attempt() -> None:

@@ -87,7 +87,7 @@ def test_with_one_reader_accounts_take_turns() -> None:
     play(1, act)
 
 
-def test_what_goes_wrong_is_told_to_whoever_asked_and_the_next_is_answered() -> None:
+def test_an_error_reaches_the_reader_that_asked_and_the_next_is_answered() -> None:
     async def act(slow: SlowReader) -> None:
         def broken(_: ReadRepository) -> str:
             raise ZeroDivisionError

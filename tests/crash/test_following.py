@@ -128,7 +128,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, A
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_follower_is_told_what_happens_from_now_on_at_once(
+def test_a_follower_gets_the_events_from_now_on_at_once(
     place: tuple[Process, Account, FleetClient], method: str
 ) -> None:
     server, account, caller = place
@@ -185,7 +185,7 @@ def test_a_stream_ends_when_its_key_is_disabled_and_goes_on_when_anothers_is(
     ending.leave()
 
 
-def test_fifty_followers_are_all_told_the_same(place: tuple[Process, Account, FleetClient]) -> None:
+def test_fifty_followers_all_get_the_same(place: tuple[Process, Account, FleetClient]) -> None:
     server, account, caller = place
     assert server.port is not None
     followers = [StreamFollower(server.port, account) for _ in range(50)]
@@ -239,7 +239,7 @@ def _deaf(port: int, account: Account, first: str) -> socket.socket:
     return deaf
 
 
-def test_a_follower_of_a_server_that_restarts_misses_nothing_and_is_told_nothing_twice(tmp_path: Path) -> None:
+def test_a_follower_of_a_server_that_restarts_misses_nothing_and_gets_nothing_twice(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, account, caller):
         assert server.port is not None
         follower = StreamFollower(server.port, account)

@@ -36,7 +36,7 @@ REFUSED_S = 8.0 + 4.0
 
 
 @contextmanager
-def row_held(url: str, account: Account) -> Iterator[None]:
+def row_locked(url: str, account: Account) -> Iterator[None]:
     """Hold the row of an account in a session that is none of the service's."""
     with psycopg.connect(url, application_name="psql") as session:
         session.execute("SELECT 1 FROM accounts WHERE id = %s FOR UPDATE", (account.id,))
@@ -64,7 +64,7 @@ class TimedBuyer:
 
 
 @pytest.mark.crash
-def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_work_is_done_once_after(
+def test_a_row_locked_from_outside_stops_only_those_who_need_it_and_its_due_work_is_done_once_after(
     trio: Fleet, root: FleetClient
 ) -> None:
     offer(root, "locked", stock=1_000_000)
@@ -78,7 +78,7 @@ def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_wor
     blocked, free = TimedBuyer(port, a), TimedBuyer(port, b)
     released = "SELECT status IN ('Releasing', 'Released') FROM units WHERE id = %s"
     with ThreadPoolExecutor(2) as threads, books(trio.url) as seen:
-        with row_held(trio.url, a):
+        with row_locked(trio.url, a):
             held_at = time.monotonic()
             runs = [threads.submit(buyer.run, stop) for buyer in (blocked, free)]
             eventually("the other's instance is released", lambda: seen.value(released, others), within_s=20)

@@ -278,7 +278,7 @@ def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_c
     _play(tmp_path, scene)
 
 
-def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
+def test_while_the_database_is_away_answers_say_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         proxy.closes_with_cut = True
         proxy.arm("BEGIN", CutPoint.BEFORE)
@@ -301,7 +301,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
     _play(tmp_path, scene, LEASEBOOK_STORE_AWAY_SECONDS="0")
 
 
-def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp_path: Path) -> None:
+def test_who_reads_while_the_database_restarts_waits_or_gets_a_refusal_to_try_again(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         for _ in range(3 * ROUNDS):
             proxy.is_closed = True
@@ -318,7 +318,7 @@ def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp
     _play(tmp_path, scene)
 
 
-def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_nothing_is_done_again(
+def test_the_answer_is_neither_yes_nor_no_where_the_database_is_lost_in_the_act_and_nothing_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:

@@ -428,7 +428,7 @@ def test_only_a_rule_that_there_is_is_taken_back(facts: dict[str, Any], expected
         (0, 11, (11, 1)),
     ],
 )
-def test_the_stock_cannot_be_less_than_what_is_held(free: int, total: int, expected: tuple[int, int] | None) -> None:
+def test_the_stock_cannot_be_less_than_reserved_units(free: int, total: int, expected: tuple[int, int] | None) -> None:
     made = book(free=free)
     decided = say(made, SetOffering(region="bj", unit_type="gpu-1", stock_total=total))
     if expected is None:

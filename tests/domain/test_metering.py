@@ -200,7 +200,9 @@ tariffs = st.lists(st.tuples(offsets, st.integers(0, 1000)), max_size=4).map(
 
 
 @given(st.integers(1, 9), histories, offsets)
-def test_every_minute_is_charged_once_for_the_most_units_held_in_it(first: int, steps: list[Step], more: int) -> None:
+def test_every_minute_is_charged_once_for_the_most_units_reserved_in_it(
+    first: int, steps: list[Step], more: int
+) -> None:
     end = (steps[-1].after if steps else 0) + more
     draft, unit = play(first, steps, end)
     expected = peaks(first, steps, end)
@@ -210,7 +212,7 @@ def test_every_minute_is_charged_once_for_the_most_units_held_in_it(first: int, 
 
 
 @given(st.integers(1, 9), histories, offsets, tariffs)
-def test_each_minute_costs_its_most_units_at_the_price_that_held_when_it_began(
+def test_each_minute_costs_its_most_units_at_the_price_that_was_valid_when_it_began(
     first: int, steps: list[Step], more: int, prices: PriceList
 ) -> None:
     end = (steps[-1].after if steps else 0) + more

@@ -397,12 +397,12 @@ def test_a_secret_equals_only_the_same_secret() -> None:
     assert Secret("a") != "a"
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
+def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, line_end: str) -> None:
     environ = {}
     for name, text in ROOT.items():
         file = tmp_path / name
-        file.write_bytes(f"{text}{ending}".encode())
+        file.write_bytes(f"{text}{line_end}".encode())
         environ[f"{name}_FILE"] = str(file)
     assert load_settings(None, environ) == load_settings(None, ROOT)
 

@@ -248,7 +248,7 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(machine: pytest.MonkeyPatch
     assert "No permissions to create new namespace (let this user make namespaces" in layers.missing[0]
 
 
-def test_a_root_without_users_to_give_is_told_so(machine: pytest.MonkeyPatch) -> None:
+def test_a_root_without_users_to_give_gets_a_reason(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(sandbox_layers, "_are_mapped", lambda *_: False)
     machine.setattr(os, "geteuid", lambda: 0)
     assert any("set engines_process.uids" in phrase for phrase in find_layers(Sandbox()).missing)

@@ -136,7 +136,7 @@ def _reserved(months: int) -> dict[str, object]:
 
 
 def _report(scene: ServiceHarness, report: Command) -> None:
-    async def told() -> None:
+    async def submitted() -> None:
         assert await scene.running.sequencer.submit(report) is True
 
-    scene.play(told)
+    scene.play(submitted)

@@ -172,11 +172,11 @@ def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_pat
         assert (await open_link(desk, link, press=True))[0] == (await open_link(desk, link))[0] == 410
         unit = await buy(desk)
 
-        async def is_told() -> bool:
+        async def is_sent() -> bool:
             await asyncio.sleep(0)
             return any(unit in box.message(at)["Subject"] for at in range(len(box.envelopes)))
 
-        await until("it is told now", is_told)
+        await until("it is told now", is_sent)
         subjects = [box.message(at)["Subject"] for at in range(len(box.envelopes))]
         assert subjects[0] == "[Leasebook] Confirm this address"
         assert subjects.count(subjects[0]) == 1

@@ -67,7 +67,7 @@ async def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_wh
     await scene(POST + b"Content-Length: %d\r\n\r\n" % SIZE)
 
 
-async def test_who_is_refused_by_its_head_is_never_told_to_send() -> None:
+async def test_who_is_refused_by_its_head_is_never_asked_to_send() -> None:
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
         del scope, receive
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})

@@ -441,7 +441,7 @@ def test_an_address_has_at_most_half_of_them() -> None:
     assert Caps(10_000, None, lambda _: False).per_address == 1024
 
 
-def test_who_is_not_let_in_is_told_so_and_counted() -> None:
+def test_who_is_not_let_in_gets_an_answer_and_is_counted() -> None:
     async def scene() -> None:
         async with listening(answering(), caps=Caps(1, None, lambda _: False)) as place:
             first, second = await place.connected(), await place.connected()
