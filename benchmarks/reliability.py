@@ -1,4 +1,4 @@
-"""How long nothing is lost: a server of which people buy without a pause, while everything around it fails by turns.
+"""How long nothing is lost: clients buy from a server without a pause, while everything around it fails by turns.
 
     python -m benchmarks.reliability --minutes 60 --store postgres --to docs/notes/reliability.md
 

@@ -1,8 +1,8 @@
-"""What checking signatures more closely costs a purchase: ``python -m benchmarks.signatures --against OTHER/src``.
+"""Measures the price of stricter signature checks: ``python -m benchmarks.signatures --against OTHER/src``.
 
 Two versions of the code take turns, each in processes of its own, without sockets: a service on an embedded store in a
-temporary folder, and a crowd that calls it with requests signed beforehand. What is compared is processor time; of many
-short blocks the quickest counts, which is what is left of a busy machine's noise.
+temporary folder, and a crowd that calls it with requests signed beforehand. Processor time is compared. Of many short
+blocks the quickest counts, because it has the least noise of a busy machine.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main() -> None:
     found: dict[tuple[str, str], list[float]] = {}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for number in range(given.rounds):
-        # Whoever goes second finds a warmer machine, so they change places.
+        # The version that goes second finds a warmer machine, so they change places.
         for name in sorted(sources, reverse=bool(number % 2)):
             for kind, time_us in _turn(sources[name], given.blocks).items():
                 found.setdefault((name, kind), []).append(time_us)

@@ -1,4 +1,4 @@
-"""What every test can ask for."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import postgres
 from tests.copies import ROUNDS, STORES, empty
 from tests.once import read_once
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made with mkdtemp
 MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
 EXAMPLES: Final = 60

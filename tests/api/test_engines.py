@@ -1,4 +1,4 @@
-"""What operators see of engines and stock, of a whole server on either store."""
+"""Operators see engines and stock: tests of a whole server on either store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What survives a restart, and what a service does first that was down when work fell due."""
+"""A restart keeps everything, and a service that was down when work fell due does it first."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_disabled_key_stays_disabled(data: Path) -> None:
 
 
 class RecordedMeter:
-    """Keeps what is counted."""
+    """A meter that keeps the counts."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, float]] = []
@@ -228,7 +228,7 @@ def test_a_service_that_was_down_for_months_charges_every_hour_and_ends_every_te
         assert len(times) == 48
 
     play(whole)
-    # Reminders of what is past by now were due too, and nobody got them.
+    # Reminders of ends that are past by now were due too, and were not sent.
     kinds = [kind for kind, _ in meter.done if kind != "remind"]
     assert kinds == ["charge"] * 47 + ["release", "expire", "retire"]
     assert check_directory(data).findings == []

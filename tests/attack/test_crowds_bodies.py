@@ -1,4 +1,4 @@
-"""Bodies by the thousand: nobody's is read who has not signed, and those of callers have a bound together."""
+"""Bodies by the thousand: a body is read only of a caller who has signed, and all of them together have a bound."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_beside_a_crowd_that_takes_all_it_gets_due_work_is_done_and_monitors_are
         eventually("a replica starts", lambda: show(buyer, second)["status"] == "Running", within_s=15)
         assert buyer.call(UNITS, "ReleaseComputeUnit", {"instanceId": second}).result is True
         eventually("and ends", lambda: show(buyer, second)["status"] == "Released", within_s=15)
-        # Whoever wants anything else is told to come again.
+        # Every other request is refused, and may come again.
         with connected(server, source="127.0.0.99") as one:
             one.sendall(GET.replace(b"/healthz", b"/v2/clock"))
             got = read_answer(one)

@@ -130,7 +130,7 @@ async def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileServi
     assert b" 101 " not in head.split(b"\r\n")[0]
     assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
     if not asking:
-        # What comes next on the connection is still HTTP, and answered by the server itself.
+        # The next answer on the connection is still HTTP, and answered by the server itself.
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
         assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
     writer.close()

@@ -1,6 +1,6 @@
 """A server that is not root gives each replica a user of its own, out of its user's range in /etc/subuid.
 
-One such server is run by a user made for it, and its replicas attack; see ``users_inside`` for what it does.
+One of these servers is run by a user made for it, and its replicas attack; see ``users_inside`` for what it does.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _owner(path: Path) -> int:
 
 @pytest.fixture(scope="module")
 def cards() -> Iterator[Path | None]:
-    """Files of cards; None where nobody can make any."""
+    """Files of cards; None where the test may not make any."""
     with contextlib.ExitStack() as held:
         try:
             made: Path | None = held.enter_context(made_cards())
@@ -110,7 +110,7 @@ def cards() -> Iterator[Path | None]:
 
 @pytest.fixture(scope="module")
 def found(made: Made, cards: Path | None) -> dict[str, Any]:
-    """What the server of that user has found, and what root saw meanwhile (``seen``)."""
+    """The findings of the server of that user, and everything that root saw meanwhile (``seen``)."""
     python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     if not os.access(python, os.X_OK):
         _skip(f"there is no {python} that another user could run")
@@ -254,7 +254,7 @@ def test_without_newuidmap_it_runs_in_a_namespace_of_the_servers_user(made: Made
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say what stands in the two files, for a user ``svc`` of uid 1500."""
+    """Write the two files, for a user ``svc`` of uid 1500."""
     user = pwd.struct_passwd(("svc", "x", 1500, 1500, "", "/", "/bin/false"))
     monkeypatch.setattr(pwd, "getpwuid", lambda _: user)
     monkeypatch.setattr(os, "geteuid", lambda: 1500)

@@ -33,7 +33,7 @@ class ConformanceServer:
 
 
 def stores() -> list[str]:
-    """What to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
+    """The stores to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
     named = os.environ.get("LEASEBOOK_TEST_STORES", "sqlite,postgres")
     return [name.strip() for name in named.split(",") if name.strip()]
 

@@ -1,4 +1,4 @@
-"""What holds for all four official clients, each called as its package ships it."""
+"""Tests that hold for all four official clients, each called as its package ships it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ SERVICE = "svco-48esssdpa594"
 REGIONS = ("bj", "bd")
 TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6", "gpu-7")
 BEIJING = timedelta(hours=8)
-# What each client raises for an answer that is an error.
+# The exception of each client for an answer that is an error.
 RAISED = {"python": "RequestError", "node": "Error", "go": "APIError", "java": "RequestException"}
 # By what a user of each client tells errors apart: in Go by the number, which is all that it passes on.
 CODES = {
@@ -31,11 +31,11 @@ NUMBERS = {
     "wrong-secret": "code: 710012,",
     "wrong-access-key": "code: 710015,",
 }
-TOLD_APART_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
+DISTINGUISHED_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
 
 
 def succeeded(answers: Mapping[str, ProgramAnswer]) -> Mapping[str, Any]:
-    """The results by the name of their call, all of which were answered well."""
+    """The results by the name of their call. All calls must have succeeded."""
     for answer in answers.values():
         assert answer.ok, f"{answer.call}: {answer.kind}: {answer.error}"
         assert answer.request_id
@@ -97,9 +97,9 @@ def test_what_goes_wrong_is_an_error_in_every_client(client: Program) -> None:
     assert "BorrowComputeUnit" in answers["unknown-action"].error
 
 
-def test_errors_can_be_told_apart_in_every_client(client: Program) -> None:
+def test_errors_can_be_distinguished_in_every_client(client: Program) -> None:
     answers = client.run("errors")
-    signs = TOLD_APART_BY[client.name]
+    signs = DISTINGUISHED_BY[client.name]
     assert {name: answers[name].error for name, sign in signs.items() if sign not in answers[name].error} == {}
 
 

@@ -1,4 +1,4 @@
-"""What only the official Python client has: functions of its own for these actions, hints on wrong keys."""
+"""Features of the official Python client alone: functions of its own for these actions, hints on wrong keys."""
 
 import ast
 import base64

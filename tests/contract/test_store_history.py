@@ -1,4 +1,4 @@
-"""What every store answers about the past: orders, postings, and the sums that statements are made of."""
+"""Answers of every store about the past: orders, postings, and the sums that statements are made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a clock that was set must not do to a store: have used nonces forgotten, or work seem overdue."""
+"""A clock that was set must not harm a store: make it forget used nonces, or make work seem overdue."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: 
 
 
 class Forgotten:
-    """A transaction that keeps what it is told to forget."""
+    """A transaction that notes the times before which it is asked to delete rows."""
 
     nonces_before = 0
 

@@ -1,4 +1,4 @@
-"""What every store answers about services: lists, and the calls and packages that belong to them."""
+"""Answers of every store about services: lists, and the calls and packages that belong to them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -84,7 +84,7 @@ class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
     program: Sequence[str] = LEASEBOOK
-    """What Python is told to run."""
+    """The command line after ``python``."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class Process:
         self.process.wait()
 
     def pause(self) -> None:
-        """Stop it where it stands; it keeps its connections."""
+        """Pause it at this point; it keeps its connections."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -161,7 +161,7 @@ class Process:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def log_since(self, size: int) -> str:
-        """Return what it has said after the first so many characters."""
+        """Return its log without the first ``size`` characters."""
         return self.log()[size:]
 
     def remove(self) -> None:
@@ -241,7 +241,7 @@ def fleet(
 
 
 class FleetClient:
-    """Somebody who calls; of one thread. What is not answered is sent again, to the next server."""
+    """A caller with one thread. A call without an answer is sent again, to the next server."""
 
     def __init__(
         self,
@@ -272,7 +272,7 @@ class FleetClient:
         return self
 
     def call(self, path: str, action: str, body: dict[str, Any] | None = None, *, token: str | None = None) -> Answer:
-        """Call an action until somebody answers other than that nothing was done."""
+        """Call an action until a server answers other than that nothing was done."""
         asked = {**(body or {}), **({} if token is None else {"clientToken": token})}
         content = json.dumps(asked).encode()
         until = time.monotonic() + self._patience_s
@@ -283,7 +283,7 @@ class FleetClient:
             assert time.monotonic() < until, f"{action}: not answered within {self._patience_s} s: {answer}"
             self._port = next(self._next)
             if tries % len(self._ports) == 0:
-                # Nobody serves just now, and who starts needs the processor.
+                # No server answers now, and one that starts needs the processor.
                 time.sleep(0.02)
         raise AssertionError("it goes on until somebody answers")
 
@@ -353,7 +353,7 @@ class Account(NamedTuple):
     secret_key: str
 
     def caller(self, ports: Sequence[int], **options: Any) -> FleetClient:
-        """Return somebody who calls on its behalf."""
+        """Return a client that calls on its behalf."""
         return FleetClient(ports, self.access_key, self.secret_key, **options)
 
 
@@ -410,7 +410,7 @@ class Bought(NamedTuple):
 
 
 class DatabaseProbe:
-    """What a database says, read past the servers."""
+    """A database, read past the servers."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)

@@ -21,7 +21,7 @@ from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
 NAME = "server"
 PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)
-"""What everything costs that these tests sell."""
+"""The price of everything that these tests sell."""
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def root_of(server: Process, *, patience_s: float = 60.0) -> FleetClient:
 
 
 def leasebook(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, in the environment of all these servers unless told another."""
+    """Run the command line to its end, in the environment of all these servers unless another is given."""
     return forked.run([*map(str, arguments)], env=environment() if variables is None else variables)
 
 
@@ -123,7 +123,7 @@ class Record(NamedTuple):
 def prove(
     caller: FleetClient, records: Sequence[Record], ends: dict[str, str | None], *, funds: int, unit_type: str
 ) -> None:
-    """Fail unless the account's books are what its clients were told, and nothing else.
+    """Fail unless the account's books agree with the answers to its clients, and have nothing else.
 
     ``ends`` says of each instance how it was to end. Everything is worked out again here, from the records and
     the prices; nothing is taken from the server's own sums.

@@ -1,4 +1,4 @@
-"""A disk that is full: buyers are told so, readers notice nothing, and it is over once there is space."""
+"""A disk that is full: buyers get an error that says so, readers notice nothing, and it is over once there is space."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DiskSpace]:
 
 
 class _Customer:
-    """Buys, and writes down what it was told."""
+    """Buys, and writes down the answers."""
 
     def __init__(self, caller: FleetClient) -> None:
         self.caller = caller

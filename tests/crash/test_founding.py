@@ -22,7 +22,7 @@ STEPS = ("create_table", "create_index")
 
 
 class _Cut(BaseException):
-    """Stands for the end of the process."""
+    """Raised in place of the end of the process."""
 
 
 def _tables(directory: Path) -> list[str]:
@@ -38,7 +38,7 @@ def _open_and_close(directory: Path) -> None:
 
 
 def _cut_off_after(steps: int, directory: Path, patch: pytest.MonkeyPatch) -> bool:
-    """Make the schema, but end after so many of its steps; returns whether there were as many."""
+    """Make the schema, but end after ``steps`` of its steps; returns whether it has more."""
     done = 0
 
     def counted(step: Any) -> Any:
@@ -67,7 +67,7 @@ def test_a_schema_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
         assert _tables(directory) == []
         _open_and_close(directory)
         assert "units" in _tables(directory)
-        # What comes between is of the same kinds, and every migration has more steps than are left out.
+        # The steps between are of the same kinds, and every migration has more steps than are left out.
         steps += 3
     assert steps > 10
 

@@ -55,7 +55,7 @@ class CrashBuyer:
         self._free: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop."""
+        """Go on until ``stop`` is called."""
         with self.caller:
             while not stop.is_set():
                 self._random.choices((self._lease, self._subscribe, self._take, self._schedule, self._give_back))[0]()

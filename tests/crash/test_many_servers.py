@@ -48,7 +48,7 @@ FUNDS = 10_000_000
 
 
 class ThreadedBuyer:
-    """Buys, schedules and releases in a thread of its own, and writes down what it was told."""
+    """Buys, schedules and releases in a thread of its own, and writes down the answers."""
 
     def __init__(self, ports: list[int], account: Account, random: Random, number: int) -> None:
         self.account = account
@@ -61,7 +61,7 @@ class ThreadedBuyer:
         self._open: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop."""
+        """Go on until ``stop`` is called."""
         actions = (self._lease, self._subscribe, self._take, self._schedule, self._give_back)
         with self.caller:
             while not stop.is_set():
@@ -71,7 +71,7 @@ class ThreadedBuyer:
         token = uuid.uuid4().hex
         answer = self.caller.call(UNITS, "PurchaseComputeUnit", body, token=token)
         if answer.status == HTTPStatus.BAD_REQUEST and end == "Schedule":
-            self.refused += 1  # the moment has passed while nobody answered
+            self.refused += 1  # the moment has passed while no server answered
             return None
         unit_id: str = answer.result["instanceId"]
         self.bought.append(Bought(token, self.account.id, unit_id, answer.result["orderId"]))
@@ -125,7 +125,7 @@ class FaultInjector:
         self.done: list[str] = []
 
     def make(self, seconds: float) -> None:
-        """Make trouble for so long, and see that all are well again."""
+        """Make trouble for a number of seconds, and see that all are well again."""
         until = time.monotonic() + seconds
         wait = threading.Event()
         while time.monotonic() < until:

@@ -177,7 +177,7 @@ def test_a_backup_taken_while_everybody_buys_is_whole_and_is_restored_with_its_k
 
     async def after(desk: Client) -> None:
         balance = (await desk.call(ACCOUNT, "DescribeAccount")).result["balance"]
-        # What was due since the backup is done, each piece as of its own time.
+        # Work due since the backup is done, each piece as of its own time.
         await desk.advance("2030-01-19T00:00:00Z")
         assert (await desk.call(ACCOUNT, "DescribeAccount")).result["balance"] != balance
 

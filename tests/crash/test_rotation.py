@@ -91,7 +91,7 @@ def is_right(where: Target) -> None:
 
 
 async def serves(where: Target, made: dict[str, str]) -> None:
-    """Whoever had a key signs with it, and new ones can be made."""
+    """Every key from before still signs, and new ones can be made."""
     async with a_service(where) as desk:
         for key, secret in made.items():
             assert (await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})).status == 200
@@ -146,7 +146,7 @@ async def crowd(desks: list[Client], made: dict[str, str]) -> AsyncIterator[list
     async def use(desk: Client, key: str, secret: str) -> None:
         answer = await _called(desk.as_user(key, secret), EVENTS, "DescribeEvents", {"maxKeys": 1})
         answers.append(_said(answer))
-        # What is remembered of a caller hides the sealed secret. Nobody else calls here meanwhile.
+        # The remembered caller hides the sealed secret. No other caller is active meanwhile.
         desk.service.app._identities.forget()
 
     async def make(desk: Client) -> None:
@@ -214,7 +214,7 @@ def test_servers_answer_all_the_while_and_seal_under_the_new_key_from_their_turn
 
 
 async def _more(answers: list[str], count: int) -> None:
-    """Wait until so many more were answered."""
+    """Wait until ``count`` more calls were answered."""
     seen = len(answers)
     while len(answers) < seen + count:  # noqa: ASYNC110 - others append to it
         await asyncio.sleep(0.02)
@@ -248,7 +248,7 @@ def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
 
 
 def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Rotate, and die before or right after a step; returns whether there was no such step any more."""
+    """Rotate, and die before or right after a step; returns whether there was no step of that number any more."""
     count = iter(range(10_000))
 
     def cutting(call: Callable[..., Any]) -> Callable[..., Any]:

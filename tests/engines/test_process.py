@@ -1,4 +1,4 @@
-"""What is special to the process engine: whose process is whose, what it may see, and what is left when it ends."""
+"""The process engine alone: which processes are whose, the files that each may see, and the remains of an end."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_when_its_keeper_is_killed_a_replica_does_not_linger(bench: Proces
     await until(bench, "what it had left is killed", lambda: bench.running("a") == 0)
 
 
-async def test_a_keeper_that_is_told_to_end_ends_its_replica_in_order(bench: ProcessBench) -> None:
+async def test_a_keeper_that_is_asked_to_end_ends_its_replica_in_order(bench: ProcessBench) -> None:
     engine = bench.engine()
     await engine.start(bench.wanted("a"))
     await ready(bench, engine, "a")
@@ -350,7 +350,7 @@ def hopeless(folder: Path) -> Iterator[tuple[RunSpec, str]]:
     yield RunSpec(command=("sh",), accelerators=1), "accelerators"
 
 
-async def test_what_can_never_run_is_told_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
+async def test_what_can_never_run_is_refused_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
     engine = bench.engine(sandbox=bench.sandbox(paths=(str(tmp_path),), hidden=()))
     for spec, reason in hopeless(tmp_path):
         wanted = Wanted(name="a", unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec, trusted=True)

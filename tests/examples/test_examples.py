@@ -1,4 +1,4 @@
-"""The shipped examples, run as they are run in earnest: a process each, told to stop with SIGTERM."""
+"""The shipped examples, run as they are run in earnest: a process each, stopped with SIGTERM."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _env() -> dict[str, str]:
 
 
 SITE = {"sitecustomize", "usercustomize"}
-"""What a Python may load by itself at its start."""
+"""Modules that a Python may load by itself at its start."""
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def completion() -> Iterator[Running]:
         yield found
 
 
-def test_the_echo_says_what_it_was_told(echo: Running) -> None:
+def test_the_echo_repeats_its_input(echo: Running) -> None:
     status, said = echo.ask("POST", "/a/b?c=d", {"x": "单位"})
     assert status == 200
     assert (said["method"], said["path"], said["query"], json.loads(said["body"])) == (
@@ -182,7 +182,7 @@ def test_a_stream_says_what_the_whole_answer_says_and_how_many_tokens_it_took(co
     assert whole["usage"]["total_tokens"] == whole["usage"]["prompt_tokens"] + whole["usage"]["completion_tokens"]
 
 
-def test_plain_completions_keep_to_their_limits_and_stop_where_they_are_told_to(completion: Running) -> None:
+def test_plain_completions_keep_to_their_limits_and_stop_at_stop_words(completion: Running) -> None:
     _, short = completion.ask("POST", "/v1/completions", {"prompt": "The", "max_tokens": 3})
     assert short["usage"]["completion_tokens"] == 3
     assert short["choices"][0]["finish_reason"] == "length"

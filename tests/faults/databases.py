@@ -78,7 +78,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[Callable[[], None]]:
-    """Stop every process of a server where it stands; they go on at the end, or when what is yielded is called."""
+    """Pause every process of a server; they go on at the end, or when the yielded function is called."""
     pids = pids_of(server)
     for pid in pids:
         with suppress(ProcessLookupError):

@@ -53,12 +53,12 @@ FUNDS: Final = 100_000_000
 STOCK: Final = 1_000_000
 ROOM: Final = 64
 LATE_S: Final = 5.0
-"""So long after it is back what fell due meanwhile may take."""
+"""Seconds that overdue work may take once the server is back."""
 SHOPPERS: Final = 4
 REST_S: Final = 0.02
 """Between two purchases of one, so that hours of them can be proved."""
 PATIENCE_S: Final = 120.0
-"""So long a start may take on a machine that is busy with something else."""
+"""Seconds that a start may take on a machine that is busy with other work."""
 GONE_WITHIN_S: Final = 90.0
 _OVER: Final = "('Released', 'CreateFailed')"
 
@@ -72,7 +72,7 @@ class StandbyBuyer:
         self._dice = dice
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop; what is under way is finished."""
+        """Go on until ``stop`` is set; the purchase under way is finished."""
         while not stop.wait(REST_S):
             at = moment(self._dice.uniform(1, 3)) if self._dice.random() < 0.5 else None
             body, token = postpaid(TYPE, at), uuid.uuid4().hex
@@ -129,7 +129,7 @@ class Stand:
             return database.execute(text.encode()).fetchall()
 
     def round(self, phase: str, dice: Random) -> None:
-        """Have people buy, make that trouble, and prove what is to be proved afterwards."""
+        """Let buyers buy, make that trouble, and prove the books afterwards."""
         stop = threading.Event()
         callers = [self.account.caller([self.server.port or 0], patience_s=120) for _ in range(SHOPPERS)]
         shoppers = [StandbyBuyer(caller, dice) for caller in callers]
@@ -270,7 +270,7 @@ def full_disk(stand: Stand, dice: Random) -> None:
 
 
 def _limit_files(stand: Stand, pids: Sequence[int], most: str) -> None:
-    """Let no file of these processes grow beyond so many bytes; as their own user, for another may not."""
+    """Let no file of these processes grow beyond a number of bytes; as their own user, for another may not."""
     user = {} if stand.database is None else stand.database.owner
     for pid in pids:
         # One that has ended meanwhile needs none.

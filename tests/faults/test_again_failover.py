@@ -59,7 +59,7 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
         promoted.promote()
         bought = [caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept"), token="1").result["orderId"]]
         replaced.start()
-        # Only the one that was replaced takes writes now, and nobody may be told that something was done.
+        # Only the replaced one takes writes now, and no caller may get the answer that something was done.
         promoted.stop()
         answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
         assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")

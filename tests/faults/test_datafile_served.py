@@ -128,7 +128,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
             assert status == 500
             assert "while the store is served. Nothing is acknowledged any more. Stop the server" in said
             assert said in json.loads(_page(server, "/readyz")[1])["reasons"]
-            # What was bought and not acknowledged is not shown either.
+            # A purchase that was not acknowledged is not shown either.
             with root_of(server, patience_s=0) as caller:
                 assert caller.call_at(0, ACCOUNT, "DescribeOrders", {}).code == "StoreUnavailable"
             server.stop()

@@ -26,9 +26,9 @@ ZONE = "Asia/Shanghai"
 START = Instant(moment("2030-01-31 10:30:00", ZONE))
 END = Instant(START + 32 * DAY)
 FUNDS = 3 * PER_MONTH + (6 * (21 * 24 * 60 - 30) + 30 + 2 * 330) * PER_MINUTE + PER_MONTH * 3 // 2
-"""When renewals are tried first, after 21 days, there is enough for one of them; the meters use up what is left."""
+"""When renewals are tried first, after 21 days, there is enough for one of them; the meters use up the rest."""
 TIE = 12
-"""So many pieces of work fall due at one moment at most: the charges and stops of six instances."""
+"""Most pieces of work that fall due at one moment: the charges and stops of six instances."""
 
 
 class Sizes:

@@ -1,4 +1,4 @@
-"""Receivers of webhooks: real HTTP servers in the test, which behave as they are told."""
+"""Receivers of webhooks: real HTTP servers in the test, which behave as the test says."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def status(code: int, *headers: str) -> bytes:
 
 
 class Receiver:
-    """Keeps what arrives. ``answer`` says what is answered; ``under_way`` is how many wait for that now."""
+    """Keeps what arrives. ``answer`` gives the answers; ``under_way`` is how many wait for that now."""
 
     def __init__(self) -> None:
         self.got: list[ReceivedDelivery] = []
@@ -132,7 +132,7 @@ async def deliveries(desk: Client, **wanted: Any) -> list[Any]:
 
 
 async def settled(desk: Client, count: int, state: str = "Delivered") -> list[Any]:
-    """Wait until so many deliveries are in a state."""
+    """Wait until ``count`` deliveries are in a state."""
 
     async def look() -> list[Any]:
         found = await deliveries(desk, state=state)
@@ -158,5 +158,5 @@ async def release(desk: Client, unit_id: str) -> None:
 
 
 async def now(desk: Client) -> str:
-    """What the service's clock says."""
+    """The time of the service's clock."""
     return str((await desk.call("/v2/clock", "DescribeClock", {})).result["now"])

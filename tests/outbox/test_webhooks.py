@@ -52,7 +52,7 @@ async def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of
         assert receiver.url.endswith(f"{first.headers['host']}/hook")
 
 
-async def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
+async def test_events_from_before_are_not_sent_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
     async with served(tmp_path) as (desk, receiver):
         await release(desk, await buy(desk))
         first = await buy(desk)
@@ -176,7 +176,7 @@ async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_
             assert back.events == [(name, unit) for name in LIFE]
 
 
-async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(
+async def test_what_cannot_be_delivered_for_three_days_is_given_up_and_another_subscription_gets_the_event(
     migrated: Target,
 ) -> None:
     async with served(migrated) as (desk, receiver), a_receiver() as good:
@@ -198,7 +198,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another
             "reason": "The receiver answered 500.",
         }
         assert {got.event["type"] for got in receiver.got} == {"unit.bought"}
-        # By hand it begins anew, under the id that it always had.
+        # By hand it begins again, under the id that it always had.
         receiver.answer = lambda _got: OK
         asked = {"subscriptionId": bad["subscriptionId"], "eventId": row["eventId"]}
         assert (await desk.call(PATH, "RedeliverEvent", asked)).result["state"] == "Waiting"

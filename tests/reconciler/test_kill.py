@@ -46,7 +46,7 @@ POINTS = [
     ("Settled", 2),
     ("Settled done", 2),
 ]
-"""What it does before or after which it dies, and at which time of it."""
+"""The actions before or after which it dies, and at which time of each."""
 
 
 class Parent:
@@ -73,7 +73,7 @@ def parent() -> Iterator[Parent]:
 
 
 def processes_of(directory: Path) -> list[str]:
-    """What runs on this machine with that directory in its environment or its command."""
+    """The processes of this machine with that directory in their environment or command."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -81,7 +81,7 @@ def test_what_is_sold_stays_sold_where_an_engine_shrinks_below_it_and_nothing_mo
         await hand.look()
         assert reason(await market.buy(1)) is None
         assert reason(await market.buy(1)) == STOCK
-        assert market.told() == [("Differs", 4, 0), ("Fits", 0, 0), ("Differs", 0, 4), ("Fits", 0, 0)]
+        assert market.stock_events() == [("Differs", 4, 0), ("Fits", 0, 0), ("Differs", 0, 4), ("Fits", 0, 0)]
 
     trade(kind, scene)
 
@@ -139,7 +139,7 @@ def test_an_engine_that_could_never_be_asked_is_no_source(kind: str) -> None:
         await hand.look()
         assert "has not said yet what it has" in str(await market.follow())
         assert market.stock() == (12, 12, 0)
-        assert market.told() == []
+        assert market.stock_events() == []
 
     trade(kind, scene)
 
@@ -341,7 +341,7 @@ def test_what_is_set_by_hand_for_other_regions_comes_off_what_is_left_for_the_on
 
 
 @STORES
-def test_a_difference_is_told_once_when_it_appears_once_when_it_changes_and_once_when_it_ends(kind: str) -> None:
+def test_a_difference_is_an_event_when_it_appears_when_it_changes_and_when_it_ends(kind: str) -> None:
     async def scene(market: Market) -> None:
         world = market.world(12)
         hand = market.hand("one", world)
@@ -352,10 +352,10 @@ def test_a_difference_is_told_once_when_it_appears_once_when_it_changes_and_once
                 for _ in range(3):
                     market.time.seconds += TIMING.count_s
                     await hand.look()
-            assert market.told() == [("Differs", 3, 0), ("Differs", 5, 0), ("Fits", 0, 0)]
+            assert market.stock_events() == [("Differs", 3, 0), ("Differs", 5, 0), ("Fits", 0, 0)]
             await market.offer(13)
             await market.offer(12)
-        assert market.told()[3:] == [("Differs", 1, 0), ("Fits", 0, 0)]
+        assert market.stock_events()[3:] == [("Differs", 1, 0), ("Fits", 0, 0)]
         said = [(one["event"], one["offered"], one["has"]) for one in lines if "engine has" in one["event"]]
         differs, fits = "stock is not what the engine has", "stock is what the engine has again"
         assert said == [(differs, 12, 9), (differs, 12, 7), (fits, 12, 12), (differs, 13, 12), (fits, 12, 12)]
@@ -413,7 +413,7 @@ def test_an_engine_without_a_bound_is_no_source_and_no_difference(kind: str) -> 
         world.units["gpu-1"] = UNBOUNDED
         await hand.look()
         assert market.stock() == (5, 5, 0), "the last number holds"
-        assert market.told() == [("Differs", 7, 0), ("Fits", 0, 0)]
+        assert market.stock_events() == [("Differs", 7, 0), ("Fits", 0, 0)]
 
     trade(kind, scene)
 

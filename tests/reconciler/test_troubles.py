@@ -1,6 +1,6 @@
 """Any history of purchases and troubles, with workers that die between any two steps: nothing is lost, nothing is left.
 
-What must be so at every moment is in ``World.check``; what must be so in the end is here.
+Invariants of every moment are in ``World.check``; those of the end are here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ACTS = st.one_of(
 
 
 def wish(house: World, act: tuple[Any, ...]) -> Command | None:
-    """What a user asks for; None: it is no such act, or there is nothing to ask for."""
+    """The command of a user; None: the act is none of a user, or has no instance to act on."""
     ids = [unit.id for unit in house.units()]
     match act:
         case ("buy", service, replicas, lead, prepaid):

@@ -1,4 +1,4 @@
-"""TLS by itself, the second port, and what is said where others may listen: on real servers."""
+"""TLS by itself, the second port, and the warning where others may listen: on real servers."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_a_start_that_makes_no_sense_is_refused_in_one_line(
 
 
 @pytest.mark.crash
-def test_operators_have_a_port_of_their_own_and_strangers_are_told_less(tmp_path: Path) -> None:
+def test_operators_have_a_port_of_their_own_and_strangers_see_less(tmp_path: Path) -> None:
     admin = free_port()
     with lone_server(tmp_path, "--host", "0.0.0.0", "--admin-port", str(admin)) as server:  # noqa: S104
         assert server.port is not None

@@ -1,4 +1,4 @@
-"""Where there is no place left, a few seats are for whoever asks how the server does, and for nothing else."""
+"""Where there is no place left, a few seats are for monitors that ask how the server does, and for nothing else."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_whoever_sits_longest_makes_room_and_an_address_only_for_itself() 
         assert place.counted.seen == {"total": 5}
         assert len(place.listener._seats) == 4
         assert len(place.listener._open) == 4, "nobody keeps a file who has been sent away"
-        # One that nobody pushed out is served all the while.
+        # One that was not pushed out is served all the while.
         quiet[1].write(HEALTH)
         assert (await quiet[0].read()).startswith(b"HTTP/1.1 200")
         assert (await asked(place, HEALTH)).startswith(b"HTTP/1.1 200")

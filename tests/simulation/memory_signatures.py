@@ -42,7 +42,7 @@ class SignaturesOfMemory:
 
 
 def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-    """Forget at most so many used nonces, and old rows of refused calls."""
+    """Forget at most ``limit`` used nonces, and old rows of refused calls."""
     old = sorted((row.hour, key) for key, row in rows[NONCES].items() if row.hour < nonces_before)
     for _, key in old[:limit]:
         del rows[NONCES][key]

@@ -24,7 +24,7 @@ class NoAgendaMetrics:
 
 
 class SleepingAgenda:
-    """An agenda, and how long the worker slept each time; what is due is decided by ``done`` and ``ahead``."""
+    """An agenda, and how long the worker slept each time; ``done`` and ``ahead`` decide the due work."""
 
     def __init__(self, done: list[list[DueDone]], ahead: list[Due]) -> None:
         self.done = done
@@ -75,7 +75,7 @@ DONE = DueDone(due(0), Decision(answer=True))
         ([due(0.4)], 0.4),
         ([due(3600)], LOOK_EVERY_S),
         ([due(0.002)], SOON_S),
-        # What fell due between the work and this look must not wait for the next second.
+        # Work that fell due between the last work and this look must not wait for the next second.
         ([due(-0.001)], SOON_S),
     ],
 )

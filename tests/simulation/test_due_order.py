@@ -124,7 +124,7 @@ async def test_the_same_work_handed_in_twice_is_done_once() -> None:
         assert store.books() == before
 
 
-async def test_late_charges_cost_what_held_in_their_minutes() -> None:
+async def test_late_charges_have_the_prices_of_their_minutes() -> None:
     dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
     # Half a minute after the 100th minute began: it keeps the old price of half a unit.
     store = await bought(BUY, Wait(100 * 60 + 30), dearer)

@@ -84,7 +84,7 @@ def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_wa
         stopping = StoreHarness(late, history.rules, history.engine, batch=batch)
         late_answers = []
         for at, commands in history.rounds:
-            # Nothing was done since the last round, and nobody asked for anything.
+            # Nothing was done since the last round, and no caller asked for anything.
             await stopping.catch_up(at)
             late_answers += await office.say(commands, at)
         assert late_answers == answers
@@ -134,7 +134,7 @@ def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_
 
 
 class NoMetrics:
-    """Nobody counts."""
+    """These tests do not count."""
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
         """Count no batch."""

@@ -1,4 +1,4 @@
-"""The table of actions: whole, append only, and the same as what is implemented and what the pages say."""
+"""The table of actions: whole, append only, and the same as the handlers and the pages."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ PUBLISHED: frozenset[tuple[str, str]] = frozenset(
         ("/v2/service", "DescribeServiceStats"),
     }
 )
-"""What clients of the published service call. None of it may ever go."""
+"""Calls of clients of the published service. None of them may ever go."""
 
 # --- rows and implementations ----------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def said_of(hint: object) -> list[str]:
 
 
 def unexplained(shape: type[object]) -> Iterator[str]:
-    """Fields of a shape with nothing beside them that says what they mean. What their type says is not enough."""
+    """Fields of a shape that have no description of their own. The description of their type is not enough."""
     modules = [module for name, module in sys.modules.items() if name.startswith("leasebook.contract.")]
     of_types = {text for module in modules for alias in vars(module).values() for text in said_of(alias)}
     for field, hint in get_type_hints(shape, include_extras=True).items():

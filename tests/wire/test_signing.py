@@ -184,7 +184,7 @@ def test_vectors_for_this_api(names: str, present: int, signature: str) -> None:
     assert sent.accepted()
 
 
-# What the official clients really send.
+# Headers that the official clients really send.
 
 
 @valid_cases
@@ -258,7 +258,7 @@ def is_port_change(host: bytes) -> bool:
 
 
 def undetectable(case: dict[str, Any], name: bytes, value: bytes) -> bool:
-    """What a client did not sign, or signs late; nothing else may pass."""
+    """Whether a change is of a part that a client did not sign, or signs late; no other change may pass."""
     portless = case["expect"]["signed_host_rule"] == "Host header without its port"
     late = case["id"].startswith("java") and value == b"2026-11-22T11:02:24Z"
     return (portless and name == b"host" and is_port_change(value)) or (late and name == b"x-bce-date")
@@ -780,7 +780,7 @@ def test_a_refusal_for_time_tells_the_servers_time() -> None:
         check_time(parse_authorization(GOOD.replace("2025", "9999")), NOON_US)
 
 
-# What a refusal says.
+# The words of a refusal.
 
 
 def test_a_mismatch_shows_the_text_that_is_signed_and_no_secret() -> None:

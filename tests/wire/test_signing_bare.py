@@ -1,4 +1,4 @@
-"""What Baidu's JavaScript SDK sends bare in a query and signs escaped: five characters, and nothing else."""
+"""Characters that Baidu's JavaScript SDK sends bare in a query and signs escaped: five characters, and nothing else."""
 
 from __future__ import annotations
 

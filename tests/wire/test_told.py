@@ -1,4 +1,4 @@
-"""What is wrong with a value is told with what is allowed there, in words and not in the decoder's."""
+"""A refusal of a wrong value lists the allowed values, in words and not in the decoder's."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ UNITS, ACCOUNT, NOTIFICATION, MODEL = "/v2/computeunit", "/v2/account", "/v2/not
 
 
 class Notes:
-    """What was passed over."""
+    """A call that notes the keys that were ignored."""
 
     ignored = b""
 
 
-def told(action: Action, body: str) -> str:
+def refusal(action: Action, body: str) -> str:
     with pytest.raises(Fault) as caught:
         read_body(action, body.encode(), Notes())
     return caught.value.message
@@ -66,8 +66,8 @@ def told(action: Action, body: str) -> str:
         ),
     ],
 )
-def test_a_refused_value_is_told_with_what_is_allowed(path: str, name: str, body: str, said: str) -> None:
-    assert told(TABLE[path, name], body) == said
+def test_the_refusal_of_a_value_lists_what_is_allowed(path: str, name: str, body: str, said: str) -> None:
+    assert refusal(TABLE[path, name], body) == said
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")

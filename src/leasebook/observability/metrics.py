@@ -43,19 +43,19 @@ def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secr
     """
     is_console = format == "console" or (format == "auto" and _is_terminal())
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    ending: list[Any] = [
+    last_processors: list[Any] = [
         structlog.processors.format_exc_info,
         Redaction(secrets),
         _console_renderer() if is_console else _render_json,
     ]
     structlog.configure(
-        processors=[*_beginning(), *ending],
+        processors=[*_beginning(), *last_processors],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=_StandardError,
         # Modules make their loggers at import, before this runs; a cached one would never follow.
         cache_logger_on_first_use=False,
     )
-    _configure_libraries(threshold, ending)
+    _configure_libraries(threshold, last_processors)
 
 
 def _beginning() -> list[Any]:
@@ -102,7 +102,7 @@ def _is_terminal() -> bool:
 
 
 class _StandardError:
-    """What structlog hands rendered lines to; the name that a caller may give its logger is not used."""
+    """The logger that structlog hands rendered lines to; the name that a caller may give its logger is not used."""
 
     def __init__(self, *_names: object) -> None:
         pass
@@ -121,12 +121,12 @@ class _LibraryHandler(logging.Handler):
         _write(self.format(record))
 
 
-def _configure_libraries(threshold: int, ending: list[Any]) -> None:
+def _configure_libraries(threshold: int, last_processors: list[Any]) -> None:
     handler = _LibraryHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_beginning(), structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_processors],
         )
     )
     root = logging.getLogger()
@@ -158,7 +158,7 @@ class Metrics:
         self._define_batches()
         self._define_agenda()
         self._define_audit()
-        self._define_outbox()
+        self._define_deliveries()
         self.gateway = GatewayMetrics(self._counter, self._gauge, self._histogram, _SECONDS)
         self._define_streams()
         self._define_replicas()
@@ -220,7 +220,9 @@ class Metrics:
         )
         self._due_done = self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind")
         self._units = self._gauge("leasebook_units", "Compute-unit instances, by status.", "status")
-        self._clock_held = self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0.")
+        self._clock_paused = self._gauge(
+            "leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0."
+        )
 
     def _define_audit(self) -> None:
         self._audit_lost = self._counter(
@@ -228,13 +230,13 @@ class Metrics:
             "Audit entries that could not be written to the store; the log has them as errors.",
         )
 
-    def _define_outbox(self) -> None:
+    def _define_deliveries(self) -> None:
         self._attempts = self._gauge(
             "leasebook_delivery_attempts",
             "Running delivery attempts of this process, to quick and to slow receivers.",
             "pace",
         )
-        self._held = self._counter(
+        self._deferred = self._counter(
             "leasebook_deliveries_held_total",
             "Due deliveries that had to wait, by the limit that applied.",
             "limit",
@@ -374,9 +376,9 @@ class Metrics:
         for status, count in by_status.items():
             self._units.labels(status).set(count)
 
-    def clock_held(self, *, held: bool) -> None:
+    def clock_paused(self, *, paused: bool) -> None:
         """Set whether a clock jump pauses all due work (decision 6a)."""
-        self._clock_held.set(held)
+        self._clock_paused.set(paused)
 
     def audit_lost(self, entries: int) -> None:
         """Count audit entries that went to the log because they could not be written to the store."""
@@ -391,9 +393,9 @@ class Metrics:
         self._attempts.labels("quick").set(quick)
         self._attempts.labels("slow").set(slow)
 
-    def delivery_held(self, limit: str, count: int) -> None:
+    def delivery_deferred(self, limit: str, count: int) -> None:
         """Count deliveries that were due and waited for a place."""
-        self._held.labels(limit).inc(count)
+        self._deferred.labels(limit).inc(count)
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
         """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""

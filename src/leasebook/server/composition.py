@@ -53,6 +53,7 @@ from leasebook.server.engine_homes import Homes
 from leasebook.server.factories import (
     Components,
     allowed_of,
+    audit_writer_of,
     callers_of,
     dispatcher_of,
     engines_of,
@@ -65,7 +66,6 @@ from leasebook.server.factories import (
     streams_of,
     throttle_of,
     timing_of,
-    trail_of,
 )
 from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
 from leasebook.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
@@ -75,15 +75,15 @@ log = structlog.get_logger()
 
 DUE_EMBEDDED: Final = 200
 ALONE_EMBEDDED: Final = 3
-"""A commit of the embedded store is waited for: with 600 releases in it there are fewer of them, and nobody is kept."""
+"""The embedded store waits for each commit. Batches of 600 releases need fewer, and then no caller waits."""
 DUE_SHARED: Final = 240
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. Twice as
 much on PostgreSQL drains no faster, and callers wait twice as long."""
 CROWD_PARTS_SHARED: Final = 2
 """On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
 PART_SHARED: Final = 64
-"""Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
-them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
+"""Commands in a part of a batch: PostgreSQL writes one part while the next is decided. A storm is as fast with half of
+this; but then the 64 commands of half a crowd of 128 would be parted too, which gains nothing."""
 
 # The prices of the demo. The real prices are not published anywhere; these only have to look plausible.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
@@ -152,7 +152,7 @@ async def running(
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
-        trail = trail_of(settings, audit_keys, clock, metrics)
+        trail = audit_writer_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)

@@ -205,7 +205,7 @@ def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Ca
     return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
 
 
-def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
+def audit_writer_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
     """Begin the audit trail of this run."""
     return AuditWriter(
         keys=keys,
@@ -333,7 +333,7 @@ def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens
 
 
 def routes_of(settings: Settings, where: Target) -> Routes:
-    """Return which engine runs what; a machine of its own runs what it is asked to, many must be told how."""
+    """Return the engine of each type: ``process`` by default on one machine, ``instant`` on PostgreSQL."""
     return settings.engines or parse_routes("*=process" if where.url is None else "*=instant")
 
 
@@ -384,7 +384,7 @@ async def reconciling(
         meter=ground.metrics,
         timing=timing,
         time=MachineTime(ground.clock),
-        told_to=None if root is None else root.account_id,
+        notify_account_id=None if root is None else root.account_id,
         gone=gone_of(settings),
         keys=ground.keeper.said,
     )
