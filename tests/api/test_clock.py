@@ -355,13 +355,13 @@ def test_a_clock_in_doubt_releases_nothing_until_it_is_confirmed(tmp_path: Path)
         scene.sell()
         caller = scene.customer()
         unit = caller.buy(release=in_an_hour(scene))
-        clock, agenda = scene.running.clock, scene.running.agenda
+        clock, scheduler = scene.running.clock, scene.running.scheduler
         assert isinstance(clock, RealClock)
         done: list[int] = []
 
         async def work() -> None:
-            async with agenda._turn:
-                done.append(await agenda._work())
+            async with scheduler._turn:
+                done.append(await scheduler._work())
 
         trusted = clock._trusted
         clock._wall = lambda: clock._boot() + trusted + 90 * MINUTE_US

@@ -187,7 +187,7 @@ def test_units_that_no_engine_will_run_are_shown_to_the_log_to_monitors_and_to_t
             metrics = scene.operator.send("/metrics", "", method="GET", headers=[]).body
             assert "leasebook_instances_unrun 1.0" in metrics
             scene.running.health.apart = True
-            assert readiness(scene) == {"status": "ready"}, "strangers are told less"
+            assert readiness(scene) == {"status": "ready"}, "strangers see less"
 
 
 def test_what_an_engine_runs_or_is_only_counted_warns_nobody(tmp_path: Path) -> None:

@@ -73,20 +73,20 @@ def test_pages_for_monitors_are_not_posted_to(shared: ServiceHarness) -> None:
 
 
 def late_by(scene: ServiceHarness, seconds: int, look: Callable[[], Any]) -> None:
-    """Let a release be overdue while the agenda is held back, and look."""
+    """Let a release be overdue while the scheduler is kept from its work, and look."""
     caller = scene.customer()
     unit = caller.buy(release="2030-01-15 09:00:00")
-    agenda = scene.running.agenda
+    scheduler = scene.running.scheduler
 
     async def busy() -> None:
-        await agenda._turn.acquire()
+        await scheduler._turn.acquire()
 
     scene.play(busy)
     try:
         scene.running.clock.moved(Instant(scene.stored("release_at", unit) + seconds * SECOND_US))
         look()
     finally:
-        agenda._turn.release()
+        scheduler._turn.release()
 
 
 def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_setting(fresh: ServiceHarness) -> None:
@@ -190,7 +190,7 @@ def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:
         assert get(scene, "/healthz").status == 200
 
         async def end() -> None:
-            await scene.running.agenda.stop()
+            await scene.running.scheduler.stop()
             await scene.running.sequencer.close()
 
         scene.play(end)

@@ -295,7 +295,7 @@ def test_a_link_ends_at_its_deadline_also_where_the_work_of_that_moment_is_late(
     customer, unit, link = about_to_expire(fresh, "500")
 
     async def time_goes_on_and_nobody_works() -> None:
-        await fresh.running.agenda.stop()
+        await fresh.running.scheduler.stop()
         await fresh.running.sequencer.submit(MoveClock(to=parse_time(EXPIRES, "UTC")))
         fresh.running.clock.moved(parse_time(EXPIRES, "UTC"))
 

@@ -20,7 +20,7 @@ from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.store.sqlite.store import SqliteStore
 from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, ServiceHarness, a_scene, order, rows
@@ -154,16 +154,16 @@ async def started(
     """Start the parts of a service that do due work, and wait for the work."""
     store = SqliteStore(data)
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=meter)
-    agenda = Agenda(store, sequencer, clock, meter)
-    sequencer.watch(agenda)
+    scheduler = Scheduler(store, sequencer, clock, meter)
+    sequencer.watch(scheduler)
     sequencer.watch(awaited)
     sequencer.start()
-    agenda.start()
+    scheduler.start()
     try:
         await asyncio.wait_for(awaited.over.wait(), 10)
         yield store
     finally:
-        await agenda.stop()
+        await scheduler.stop()
         await sequencer.close()
         await store.close()
 

@@ -29,7 +29,7 @@ async def _happen(desk: Client, receiver: Receiver, *names: str) -> None:
     before = len(receiver.got)
     for name in names:
         _ = (await desk.call(IAM, "CreateUser", {"name": name})).result
-    await until("it was told", lambda: len(receiver.got) == before + len(names))
+    await until("its events have arrived", lambda: len(receiver.got) == before + len(names))
 
 
 def _page(event_id: str) -> int:

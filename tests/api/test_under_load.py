@@ -99,7 +99,7 @@ def test_a_service_that_has_stopped_does_nothing_more_and_says_so(tmp_path: Path
         commits = scene.commits()
 
         async def end() -> None:
-            await scene.running.agenda.stop()
+            await scene.running.scheduler.stop()
             await scene.running.sequencer.close()
 
         scene.play(end)

@@ -231,4 +231,4 @@ async def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
     assert books.asked == 2, "what was refused is written at the next turn"
     books.error = None
     await counts.write()
-    assert books.asked == 2, "and what is unknown is not"
+    assert books.asked == 2, "and an unknown outcome is not"

@@ -58,7 +58,7 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
 async def receives_event(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:
     """Have something happen to the victim, and see that its receiver gets it."""
     unit = await buy(victim)
-    await until("the victim is told", lambda: ("unit.bought", unit) in good.events, within_s=within_s)
+    await until("the victim's event arrives", lambda: ("unit.bought", unit) in good.events, within_s=within_s)
 
 
 async def crowd(desk: Client, urls: list[str], accounts: int, events: int) -> None:

@@ -74,7 +74,7 @@ def folder() -> Iterator[Path]:
         try:
             made = held.enter_context(made_cards())
         except PermissionError as error:
-            pytest.skip(f"this machine lets nobody make device files, or use those that are made: {error}")
+            pytest.skip(f"this machine allows no new device files, or no use of them: {error}")
         yield made
 
 

@@ -236,7 +236,7 @@ def test_its_port_is_its_own(found: dict[str, Any]) -> None:
 
 def test_it_uses_its_own_card_and_sees_no_other(found: dict[str, Any]) -> None:
     if "cards" not in found:
-        pytest.skip("this machine lets nobody make device files")
+        pytest.skip("this machine allows no new device files")
     seen = {name: [line.rpartition(" ")[2] for line in lines[:3]] for name, lines in found["cards"].items()}
     assert seen == {
         "first": ["'ENOTTY')", "ENOENT", "'EINVAL')"],
@@ -311,5 +311,5 @@ def test_a_uid_that_is_about_to_run_is_seen_by_other_keepers() -> None:
         found = own_user.mapped()
         holder.communicate(b"\n")
     os.close(heard)
-    assert 1_999_999_777 in found, "mapped, and nobody runs as it yet"
+    assert 1_999_999_777 in found, "mapped, and no process runs as it yet"
     assert 1_999_999_777 not in own_user.mapped()

@@ -43,7 +43,9 @@ async def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: 
         back = ClockMark(reading=500, floor=500, boot_id="boot", boot_us=3005)
         confirmed = ClockMark(500, 3000, "boot", 3005, confirmed=1)
         assert await noted(store, back, confirms=True) == confirmed
-        assert await noted(store, doubted) == confirmed, "whoever does not know of the confirmation changes nothing"
+        assert await noted(store, doubted) == confirmed, (
+            "a server that does not know of the confirmation changes nothing"
+        )
 
 
 class Forgotten:

@@ -451,7 +451,7 @@ class DatabaseProbe:
         )
         assert len(orders) == len(set(orders))
         assert not acknowledged - set(orders), f"acknowledged and lost: {acknowledged - set(orders)}"
-        assert not set(orders) - acknowledged, f"bought, and nobody was told: {set(orders) - acknowledged}"
+        assert not set(orders) - acknowledged, f"bought, and no answer says so: {set(orders) - acknowledged}"
         units = dict(self.rows("SELECT id, order_id FROM units WHERE account_id = ANY(%s)", list(account_ids)))
         assert units == {unit_id: order_id for _, order_id, unit_id in orders}
 

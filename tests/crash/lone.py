@@ -149,7 +149,7 @@ def _prove_orders(caller: FleetClient, records: Sequence[Record]) -> None:
     found = {(order["orderId"], order["instanceId"]) for order in orders}
     assert len(found) == len(orders)
     assert not told - found, f"acknowledged and lost: {told - found}"
-    assert not found - told, f"bought, and nobody was told: {found - told}"
+    assert not found - told, f"bought, and no answer says so: {found - told}"
 
 
 def _prove_money(caller: FleetClient, records: Sequence[Record], units: dict[str, dict[str, Any]], funds: int) -> None:

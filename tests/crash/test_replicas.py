@@ -255,7 +255,7 @@ def test_what_a_killed_server_ran_is_taken_over_on_its_machine_and_nothing_of_it
         with a_shop(house, seen) as shop:
             steady, stubborn = shop.buy(2), shop.buy(program=STUBBORN)
             timed, hurt, ended = shop.buy(), shop.buy(), shop.buy()
-            first = eventually("somebody looks after it", lambda: shop.holders().get(steady))[0]
+            first = eventually("a server looks after it", lambda: shop.holders().get(steady))[0]
             house.two.start()
             house.away.start()
             shop.until(dict.fromkeys(shop.units, "Running"))

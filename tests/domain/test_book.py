@@ -84,7 +84,7 @@ def test_a_part_has_the_instances_and_watchers_get_it_with_the_rest() -> None:
     put(book, first, StoreMetadata("a", "first"))
     part = book.part()
     assert (part.inserted, [due.at for due in part.due_new]) == ({INSTANCES: [first]}, [50])
-    assert not book.part(), "it was told"
+    assert not book.part(), "the part was taken"
     put(book, last, StoreMetadata("a", "last"))
     rest = book.changes()
     assert (rest.inserted, rest.updated, rest.before) == (

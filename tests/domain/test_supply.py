@@ -102,7 +102,7 @@ def test_what_is_offered_is_what_the_engine_has_or_what_is_set_by_hand(has: int,
     assert offered == (max(has, by_hand) if follows else by_hand)
     assert supply.stocks["gpu-1"].difference == offered - has
     assert all(after[row.region] == row for row in shelf if row.stock_source == "Set")
-    assert supply.reckon("gpu-1", after.values(), ROUTES) == (supply, []), "counted anew it is the same"
+    assert supply.reckon("gpu-1", after.values(), ROUTES) == (supply, []), "counted again it is the same"
 
 
 def test_only_what_an_engine_serves_is_compared_with_it() -> None:
@@ -125,7 +125,7 @@ def test_events_tell_when_a_difference_appears_changes_and_ends_and_nothing_else
     assert events_of(None, more) == events_of(fits, more) == [(STOCK_DIFFERS, 2, 0)]
     assert events_of(more, oversold) == [(STOCK_DIFFERS, 0, 1)]
     assert events_of(more, fits) == events_of(oversold, None) == [(STOCK_FITS, 0, 0)]
-    assert events_of(more, TypeCapacity(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "nobody knows any more"
+    assert events_of(more, TypeCapacity(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "the engine's units are unknown now"
     assert events_of(more, TypeCapacity(("bj",), 7, 5)) == [], "both grew by one"
 
 

@@ -84,7 +84,7 @@ def test_the_same_token_with_other_parameters_is_refused_and_does_nothing(*, ref
     assert other.refusal is not None
     assert (other.refusal.reason, other.refusal.field) == (TOKEN_MISMATCH, "clientToken")
     assert not any(written(book).values()), "it changed something"
-    assert say(book, SetNote(token=MINE, value="a")) == first, "a mismatch does not overwrite what is remembered"
+    assert say(book, SetNote(token=MINE, value="a")) == first, "a mismatch does not overwrite the kept answer"
 
 
 def test_a_token_belongs_to_its_account() -> None:

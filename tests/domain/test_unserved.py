@@ -35,7 +35,7 @@ def test_what_an_engine_runs_that_this_server_has_not_is_left_and_what_is_over_i
     rows = [replica(number=0), replica(state="Stopping", number=1), replica(state="Gone", number=2)]
     assert left("*=process", *rows) == {}
     assert left("*=instant", *rows, unit=releasing()) == {Left("engine", "process", HERE, "bj", "gpu-1"): 2}
-    assert left("*=ray", replica(state="Failed")) == {}, "it is started anew where it is to run now"
+    assert left("*=ray", replica(state="Failed")) == {}, "it is started again where it is to run now"
 
 
 def releasing() -> Instance:

@@ -130,7 +130,7 @@ async def test_when_its_keeper_is_killed_a_replica_does_not_linger(bench: Proces
     main = next(pid for pid in bench.pids("a") if pid != daemon)
     await keeper_killed(bench)
     await until(bench, "the kernel kills the command with its keeper", lambda: keeper_kin.began(main) is None)
-    assert keeper_kin.began(daemon) is not None, "nobody could know of it yet"
+    assert keeper_kin.began(daemon) is not None, "no engine could know of it yet"
     seen = (await engine.observe())["a"]
     assert seen.state == "Exited"
     await until(bench, "what it had left is killed", lambda: bench.running("a") == 0)
@@ -157,7 +157,7 @@ async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench
     assert bench.running("a") == 0
     keeper_state.write(str(bench.root / "replicas" / "a" / "stop"), "0")
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
-    assert await engine.observe() == {}, "what was told to stop is cleared away by whoever comes"
+    assert await engine.observe() == {}, "a replica that was asked to stop is cleared away by the next engine"
     assert bench.runs("a") == 1
 
 

@@ -232,7 +232,7 @@ async def test_a_guard_that_dies_is_started_again_and_takes_its_application_away
     os.kill(guard, signal.SIGKILL)
     give_up = bench.now() + bench.patience_s
     while bench.running("shop"):
-        assert bench.now() < give_up, "nobody guards it, and it runs"
+        assert bench.now() < give_up, "no guard is there, and it runs"
         await bench.wait(bench.step_s)
     later = bench.engine()
     seen = await see(bench, later, "shop", ("Exited",), but=())

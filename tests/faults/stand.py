@@ -154,7 +154,7 @@ class Stand:
         before = sum(len(one.orders) for one in shoppers)
         eventually("it serves again", self.server.is_ready, within_s=PATIENCE_S)
         ready = time.monotonic()
-        eventually("somebody buys again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=30)
+        eventually("a purchase succeeds again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=30)
         self.back_s[phase].append(time.monotonic() - over)
         eventually("nothing is overdue", lambda: self._overdue_s() < 1.0, within_s=LATE_S + 25, every_s=0.05)
         late = time.monotonic() - ready
@@ -177,9 +177,9 @@ class Stand:
         assert len(found) == len(rows) == len(set(found.values()))
         told = self.acknowledged
         assert not told.items() - found.items(), f"acknowledged and lost: {told.items() - found.items()}"
-        assert not found.items() - told.items(), f"bought, and nobody was told: {found.items() - told.items()}"
+        assert not found.items() - told.items(), f"bought, and no answer says so: {found.items() - told.items()}"
         wrong = "SELECT count(*) FROM units WHERE end_reason = 'Schedule' AND ended_at <> release_at"
-        assert self.rows(wrong) == [(0,)], "ended at another moment than it was told"
+        assert self.rows(wrong) == [(0,)], "ended at another moment than its release time"
 
     def check(self) -> None:
         """Have the command line prove the books, while they are served."""
@@ -295,7 +295,7 @@ def nasty_replicas(stand: Stand, dice: Random, kinds: tuple[str, ...] | None = N
     named = ", ".join(f"'{unit}'" for unit in units.values())
     waiting = f"SELECT id FROM units WHERE id IN ({named}) AND status NOT IN {_OVER}"
     eventually(f"{sorted(units)} are gone", lambda: not stand.rows(waiting), within_s=GONE_WITHIN_S, every_s=0.2)
-    assert running(units.values()) == [], "what is called gone runs"
+    assert running(units.values()) == [], "a replica that is called gone runs"
     held = "SELECT stock_total - stock_free FROM offerings WHERE region = 'bj' AND type = "
     assert stand.rows(f"{held}'{NASTY_TYPE}'") == [(0,)], "stock was not given back"
 

@@ -118,7 +118,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
             take_away(data)
             gone_at = time.monotonic()
             time.sleep(0.3)
-            eventually("it is told", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
+            eventually("the page says so", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
             buyers.stop()
             after = [answer for asked_at, answer in buyers.answers if asked_at > gone_at]
             assert after
@@ -149,7 +149,7 @@ def test_a_directory_that_is_mounted_over_is_noticed(tmp_path: Path) -> None:
     with lone_server(tmp_path, before=("unshare", "-m")) as server:
         inside = ("nsenter", "-m", "-t", str(server.process.pid))
         subprocess.run([*inside, "mount", "-t", "tmpfs", "over", str(data_of(tmp_path))], check=True)
-        eventually("it is told", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
+        eventually("the page says so", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
         assert "was removed, or its directory was moved" in _page(server, "/healthz")[1]
 
 

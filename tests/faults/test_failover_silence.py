@@ -108,7 +108,7 @@ def _all_are_refused(callers: list[FleetClient]) -> None:
     for thread in threads:
         thread.join(BOUND_S + 5)
     for answer in answers:
-        assert answer is not None, "nobody answered in time"
+        assert answer is not None, "no server answered in time"
         assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
         assert answer.body["message"].startswith("Nothing was done: ")
 

@@ -204,7 +204,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_ope
         with started(gone), place.root(gone) as root:
             until(root, ended, "Released")
             row = "SELECT node, state FROM replicas WHERE unit_id = %s"
-            eventually("it runs anew", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=30)
+            eventually("it runs again", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=30)
             assert "engines_gone" in gone.log()
             assert 'unserved{engine="process"}' not in _metrics(gone)
             release(root, kept)

@@ -121,7 +121,7 @@ async def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pyte
     assert await answered(first)
     assert not second.done(), "it is not committed"
     saving.open()
-    assert await answered(second), "nobody follows on it"
+    assert await answered(second), "no other batch follows"
     await scene.sequencer.close()
 
 

@@ -15,7 +15,7 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, BillingOracle, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
 from tests.simulation.memory_books import Books
@@ -71,10 +71,10 @@ async def moved(limits: BatchLimits) -> tuple[Books, list[int]]:
     store, _ = await bought()
     clock, meter = VirtualClock(START), Sizes()
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
-    agenda = Agenda(store, sequencer, clock, meter)
-    sequencer.watch(agenda)
+    scheduler = Scheduler(store, sequencer, clock, meter)
+    sequencer.watch(scheduler)
     sequencer.start()
-    await agenda.advance(END)
+    await scheduler.advance(END)
     assert await sequencer.do_due(DueRequest()) == []
     await sequencer.close()
     assert clock.now() == END

@@ -176,7 +176,7 @@ def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_pat
             await asyncio.sleep(0)
             return any(unit in box.message(at)["Subject"] for at in range(len(box.envelopes)))
 
-        await until("it is told now", is_sent)
+        await until("it is sent now", is_sent)
         subjects = [box.message(at)["Subject"] for at in range(len(box.envelopes))]
         assert subjects[0] == "[Leasebook] Confirm this address"
         assert subjects.count(subjects[0]) == 1
@@ -292,7 +292,7 @@ def test_a_password_is_sent_as_it_is_and_a_wrong_one_is_no_fault_of_the_receiver
     async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
-        await until("somebody logs in", lambda: box.logins)
+        await until("a client logs in", lambda: box.logins)
         if state == "Waiting":
             await tried(desk, 1)
             assert (await deliveries(desk))[0]["failure"] == "The mail server refuses this service's user or password."

@@ -190,7 +190,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_given_up_and_another_s
         await later(desk, hours=2)
         (row,) = await settled(desk, 1, "GivenUp")
         assert (row["instanceId"], row["attempts"]) == (unit, len(receiver.got))
-        await until("the other one is told", lambda: good.got)
+        await until("the other one gets the event", lambda: good.got)
         told = good.got[0].event
         assert told["data"] == {
             "subscriptionId": bad["subscriptionId"],
@@ -231,7 +231,7 @@ async def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lo
         hook = await subscribe(desk, receiver.url)
         await subscribe(desk, good.url, types=["subscription.paused"])
         unit = await buy(desk)
-        await until("the other one is told", lambda: good.got)
+        await until("the other one gets the event", lambda: good.got)
         assert good.got[0].event["data"]["subscriptionId"] == hook["subscriptionId"]
         listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
         (paused,) = [one for one in listed if one["subscriptionId"] == hook["subscriptionId"]]

@@ -68,7 +68,7 @@ def test_what_runs_on_a_machine_without_a_server_is_said_once_after_a_while_and_
         one.look([], free, AFTER_S + 3)
         assert meter.last == {}
         one.look([AWAY], free, AFTER_S + 4)
-        assert meter.last == {}, "it counts anew"
+        assert meter.last == {}, "it counts again"
 
 
 def test_what_runs_on_an_engine_that_this_server_has_not_makes_it_not_ready_whoever_looks_after_it() -> None:

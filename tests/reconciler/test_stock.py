@@ -41,7 +41,7 @@ def test_stock_that_follows_an_engine_grows_with_it_and_is_sold_at_once(kind: st
         world = market.world(4)
         hand = market.hand("one", world)
         await hand.look()
-        assert market.stock() == (12, 12, 0), "what is set by hand stays as it was set"
+        assert market.stock() == (12, 12, 0), "stock set by hand stays as it was set"
         answer = await market.follow()
         assert (answer.stock_source, answer.stock_total, answer.stock_free) == ("Engine", 4, 4)
         await market.buy(4)
@@ -211,13 +211,13 @@ def test_what_several_nodes_have_adds_up_and_a_node_that_is_gone_for_long_does_n
         for _ in range(3):
             market.time.seconds += TIMING.gone_s / 60
             await one.look()
-        assert market.stock() == (8, 0, 2), "what is sold stays sold"
+        assert market.stock() == (8, 0, 2), "sold units stay sold"
         gone = market.supply().word("node-2")
         assert gone is not None
         assert gone.gone_since is not None
         two.world.cut()
         await two.look()
-        assert market.stock() == (8, 0, 2), "its worker is back, and nobody knows what it has"
+        assert market.stock() == (8, 0, 2), "its worker is back, and its units are unknown"
         two.world.mend()
         await two.look()
         assert market.stock() == (12, 2, 0), "it is back"
@@ -252,7 +252,7 @@ def test_of_a_shared_engine_one_workers_word_counts_until_that_worker_is_dead(ki
         await one.look()
         await market.follow()
         await two.look()
-        assert market.stock() == (8, 8, 0), "nothing adds up, and nobody speaks in between"
+        assert market.stock() == (8, 8, 0), "nothing adds up, and no report comes in between"
         market.time.seconds += TIMING.lease_s + 1
         await one.look()
         await two.look()

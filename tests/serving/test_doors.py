@@ -154,13 +154,13 @@ def test_a_new_certificate_is_taken_on_a_signal_and_connections_stay(secured: Se
         assert status_on(before) == 200
         (folder / "one.pem").write_text("nothing")
         secured.process.send_signal(signal.SIGHUP)
-        eventually("the bad one is told", lambda: "the new certificate is not used" in secured.log())
+        eventually("the log names the bad one", lambda: "the new certificate is not used" in secured.log())
         assert status_on(before) == 200
         certificate, key = make_pair(folder, "two")
         (folder / "one.key").write_bytes(key.read_bytes())
         (folder / "one.pem").write_bytes(certificate.read_bytes())
         secured.process.send_signal(signal.SIGHUP)
-        eventually("the new one is told", lambda: "read anew" in secured.log())
+        eventually("the log names the new one", lambda: "read anew" in secured.log())
         assert status_on(before) == 200
         with spoken_to(secured.port, certificate) as after:
             assert status_on(after) == 200

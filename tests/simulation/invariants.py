@@ -201,7 +201,7 @@ def _check_debt(unit: Instance, account: Account, rules: Rules, now: Instant) ->
     if unit.payment_timing != "Postpaid":
         return
     if unit.status == "Stopped":
-        assert account.arrears_since is not None, f"it stands still and nothing is owed: {unit}"
+        assert account.arrears_since is not None, f"it is stopped and nothing is owed: {unit}"
     if unit.status in UP and account.arrears_since is not None:
         assert unit.meter_from is not None
         seen = max(account.arrears_since, unit.meter_from) + BETWEEN_CHARGES

@@ -20,7 +20,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.clock import VirtualClock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, ReadRepository
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import OpenStore
 from leasebook.store.queries.read_repository import Fetch, Queries, columns
@@ -158,12 +158,12 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
             limits=BatchLimits(16, 8, 100, part_size=part),
             meter=NoMetrics(),
         )
-        agenda = Agenda(store, sequencer, clock, NoMetrics())
-        sequencer.watch(agenda)
+        scheduler = Scheduler(store, sequencer, clock, NoMetrics())
+        sequencer.watch(scheduler)
         sequencer.start()
         got: list[Decision] = []
         for at, commands in history.rounds:
-            await agenda.advance(at)
+            await scheduler.advance(at)
             results = await asyncio.gather(*map(sequencer.submit, commands), return_exceptions=True)
             for result in results:
                 refused = isinstance(result, Refusal)

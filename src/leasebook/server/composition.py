@@ -43,7 +43,7 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
@@ -111,7 +111,7 @@ class Service(msgspec.Struct, frozen=True):
     app: App
     health: Health
     sequencer: Sequencer
-    agenda: Agenda
+    scheduler: Scheduler
     clock: Clock
     store: OpenStore
     metrics: Metrics
@@ -155,7 +155,7 @@ async def running(
         trail = audit_writer_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
-        agenda = Agenda(store, sequencer, clock, metrics)
+        scheduler = Scheduler(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         identities = Identities(
@@ -164,11 +164,11 @@ async def running(
         tokens = BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us)
         bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, tokens, bodies)
-        _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
+        _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
         logs = logs_of(settings, engines, timing)
-        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules, logs)
+        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
@@ -176,19 +176,19 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        stops = (sequencer.close, prober.stop, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop)
-        for stop in stops:
-            parts.push_async_callback(stop)
+        parts.push_async_callback(sequencer.close)
+        for part in (prober, refusals, keeper, scheduler, dispatcher, gateway):
+            parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, agenda, dispatcher, gateway):
+        for part in (keeper, scheduler, dispatcher, gateway):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key)
 
 
 def _app(
@@ -229,7 +229,7 @@ def _app(
 
 def _context(
     ground: Components,
-    agenda: Agenda,
+    scheduler: Scheduler,
     vault: Vault,
     links: Links,
     audit_keys: AuditKeys,
@@ -246,7 +246,7 @@ def _context(
         reader=ground.store,
         facts=ground.facts,
         sequencer=ground.sequencer,
-        agenda=agenda,
+        scheduler=scheduler,
         clock=ground.clock,
         rules=rules,
         keys=KeyMaker(
