@@ -62,7 +62,8 @@ def test_a_document_with_a_mistake_is_not_valid() -> None:
     broken = json.loads(text(__version__))
     del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
     broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["requestBody"] = "none"
-    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+    # The first error will do: to look for all of them takes seconds.
+    assert next(iter(OpenAPIV31SpecValidator(broken).iter_errors()), None) is not None
 
 
 def test_every_row_of_the_table_is_an_operation_and_nothing_else_is() -> None:
