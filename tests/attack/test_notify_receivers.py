@@ -14,7 +14,7 @@ import pytest
 
 from leasebook.store.opening import Target
 from tests.harness import Client, a_service
-from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, subscribe, until
+from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, close, subscribe, until
 from tests.postgres import shared_server
 
 ENVIRONMENT = LOCAL | {
@@ -50,9 +50,7 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
     try:
         yield receiver
     finally:
-        server.close()
-        for task in list(receiver.tasks):
-            task.cancel()
+        await close(server, receiver)
 
 
 async def told(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:

@@ -45,8 +45,7 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
 ) -> None:
     replaced, promoted = hosts
     url = several(replaced, promoted, database=DATABASE)
-    before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
-    server = Process("server", tmp_path, ("serve", "--store", url), free_port(), before=before)
+    server = Process("server", tmp_path, ("serve", "--store", url), free_port(), variables=patient(answer=3))
     try:
         server.start()
         server.wait()
@@ -64,7 +63,7 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
         answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
         assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
         assert answer.body["message"].startswith("Nothing was done: ")
-        eventually("the log says why", lambda: "it was replaced: it writes on timeline 1" in server.log(), within_s=5)
+        eventually("the log says why", lambda: "it was replaced: it writes on timeline 1" in server.log(), within_s=30)
         promoted.start()
         bought.append(caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept"), token="2").result["orderId"])
         caller.close()

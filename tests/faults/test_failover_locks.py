@@ -132,8 +132,9 @@ async def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_n
         told = capsys.readouterr()
         assert "Traceback" not in told.out + told.err
         with held(url, "LOCK TABLE facts, postings IN ACCESS EXCLUSIVE MODE"):
+            variables = environment() | patient()
             with ThreadPoolExecutor() as threads:
-                done = list(threads.map(lambda told: run(told, env=environment()), _commands(url, tmp_path)))
+                done = list(threads.map(lambda told: run(told, env=variables), _commands(url, tmp_path)))
             for command in done:
                 said = command.stderr
                 assert command.returncode != 0, command.args

@@ -47,8 +47,7 @@ class Site:
         self.lost_port = 0
         run_on(self.primary, f"CREATE DATABASE {self._database}")
         address = several(self.standby, self.primary, database=self._database)
-        before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
-        self.server = Process("server", folder, ("serve", "--store", address), free_port(), before=before)
+        self.server = Process("server", folder, ("serve", "--store", address), free_port(), variables=patient(answer=3))
         self.server.start()
         self.server.wait()
         self.port: int = self.server.port or 0
@@ -141,7 +140,7 @@ def test_after_a_read_only_moment_it_sells_and_releases_again_by_itself(site: Si
             said = len(site.server.log())
             bought = caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept", moment(1.0)))
             run_on(site.primary, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=5)
+            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=30)
             _is_told(site, caller, "takes no writes")
             assert caller.call_at(0, ACCOUNT, "DescribeAccount").status == HTTPStatus.OK, "reads go on"
             run_on(site.primary, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")

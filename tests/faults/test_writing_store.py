@@ -89,7 +89,7 @@ def _is_as_told(caller: FleetClient, told: PurchaseOutcomes) -> None:
 
 def _finds_out(caller: FleetClient, told: PurchaseOutcomes, token: str) -> None:
     """Ask until the store is well again; the same token is answered the same purchase ever after."""
-    eventually("the token finds it out", lambda: told.buy(caller, token).status == HTTPStatus.OK, within_s=10)
+    eventually("the token finds it out", lambda: told.buy(caller, token).status == HTTPStatus.OK, within_s=30)
     told.unknown.discard(token)
     bought = told.bought[token]
     assert told.buy(caller, token).result["instanceId"] == bought
@@ -215,7 +215,7 @@ def test_a_monitor_is_told_that_nothing_can_be_written_though_nobody_calls_and_t
     assert lines.count("the store cannot write") == 1, lines
     assert "Traceback" not in lines
     place.disk.mend()
-    eventually("it is ready again", lambda: page(place.server, "/readyz").status == HTTPStatus.OK, within_s=5)
+    eventually("it is ready again", lambda: page(place.server, "/readyz").status == HTTPStatus.OK, within_s=30)
     assert place.server.log_since(said).count("the store can be written again") == 1
     assert metric(place.server, "leasebook_store_writes_failing_seconds") == 0
 
@@ -240,7 +240,7 @@ def test_a_lock_that_another_program_holds_keeps_writes_and_nothing_else(place: 
         assert "another program" in page(place.server, "/readyz").reasons
         assert caller.call_at(0, UNITS, "DescribeComputeUnits").status == HTTPStatus.OK
         other.execute("ROLLBACK")
-        eventually("it is bought", lambda: told.buy(caller, "locked").status == HTTPStatus.OK, within_s=5)
+        eventually("it is bought", lambda: told.buy(caller, "locked").status == HTTPStatus.OK, within_s=30)
 
 
 @pytest.mark.crash
