@@ -97,7 +97,7 @@ class Process:
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._before, self._variables = before, variables or {}
+        self._before, self._variables = before, dict(variables or {})
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -252,7 +252,7 @@ class FleetClient:
         secret_key: str,
         *,
         patience_s: float = 60.0,
-        timeout_s: float = 3.0,
+        timeout_s: float = 15.0,
     ) -> None:
         self.access_key = access_key
         self.secret_key = secret_key

@@ -29,7 +29,9 @@ from tests.crash.fleet import (
 )
 
 FUNDS = 1_000_000
-HELD_S = 12.0
+HELD_S = 10.0
+REST_S = 0.02
+"""Between two purchases of one, so that they leave the machine to others."""
 SLOW_S = 4.0
 """A row is waited for in a batch for half a second, once on each server; the rest is a busy machine."""
 REFUSED_S = 8.0 + 4.0
@@ -55,7 +57,7 @@ class TimedBuyer:
     def run(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
         with self.caller:
-            while not stop.is_set():
+            while not stop.wait(REST_S):
                 began = time.monotonic()
                 body = postpaid("locked") | {"clientToken": uuid.uuid4().hex}
                 answer = self.caller.call_at(0, UNITS, "PurchaseComputeUnit", body)

@@ -26,7 +26,7 @@ from tests.crash.fleet import (
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import PostgresServer
+from tests.postgres import MIGRATED, PostgresServer
 
 DATABASE = "books"
 
@@ -34,7 +34,7 @@ DATABASE = "books"
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[PostgresServer, Standby]]:
     replaced, promoted = pair()
-    run_on(replaced, f"CREATE DATABASE {DATABASE}")
+    run_on(replaced, f"CREATE DATABASE {DATABASE} TEMPLATE {MIGRATED}")
     yield replaced, promoted
     for one in (replaced, promoted):
         one.remove()

@@ -127,7 +127,7 @@ def far() -> Iterator[FarServer]:
 @pytest.fixture(scope="module")
 def server(far: FarServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server that waits for little."""
-    with far.database() as url:
+    with far.database(migrated=True) as url:
         started = Process(
             "server", tmp_path_factory.mktemp("far"), ("serve", "--store", url), free_port(), variables=patient()
         )

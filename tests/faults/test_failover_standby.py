@@ -31,7 +31,7 @@ from tests.crash.fleet import (
 )
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import PostgresServer
+from tests.postgres import MIGRATED, PostgresServer
 
 BACK_S = 5.0
 FUNDS = 1_000_000
@@ -45,7 +45,7 @@ class Site:
         self.primary, self.standby = pair()
         self._database = "books"
         self.lost_port = 0
-        run_on(self.primary, f"CREATE DATABASE {self._database}")
+        run_on(self.primary, f"CREATE DATABASE {self._database} TEMPLATE {MIGRATED}")
         address = several(self.standby, self.primary, database=self._database)
         self.server = Process("server", folder, ("serve", "--store", address), free_port(), variables=patient(answer=3))
         self.server.start()
