@@ -39,6 +39,7 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
+from leasebook.scheduler.old_minutes import OldMinutes
 from leasebook.scheduler.worker import Agenda
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
@@ -172,13 +173,14 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
+        minutes = OldMinutes(store, sequencer, clock)
         stops = (sequencer.close, prober.stop, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop)
-        for stop in stops:
+        for stop in (*stops, minutes.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, agenda, dispatcher, gateway):
+        for part in (keeper, agenda, dispatcher, gateway, minutes):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
