@@ -86,7 +86,7 @@ FULL_TEXT: Final = (
 
 
 class FormerNonce(msgspec.Struct, frozen=True):
-    """A used nonce as versions before pages of nonces wrote it; no more such rows are written.
+    """A used nonce as versions before pages of nonces wrote it; this version writes none.
 
     ``hour`` is the first full hour after the last instant at which the signature could have been accepted. The row may
     be deleted an hour after it.
