@@ -24,7 +24,7 @@ from leasebook.domain.book.tables import (
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     LEASES,
-    NONCES,
+    NONCE_PAGES,
     REFUSED_CALLS,
     SUBSCRIPTIONS,
     WORKERS,
@@ -306,11 +306,11 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
+UNASKED = ("tokens", "nonce_pages", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
 """Tables that change without anybody asking for it, or with every call."""
 
 
-UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCES, REFUSED_CALLS}
+UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCE_PAGES, REFUSED_CALLS}
 
 
 class CommitCounter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from msgspec import inspect
 
@@ -21,6 +22,7 @@ class Notes:
     """A call that notes the keys that were ignored."""
 
     ignored = b""
+    shape: type[msgspec.Struct] | None = None
 
 
 def refusal(action: Action, body: str) -> str:

@@ -219,7 +219,7 @@ def _app(
     return App(
         context,
         identities,
-        callers_of(settings, identities, bodies),
+        callers_of(settings, identities, bodies, ground.store.ask(lambda ask: ask.former_nonces_until())),
         health,
         metrics,
         path_prefix=settings.path_prefix,

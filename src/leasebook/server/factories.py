@@ -213,7 +213,7 @@ def _offsets(text: str) -> tuple[int, ...]:
     return to_offsets(tuple(int(span[:-1]) * SPANS_US[span[-1]] for span in text.split(",")))
 
 
-def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Callers:
+def callers_of(settings: Settings, identities: Identities, bodies: Bodies, former_nonces_until: Instant) -> Callers:
     """Return what lets callers in."""
     limits = SignatureLimits(
         body_max=settings.server_body_max_bytes,
@@ -222,7 +222,9 @@ def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Ca
         without_port=settings.signature_host_without_port == "yes",
         operators_strict=settings.signature_operators_strict == "yes",
     )
-    return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
+    return Callers(
+        identities, limits, bodies, path_prefix=settings.path_prefix, former_nonces_until=former_nonces_until
+    )
 
 
 def audit_writer_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
