@@ -1,8 +1,8 @@
 """Measures the price of stricter signature checks: ``python -m benchmarks.signatures --against OTHER/src``.
 
-Two versions of the code take turns, each in processes of its own, without sockets: a service on an embedded store in a
-temporary folder, and a crowd that calls it with requests signed beforehand. Processor time is compared. Of many short
-blocks the quickest counts, because it has the least noise of a busy machine.
+Two versions of the code take turns of a tenth of a second, each in a process of its own, without sockets: a service on
+an embedded store in a temporary folder, and a crowd that calls it with requests signed beforehand. It compares
+processor time: the quickest blocks, and the median of the ratios of neighbours.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ async def _block(app: Any, kind: str) -> float:
     return (time.process_time() - began) / PER_BLOCK * 1e6
 
 
-async def _measure(blocks: int, folder: Path) -> dict[str, float]:
+async def _measure(folder: Path) -> None:
+    """Serve blocks for as long as kinds are read: one line in, the microseconds of processor time out."""
     from leasebook.config.load import load_settings
     from leasebook.observability.metrics import configure_logging
     from leasebook.server.composition import running
@@ -106,54 +107,93 @@ async def _measure(blocks: int, folder: Path) -> dict[str, float]:
         await call(service.app, "/v2/catalog", "Action=SetOffering", headers, more)
         for kind in KINDS:
             await _block(service.app, kind)
-        found: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(blocks):
-            for kind in KINDS:
-                found[kind].append(await _block(service.app, kind))
-    return {kind: min(times) for kind, times in found.items()}
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(await _block(service.app, line.strip()), flush=True)
 
 
-def _turn(source: Path, blocks: int) -> dict[str, float]:
-    """Measure one version in a process of its own."""
-    command = [sys.executable, __file__, "--turn", "--blocks", str(blocks)]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+class Version:
+    """One version in a process of its own, which has nothing to do while it is not its turn."""
+
+    def __init__(self, source: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--turn"],
+            env={**os.environ, "PYTHONPATH": str(source)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def answer(self) -> str:
+        """Read a line; raises RuntimeError where the process has ended."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a version has ended")
+        return line.strip()
+
+    def block(self, kind: str) -> float:
+        """Buy with a crowd; returns the microseconds of processor time for each purchase."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{kind}\n")
+        self._process.stdin.flush()
+        return float(self.answer())
+
+    def stop(self) -> None:
+        """End it, and wait until it has closed its store."""
+        self._process.communicate()
 
 
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--against", type=Path, help="the folder src of another version")
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--turn", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.turn:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(asyncio.run(_measure(given.blocks, Path(folder) / "data"))))
+            asyncio.run(_measure(Path(folder) / "data"))
         return
     ours = Path(__file__).parents[1] / "src"
     sources = {"this": ours, **({"other": given.against.resolve()} if given.against else {})}
+    compare({name: Version(source) for name, source in sources.items()}, given.rounds)
+
+
+def compare(versions: dict[str, Version], rounds: int) -> None:
+    """Let versions take turns, and print how they did."""
     found: dict[tuple[str, str], list[float]] = {}
+    for version in versions.values():
+        while version.answer() != "ready":
+            pass
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    for number in range(given.rounds):
-        # The version that goes second finds a warmer machine, so they change places.
-        for name in sorted(sources, reverse=bool(number % 2)):
-            for kind, time_us in _turn(sources[name], given.blocks).items():
-                found.setdefault((name, kind), []).append(time_us)
-    print(f"load {os.getloadavg()[0]:.1f}")
-    for (name, kind), times in sorted(found.items()):
-        print(f"{name} {kind}: {min(times):.1f} us at best, {statistics.median(times):.1f} in the median of turns")
-    if given.against:
+    for number in range(rounds):
         for kind in KINDS:
-            pairs = zip(found["this", kind], found["other", kind], strict=True)
-            best = min(found["this", kind]) / min(found["other", kind])
-            print(
-                f"this / other, {kind}: {best:.3f} at best, {statistics.median(a / b for a, b in pairs):.3f} in turns"
-            )
+            # The second one finds a warmer machine, so they change places.
+            for name in sorted(versions, reverse=bool(number % 2)):
+                found.setdefault((name, kind), []).append(versions[name].block(kind))
+    for version in versions.values():
+        version.stop()
+    print(f"load {os.getloadavg()[0]:.1f}")
+    report(found)
+
+
+def report(found: dict[tuple[str, str], list[float]]) -> None:
+    """Print the quickest blocks, and how many times the one took of the other."""
+    for (name, kind), times in sorted(found.items()):
+        print(f"{name} {kind}: {min(times):.1f} us at best, {statistics.median(times):.1f} in the median")
+    names = sorted({name for name, _ in found})
+    for name in names:
+        for kind in KINDS[1:]:
+            print(f"{name}, {kind} / plain: {_ratio(found[name, kind], found[name, 'plain'])}")
+    if len(names) > 1:
+        for kind in KINDS:
+            print(f"this / other, {kind}: {_ratio(found['this', kind], found['other', kind])}")
+
+
+def _ratio(first: list[float], second: list[float]) -> str:
+    best = min(first) / min(second)
+    return f"{best:.3f} at best, {statistics.median(a / b for a, b in zip(first, second, strict=True)):.3f} in pairs"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 One process has everything imported and does nothing but fork: each fork is a real process, with its own pid,
 environment and files, that may be killed, paused and stopped like any other. The start of a new interpreter before that
-is tested where a server is started with a command in front of it, and by the examples and the conformance tests.
+is tested where a server is started with a command in front of it, and by the examples, the tour and the wheel.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote
@@ -23,7 +24,7 @@ from leasebook.domain.book.tables import (
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     LEASES,
-    NONCES,
+    NONCE_PAGES,
     REFUSED_CALLS,
     SUBSCRIPTIONS,
     WORKERS,
@@ -107,13 +108,19 @@ def _fields(found: mi.Type, above: str = "") -> Iterator[str]:
                 yield from _fields(field.type, f"{above}{field.encode_name}.")
 
 
+@cache
+def _fields_of(request: Any) -> frozenset[str]:
+    """Return the names of all fields of a request. To read them off its type takes longer than a call."""
+    return frozenset({*_fields(mi.type_info(request)), "clientToken"})
+
+
 def names_what_can_be_sent(action: Action, message: str) -> bool:
     """Whether the field that a message names, if any, is one that the action takes. No caller sent another."""
     named = re.search(r" param\[([^\s]+)\]$", message)
     if named is None or message.startswith("There is no key"):
         return True  # An unknown key is named as it was sent.
     name = re.sub(r"\[[0-9.]*\]", "", named[1])
-    found = {*_fields(mi.type_info(action.request)), "clientToken"}
+    found = _fields_of(action.request)
     # The keys of some objects are names that callers choose.
     return name in found or any(name.startswith(f"{one}.") for one in found if one.rpartition(".")[2] in MAPS)
 
@@ -299,11 +306,11 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
+UNASKED = ("tokens", "nonce_pages", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
 """Tables that change without anybody asking for it, or with every call."""
 
 
-UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCES, REFUSED_CALLS}
+UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCE_PAGES, REFUSED_CALLS}
 
 
 class CommitCounter:

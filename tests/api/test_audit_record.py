@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.api.audit_record import Addresses, names_of
+from leasebook.api.audit_record import Addresses, CallRecord, names_of
+from leasebook.api.body.decoding import read_body
 from leasebook.api.body.redaction import shown_body, shown_text
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS, TABLE
 from leasebook.contract.nouns.instance import DescribeComputeUnitRequest
 from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import BODY_MAX
+from leasebook.domain.values.calendar import Instant
 
 SECRET = "hunter2-and-more"
 
@@ -99,6 +103,25 @@ def test_what_an_error_says_is_cleaned_too() -> None:
 )
 def test_a_secret_is_not_hidden_by_how_it_is_written(body: bytes) -> None:
     assert SECRET not in shown_body(body)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+def test_a_body_whose_keys_are_those_of_its_action_is_shown_as_any_other(action: Action) -> None:
+    record = CallRecord("id", "192.0.2.1", action.path, action.name)
+    content = json.dumps(action.example).encode()
+    record.asks(read_body(action, content, record), None)
+    assert record.shape is action.request
+    record.body = content
+    assert record.line(Instant(0), 200, "OK", "")[1].body == shown_body(content)
+
+
+def test_a_key_that_no_action_has_is_looked_at_before_a_body_is_written_down() -> None:
+    action = TABLE["/v2/computeunit", "DescribeComputeUnit"]
+    record = CallRecord("id", "192.0.2.1", action.path, action.name)
+    record.body = json.dumps({**action.example, "password": SECRET}).encode()
+    record.asks(read_body(action, record.body, record), None)
+    assert record.ignored
+    assert SECRET not in record.line(Instant(0), 200, "OK", "")[1].body
 
 
 def test_a_plain_body_is_kept_as_it_came_and_cut() -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ import msgspec
 import pytest
 
 from leasebook.contract.actions import ACTIONS
+from leasebook.contract.signing import parse_authorization
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import FORMER_NONCES
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.record import signature
+from leasebook.domain.record.signature import FormerNonce
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, ServiceHarness, a_scene, order
@@ -207,12 +216,63 @@ def test_a_nonce_stays_used_when_the_server_starts_again(tmp_path: Path) -> None
         assert scene.operator.do(ACCOUNT, "DescribeAccount")["balance"].startswith("5")
 
 
+class KeepFormerNonce(Command, frozen=True, kw_only=True):
+    """Writes a used nonce as versions before pages of nonces did."""
+
+    row: FormerNonce
+
+    def needs(self) -> Needs:
+        yield FORMER_NONCES, FORMER_NONCES.key_of(self.row)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        draft.put(FORMER_NONCES, self.row)
+        return True
+
+
+def keep_former(scene: ServiceHarness, headers: list[tuple[bytes, bytes]]) -> None:
+    """Use the nonce of a signature up as an earlier version did."""
+    given = {name: value.decode() for name, value in headers}
+    auth = parse_authorization(given[b"authorization"])
+    until = auth.signed_at_us + auth.expires_s * SECOND_US
+    row = FormerNonce(auth.access_key, given[b"x-bce-nonce"], Instant(-(-until // HOUR_US) * HOUR_US))
+    scene.runner.run(scene.running.sequencer.submit(KeepFormerNonce(row=row)))
+
+
+def test_a_nonce_stays_used_when_the_server_is_upgraded(tmp_path: Path) -> None:
+    with a_scene(tmp_path) as scene:
+        used, unused = (strong(scene.operator, CLOCK, "Action=DescribeClock") for _ in range(2))
+        keep_former(scene, used)
+    with a_scene(tmp_path) as scene:
+        assert scene.operator.send(CLOCK, "Action=DescribeClock", b"{}", headers=used).code == "RequestReplayed"
+        found = [scene.operator.send(CLOCK, "Action=DescribeClock", b"{}", headers=unused).status for _ in range(2)]
+        assert found == [200, 403]
+
+
+def test_more_nonces_than_a_page_takes_are_refused_and_not_used_up(
+    market: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = market.customer()
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    signed = [caller.desk.signed(UNITS, BUY, body_of(1), strong=True, timestamp=moment) for _ in range(3)]
+    monkeypatch.setattr(signature, "PAGE_MAX", 2)
+    assert [buy(caller, headers, body_of(1)).status for headers in signed] == [200, 200, 429]
+    full = buy(caller, signed[2], body_of(1))
+    assert (full.code, "sign the request again" in full.body["message"]) == ("TooManyRequests", True)
+    assert buy(caller, signed[0], body_of(1)).code == "RequestReplayed"
+    assert len(caller.do(ACCOUNT, "DescribeOrders")["orders"]) == 2
+    monkeypatch.undo()
+    assert [buy(caller, signed[2], body_of(1)).status for _ in range(2)] == [200, 403]
+
+
 def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fresh: ServiceHarness) -> None:
     """An action without a command of the caller's own uses the nonce up before it does anything."""
 
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
     def with_nonce(path: str, query: str) -> list[tuple[bytes, bytes]]:
         covered = {"host": "leasebook.test", "x-bce-nonce": "used-for-both-of-them"}
-        signed = fresh.operator.desk.signed(path, query, b"", headers=covered, signed_headers=tuple(covered))
+        desk = fresh.operator.desk
+        signed = desk.signed(path, query, b"", headers=covered, signed_headers=tuple(covered), timestamp=moment)
         return [*((name.encode(), value.encode()) for name, value in covered.items()), signed[-1]]
 
     first = with_nonce(CLOCK, "Action=DescribeClock")
@@ -363,6 +423,10 @@ def test_a_host_without_its_port_is_taken_or_not_by_a_setting(tmp_path: Path) ->
         ('UPDATE access_keys SET requires = \'["Nonce","SignedBody"]\'', "requires"),
         ("UPDATE nonces SET hour = hour + 1", "which is no full hour"),
         ("UPDATE nonces SET access_key_id = 'AKNOBODY'", "there is no such key"),
+        ("UPDATE nonce_pages SET until = until + 1", "ends at no full second"),
+        ("UPDATE nonce_pages SET access_key_id = 'AKNOBODY'", "there is no such key"),
+        ("UPDATE nonce_pages SET digests = substr(digests, 2)", "no digests of 8 bytes"),
+        ("UPDATE nonce_pages SET digests = digests || digests", "is not what a server wrote"),
         ("UPDATE refused_calls SET calls = calls + 1", "refused calls"),
         ("UPDATE refused_calls SET minute = minute + 1", "refused calls"),
         ("UPDATE refused_calls SET last_at = last_at + 60000000", "refused calls"),
@@ -381,9 +445,10 @@ def test_check_finds_rows_that_were_changed(checked: Path, tmp_path: Path, chang
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a rule, a used nonce and refused calls in it."""
+    """A store with a rule, used nonces of both kinds and refused calls in it."""
     directory = tmp_path_factory.mktemp("checked") / "data"
     with a_scene(directory) as scene:
         rules(scene.operator, BOTH, accessKeyId=ROOT_KEY)
         assert scene.operator.send(CLOCK, "Action=DescribeClock", headers=[]).code == "SignatureEmpty"
+        keep_former(scene, strong(scene.operator, CLOCK, "Action=DescribeClock"))
     return directory

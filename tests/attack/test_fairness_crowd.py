@@ -25,8 +25,8 @@ from tests.crash.fleet import HOST, UNITS, Account, FleetClient, Process, offer,
 from tests.crash.lone import lone_server, root_of
 
 CROWD = 256
-SECONDS = 1.5
-WARM_UP_S = 0.6
+SECONDS = 1.0
+WARM_UP_S = 0.5
 TIMES = 3
 """The crowd waits at least this many times as long as the victim; on a quiet machine it is more than ten times."""
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)

@@ -14,17 +14,18 @@ import pytest
 
 from leasebook.store.opening import Target
 from tests.harness import Client, a_service
-from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, subscribe, until
+from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, close, subscribe, until
 from tests.postgres import shared_server
 
+TIMEOUT_S = 4
 ENVIRONMENT = LOCAL | {
     "LEASEBOOK_MASTER_KEY": "5ea1" * 16,
-    "LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS": "2",
+    "LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS": str(TIMEOUT_S),
     "LEASEBOOK_WEBHOOK_SLOW_SECONDS": "1",
 }
-AT_ONCE_S = 5.0
-"""Seconds within which another account's event has to arrive, beside other work. Without a fair share it takes twelve
-seconds and more here, and with one a fraction of a second."""
+AT_ONCE_S = 4.0 * TIMEOUT_S
+"""Seconds within which another account's event has to arrive, beside other work. Without a fair share it takes six
+timeouts and more here, and with one a fraction of a second."""
 
 
 async def customer(desk: Client, name: str) -> Client:
@@ -50,9 +51,7 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
     try:
         yield receiver
     finally:
-        server.close()
-        for task in list(receiver.tasks):
-            task.cancel()
+        await close(server, receiver)
 
 
 async def receives_event(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:
@@ -150,7 +149,7 @@ async def test_names_that_nobody_answers_for_keep_no_other_from_being_looked_up(
         await until("many hang", lambda: len(unanswered) >= 16)
         await receives_event(good, victim)
         # The attempts have timed out, and the threads that hang still count as attempts.
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(TIMEOUT_S + 0.5)
         await receives_event(good, victim)
         assert len(unanswered) <= 16
         assert sum(one.name.startswith("look up hangs-") for one in threading.enumerate()) <= 16

@@ -19,7 +19,7 @@ from leasebook.batch.housekeeping import (
     Pruner,
 )
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCES
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCE_PAGES
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 
@@ -57,7 +57,7 @@ class HousekeepingBench:
     def batch(self, after_s: float = 0.0, *, records: int = 0, nonces: int = 0) -> list[tuple[Any, ...]]:
         self.at += after_s
         changes, transaction = Changes([], []), PruneTransaction()
-        changes.inserted = {IDEMPOTENCY_RECORDS: [object()] * records, NONCES: [object()] * nonces}
+        changes.inserted = {IDEMPOTENCY_RECORDS: [object()] * records, NONCE_PAGES: [object()] * nonces}
         asyncio.run(self.pruner.prune(transaction, NOW, changes))  # type: ignore[arg-type]
         return transaction.asked
 

@@ -13,13 +13,14 @@ from leasebook.domain.book.tables import (
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
+    FORMER_NONCES,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
     METADATA,
     MODEL_SETS,
     MODELS,
-    NONCES,
+    NONCE_PAGES,
     NOTICE_RATES,
     OFFERINGS,
     PRICES,
@@ -53,7 +54,7 @@ from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscri
 from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.record.notice import NoticeRate, UsedLink
-from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 
@@ -291,7 +292,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "crossed": (50,),
         },
     ),
-    NONCES: (Nonce("key-1", TEXT, Instant(HIGH)), {}),
+    FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),
+    NONCE_PAGES: (NoncePage(Instant(HIGH), TEXT, bytes(range(8))), {"digests": bytes(range(256))}),
     REFUSED_CALLS: (
         RefusedCalls("row-1", Instant(LOW), TEXT, "", "", 0, {}, Instant(LOW), Instant(LOW)),
         {"calls": HIGH, "codes": {TEXT: HIGH}, "last_at": Instant(HIGH)},

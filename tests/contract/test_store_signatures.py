@@ -11,16 +11,15 @@ import pytest
 
 from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, FORMER_NONCES, NONCE_PAGES, REFUSED_CALLS, USERS
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command
 from leasebook.domain.model.account import AccessKey, User
-from leasebook.domain.record.signature import Nonce, RefusedCalls
-from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.record.signature import PAGE_MAX, FormerNonce, Nonce, NoncePage, RefusedCalls
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
 from leasebook.domain.values.money import Micro
-from leasebook.domain.values.refusal import NO_RESOURCE, REPLAYED, Refusal
+from leasebook.domain.values.refusal import NO_RESOURCE, REPLAYED, SIGNED_TOO_OFTEN, Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
@@ -37,8 +36,15 @@ from tests.simulation.test_histories import NoMetrics
 KEY, USER = "key-1", "user-1"
 
 
-def nonce(value: str, hour: int = HOUR_US) -> Nonce:
-    return Nonce(KEY, value, Instant(hour))
+UNTIL = Instant(HOUR_US)
+
+
+def nonce(value: str, until: int = UNTIL, **more: bool) -> Nonce:
+    return Nonce(KEY, value, Instant(until), **more)
+
+
+def page(*values: str, until: int = UNTIL) -> NoncePage:
+    return NoncePage(Instant(until), KEY, b"".join(nonce(value).digest for value in values))
 
 
 def top_up(value: str) -> Command:
@@ -94,7 +100,51 @@ async def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> Non
         assert await outcome(sequencer, refused) == NO_RESOURCE
         await founded(sequencer)
         assert await outcome(sequencer, top_up("c" * 16)) == REPLAYED
-        assert await get(store, NONCES, KEY, "c" * 16) == nonce("c" * 16)
+        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page("c" * 16)
+        await sequencer.close()
+
+
+async def test_nonces_of_signatures_with_the_same_end_are_on_one_page_of_their_key(on_store: OnStore) -> None:
+    async with on_store() as store:
+        sequencer = a_sequencer(store)
+        sequencer.start()
+        await founded(sequencer)
+        for value in ("a" * 16, "b" * 16):
+            assert await outcome(sequencer, top_up(value)) == "done"
+        later = UNTIL + SECOND_US
+        assert await outcome(sequencer, UseNonce(nonce=nonce("a" * 16, later))) == "done"
+        assert await outcome(sequencer, UseNonce(nonce=nonce("a" * 16, later))) == REPLAYED
+        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page("a" * 16, "b" * 16)
+        assert await get(store, NONCE_PAGES, later, KEY) == page("a" * 16, until=later)
+        await sequencer.close()
+
+
+async def test_a_nonce_that_an_earlier_version_kept_is_used_for_as_long_as_its_row_is_there(on_store: OnStore) -> None:
+    async with on_store() as store:
+        assert store.ask(lambda ask: ask.former_nonces_until()) == 0
+        await write(store, FormerNonce(KEY, "a" * 16, Instant(2 * HOUR_US)))
+        assert store.ask(lambda ask: ask.former_nonces_until()) == 2 * HOUR_US
+        sequencer = a_sequencer(store)
+        sequencer.start()
+        for value, result in (("a" * 16, REPLAYED), ("b" * 16, "done"), ("b" * 16, REPLAYED)):
+            assert await outcome(sequencer, UseNonce(nonce=nonce(value, may_be_former=True))) == result
+        await sequencer.close()
+
+
+async def test_a_full_page_takes_no_more_nonces_and_refuses_those_that_it_has_as_before(on_store: OnStore) -> None:
+    values = [f"{number:016}" for number in range(PAGE_MAX)]
+    async with on_store() as store:
+        await write(store, page(*values))
+        sequencer = a_sequencer(store)
+        sequencer.start()
+        await founded(sequencer)
+        before = top_ups(store)
+        assert await outcome(sequencer, top_up("a" * 16)) == SIGNED_TOO_OFTEN
+        assert await outcome(sequencer, top_up(values[-1])) == REPLAYED
+        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page(*values)
+        assert top_ups(store) == before
+        other = UseNonce(nonce=Nonce("key-2", "a" * 16, UNTIL))
+        assert await outcome(sequencer, other) == "done"
         await sequencer.close()
 
 
@@ -124,24 +174,29 @@ async def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_i
         await scene(url)
 
 
-async def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used() -> None:
+@pytest.mark.parametrize("before", [(), ("e" * 16,)])
+async def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used(before: tuple[str, ...]) -> None:
+    """Also where the page of the nonce does not exist yet, so that no row of it can be locked."""
+
     async def scene(url: str) -> None:
         first, second = PostgresStore(url), PostgresStore(url)
         sequencer = a_sequencer(second)
         sequencer.start()
         await founded(sequencer)
+        for value in before:
+            assert await outcome(sequencer, top_up(value)) == "done"
         holding = await first.begin()
         book = Book()
-        await holding.load([(ACCOUNTS, (ACCOUNT,)), (NONCES, (KEY, "d" * 16))], book)
-        draft = Draft(book)
-        draft.put(NONCES, nonce("d" * 16))
-        book.take(draft, Instant(0), None)
+        await holding.load([(ACCOUNTS, (ACCOUNT,)), (NONCE_PAGES, (UNTIL, KEY))], book)
+        assert book.use_nonce(nonce("d" * 16))
         await holding.save(book.changes())
         waiting = asyncio.create_task(outcome(sequencer, top_up("d" * 16)))
         done, _ = await asyncio.wait({waiting}, timeout=0.3)
         assert not done, "it does not wait for the row that the other has"
         await holding.commit()
         assert await waiting == REPLAYED
+        assert await outcome(sequencer, top_up("f" * 16)) == "done"
+        assert await get(second, NONCE_PAGES, UNTIL, KEY) == page(*before, "d" * 16, "f" * 16)
         await sequencer.close()
         for store in (first, second):
             await store.close()
@@ -167,7 +222,9 @@ def row(number: int, **changed: Any) -> RefusedCalls:
 
 async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
     async with on_store() as store:
-        await write(store, *[nonce(f"{number:016}", number * HOUR_US) for number in range(10)])
+        await write(store, *[page("a" * 16, until=number * HOUR_US) for number in range(10)])
+        await write(store, *[FormerNonce(KEY, f"{number:016}", Instant(number * HOUR_US)) for number in range(10)])
+        assert store.ask(lambda ask: ask.former_nonces_until()) == 9 * HOUR_US
         await write(store, *[row(number) for number in range(10)])
         for nonces, rows in ((6, 6), (4, 5)):
             transaction = await store.begin()
@@ -175,11 +232,13 @@ async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_
             await transaction.commit()
             book = await load(
                 store,
-                *[(NONCES, (KEY, f"{number:016}")) for number in range(10)],
+                *[(NONCE_PAGES, (number * HOUR_US, KEY)) for number in range(10)],
+                *[(FORMER_NONCES, (KEY, f"{number:016}")) for number in range(10)],
                 *[(REFUSED_CALLS, (f"row-{number}",)) for number in range(10)],
             )
-            kept = [number for number in range(10) if book.get(NONCES, KEY, f"{number:016}") is not None]
-            assert kept == list(range(10 - nonces, 10))
+            kept = [number for number in range(10) if book.get(NONCE_PAGES, number * HOUR_US, KEY) is not None]
+            former = [number for number in range(10) if book.get(FORMER_NONCES, KEY, f"{number:016}") is not None]
+            assert kept == former == list(range(10 - nonces, 10))
             assert [number for number in range(10) if book.get(REFUSED_CALLS, f"row-{number}")] == list(
                 range(10 - rows, 10)
             )

@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
@@ -31,9 +31,9 @@ from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 MASTER_KEY = "5ea1" * 16
 HOST = "leasebook.test"
 SIGNED_FOR_S, SIGNED_ANEW_S = 300, 60.0
-START_S = 30.0
+START_S = 60.0
 LEASEBOOK = ("-m", "leasebook")
-STOP_S = 30.0
+STOP_S = 60.0
 
 UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam", "/v2/clock"
 
@@ -55,7 +55,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 30.0, every_s: float = 0.02) -> Any:
+def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 60.0, every_s: float = 0.02) -> Any:
     """Look until it is so, and return what was seen; fails where it does not become so in time."""
     until = time.monotonic() + within_s
     while not (seen := is_so()):
@@ -94,9 +94,10 @@ class Process:
         port: int | None = None,
         *,
         before: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._before = before
+        self._before, self._variables = before, dict(variables or {})
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -106,16 +107,17 @@ class Process:
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
+        variables = environment() | self._variables
         with self._log.open("ab") as log:
             if self._before or self.program != LEASEBOOK:
                 self._process = subprocess.Popen(
                     [*self._before, sys.executable, *self.program, *self._arguments],
                     stdout=log,
                     stderr=log,
-                    env=environment(),
+                    env=variables,
                 )
             else:
-                self._process = Forked(self._arguments, env=environment(), stdout=log.fileno(), stderr=log.fileno())
+                self._process = Forked(self._arguments, env=variables, stdout=log.fileno(), stderr=log.fileno())
 
     @property
     def process(self) -> subprocess.Popen[bytes] | Forked:
@@ -250,7 +252,7 @@ class FleetClient:
         secret_key: str,
         *,
         patience_s: float = 60.0,
-        timeout_s: float = 3.0,
+        timeout_s: float = 15.0,
     ) -> None:
         self.access_key = access_key
         self.secret_key = secret_key

@@ -25,14 +25,21 @@ PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)
 
 
 @contextmanager
-def lone_server(folder: Path, *arguments: str, before: Sequence[str] = (), tables: bool = True) -> Iterator[Process]:
+def lone_server(
+    folder: Path,
+    *arguments: str,
+    before: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+    tables: bool = True,
+) -> Iterator[Process]:
     """Run a server on a data directory of its own, a new one with tables in it; ends it in whatever state it is.
 
-    ``before`` is a command that starts it. Without ``tables`` a new directory is left to the server to make.
+    ``before`` is a command that starts it, ``variables`` more of its environment. Without ``tables`` a new directory is
+    left to the server to make.
     """
     if tables and not (folder / NAME).exists():
         put_tables(folder / NAME)
-    server = Process(NAME, folder, ("serve", *arguments), free_port(), before=before)
+    server = Process(NAME, folder, ("serve", *arguments), free_port(), before=before, variables=variables)
     try:
         server.start()
         server.wait()

@@ -135,7 +135,7 @@ def test_a_full_disk_stops_purchases_and_nothing_else(disk: DiskSpace) -> None:
                 assert show(caller, leaving)["status"] == "Running"
             disk.clear(server)
             customer.buy("refused-0")
-            eventually("the release is done", lambda: show(caller, leaving)["status"] == "Released", within_s=10)
+            eventually("the release is done", lambda: show(caller, leaving)["status"] == "Released", within_s=60)
             shown = show(caller, leaving)
             assert shown["expiredTime"] == shown["releaseTime"], "the time without a disk is not charged"
             prove(caller, customer.records, customer.ends, funds=FUNDS, unit_type=TYPE)

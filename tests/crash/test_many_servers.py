@@ -45,6 +45,7 @@ from tests.postgres import shared_server
 LATENESS_MAX_S = 10.0
 """A paused server keeps its rows for 5 s; then others look for due work every second. The rest is a busy machine."""
 FUNDS = 10_000_000
+TROUBLE_S = 5.0 if ROUNDS == 1 else 7.0 * ROUNDS
 
 
 class ThreadedBuyer:
@@ -52,7 +53,8 @@ class ThreadedBuyer:
 
     def __init__(self, ports: list[int], account: Account, random: Random, number: int) -> None:
         self.account = account
-        self.caller = account.caller(ports).starting_at(number)
+        # Of a server that is paused it waits for no answer for long.
+        self.caller = account.caller(ports, timeout_s=3.0).starting_at(number)
         self.bought: list[Bought] = []
         self.ends: dict[str, str | None] = {}
         """How each instance is to end, as far as it is."""
@@ -206,7 +208,7 @@ def test_servers_that_are_killed_and_paused_lose_nothing_and_every_release_comes
         with Watch(url) as watch, ThreadPoolExecutor(len(shoppers)) as threads, books(url) as seen:
             running = [threads.submit(shopper.run, stop) for shopper in shoppers]
             try:
-                trouble.make(7.0 * ROUNDS)
+                trouble.make(TROUBLE_S)
             finally:
                 stop.set()
             for run in running:

@@ -125,7 +125,7 @@ def _one_crash(server: PostgresServer, url: str) -> None:
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook' LIMIT 1"
         ).fetchall()
     os.kill(pid, signal.SIGKILL)
-    eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=20)
+    eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=60)
 
 
 def _lets_in(server: PostgresServer) -> bool:
@@ -159,7 +159,7 @@ def test_what_was_answered_outlives_the_database(
         runs = [threads.submit(customer.run, stop) for customer in customers]
         try:
             for _ in range(2 * ROUNDS):
-                _all_answered(customers, within_s=30)
+                _all_answered(customers, within_s=60)
                 trouble(durable, served.url)
                 _all_answered(customers, within_s=BACK_S)
         finally:

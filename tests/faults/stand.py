@@ -154,7 +154,7 @@ class Stand:
         before = sum(len(one.orders) for one in shoppers)
         eventually("it serves again", self.server.is_ready, within_s=PATIENCE_S)
         ready = time.monotonic()
-        eventually("a purchase succeeds again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=30)
+        eventually("a purchase succeeds again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=60)
         self.back_s[phase].append(time.monotonic() - over)
         eventually("nothing is overdue", lambda: self._overdue_s() < 1.0, within_s=LATE_S + 25, every_s=0.05)
         late = time.monotonic() - ready
@@ -246,7 +246,7 @@ def crash_database(stand: Stand, dice: Random) -> None:
         return
     pids = [pid for (pid,) in stand.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook'")]
     os.kill(dice.choice(pids), signal.SIGKILL)
-    eventually("PostgreSQL starts over", lambda: _answers(stand), within_s=30)
+    eventually("PostgreSQL starts over", lambda: _answers(stand), within_s=60)
 
 
 def _answers(stand: Stand) -> bool:
@@ -266,7 +266,7 @@ def full_disk(stand: Stand, dice: Random) -> None:
     time.sleep(dice.uniform(0.2, 1.0))
     _limit_files(stand, pids, "unlimited")
     if stand.database is not None:
-        eventually("PostgreSQL answers", lambda: _answers(stand), within_s=30)
+        eventually("PostgreSQL answers", lambda: _answers(stand), within_s=60)
 
 
 def _limit_files(stand: Stand, pids: Sequence[int], most: str) -> None:

@@ -55,7 +55,7 @@ async def test_a_replica_with_an_hour_left_outlives_every_jump_and_ends_when_its
     clock.move_to(-48 * HOUR_S)
     await engine.end_in("leased", 0.2)
     await engine.close()
-    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=5.0)
+    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=30)
 
 
 async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: ProcessBench) -> None:
@@ -69,7 +69,7 @@ async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: Pro
     assert bench.running("leased") == 1
     ends.write_text(f"{name} 0.0")
     engine._files._ring("leased")
-    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=5.0)
+    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=30)
     assert float(at) > 0
     await engine.close()
 

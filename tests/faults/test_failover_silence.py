@@ -127,10 +127,9 @@ def far() -> Iterator[FarServer]:
 @pytest.fixture(scope="module")
 def server(far: FarServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server that waits for little."""
-    before = ["env", *(f"{name}={value}" for name, value in patient().items())]
-    with far.database() as url:
+    with far.database(migrated=True) as url:
         started = Process(
-            "server", tmp_path_factory.mktemp("far"), ("serve", "--store", url), free_port(), before=before
+            "server", tmp_path_factory.mktemp("far"), ("serve", "--store", url), free_port(), variables=patient()
         )
         started.start()
         try:

@@ -31,7 +31,7 @@ from tests.crash.fleet import (
 )
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import PostgresServer
+from tests.postgres import MIGRATED, PostgresServer
 
 BACK_S = 5.0
 FUNDS = 1_000_000
@@ -45,10 +45,9 @@ class Site:
         self.primary, self.standby = pair()
         self._database = "books"
         self.lost_port = 0
-        run_on(self.primary, f"CREATE DATABASE {self._database}")
+        run_on(self.primary, f"CREATE DATABASE {self._database} TEMPLATE {MIGRATED}")
         address = several(self.standby, self.primary, database=self._database)
-        before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
-        self.server = Process("server", folder, ("serve", "--store", address), free_port(), before=before)
+        self.server = Process("server", folder, ("serve", "--store", address), free_port(), variables=patient(answer=3))
         self.server.start()
         self.server.wait()
         self.port: int = self.server.port or 0
@@ -141,7 +140,7 @@ def test_after_a_read_only_moment_it_sells_and_releases_again_by_itself(site: Si
             said = len(site.server.log())
             bought = caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept", moment(1.0)))
             run_on(site.primary, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=5)
+            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=30)
             _is_refused(site, caller, "takes no writes")
             assert caller.call_at(0, ACCOUNT, "DescribeAccount").status == HTTPStatus.OK, "reads go on"
             run_on(site.primary, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")

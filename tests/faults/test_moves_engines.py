@@ -192,7 +192,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_ope
         end([*keepers(place.folder), *pids([ended, kept])])
         with started(place.server("new", url, engines=RUNS, node='"new"')) as new, place.root(new) as root:
             release(root, ended)
-            eventually("it says so", lambda: "no server can manage these replicas" in new.log(), within_s=30)
+            eventually("it says so", lambda: "no server can manage these replicas" in new.log(), within_s=60)
             lines = [
                 json.loads(line) for line in new.log().splitlines() if "no server can manage these replicas" in line
             ]
@@ -204,7 +204,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_ope
         with started(gone), place.root(gone) as root:
             until(root, ended, "Released")
             row = "SELECT node, state FROM replicas WHERE unit_id = %s"
-            eventually("it runs again", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=30)
+            eventually("it runs again", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=60)
             assert "engines_gone" in gone.log()
             assert 'unserved{engine="process"}' not in _metrics(gone)
             release(root, kept)

@@ -115,7 +115,7 @@ def test_a_server_whose_store_a_newer_one_migrates_stops_writing_in_the_middle_o
             eventually("they buy", lambda: sum(len(buyer.orders) for buyer in buyers) > 20)
             later.start()
             eventually("the newer one serves", later.is_ready)
-            eventually("the old one says that it is broken", lambda: page(old.port, "/healthz")[0] == 500, within_s=10)
+            eventually("the old one says that it is broken", lambda: page(old.port, "/healthz")[0] == 500, within_s=60)
             before = sum(len(buyer.orders) for buyer in buyers)
             eventually("they buy of the newer one", lambda: sum(len(one.orders) for one in buyers) > before + 20)
         status, ready = page(old.port, "/readyz")

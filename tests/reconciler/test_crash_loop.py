@@ -23,7 +23,7 @@ async def test_a_loop_of_crashes_is_one_event_and_the_next_loop_another() -> Non
     assert event.data == event.data | {"serviceId": "svco-1", "replica": 0, "failures": 3}
     assert event.data["message"]
     house.world.script("*", exits_after_s=None)
-    await house.live(3000)
+    await house.live(3000, step=10)
     assert [row.state for row in house.replicas()] == ["Ready"]
     assert len(failing_events(house)) == 1
     house.world.script("*", exits_after_s=1.0)

@@ -16,6 +16,7 @@ import pytest
 from leasebook.domain.book.tables import OFFERINGS, REPLICAS
 from leasebook.store.sqlite.store import SqliteStore
 from tests.contract.batches import get
+from tests.copies import put_tables
 from tests.harness import play
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,7 @@ def test_whatever_it_was_about_to_do_or_had_just_done_the_next_one_finishes_it(
     parent: Parent, tmp_path: Path, point: str, nth: int
 ) -> None:
     directory = tmp_path / "data"
+    put_tables(directory)
     assert parent.lived(directory, point, nth) == -signal.SIGKILL, "it never came to that point"
     assert parent.lived(directory, "", 0) == 0
     # The last keeper sees that its replica is gone, says so, and is about to end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.tables import ACCESS_KEYS, NONCES, REFUSED_CALLS, USERS, Key, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, FORMER_NONCES, NONCE_PAGES, REFUSED_CALLS, USERS, Key, Table
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
@@ -27,6 +27,10 @@ class SignaturesOfMemory:
         found = [row for row in self._rows(ACCESS_KEYS).values() if row.id in access_key_ids]
         return {key.id: (key, self._rows(USERS)[key.user_id,]) for key in found}
 
+    def former_nonces_until(self) -> Instant:
+        """Return the last hour until which a former row of a used nonce is of use."""
+        return max((row.hour for row in self._rows(FORMER_NONCES).values()), default=Instant(0))
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""
         found = [
@@ -42,10 +46,12 @@ class SignaturesOfMemory:
 
 
 def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-    """Forget at most ``limit`` used nonces, and old rows of refused calls."""
-    old = sorted((row.hour, key) for key, row in rows[NONCES].items() if row.hour < nonces_before)
+    """Forget at most ``limit`` rows of used nonces, and old rows of refused calls."""
+    for key in sorted(key for key, row in rows[NONCE_PAGES].items() if row.until < nonces_before)[:limit]:
+        del rows[NONCE_PAGES][key]
+    old = sorted((row.hour, key) for key, row in rows[FORMER_NONCES].items() if row.hour < nonces_before)
     for _, key in old[:limit]:
-        del rows[NONCES][key]
+        del rows[FORMER_NONCES][key]
     late = sorted((row.minute, key) for key, row in rows[REFUSED_CALLS].items() if row.minute < refused_before)
     for _, key in late[:limit]:
         del rows[REFUSED_CALLS][key]

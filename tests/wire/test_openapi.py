@@ -24,6 +24,7 @@ from tests.wire.likeness import differences
 from leasebook import __version__
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.chat import ROUTES
 from leasebook.contract.errors import ERRORS
 from leasebook.contract.openapi import FORGETFUL, document, text
 from leasebook.contract.shapes import Shape, Time
@@ -62,12 +63,14 @@ def test_a_document_with_a_mistake_is_not_valid() -> None:
     broken = json.loads(text(__version__))
     del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
     broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["requestBody"] = "none"
-    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+    # The first error will do: to look for all of them takes seconds.
+    assert next(iter(OpenAPIV31SpecValidator(broken).iter_errors()), None) is not None
 
 
-def test_every_row_of_the_table_is_an_operation_and_nothing_else_is() -> None:
-    assert list(PATHS) == [key_of(action) for action in ACTIONS]
-    assert len({item["post"]["operationId"] for item in PATHS.values()}) == len(ACTIONS)
+def test_every_row_of_the_table_and_every_route_is_an_operation_and_nothing_else_is() -> None:
+    assert list(PATHS) == [*(key_of(action) for action in ACTIONS), *(route.path for route in ROUTES)]
+    operations = [operation for item in PATHS.values() for operation in item.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(PATHS)
 
 
 def test_names_of_one_operation_take_and_give_the_same() -> None:

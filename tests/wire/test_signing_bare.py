@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.wire.test_signing import Sent, request_over
+from tests.wire.signed_requests import Sent, request_over
 
 
 def _sent(query: bytes, canonical: str) -> Sent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from msgspec import inspect
 
@@ -21,6 +22,7 @@ class Notes:
     """A call that notes the keys that were ignored."""
 
     ignored = b""
+    shape: type[msgspec.Struct] | None = None
 
 
 def refusal(action: Action, body: str) -> str:
@@ -70,9 +72,9 @@ def test_the_refusal_of_a_value_lists_what_is_allowed(path: str, name: str, body
     assert refusal(TABLE[path, name], body) == said
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
-def test_every_pattern_of_a_request_has_words(action: Action) -> None:
-    assert set(_patterns(action.request)) <= set(WORDS)
+def test_every_pattern_of_a_request_has_words() -> None:
+    for action in ACTIONS:
+        assert set(_patterns(action.request)) <= set(WORDS), f"{action.path}-{action.name}"
 
 
 def _patterns(request: type[object]) -> Iterator[str]:

@@ -149,3 +149,4 @@ class Told:
     """The header of what was passed over."""
 
     ignored = b""
+    shape: type[msgspec.Struct] | None = None

@@ -41,6 +41,7 @@ class CallRecord:
         "names",
         "path",
         "request_id",
+        "shape",
         "token",
         "user_id",
         "well_formed",
@@ -60,6 +61,8 @@ class CallRecord:
         """The names of keys that are not known and were passed over, as a header says them."""
         self.names: tuple[str, ...] = ()
         self.token = False
+        self.shape: type[msgspec.Struct] | None = None
+        """The type as which all of the body was decoded; None: it has other keys, or was not decoded."""
         self.well_formed = False
         """Whether the body was read as JSON without complaint."""
         self.written_code: str | None = None
@@ -121,7 +124,7 @@ class CallRecord:
             status,
             code,
             shown_text(message[:MESSAGE_MAX]),
-            shown_body(self.body, well_formed=self.well_formed),
+            shown_body(self.body, well_formed=self.well_formed, shape=self.shape),
             self.names,
             self.token,
         )

@@ -84,11 +84,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Submit a command for the caller; raises StaleIdentity if the caller must be looked up again."""
-        command = msgspec.structs.replace(command, by=call.caller.user_id)
-        party = call.caller.account_id
-        if call.once is not None:
-            return await call.once.submit(self.sequencer, command, call.caller.epoch, call.record, party=party)
-        return await self.sequencer.submit(command, call.caller.epoch, call.record, party=party)
+        caller, once = call.caller, call.once
+        if once is None or once.is_spent:
+            command = msgspec.structs.replace(command, by=caller.user_id)
+            return await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
+        command = msgspec.structs.replace(command, by=caller.user_id, nonce=once.nonce)
+        return await once.submit(self.sequencer, command, caller.epoch, call.record, party=caller.account_id)
 
     async def confirm(self, call: Call[Any]) -> None:
         """Check that the caller's rights are current, for an action that does not ask the store; raises StaleIdentity.

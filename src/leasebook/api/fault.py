@@ -22,6 +22,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.DENIED: e.ACCESS_DENIED,
     r.TOKEN_MISMATCH: e.IDEMPOTENT_PARAMETER_MISMATCH,
     r.REPLAYED: e.REQUEST_REPLAYED,
+    r.SIGNED_TOO_OFTEN: e.TOO_MANY_REQUESTS,
     r.UNTRUSTED: e.UNTRUSTED_MODEL,
 }
 """How the rules' refusals are called in public."""

@@ -8,7 +8,7 @@ from typing import Final
 from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.ports import Transaction
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCES
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCE_PAGES
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Mode, wall_us
@@ -21,7 +21,7 @@ PRUNE_MIN: Final = 50
 """Old idempotency records deleted each time, besides two for each new one: so a burst of calls leaves no heap."""
 FORGET_EVERY_S: Final = 10.0
 FORGET_MIN: Final = 1000
-"""The same bound for used nonces and for old rows of refused calls, which may stay longer and go less often."""
+"""The same bound for pages of nonces and for old rows of refused calls, which may stay longer and go less often."""
 
 
 class Pruner:
@@ -39,7 +39,7 @@ class Pruner:
         if self._uses is not None:
             await self._uses.write(transaction)
         self._remembered += len(changes.inserted.get(IDEMPOTENCY_RECORDS, ()))
-        self._used += len(changes.inserted.get(NONCES, ()))
+        self._used += len(changes.inserted.get(NONCE_PAGES, ()))
         since = time.monotonic()
         if since - self._pruned_at > PRUNE_EVERY_S:
             limit, self._remembered = PRUNE_MIN + 2 * self._remembered, 0

@@ -119,7 +119,7 @@ class Transaction(Protocol):
         """Delete at most ``limit`` idempotency records that are older than ``before``."""
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-        """Delete at most ``limit`` used nonces, and rows of refused calls, that are older than these moments."""
+        """Delete at most ``limit`` rows of used nonces, and of refused calls, that are older than these moments."""
 
     async def audit_heads(self) -> list[Head]:
         """Return the end of each chain of the audit log."""

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+from leasebook.contract.prepared_key import PreparedKey
+
 __all__ = [
     "Authorization",
     "SignatureFault",
@@ -194,7 +196,7 @@ def signing_key(secret: str, prefix: str) -> bytes:
 
 def verify(
     auth: Authorization,
-    secret_key_hex: bytes,
+    secret_key_hex: bytes | PreparedKey,
     *,
     method: str,
     raw_path: bytes,
@@ -208,10 +210,10 @@ def verify(
     Returns the headers that the signature covers, by name; an empty value is covered as being empty. The body is
     covered only through a header that holds a digest of it.
 
-    ``secret_key_hex`` comes from ``signing_key``. The path and the query are the bytes of the request line,
-    without the question mark; header names are in lower case, as ASGI has them. ``path_prefix`` is the path
-    that the service is published under: one official client leaves it out of what it signs. Two of them sign the
-    host without the port that they send; with ``without_port`` false they are refused.
+    ``secret_key_hex`` comes from ``signing_key``, prepared where it checks many signatures. The path and the query
+    are the bytes of the request line, without the question mark; header names are in lower case, as ASGI has them.
+    ``path_prefix`` is the path that the service is published under: one official client leaves it out of what it
+    signs. Two of them sign the host without the port that they send; with ``without_port`` false they are refused.
 
     The official clients differ in what they sign, so several readings of one request are tried. Each reading
     tells any two requests apart, but for two things that some clients do not cover: the port of a Host that
@@ -231,13 +233,13 @@ def verify(
         )
     covered = _covered(auth.signed_headers, headers)
     signature = bytes.fromhex(auth.signature)
+    key = PreparedKey(secret_key_hex) if isinstance(secret_key_hex, bytes) else secret_key_hex
     first = ""
     for lines, signed in _header_forms(auth, covered, headers, without_port=without_port):
         for path in paths:
             for query_text in queries:
                 canonical = f"{method}\n{path}\n{query_text}\n{lines}"
-                digest = hmac.digest(secret_key_hex, canonical.encode("ascii"), "sha256")
-                if hmac.compare_digest(digest, signature):
+                if hmac.compare_digest(key.digest(canonical.encode("ascii")), signature):
                     return signed
                 first = first or canonical
     raise SignatureRefused(

@@ -11,12 +11,8 @@ import msgspec
 import structlog
 
 from leasebook.api.app import App
-from leasebook.api.auth.admission import Admission
-from leasebook.api.auth.admission import AdmissionLimits as InFlight
-from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
-from leasebook.api.body.budget import Bodies
 from leasebook.api.context import Context, HookMaker, KeyMaker
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
@@ -43,6 +39,7 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
+from leasebook.scheduler.old_minutes import OldMinutes
 from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
@@ -52,11 +49,13 @@ from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.factories import (
     Components,
+    Entrance,
     allowed_of,
     audit_writer_of,
     callers_of,
     dispatcher_of,
     engines_of,
+    entrance_of,
     gateway_of,
     logs_of,
     patience_of,
@@ -64,7 +63,6 @@ from leasebook.server.factories import (
     reconciling,
     routes_of,
     streams_of,
-    throttle_of,
     timing_of,
 )
 from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
@@ -161,9 +159,8 @@ async def running(
         identities = Identities(
             store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
         )
-        tokens = BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us)
-        bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
-        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, tokens, bodies)
+        entrance = entrance_of(settings, identities, metrics)
+        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
@@ -172,17 +169,26 @@ async def running(
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
-        app = _app(ground, context, identities, health, pages, gateway, tokens, bodies)
+        app = _app(ground, context, identities, health, pages, gateway, entrance)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        parts.push_async_callback(sequencer.close)
-        for part in (prober, refusals, keeper, scheduler, dispatcher, gateway):
-            parts.push_async_callback(part.stop)
+        minutes = OldMinutes(store, sequencer, clock)
+        stops = (
+            sequencer.close,
+            prober.stop,
+            refusals.stop,
+            keeper.stop,
+            scheduler.stop,
+            dispatcher.stop,
+            gateway.stop,
+        )
+        for stop in (*stops, minutes.stop):
+            parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, scheduler, dispatcher, gateway):
+        for part in (keeper, scheduler, dispatcher, gateway, minutes):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
@@ -198,12 +204,11 @@ def _app(
     health: Health,
     links: LinkPages,
     gateway: Gateway,
-    tokens: BearerTokens,
-    bodies: Bodies,
+    entrance: Entrance,
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
-    admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
+    tokens, bodies, admission, throttle = entrance
     metrics.calls_waiting(
         {
             "turn": lambda: admission.waiting,
@@ -214,7 +219,7 @@ def _app(
     return App(
         context,
         identities,
-        callers_of(settings, identities, bodies),
+        callers_of(settings, identities, bodies, ground.store.ask(lambda ask: ask.former_nonces_until())),
         health,
         metrics,
         path_prefix=settings.path_prefix,
@@ -222,7 +227,7 @@ def _app(
         links=links,
         passing=gateway,
         admission=admission,
-        throttle=throttle_of(settings, metrics),
+        throttle=throttle,
         tokens=tokens,
     )
 

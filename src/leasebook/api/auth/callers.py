@@ -24,8 +24,8 @@ from leasebook.contract.signing import (
     parse_authorization,
     verify,
 )
-from leasebook.domain.record.signature import REQUIREMENTS, Nonce, hour_after
-from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.record.signature import REQUIREMENTS, Nonce
+from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.clock import wall_us
 
@@ -61,8 +61,16 @@ class Callers:
     """Lets callers in by their signatures, and reads the bodies of those who are."""
 
     def __init__(
-        self, identities: Identities, limits: SignatureLimits, bodies: Bodies, *, path_prefix: str = ""
+        self,
+        identities: Identities,
+        limits: SignatureLimits,
+        bodies: Bodies,
+        *,
+        path_prefix: str = "",
+        former_nonces_until: int = 0,
     ) -> None:
+        """``former_nonces_until``: up to this end of a signature, an earlier version may have taken its nonce."""
+        self._former_until = former_nonces_until
         self._bodies = bodies
         self._identities = identities
         self._limits = limits
@@ -146,8 +154,8 @@ class Callers:
         if value is None:
             return None
         # The lifetime that the signer chose, not the server's present limit: after a restart the limit may be higher.
-        until = auth.signed_at_us + lifetime_s(auth) * SECOND_US
-        once = CallNonce(Nonce(auth.access_key, value, hour_after(until)), self._seen)
+        until = Instant(auth.signed_at_us + lifetime_s(auth) * SECOND_US)
+        once = CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), self._seen)
         try:
             once.refuse_replay()
         except Refusal as refusal:

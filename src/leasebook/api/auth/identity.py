@@ -12,6 +12,7 @@ from leasebook.batch import KeyUses, StaleIdentity
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract.action import Action
 from leasebook.contract.policies import FULL, OPERATOR, WRITERS
+from leasebook.contract.prepared_key import PreparedKey
 from leasebook.contract.signing import Authorization, signing_key
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
@@ -56,18 +57,18 @@ class Identity:
         self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
         self.requires = frozenset((*key.requires, *user.requires))
         self._secret = secret
-        self._signing_keys: dict[str, bytes] = {}
+        self._signing_keys: dict[str, PreparedKey] = {}
 
     def __repr__(self) -> str:
         return f"Identity({self.access_key_id})"
 
-    def signing_key(self, auth: Authorization) -> bytes:
+    def signing_key(self, auth: Authorization) -> PreparedKey:
         """Return the key for this signature's moment; clients sign many requests within the same second."""
         key = self._signing_keys.get(auth.prefix)
         if key is None:
             if len(self._signing_keys) >= SIGNING_KEYS_MAX:
                 self._signing_keys.clear()
-            key = self._signing_keys[auth.prefix] = signing_key(self._secret, auth.prefix)
+            key = self._signing_keys[auth.prefix] = PreparedKey(signing_key(self._secret, auth.prefix))
         return key
 
     def token_proof(self, payload: str) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from leasebook.batch import AuditContext, Sequencer
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command
 from leasebook.domain.record.signature import Nonce
-from leasebook.domain.values.refusal import REPLAYED, Refusal
+from leasebook.domain.values.refusal import REPLAYED, SIGNED_TOO_OFTEN, Refusal
 
 SEEN_MAX: Final = 10_000
 
@@ -20,30 +18,30 @@ class SeenNonces:
 
     def __init__(self, most: int = SEEN_MAX) -> None:
         self._most = most
-        self._seen: dict[tuple[str, str], None] = {}
+        self._seen: dict[tuple[str, str, int], None] = {}
 
     def add(self, nonce: Nonce) -> None:
         """Add a nonce; the oldest one leaves a full cache."""
         if len(self._seen) >= self._most:
             del self._seen[next(iter(self._seen))]
-        self._seen[nonce.access_key_id, nonce.value] = None
+        self._seen[nonce.access_key_id, nonce.value, nonce.until] = None
 
     def has(self, nonce: Nonce) -> bool:
         """Whether it is known to be used. Only the store can say that it is not."""
-        return (nonce.access_key_id, nonce.value) in self._seen
+        return (nonce.access_key_id, nonce.value, nonce.until) in self._seen
 
 
 class CallNonce:
     """The nonce of one call's signature, and whether the call has used it up by now."""
 
     def __init__(self, nonce: Nonce, seen: SeenNonces) -> None:
-        self._nonce = nonce
+        self.nonce: Final = nonce
         self._seen = seen
         self.is_spent = False
 
     def refuse_replay(self) -> None:
         """Raise Refusal where the nonce is known to be used by another call."""
-        if not self.is_spent and self._seen.has(self._nonce):
+        if not self.is_spent and self._seen.has(self.nonce):
             raise Refusal(REPLAYED, REPLAYED_TEXT)
 
     async def spend(self, sequencer: Sequencer, party: str) -> None:
@@ -52,7 +50,7 @@ class CallNonce:
         Raises what ``Sequencer.submit`` raises: then it is not used up.
         """
         if not self.is_spent:
-            await self.submit(sequencer, UseNonce(), None, None, party=party)
+            await self.submit(sequencer, UseNonce(nonce=self.nonce), None, None, party=party)
 
     async def submit(
         self,
@@ -63,18 +61,16 @@ class CallNonce:
         *,
         party: str | None = None,
     ) -> Any:
-        """Have a command decided that uses the nonce up, unless this call has done so already."""
-        if self.is_spent:
-            return await sequencer.submit(command, epoch, note, party=party)
+        """Have a command decided that has this nonce, and so uses it up."""
         try:
-            used = msgspec.structs.replace(command, nonce=self._nonce)
-            answer = await sequencer.submit(used, epoch, note, party=party)
+            answer = await sequencer.submit(command, epoch, note, party=party)
         except Refusal as refusal:
-            self._used(by_this_call=refusal.reason != REPLAYED)
+            if refusal.reason != SIGNED_TOO_OFTEN:
+                self._used(by_this_call=refusal.reason != REPLAYED)
             raise
         self._used(by_this_call=True)
         return answer
 
     def _used(self, *, by_this_call: bool) -> None:
         self.is_spent = by_this_call
-        self._seen.add(self._nonce)
+        self._seen.add(self.nonce)

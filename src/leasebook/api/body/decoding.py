@@ -30,9 +30,10 @@ _DECODERS: Final = {action.request: msgspec.json.Decoder(action.request) for act
 
 
 class Notes(Protocol):
-    """Receives the names of ignored keys and parameters."""
+    """Receives the names of ignored keys and parameters, and the type of a body that has no ignored keys."""
 
     ignored: bytes
+    shape: type[msgspec.Struct] | None
 
 
 def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[str] = ()) -> Request:
@@ -54,6 +55,7 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
             passed += unknown
             request = decoder.decode(_pass_over(action, given, passed, notes))
         else:
+            notes.shape = action.request
             if passed:
                 _pass_over(action, given, passed, notes)
         odd = odd_amount(action.request, given)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
+from msgspec import inspect
 
 from leasebook.domain.record.audit_log import BODY_MAX
 
@@ -33,8 +35,10 @@ _NAME_BEGINS: Final = (" ", "\t", "\n", "\r", '"', "'", "<", ">", ":", "/", ",",
 """A mail address begins right after the last of these."""
 
 
-def shown_body(body: bytes, *, well_formed: bool = False) -> str:
+def shown_body(body: bytes, *, well_formed: bool = False, shape: type[msgspec.Struct] | None = None) -> str:
     """Return a body without secrets, cut at BODY_MAX characters. ``well_formed`` JSON is searched faster.
+
+    ``shape`` is the type as which all of the body was decoded; then its keys need not be searched for.
 
     These are removed: the values of keys whose names suggest a secret; the values of a replica's environment and
     arguments, and the words of its command after the first; signatures; everything after the host in a webhook's
@@ -43,16 +47,46 @@ def shown_body(body: bytes, *, well_formed: bool = False) -> str:
     """
     if not body:
         return ""
-    if _may_tell(body) if well_formed else _HINTS.search(body.lower()):
+    if _may_tell(body, shape) if well_formed else _HINTS.search(body.lower()):
         return _redacted(body)[:BODY_MAX]
     return body[: 4 * BODY_MAX].decode("utf-8", "replace")[:BODY_MAX]
 
 
-def _may_tell(body: bytes) -> bool:
+def _may_tell(body: bytes, shape: type[msgspec.Struct] | None) -> bool:
     """Whether a JSON text may hold a secret: by its keys, and by what a value must have in it to be shortened."""
     if b"\\" in body or b"@" in body or b"://" in body or b"bce-auth" in body:
         return True
-    return any(map(_key_tells, _KEYS.findall(body)))
+    return (shape is None or _shape_may_tell(shape)) and any(map(_key_tells, _KEYS.findall(body)))
+
+
+@cache
+def _shape_may_tell(shape: type[msgspec.Struct]) -> bool:
+    """Whether a key of a shape suggests a secret, or it takes keys of any name."""
+    return any(key is None or _key_tells(key.encode()) for key in _keys_of(inspect.type_info(shape)))
+
+
+def _keys_of(kind: inspect.Type) -> Iterator[str | None]:
+    """Yield the keys that a value of a type may have, at any depth; None: also others."""
+    match kind:
+        case inspect.StructType():
+            if not kind.forbid_unknown_fields:
+                yield None
+            for field in kind.fields:
+                yield field.encode_name
+                yield from _keys_of(field.type)
+        case inspect.UnionType():
+            for one in kind.types:
+                yield from _keys_of(one)
+        case inspect.Metadata():
+            yield from _keys_of(kind.type)
+        case inspect.ListType():
+            yield from _keys_of(kind.item_type)
+        case inspect.NoneType() | inspect.BoolType() | inspect.IntType() | inspect.FloatType() | inspect.StrType():
+            pass
+        case inspect.LiteralType() | inspect.DecimalType():
+            pass
+        case _:
+            yield None
 
 
 @lru_cache(maxsize=4096)

@@ -14,8 +14,10 @@ from leasebook.domain.book.tables import (
     ACCOUNTS,
     DELIVERIES,
     ENGINE_CAPACITIES,
+    FORMER_NONCES,
     INSTANCES,
     MODELS,
+    NONCE_PAGES,
     OFFERINGS,
     REPLICAS,
     SERVICE_KEYS,
@@ -45,6 +47,7 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.record.signature import Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 
@@ -84,6 +87,7 @@ class Book:
         self.postings: list[Posting] = []
         self.events: dict[str, list[Event]] = {}
         self.answers = Answers()
+        self._nonces: dict[Key, UsedNonces] = {}
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Load a row from the store; None: the store has no row with this key."""
@@ -196,11 +200,19 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
-    def add(self, table: Table[R], row: R) -> None:
-        """Put a new row in the book that no event tells of and no limit counts, at a tenth of the cost of a draft."""
-        key = table.key_of(row)
-        self._first.setdefault((table, key), None)
-        self.rows[table][key] = row
+    def use_nonce(self, nonce: Nonce) -> bool:
+        """Use a nonce up; returns whether it was unused. Raises Refusal where its page is full.
+
+        No event tells of it and no limit counts it, so it needs no draft.
+        """
+        if nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None:
+            return False
+        key = (nonce.until, nonce.access_key_id)
+        used = self._nonces.get(key)
+        if used is None:
+            page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
+            used = self._nonces[key] = UsedNonces(page)
+        return used.use(nonce)
 
     def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in found:
@@ -258,6 +270,10 @@ class Book:
 
     def changes(self) -> Changes:
         """Return what the batch changed and no part had, for the store to write."""
+        for key, used in self._nonces.items():
+            self._first.setdefault((NONCE_PAGES, key), self.rows[NONCE_PAGES][key])
+            self.rows[NONCE_PAGES][key] = used.written()
+        self._nonces.clear()
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
         self.events = {}

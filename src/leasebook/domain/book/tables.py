@@ -24,7 +24,7 @@ from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
-from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
 
 R = TypeVar("R", bound=msgspec.Struct)
 Key = tuple[Any, ...]
@@ -56,7 +56,8 @@ class Table(Generic[R]):
 
 
 IDEMPOTENCY_RECORDS = Table("tokens", IdempotencyRecord, "account_id", "value")
-NONCES = Table("nonces", Nonce, "access_key_id", "value")
+FORMER_NONCES = Table("nonces", FormerNonce, "access_key_id", "value")
+NONCE_PAGES = Table("nonce_pages", NoncePage, "until", "access_key_id")
 INSTANCES = Table("units", Instance, "id")
 SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")
@@ -87,7 +88,8 @@ TABLES: tuple[Table[Any], ...] = (
     # First, because under a virtual clock every batch begins by locking the row with the clock's time.
     METADATA,
     IDEMPOTENCY_RECORDS,
-    NONCES,
+    FORMER_NONCES,
+    NONCE_PAGES,
     INSTANCES,
     SERVICES,
     MODEL_SETS,

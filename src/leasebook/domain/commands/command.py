@@ -10,7 +10,7 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import Needed
-from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCES
+from leasebook.domain.book.tables import FORMER_NONCES, IDEMPOTENCY_RECORDS, NONCE_PAGES
 from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
@@ -97,8 +97,8 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     The engine's immediate confirmations for instances in transition are decided right after it, with the commands that
     slower engines report by.
     """
-    if command.nonce is not None and not _first_use(book, command.nonce):
-        return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
+    if command.nonce is not None and (refusal := _use(book, command.nonce)) is not None:
+        return Decision(refusal=refusal)
     token = command.token
     if token is not None:
         before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
@@ -126,16 +126,16 @@ REPLAYED_TEXT: Final = (
 )
 
 
-def _first_use(book: Book, nonce: Nonce) -> bool:
-    """Use a nonce up; returns whether it was unused before.
+def _use(book: Book, nonce: Nonce) -> Refusal | None:
+    """Use a nonce up; returns the refusal where that is not possible.
 
     It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be sent
     again later and buy.
     """
-    if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
-        return False
-    book.add(NONCES, nonce)
-    return True
+    try:
+        return None if book.use_nonce(nonce) else Refusal(REPLAYED, REPLAYED_TEXT)
+    except Refusal as full:
+        return full
 
 
 def token_needs(command: Command) -> Needs:
@@ -143,8 +143,12 @@ def token_needs(command: Command) -> Needs:
     token, nonce = command.token, command.nonce
     if nonce is None:
         return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)
-    used: Needed = (NONCES, (nonce.access_key_id, nonce.value))
-    return (used,) if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)), used)
+    needs: list[Needed] = [(NONCE_PAGES, (nonce.until, nonce.access_key_id))]
+    if nonce.may_be_former:
+        needs.append((FORMER_NONCES, (nonce.access_key_id, nonce.value)))
+    if token is not None:
+        needs.append((IDEMPOTENCY_RECORDS, (token.account_id, token.value)))
+    return needs
 
 
 class _Refused(msgspec.Struct):

@@ -22,11 +22,12 @@ from leasebook.domain.book.tables import (
     ACCOUNT_LIMITS,
     ACCOUNTS,
     ENGINE_CAPACITIES,
+    FORMER_NONCES,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     MODEL_SETS,
     MODELS,
-    NONCES,
+    NONCE_PAGES,
     OFFERINGS,
     PRICES,
     QUOTES,
@@ -74,7 +75,8 @@ def _all_but(table: Table[Any], *others: str) -> Noted:
 
 NOTED: Final[dict[Table[Any], Noted]] = {
     IDEMPOTENCY_RECORDS: _all_but(IDEMPOTENCY_RECORDS),
-    NONCES: _all_but(NONCES),
+    FORMER_NONCES: _all_but(FORMER_NONCES),
+    NONCE_PAGES: _all_but(NONCE_PAGES),
     INSTANCES: Noted(
         INSTANCES.name,
         INSTANCES.row,

@@ -2,32 +2,99 @@
 
 from __future__ import annotations
 
+import struct
+from hashlib import sha256
 from typing import Final, Literal
 
 import msgspec
 
-from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.refusal import SIGNED_TOO_OFTEN, Refusal
 
 Requirement = Literal["SignedBody", "Nonce"]
 """The parts that a signature can be required to cover: the body's hash, and a nonce, which makes it valid only once."""
 REQUIREMENTS: Final[tuple[Requirement, ...]] = ("SignedBody", "Nonce")
 
 
-class Nonce(msgspec.Struct, frozen=True):
-    """A nonce that was used with an access key.
+DIGEST_BYTES: Final = 8
+"""Bytes of a nonce's digest on a page. Two nonces of one page have the same digest by chance once in 10^15 calls."""
+PAGE_MAX: Final = 8192
+"""Upper bound on the nonces of one page, because each use writes the page: a key could sign any number in advance."""
 
-    ``hour`` is the first full hour after the last instant at which the signature could have been accepted, in
-    microseconds since 1970 UTC by the machine's clock. The row may be deleted an hour after it.
+
+class Nonce(msgspec.Struct, frozen=True):
+    """The nonce of a signature.
+
+    ``until`` is the last instant at which the signature could be accepted, in microseconds since 1970 UTC by the
+    machine's clock: a full second. ``may_be_former``: a version that kept each nonce in a row may have taken it.
+    """
+
+    access_key_id: str
+    value: str
+    until: Instant
+    may_be_former: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        """The digest that the page has of it. The access key and the end are those of the page."""
+        return sha256(self.value.encode()).digest()[:DIGEST_BYTES]
+
+
+class NoncePage(msgspec.Struct, frozen=True):
+    """The nonces that were used with an access key in signatures that end at the same second.
+
+    ``digests`` are their digests, 8 bytes each, one after another. One row for all of them is written once a batch, and
+    a batch that writes it has locked it. The row may be deleted an hour after ``until``.
+    """
+
+    until: Instant
+    access_key_id: str
+    digests: bytes
+
+
+class UsedNonces:
+    """A page while a batch adds to it."""
+
+    __slots__ = ("_new", "_used", "page")
+
+    def __init__(self, page: NoncePage) -> None:
+        self.page = page
+        self._used = set(struct.unpack(f"<{len(page.digests) // DIGEST_BYTES}Q", page.digests))
+        self._new: list[bytes] = []
+
+    def use(self, nonce: Nonce) -> bool:
+        """Use a nonce up; returns whether it was unused. Raises Refusal where the page is full."""
+        digest = nonce.digest
+        number = int.from_bytes(digest, "little")
+        if number in self._used:
+            return False
+        if len(self._used) >= PAGE_MAX:
+            raise Refusal(SIGNED_TOO_OFTEN, FULL_TEXT, again_us=SECOND_US)
+        self._used.add(number)
+        self._new.append(digest)
+        return True
+
+    def written(self) -> NoncePage:
+        """Return the page with the new digests."""
+        return msgspec.structs.replace(self.page, digests=b"".join((self.page.digests, *self._new)))
+
+
+FULL_TEXT: Final = (
+    f"The access key has used {PAGE_MAX} nonces in signatures that end at the same second, and more are not taken. "
+    "Nothing was done; sign the request again when you send it."
+)
+
+
+class FormerNonce(msgspec.Struct, frozen=True):
+    """A used nonce as versions before pages of nonces wrote it; this version writes none.
+
+    ``hour`` is the first full hour after the last instant at which the signature could have been accepted. The row may
+    be deleted an hour after it.
     """
 
     access_key_id: str
     value: str
     hour: Instant
-
-
-def hour_after(at_us: int) -> Instant:
-    """Return the first full hour that is not before an instant."""
-    return Instant(-(-at_us // HOUR_US) * HOUR_US)
 
 
 class RefusedCalls(msgspec.Struct, frozen=True):

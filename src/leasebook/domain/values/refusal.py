@@ -45,6 +45,7 @@ WRONG_STATE: Final = "wrong_state"
 DENIED: Final = "denied"
 TOKEN_MISMATCH: Final = "token_mismatch"  # noqa: S105 - not a password
 REPLAYED: Final = "replayed"
+SIGNED_TOO_OFTEN: Final = "signed_too_often"
 UNTRUSTED: Final = "untrusted"
 
 REASONS: Final = (
@@ -60,10 +61,11 @@ REASONS: Final = (
     DENIED,
     TOKEN_MISMATCH,
     REPLAYED,
+    SIGNED_TOO_OFTEN,
     UNTRUSTED,
 )
 
-REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED}
+REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED, SIGNED_TOO_OFTEN}
 """Refusals that are kept as the answer to a client token.
 
 A late duplicate must not buy what its sender was refused (decision 10). The other refusals are not kept: a malformed or

@@ -205,6 +205,10 @@ class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol)
         """Return a metadata value of the store."""
         ...
 
+    def former_nonces_until(self) -> Instant:
+        """Return the last hour until which a former row of a used nonce is of use; 0: there is none."""
+        ...
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""
         ...

@@ -39,6 +39,11 @@ class SignatureQueries:
             found.update((row.id, row) for row in map(CODECS[table].read, rows))
         return found
 
+    def former_nonces_until(self) -> Instant:
+        """Return the last hour until which a former row of a used nonce is of use; 0: there is none."""
+        ((hour,),) = self._fetch("SELECT max(hour) FROM nonces", ())
+        return Instant(hour or 0)
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""
         where, params = ["1 = 1"], []
@@ -63,7 +68,12 @@ class SignatureQueries:
 def forgetting(
     nonces_before: Instant, refused_before: Instant, limit: int, lock: str = ""
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield the statements that delete up to ``limit`` nonces and ``limit`` rows of refused calls before a time."""
+    """Yield the statements that delete up to ``limit`` rows of nonces, of each kind, and of refused calls."""
+    pages = (
+        "DELETE FROM nonce_pages WHERE (until, access_key_id) IN "
+        f"(SELECT until, access_key_id FROM nonce_pages WHERE until < ? ORDER BY until LIMIT ?{lock})"
+    )
+    yield pages, (nonces_before, limit)
     nonces = (
         "DELETE FROM nonces WHERE (access_key_id, value) IN "
         f"(SELECT access_key_id, value FROM nonces WHERE hour < ? ORDER BY hour LIMIT ?{lock})"

@@ -355,7 +355,16 @@ tokens = _table(
     without_rowid=True,
 )
 
-# Used by signatures; small, because old rows are deleted.
+# Nonces that signatures used. The key begins with their end, so that new rows are written side by side.
+nonce_pages = _table(
+    "nonce_pages",
+    _big("until", key=True),
+    _text("access_key_id", key=True),
+    Column("digests", LargeBinary, nullable=False),
+    without_rowid=True,
+)
+
+# The same by earlier versions, a row each. They are still read, and deleted when their time is over.
 nonces = _table(
     "nonces",
     _text("access_key_id", key=True),

@@ -47,6 +47,7 @@ _NOTED: Final[dict[str, Noted]] = {
 _MADE: Final[dict[str, Callable[[Any], int]]] = {
     "tokens": lambda row: row.created_at,
     "nonces": lambda row: row.hour,
+    "nonce_pages": lambda row: row.until,
     "units": lambda row: row.created_at,
     "services": lambda row: row.created_at,
     "model_sets": lambda row: row.created_at,
@@ -66,6 +67,7 @@ _MADE: Final[dict[str, Callable[[Any], int]]] = {
 CALLED: Final = {
     "tokens": "client token",
     "nonces": "nonce",
+    "nonce_pages": "page of nonces",
     "units": "unit",
     "services": "service",
     "model_sets": "model set",

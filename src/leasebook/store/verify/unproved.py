@@ -58,5 +58,6 @@ UNPROVED: Final[dict[str, str]] = {
 
 There are further gaps. A row that is put back to a former state has a digest, too. Rows that an earlier version wrote,
 and rows whose pages of the audit log are removed, have no digest, so only what other rows record about them is
-verified. And a row of a table from which rows are deleted (``tokens``, ``nonces``, ``deliveries``) may be missing.
+verified. And a row of a table from which rows are deleted (``tokens``, ``nonces``, ``nonce_pages``, ``deliveries``) may
+be missing.
 """

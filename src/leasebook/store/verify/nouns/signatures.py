@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from leasebook.domain.record.signature import REQUIREMENTS
-from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
+from leasebook.domain.record.signature import DIGEST_BYTES, REQUIREMENTS
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US
 from leasebook.store.queries.audit_log import Fetch
 
 SHOWN_MAX: Final = 1000
@@ -17,6 +17,7 @@ SHOWN_MAX: Final = 1000
 def check_signatures(fetch: Fetch) -> Iterator[str]:
     """Yield a line for each row that breaks a rule."""
     yield from _rules(fetch)
+    yield from _pages(fetch)
     yield from _nonces(fetch)
     yield from _refused(fetch)
 
@@ -30,6 +31,24 @@ def _rules(fetch: Fetch) -> Iterator[str]:
                 names = [text]
             if not names or names != [name for name in REQUIREMENTS if name in names]:
                 yield f"{what} {row_id} requires {text}, which no signature can be asked for"
+
+
+def _pages(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT p.access_key_id, p.until, length(p.digests), k.id FROM nonce_pages p "
+        "LEFT JOIN access_keys k ON k.id = p.access_key_id WHERE k.id IS NULL OR length(p.digests) = 0 "
+        f"OR length(p.digests) / {DIGEST_BYTES} * {DIGEST_BYTES} <> length(p.digests) "
+        f"OR p.until / {SECOND_US} * {SECOND_US} <> p.until LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for key, until, size, found in rows:
+        page = f"the page of nonces of access key {key} until {until}"
+        if found is None:
+            yield f"{page} belongs to no key: there is no such key"
+        elif until % SECOND_US:
+            yield f"{page} ends at no full second"
+        else:
+            yield f"{page} has {size} bytes, which are no digests of {DIGEST_BYTES} bytes"
 
 
 def _nonces(fetch: Fetch) -> Iterator[str]:
