@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -19,22 +19,16 @@ import structlog
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS
-from leasebook.domain.commands.account.subscription import (
-    ClaimLanes,
-    DeliveryDone,
-    EndHook,
-    EnqueueDeliveries,
-    LoggedEvent,
-)
-from leasebook.domain.model.subscription import RECEIVING, Delivery, Outcome, Subscription, too_late
-from leasebook.domain.record.event import HOOK_CONFIRMING, Event
+from leasebook.domain.commands.account.subscription import ClaimLanes, EndHook, EnqueueDeliveries, LoggedEvent
+from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscription
 from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasebook.notifications.paused_clock import RetryTimers
-from leasebook.notifications.ports import Parcel, Sender
+from leasebook.notifications.ports import Sender
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
-from leasebook.ports.queries.read_repository import EventPlace, Reader
+from leasebook.ports.queries.read_repository import Reader
 
 log = structlog.get_logger()
 
@@ -45,23 +39,15 @@ LEASE_US: Final = 60 * SECOND_US
 PAGES_AT_ONCE: Final = 16
 FAN_OUT_AT_ONCE: Final = 32
 """Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
-STOP_S: Final = 2.0
-"""How long a server that stops waits for attempts under way."""
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
 LANES_MAX: Final = 10_000
 """Upper bound on the queues of a subscription that a start under a virtual clock tries, the oldest first. The others
 are tried when the clock moves."""
 
-Show = Callable[[str, EventPlace, Event], bytes]
-"""Writes an account's event as lists of events show it, in JSON."""
 
-
-class Meter(Protocol):
+class Meter(AttemptMeter, Protocol):
     """Where deliveries are counted."""
-
-    def delivery_tried(self, kind: str, result: str) -> None:
-        """Count an attempt."""
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
         """Set how many deliveries wait, and how old the oldest is."""
@@ -111,21 +97,20 @@ class Dispatcher:
         self._sequencer = sequencer
         self._clock = clock
         self._meter = meter
-        self._senders = senders
-        self._show = show
         self._holder = holder
         self._alone = alone
         self._soon = asyncio.Event()
         self._stopping = False
         self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
-        self._attempts: dict[asyncio.Task[None], Delivery] = {}
         self._turns = Turns(places or Places())
         self._fans: Rota[Subscription] = Rota(lambda hook: hook.account_id)
-        self._failed: set[asyncio.Task[None]] = set()
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
+        self._attempts = Attempts(
+            sequencer, clock, meter, senders, show, self._ended, holder=holder, retry_timers=self._retry_timers
+        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -144,23 +129,13 @@ class Dispatcher:
     async def stop(self) -> None:
         """Give attempts under way a moment to end, and put back the rest."""
         self._stopping = True
+        self._attempts.stopping()
         self._soon.set()
         if self._task is not None:
             await self._task
         if self._retry_timers is not None:
             self._retry_timers.stop()
-        attempts = dict(self._attempts)
-        if attempts:
-            _, late = await asyncio.wait(attempts, timeout=STOP_S)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-                await asyncio.gather(
-                    *(self._note(attempts[task], Outcome("PutBack")) for task in late), return_exceptions=True
-                )
-        for sender in self._senders.values():
-            await sender.close()
+        await self._attempts.stop()
 
     async def _run(self) -> None:
         is_begun = self._retry_timers is None
@@ -278,66 +253,8 @@ class Dispatcher:
 
     def _begin(self, due: Due, hook: Subscription, head: Head, now: Instant) -> None:
         self._turns.begun(due, _run_us())
-        task = asyncio.create_task(self._attempt(hook, head, now), name=f"delivery {head.delivery.id}")
-        self._attempts[task] = head.delivery
-        task.add_done_callback(self._ended)
+        self._attempts.begin(hook, head, now)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        delivery = self._attempts.pop(task)
-        self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=task in self._failed)
-        self._failed.discard(task)
+    def _ended(self, delivery: Delivery, failed: bool) -> None:  # noqa: FBT001 - the type Ended says what it is
+        self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=failed)
         self._soon.set()
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
-
-    async def _attempt(self, hook: Subscription, head: Head, now: Instant) -> None:
-        """Send one delivery, and note what came of it; its place is free once nothing of it is left."""
-        outcome = await self._outcome(hook, head, now)
-        if outcome.kind not in ("Delivered", "Dropped"):
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - it is one
-            self._failed.add(task)
-        self._meter.delivery_tried(hook.kind, outcome.kind)
-        await self._note(head.delivery, outcome)
-        sender = self._senders.get(hook.kind)
-        if sender is not None:
-            await sender.rest(hook)
-
-    async def _outcome(self, hook: Subscription, head: Head, now: Instant) -> Outcome:
-        if hook.status == "Deleting":
-            return Outcome("Dropped", failure="The subscription was deleted.")
-        if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):
-            # Redelivered by hand, or asked for twice: an address is asked only while it is not confirmed.
-            return Outcome("Dropped", failure="It is not what the subscription waits for.")
-        late = too_late(head.event, now)
-        if late is not None:
-            return Outcome("Dropped", failure=late)
-        sender = self._senders.get(hook.kind)
-        if sender is None:
-            return Outcome("Retry", failure="This server has no mail server to send with.")
-        delivery = head.delivery
-        body = self._show(hook.account_id, EventPlace(delivery.page, delivery.line), head.event)
-        try:
-            return await sender.send(Parcel(hook, delivery, head.event, body, now))
-        except Exception as error:
-            # Whatever it is must neither stop the others nor be taken for a success.
-            log.exception("a delivery cannot be tried", delivery=delivery.id)
-            return Outcome("Retry", failure=f"It could not be tried: {type(error).__name__}.")
-
-    async def _note(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Write down what came of an attempt; where the store is away, the lease runs out and it is tried again."""
-        command = DeliveryDone(
-            hook_id=delivery.hook_id,
-            lane=delivery.lane,
-            page=delivery.page,
-            line=delivery.line,
-            holder=self._holder,
-            outcome=outcome,
-        )
-        try:
-            settled = await self._sequencer.submit(command)
-        except (Unavailable, Overloaded, Closed) as error:
-            log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))
-        else:
-            if self._retry_timers is not None and settled is not None and not self._stopping:
-                self._retry_timers.waits(settled, self._clock.now())

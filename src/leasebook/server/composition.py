@@ -174,17 +174,9 @@ async def running(
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
         minutes = OldMinutes(store, sequencer, clock)
-        stops = (
-            sequencer.close,
-            prober.stop,
-            refusals.stop,
-            keeper.stop,
-            scheduler.stop,
-            dispatcher.stop,
-            gateway.stop,
-        )
-        for stop in (*stops, minutes.stop):
-            parts.push_async_callback(stop)
+        parts.push_async_callback(sequencer.close)
+        for part in (prober, refusals, keeper, scheduler, dispatcher, gateway, minutes):
+            parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
