@@ -63,7 +63,7 @@ def _install() -> None:
     python = _python()
     assert python is not None
     _step(python, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
-    # What is imported is compiled then: to compile everything takes longer than to install it.
+    # Modules are compiled when they are imported. To compile all of them takes longer than to install them.
     quietly = ("--quiet", "--disable-pip-version-check", "--no-compile")
     pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", *quietly)
     _step(*pip, "--require-hashes", "-r", str(BUILD), cwd=ROOT)
