@@ -147,7 +147,7 @@ class Runner:
 
     def run_meanwhile(self, awaited: Coroutine[Any, Any, T]) -> T:
         """Run it while the loop runs something else, for a thread that the service waits for; returns its result."""
-        return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(20)
+        return asyncio.run_coroutine_threadsafe(awaited, self._own.get_loop()).result(30)
 
 
 class Caller:

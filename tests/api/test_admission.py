@@ -91,7 +91,7 @@ def test_who_comes_beside_a_crowd_does_not_wait() -> None:
         await settle()
         assert desk.count("a") == 4
         for _ in range(4):
-            await asyncio.wait_for(desk.call(THERE, "kb", "b"), 1)
+            await asyncio.wait_for(desk.call(THERE, "kb", "b"), 30)
             assert desk.count("b") == 2
             await desk.out("b")
 
@@ -162,7 +162,7 @@ def test_who_claims_a_key_waits_among_strangers_until_it_is_proved_from_there() 
         desk.crowd(300, "kb", None)
         await settle()
         assert desk.count("") == 4
-        await asyncio.wait_for(desk.call(THERE, "kb", "b"), 1)
+        await asyncio.wait_for(desk.call(THERE, "kb", "b"), 30)
         assert desk.count("b") == 2
 
     play(act)

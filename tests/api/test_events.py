@@ -262,7 +262,7 @@ def test_a_silent_stream_says_so_again_and_again_on_either_store(
             if told.count(b": nothing happened\n\n") == 3:
                 enough.set()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await either.running.app({"type": "http", "method": "POST", "headers": headers, **path}, receive, send)
 
     either.play(scene)

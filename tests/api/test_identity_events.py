@@ -134,7 +134,7 @@ def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the
 
     async def scene() -> None:
         running = asyncio.create_task(stream.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await stream.seen("this stream")
             await change("AttachPolicy", mine, OPERATE)
             await stream.seen("iam.userChanged")

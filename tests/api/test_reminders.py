@@ -21,7 +21,7 @@ from tests.contract.batches import write
 
 EVENTS: Final = "/v2/events"
 DAY, HOUR = 86_400, 3600
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 30.0
 
 
 def day(text: str) -> str:

@@ -160,7 +160,7 @@ async def started(
     sequencer.start()
     scheduler.start()
     try:
-        await asyncio.wait_for(awaited.over.wait(), 10)
+        await asyncio.wait_for(awaited.over.wait(), 30)
         yield store
     finally:
         await scheduler.stop()

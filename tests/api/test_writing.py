@@ -181,7 +181,7 @@ def test_monitors_are_answered_within_a_second_whatever_others_ask_and_whatever_
     store, free = either_shared.running.store, threading.Event()
 
     def long(_: ReadRepository) -> None:
-        free.wait(10)
+        free.wait(30)
 
     async def ask() -> None:
         asked = [asyncio.create_task(store.read(long, long=bool(n % 2), party=f"account-{n}")) for n in range(30)]

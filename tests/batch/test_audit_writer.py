@@ -58,12 +58,12 @@ async def test_a_flush_asks_for_a_batch_at_once_and_ends_when_nothing_waits() ->
     assert not flush.done(), "the entry waits still"
     assert names(queue.entries.take(has_batch=False)) == ["one"]
     queue.entries.batch_ended()
-    await asyncio.wait_for(flush, 1.0)
+    await asyncio.wait_for(flush, 30.0)
 
 
 async def test_a_flush_of_nothing_ends_at_once() -> None:
     queue = Queue()
-    await asyncio.wait_for(queue.entries.flush(), 1.0)
+    await asyncio.wait_for(queue.entries.flush(), 30.0)
     assert queue.wakes == 0
 
 
@@ -78,7 +78,7 @@ async def test_a_store_that_fails_is_not_asked_at_once_for_entries_that_the_batc
     flush = asyncio.create_task(queue.entries.flush())
     await asyncio.sleep(0)
     queue.entries.batch_failed(queue.entries.take(has_batch=False), may_requeue=True)
-    await asyncio.wait_for(flush, 1.0)
+    await asyncio.wait_for(flush, 30.0)
     assert queue.entries.take(has_batch=False) == []
 
 
@@ -91,7 +91,7 @@ async def test_a_flush_ends_also_where_the_batch_fails_and_its_entries_are_taken
     taken = queue.entries.take(has_batch=False)
     queue.entries.note(line("three"), is_working=True)
     queue.entries.batch_failed(taken, may_requeue=True)
-    await asyncio.wait_for(flush, 1.0)
+    await asyncio.wait_for(flush, 30.0)
     assert queue.entries.take(has_batch=False) == [], "a store that fails is not asked again at once"
     assert names(queue.entries.take(has_batch=True)) == ["one", "two", "three"]
     assert queue.lost.count == 0
@@ -127,7 +127,7 @@ async def test_once_there_are_no_more_batches_entries_go_to_the_log_and_flushes_
     flush = asyncio.create_task(queue.entries.flush())
     await asyncio.sleep(0)
     queue.entries.end()
-    await asyncio.wait_for(flush, 1.0)
+    await asyncio.wait_for(flush, 30.0)
     queue.entries.close()
     assert queue.lost.count == 1
     queue.entries.note(line("two"), is_working=False)
@@ -138,7 +138,7 @@ async def test_once_there_are_no_more_batches_entries_go_to_the_log_and_flushes_
 async def test_a_server_without_an_audit_log_keeps_no_entry() -> None:
     entries = AuditQueue(None, lambda: None)
     entries.note(line("one"), is_working=True)
-    await asyncio.wait_for(entries.flush(), 1.0)
+    await asyncio.wait_for(entries.flush(), 30.0)
     assert entries.take(has_batch=True) == []
     entries.batch_failed([], may_requeue=True)
     entries.batch_ended()

@@ -36,7 +36,7 @@ async def test_whatever_comes_wakes_the_loop_until_it_sleeps_again() -> None:
         queue.sleep()
         assert not is_awake(queue)
         come()
-        await asyncio.wait_for(queue.work(), 1.0)
+        await asyncio.wait_for(queue.work(), 30.0)
 
 
 async def test_of_a_party_no_more_than_its_share_is_taken_while_another_waits() -> None:

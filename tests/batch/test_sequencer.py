@@ -43,7 +43,7 @@ async def started() -> AsyncIterator[SequencerBench]:
     bench = SequencerBench()
     bench.sequencer.start()
     yield bench
-    await asyncio.wait_for(bench.sequencer.close(), 5.0)
+    await asyncio.wait_for(bench.sequencer.close(), 30.0)
 
 
 async def test_commands_that_come_together_are_one_batch_and_each_has_its_own_answer() -> None:
@@ -91,8 +91,8 @@ async def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_
         flush = asyncio.create_task(bench.sequencer.flush())
         for call in waiting:
             with pytest.raises(Closed):
-                await asyncio.wait_for(call, 5.0)
-        await asyncio.wait_for(flush, 5.0)
+                await asyncio.wait_for(call, 30.0)
+        await asyncio.wait_for(flush, 30.0)
         assert not bench.sequencer.is_working
         with pytest.raises(Closed):
             await bench.submit()

@@ -13,7 +13,7 @@ from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.queries.read_repository import Queries
 from leasebook.store.queries.readers import Connection, Readers
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Nothing:

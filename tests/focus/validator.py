@@ -63,7 +63,9 @@ def _install() -> None:
     python = _python()
     assert python is not None
     _step(python, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
-    pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    # Modules are compiled when they are imported. To compile all of them takes longer than to install them.
+    quietly = ("--quiet", "--disable-pip-version-check", "--no-compile")
+    pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", *quietly)
     _step(*pip, "--require-hashes", "-r", str(BUILD), cwd=ROOT)
     # Its release is a source: it is built with pinned packages, and not with the newest of today.
     _step(*pip, "--require-hashes", "--no-build-isolation", "-r", str(PINNED), cwd=ROOT)
@@ -109,6 +111,7 @@ def validate(validator: Toolchain, file: Path, version: str, folder: Path, rules
             *more,
         ],
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         capture_output=True,
         text=True,
         timeout=SECONDS_MAX,

@@ -98,6 +98,19 @@ def metered(
     instance grows by within it when the first of these comes after that. Units that it has for no time at all do not
     count. Without ``ends`` the meter goes on: minutes not charged by then are left out.
     """
+    return list(_metered(begin, end, tuple(sizes), tuple(prices), zone, ends))
+
+
+@cache
+def _metered(
+    begin: int,
+    end: int,
+    sizes: tuple[Size, ...],
+    prices: tuple[Price, ...],
+    zone: str,
+    ends: bool,  # noqa: FBT001
+) -> tuple[Entry, ...]:
+    """Work it out; a life is played on several stores, and a year has half a million minutes."""
     turns = [size.since for size in sizes if begin < size.since < end]
     charged_at = sorted({*(at for at in full_hours(begin, end, zone) if at < end or not ends), *turns})
     if ends:
@@ -112,7 +125,7 @@ def metered(
         if price:
             amount = units * len(same) * price
             entries.append(Entry(at, "Usage", amount, units, len(same), price, same[0].begin))
-    return entries
+    return tuple(entries)
 
 
 def _minutes(
@@ -125,7 +138,9 @@ def _minutes(
             return
         which, now = bisect_right(turns, minute) - 1, bisect_right(grown, minute)
         most = sizes[now - 1].units
-        yield _Charge(charged_at[place], growth=False, price=which, units=most, begin=minute)
+        yield _Charge(charged_at[place], False, which, most, minute)
+        if now == len(sizes) or sizes[now].since >= minute + MINUTE:
+            continue
         for (since, units), later in zip(sizes[now:], [*sizes[now + 1 :], None], strict=False):
             if since >= min(minute + MINUTE, end):
                 break

@@ -92,7 +92,7 @@ def test_calling_loads_one_http_library_and_what_that_needs() -> None:
         url = f"http://127.0.0.1:{server.server_port}"
         arguments = ["call", "/v2/computeunit", "DescribeComputeUnits", "{}", "--url", url, *KEYS]
         outside, ours = loaded(COMMAND.format(arguments=arguments))
-        thread.join(10)
+        thread.join(30)
     assert outside <= modules(closure(needs()))
     assert "httpx2" in outside
     assert of_clients(ours) == set()

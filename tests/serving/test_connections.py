@@ -17,7 +17,7 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
-    uvloop.run(asyncio.wait_for(scene(), 20))
+    uvloop.run(asyncio.wait_for(scene(), 60))
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:

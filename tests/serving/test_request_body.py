@@ -35,7 +35,7 @@ def test_a_reader_waits_for_a_piece_for_the_end_and_for_the_close() -> None:
             await asyncio.sleep(0)
             assert not waiting.done()
             happens()
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, 30)
         assert body.closed
 
     asyncio.run(scene())

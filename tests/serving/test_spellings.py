@@ -32,7 +32,7 @@ def _authorization(query: str, timestamp: str) -> str:
 async def _said(place: ListenerHarness, request: bytes) -> tuple[int, str]:
     reader, writer = await place.connected()
     writer.write(request)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         top = await reader.readuntil(b"\r\n\r\n")
         length = next(int(line[16:]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length: "))
         body = await reader.readexactly(length)

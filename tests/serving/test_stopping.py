@@ -23,7 +23,7 @@ def test_nobody_who_is_on_the_way_in_keeps_a_stop_waiting() -> None:
                 await asyncio.to_thread(_ended, caller)
             assert place.listener._open == set()
 
-    uvloop.run(asyncio.wait_for(scene(), 20))
+    uvloop.run(asyncio.wait_for(scene(), 60))
 
 
 def _ended(caller: socket.socket) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -30,22 +31,26 @@ from leasebook.contract.openapi import FORGETFUL, document, text
 from leasebook.contract.shapes import Shape, Time
 from leasebook.contract.unknown import parts_of
 
-DOCUMENT = document(__version__)
-PATHS: Mapping[str, Any] = DOCUMENT["paths"]
 OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
 EXAMPLES = {operation: action.example for operation, action in OPERATIONS.items()}
 
 
+@cache
+def described() -> Any:
+    """Return the document. It is made when a test needs it, since every process collects this file."""
+    return document(__version__)
+
+
 def check(schema: Mapping[str, Any], value: Any) -> None:
     """Fail where a value is not what a schema of the document says."""
-    OAS31Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+    OAS31Validator({**schema, "components": described()["components"]}).validate(value)
 
 
 def resolved(response: Mapping[str, Any]) -> Any:
     """The schema of a response, which may stand among the components."""
     if "$ref" in response:
-        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        response = described()["components"]["responses"][response["$ref"].rpartition("/")[2]]
     return response["content"]["application/json"]["schema"]
 
 
@@ -55,7 +60,7 @@ def key_of(action: Action) -> str:
 
 @pytest.mark.slow
 def test_the_document_is_valid_openapi_3_1() -> None:
-    OpenAPIV31SpecValidator(DOCUMENT).validate()
+    OpenAPIV31SpecValidator(described()).validate()
 
 
 @pytest.mark.slow
@@ -68,9 +73,10 @@ def test_a_document_with_a_mistake_is_not_valid() -> None:
 
 
 def test_every_row_of_the_table_and_every_route_is_an_operation_and_nothing_else_is() -> None:
-    assert list(PATHS) == [*(key_of(action) for action in ACTIONS), *(route.path for route in ROUTES)]
-    operations = [operation for item in PATHS.values() for operation in item.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(PATHS)
+    paths = described()["paths"]
+    assert list(paths) == [*(key_of(action) for action in ACTIONS), *(route.path for route in ROUTES)]
+    operations = [operation for item in paths.values() for operation in item.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(paths)
 
 
 def test_names_of_one_operation_take_and_give_the_same() -> None:
@@ -83,7 +89,7 @@ def test_names_of_one_operation_take_and_give_the_same() -> None:
 
 def test_each_operation_says_who_may_call_it_what_can_go_wrong_and_whether_it_is_the_older_name() -> None:
     for action in ACTIONS:
-        operation = PATHS[key_of(action)]["post"]
+        operation = described()["paths"][key_of(action)]["post"]
         assert operation["x-policies"] == sorted(action.policies)
         assert operation.get("deprecated", False) is action.legacy
         said: set[tuple[str, int]] = set()
@@ -95,7 +101,7 @@ def test_each_operation_says_who_may_call_it_what_can_go_wrong_and_whether_it_is
 
 
 def test_the_text_is_the_document() -> None:
-    assert json.loads(text(__version__)) == DOCUMENT
+    assert json.loads(text(__version__)) == described()
 
 
 def said_of(hint: object) -> list[str]:
@@ -236,7 +242,7 @@ async def test_a_demo_service_takes_every_example_and_answers_as_the_document_sa
                 body = with_real_ones(EXAMPLES[operation], real)
                 answer = await desk.call(action.path, action.name, body, query=f"&clientToken={operation}")
                 assert answer.status == 200, (operation, answer.body)
-                success = PATHS[key_of(action)]["post"]["responses"]["200"]
+                success = described()["paths"][key_of(action)]["post"]["responses"]["200"]
                 if action.follows:
                     assert answer.headers["content-type"].partition(";")[0] in success["content"]
                 else:
@@ -252,14 +258,14 @@ async def test_a_demo_service_takes_every_example_and_answers_as_the_document_sa
     writes = {action.operation for action in ACTIONS if action.writes}
     assert remembered == writes - FORGETFUL
     for action in ACTIONS:
-        takes_a_token = "parameters" in PATHS[key_of(action)]["post"]
+        takes_a_token = "parameters" in described()["paths"][key_of(action)]["post"]
         assert takes_a_token is (action.operation in remembered)
 
 
 async def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
     async def asked(desk: Client, path: str, name: str, body: Any) -> Answer:
         answer = await desk.call(path, name, body)
-        response = PATHS[key_of(TABLE[path, name])]["post"]["responses"][str(answer.status)]
+        response = described()["paths"][key_of(TABLE[path, name])]["post"]["responses"][str(answer.status)]
         check(resolved(response), answer.body)
         return answer
 
@@ -275,5 +281,5 @@ async def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
     await scene()
     # No error is documented that this service does not know.
     known = {error.code for error in ERRORS}
-    for response in DOCUMENT["components"]["responses"].values():
+    for response in described()["components"]["responses"].values():
         assert set(resolved(response)["allOf"][1]["properties"]["code"]["enum"]) <= known
