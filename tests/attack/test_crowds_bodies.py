@@ -28,7 +28,7 @@ MIB = 1 << 20
 CROWD = 150
 SPACES = memoryview(b" " * 65536)
 NOT_TAKEN_S = 0.3
-"""Where nothing is taken for so long, nothing will be: the buffers in between are full."""
+"""Seconds in which no byte is taken, after which none will be: the buffers in between are full."""
 UNSIGNED = f"POST /v2/clock?Action=DescribeClock HTTP/1.1\r\nHost: {HOST}\r\n".encode()
 LENGTH = f"Content-Length: {MIB}\r\n\r\n".encode()
 
@@ -60,7 +60,7 @@ def poured(opened: ExitStack, server: Process, head: bytes) -> list[socket.socke
 
 
 def _sent(one: socket.socket, rest: int) -> int:
-    """Send a piece of the rest; returns what is left to send, and nothing where it cannot be sent any more."""
+    """Send a piece of the rest; returns how many bytes are left to send: none after an error."""
     try:
         return rest - one.send(SPACES[:rest])
     except BlockingIOError:

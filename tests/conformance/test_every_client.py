@@ -51,13 +51,13 @@ def client(toolchain: Toolchain, server: ConformanceServer, tmp_path_factory: py
 
 @pytest.fixture(scope="module")
 def errors(client: Program) -> Mapping[str, ProgramAnswer]:
-    """What each client shows of calls that go wrong."""
+    """The answers that each client shows to calls that go wrong."""
     return client.run("errors")
 
 
 @pytest.fixture(scope="module")
 def described(client: Program) -> Mapping[str, ProgramAnswer]:
-    """What each client shows of what can be read."""
+    """The answers that each client shows to reads."""
     return client.run("describe")
 
 

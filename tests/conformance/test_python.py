@@ -21,7 +21,7 @@ pytestmark = pytest.mark.conformance
 def wrapped(
     python_client: Toolchain, server: ConformanceServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, ProgramAnswer]:
-    """What the client's own functions for charges show."""
+    """The answers that the client's own functions for charges show."""
     return Program(python_client, server.base_url, tmp_path_factory.mktemp("client")).run("charge-wrappers")
 
 

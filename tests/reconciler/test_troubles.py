@@ -26,8 +26,8 @@ from tests.reconciler.house import World
 SERVICES = st.sampled_from(["svco-1", "svco-2", "svco-3"])
 UNITS = st.integers(0, 3)
 EVERY = 7 if ROUNDS > 1 else 19
-"""Every seventh or nineteenth thing that a worker does is its last. What comes between is of the same kinds, which come
-in other numbers. All of it takes over a minute, and the random histories die anywhere."""
+"""Every seventh or nineteenth thing that a worker does is its last. Those between are of the same kinds, which come in
+other numbers. All of them take over a minute, and the random histories die anywhere."""
 PARTS = 4
 """Tests that share them."""
 SECONDS = st.sampled_from([0.5, 2, 5, 17, 40, 130, 700])
