@@ -82,8 +82,13 @@ async def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors
             assert int(answer.headers["retry-after"]) > 0
         if name == "what nothing begins without":
             assert await _ready(desk) == HTTPStatus.SERVICE_UNAVAILABLE
-        with pytest.raises(Unavailable, match="another session holds a table"):
-            await store.try_writing(0.4)
+        said: list[str] = []
+        while not any("another session holds a table" in text for text in said):
+            # A busy machine may not come to the lock in time. The session's own timeout is at one second.
+            assert len(said) < 20, said
+            with pytest.raises(Unavailable) as refused:
+                await store.try_writing(1.2)
+            said.append(str(refused.value))
 
     await play()
 
