@@ -19,7 +19,7 @@ from tests.crash.lone import lone_server, root_of
 
 SERVICE, MODEL = "/v2/service", "/v2/model"
 TYPE = "gw"
-BOUND_S = 15.0
+BOUND_S = 60.0
 GROWTH_MAX = 32 << 20
 """So much more memory the server may have at most, whatever is sent to it."""
 

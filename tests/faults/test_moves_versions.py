@@ -40,6 +40,8 @@ from tests.postgres import shared_server
 
 TYPE = "lasting"
 STOPPED = "the store cannot write"
+START_S = 180.0
+"""The next version is started by an interpreter of its own, which imports everything first."""
 
 pytestmark = pytest.mark.crash
 
@@ -63,7 +65,7 @@ class RetryingBuyer:
     """Buys with client tokens from any server that answers, until it is stopped, and keeps acknowledged purchases."""
 
     def __init__(self, account: Account, ports: list[int]) -> None:
-        self.caller = account.caller(ports, patience_s=60)
+        self.caller = account.caller(ports, patience_s=START_S)
         self.orders: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
@@ -114,7 +116,7 @@ def test_a_server_whose_store_a_newer_one_migrates_stops_writing_in_the_middle_o
         with buying(servers, later.port or 0) as buyers:
             eventually("they buy", lambda: sum(len(buyer.orders) for buyer in buyers) > 20)
             later.start()
-            eventually("the newer one serves", later.is_ready)
+            eventually("the newer one serves", later.is_ready, within_s=START_S)
             eventually("the old one says that it is broken", lambda: page(old.port, "/healthz")[0] == 500, within_s=60)
             before = sum(len(buyer.orders) for buyer in buyers)
             eventually("they buy of the newer one", lambda: sum(len(one.orders) for one in buyers) > before + 20)
@@ -154,7 +156,7 @@ def test_versions_that_are_declared_compatible_work_side_by_side_and_the_books_a
     ):
         with buying(servers, later.port or 0) as buyers:
             later.start()
-            eventually("the newer one serves", later.is_ready)
+            eventually("the newer one serves", later.is_ready, within_s=START_S)
             before = sum(len(buyer.orders) for buyer in buyers)
             for number, buyer in enumerate(buyers):
                 buyer.caller.starting_at(number)
