@@ -79,7 +79,7 @@ class UsedNonces:
 
 
 REPLAYED_TEXT: Final = (
-    "The signature carries a nonce (x-bce-nonce) that was used before, and such a signature is good once. "
+    "The signature carries a nonce (x-bce-nonce) that was used before, and a signature with a nonce is good once. "
     "Sign the request again with a new nonce."
 )
 FULL_TEXT: Final = (

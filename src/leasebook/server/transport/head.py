@@ -7,7 +7,6 @@ inside another.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -22,7 +21,6 @@ HEAD_MAX: Final = 64 * 1024
 METHOD_MAX: Final = 32
 LENGTH_DIGITS_MAX: Final = 18
 SHOWN_MAX: Final = 64
-SHORT_BYTES: Final = 64
 
 _DIGITS_LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TOKEN: Final = _DIGITS_LETTERS + b"!#$%&'*+-.^_`|~"
@@ -34,7 +32,7 @@ _TARGET: Final = bytes(range(0x21, 0x7F)).replace(b"#", b"")
 _ONCE: Final = (b"content-length", b"transfer-encoding", b"host", b"expect", b"upgrade")
 """The headers that decide how a request is read, and for which host it is. Twice in a request, they are ambiguous."""
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
-_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_HEADER: Final = re.compile(rb"\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 _VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
 
@@ -91,33 +89,23 @@ def check_partial(part: bytes) -> None:
 
 def read_head(head: bytes) -> Head:
     """Read a head, given without the empty line at its end; raises BadRequest."""
-    first, *lines = head.split(b"\r\n")
+    end = head.find(b"\r\n")
+    found = _HEADER.findall(head, end) if end >= 0 else []
+    count = head.count(b"\n")
     if (
-        # As many of both as there are pairs of them: none stands alone.
-        not head.count(b"\n") == head.count(b"\r") == len(lines) <= HEADERS_MAX
+        not count == len(found) == head.count(b"\r") == head.count(b"\r\n")
+        or count > HEADERS_MAX
         or len(head) > LINE_MAX
         or head.translate(None, LINES)
     ):
         _check(head)
-    headers = [_short_header(line) if len(line) <= SHORT_BYTES else _header(line) for line in lines]
-    parts = first.split(b" ")
+    # Each match begins at the end of a line, and there are no more of those: so every line is one header.
+    headers = [(name.lower(), value.rstrip()) for name, value in found]
+    parts = (head[:end] if end >= 0 else head).split(b" ")
     version = _VERSIONS.get(parts[-1])
     if len(parts) != 3 or version is None:  # noqa: PLR2004 - method, target and version
         raise _malformed("its first line must be METHOD TARGET HTTP/1.1, with one space between them")
     return _framed(parts[0], parts[1], version, headers)
-
-
-def _header(line: bytes) -> tuple[bytes, bytes]:
-    """Read the line of a header; raises BadRequest."""
-    found = _HEADER.fullmatch(line)
-    if found is None:
-        raise _bad_line(line)
-    return found[1].lower(), found[2].rstrip()
-
-
-_short_header = lru_cache(maxsize=1024)(_header)
-"""Most lines come again and again: all but those with the signature, digests and nonces. Long ones are not cached, so
-that a stranger cannot fill the memory with them."""
 
 
 def _check(head: bytes) -> None:
