@@ -1,8 +1,7 @@
-"""What the bounds of connections cost: signed no-ops and purchases by our protocol and by uvicorn's, in turns.
+"""The price of the bounds on connections: signed no-ops and purchases by our protocol and by uvicorn's, in turns.
 
-``python -m benchmarks.connections``. Both servers run at once, each waits while the other is asked, and what is
-compared is each pair of turns; the processor time of a request says more than its rate where a machine has other
-tenants.
+``python -m benchmarks.connections``. Both servers run at once, each waits while the other is asked. Each pair of turns
+is compared; the processor time of a request says more than its rate where a machine has other tenants.
 """
 
 from __future__ import annotations

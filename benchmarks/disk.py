@@ -1,4 +1,4 @@
-"""What one durable write costs on this disk, by itself."""
+"""Measures the time of one durable write on this disk, by itself."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def wanted(name: str) -> Wanted:
     return Wanted(name=name, unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec)
 
 
-def told(what: str, seconds: Sequence[float]) -> None:
+def show(what: str, seconds: Sequence[float]) -> None:
     ordered = sorted(value * 1000 for value in seconds)
     low, middle, high = statistics.quantiles(ordered, n=4) if len(ordered) > 1 else ordered * 3
     print(f"{what:42} {middle:9.1f} ms   ({low:.1f} to {high:.1f})")
@@ -91,10 +91,10 @@ async def alone(engine: ProcessEngine, rounds: int) -> None:
         await engine.stop(f"alone-{number}", 5)
         await gone(engine)
         until_gone.append(time.perf_counter() - before)
-    told("alone: the server without an engine", [bare() for _ in range(rounds)])
-    told("alone: start", started)
-    told("alone: from start to Ready", until_ready)
-    told("alone: from stop to gone", until_gone)
+    show("alone: the server without an engine", [bare() for _ in range(rounds)])
+    show("alone: start", started)
+    show("alone: from start to Ready", until_ready)
+    show("alone: from stop to gone", until_gone)
 
 
 def keeper_kib() -> list[int]:
@@ -115,20 +115,20 @@ async def many(engine: ProcessEngine, count: int) -> None:
     await asyncio.gather(*(engine.start(wanted(f"many-{number}")) for number in range(count)))
     started = time.perf_counter() - before
     await ready(engine, count)
-    told(f"{count}: until all are started", [started])
-    told(f"{count}: until all are Ready", [time.perf_counter() - before])
+    show(f"{count}: until all are started", [started])
+    show(f"{count}: until all are Ready", [time.perf_counter() - before])
     looks = []
     for _ in range(10):
         before = time.perf_counter()
         await engine.observe()
         looks.append(time.perf_counter() - before)
         await asyncio.sleep(1.1)  # Longer than between two checks of one replica, so that each look checks all.
-    told(f"{count}: one look, every health checked", looks)
+    show(f"{count}: one look, every health checked", looks)
     print(f"{f'{count}: memory of one keeper':42} {statistics.median(keeper_kib()) / 1024:9.1f} MiB")
     before = time.perf_counter()
     await asyncio.gather(*(engine.stop(f"many-{number}", 5) for number in range(count)))
     await gone(engine)
-    told(f"{count}: until all are gone", [time.perf_counter() - before])
+    show(f"{count}: until all are gone", [time.perf_counter() - before])
 
 
 async def compared(rounds: int) -> None:
@@ -146,8 +146,8 @@ async def compared(rounds: int) -> None:
                 await gone(engine)
         for engine in engines.values():
             await engine.close()
-    told("by turns: start without a sandbox", took["off"])
-    told("by turns: start in the sandbox", took["require"])
+    show("by turns: start without a sandbox", took["off"])
+    show("by turns: start in the sandbox", took["require"])
 
 
 async def measure(rounds: int, count: int) -> None:

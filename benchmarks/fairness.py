@@ -1,7 +1,7 @@
-"""What a crowd costs those who are not of it: ``python -m benchmarks.fairness``.
+"""Measures how much a crowd delays another account: ``python -m benchmarks.fairness``.
 
-A victim with one connection buys, alone and beside many connections of another account, in turns, in one run. What is
-printed are ratios of the victim's times; beside whatever else the machine does, both halves of a pair suffer alike.
+A victim with one connection buys, alone and beside many connections of another account, in turns, in one run. It prints
+ratios of the victim's times: other work on the machine slows both halves of a pair alike.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Filler:
         self._dice = random.Random(seed)
         self.now = Instant(wall_us())
         self._spent: dict[str, int] = {}
-        self._held: dict[tuple[str, str], int] = {}
+        self._reserved: dict[tuple[str, str], int] = {}
         self._drawn = 0
         self._record = Record(out, self.now)
         self.offerings = {(row.region, row.type): row for row in self._offerings()}
@@ -241,7 +241,7 @@ class Filler:
     def pending(self, amount: int, *, ahead_us: int = FAR_US) -> Iterator[Sale]:
         """Sell running postpaid instances with a release and a charge that are days ahead; they are paid until then.
 
-        A charge an hour ahead would have all of them charged in the middle of what is measured.
+        A charge an hour ahead would have all of them charged in the middle of the measurement.
         """
         start = self.now - AGE_US
         for number in range(amount):
@@ -333,7 +333,7 @@ class Filler:
                 self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
             for unit in units:
                 if unit.reserved:
-                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.reserved
+                    self._reserved[unit.offering] = self._reserved.get(unit.offering, 0) + unit.reserved
             self._out.commit()
             added += len(chunk)
         return added
@@ -367,10 +367,10 @@ class Filler:
         self._spent.clear()
         for tenant in self.tenants:
             self._out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (spare, tenant.account_id))
-        for (region, kind), held in self._held.items():
-            values = (held, region, kind)
+        for (region, kind), reserved in self._reserved.items():
+            values = (reserved, region, kind)
             self._out.run("UPDATE offerings SET stock_total = stock_total + ? WHERE region = ? AND type = ?", values)
-        self._held.clear()
+        self._reserved.clear()
         self._out.commit()
 
 

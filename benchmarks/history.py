@@ -1,4 +1,4 @@
-"""The figures of past runs: one JSON object a line, in ``benchmarks/history.jsonl`` unless told otherwise."""
+"""The figures of past runs, one JSON object a line, by default in ``benchmarks/history.jsonl``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Run:
     def record(
         self, options: Mapping[str, Any], figures: Mapping[str, float], details: Mapping[str, Any] | None = None
     ) -> None:
-        """Add a line to the history, unless the run was told to leave none."""
+        """Add a line to the history, unless the run has ``--no-json``."""
         if self._goal is None:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -69,7 +69,7 @@ class Run:
         line = Line(now, _commit(), self._benchmark, self._machine, dict(options), rounded, dict(details or {}))
         self._goal.parent.mkdir(parents=True, exist_ok=True)
         with self._goal.open("ab") as file:
-            # Options hold command lines; where the checkout lies is nobody's business.
+            # Options hold command lines; the path of the checkout is private and is removed.
             file.write(msgspec.json.encode(line).replace(f"{Path.cwd()}/".encode(), b"") + b"\n")
 
 

@@ -33,11 +33,11 @@ from leasebook.store.sqlite import store as sqlite
 YEAR_HOURS: Final = 8760
 UNITS: Final = 10_000
 SHARE_AIM: Final = 0.05
-"""What may be left in the store of a month that was archived."""
+"""The part of an archived month that may be left in the store."""
 
 
 class Size(msgspec.Struct, frozen=True):
-    """What the postings take: rows, the bytes of the table and of its indexes, and those of the whole store."""
+    """The size of the postings: rows, the bytes of the table and of its indexes, and those of the whole store."""
 
     rows: int
     table: int
@@ -120,7 +120,7 @@ def _ahead(filler: Filler, unit: Instance, first: int) -> Posting:
 
 
 def tidy(where: Target) -> None:
-    """Give back what is free: VACUUM FULL of the table, or VACUUM of the file, while nobody serves the store."""
+    """Give back free space: VACUUM FULL of the table, or VACUUM of the file, while no server has the store open."""
     if where.url is None:
         connection = sqlite.connect(where.directory / sqlite.FILE)
         connection.execute("VACUUM")

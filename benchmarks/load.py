@@ -19,18 +19,18 @@ import msgspec
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 COUNTER = b"00000000000000000000"
-"""Stands in a request for a number that is different each time."""
+"""A place in a request for a number that is different each time."""
 TWELVE = b"############"
 """The same, of twelve digits: the end of a UUID."""
 PATIENCE_S = 30.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to send, by how many clients, for how long.
+    """A load: the requests, the number of clients, and the seconds.
 
     ``others`` are dealt to the clients in turns with ``request``. With ``then`` each answer is followed by a second
-    request of the same number, and only its answer completes the pair, which is counted as one; what ``taken`` finds
-    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart. Clients call
+    request of the same number, and only its answer completes the pair, which is counted as one; the text that ``taken``
+    finds in the first answer is put in the place of ``hole``. ``tolerant``: refusals are counted apart. Clients call
     from the address ``source``.
     """
 
@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What came of it. Only answers that arrived within the measured time are counted."""
+    """The result of a load. Only answers that arrived within the measured time are counted."""
 
     answers: int
     seconds: float
@@ -100,7 +100,7 @@ def _numbered(template: bytes, number: int) -> bytes:
 
 
 class _Sender:
-    """Decides what is sent next, and what came of it."""
+    """Decides which request is sent next, and counts the answers."""
 
     def __init__(self, plan: Plan, begin: int, end: int) -> None:
         self._plan = plan
@@ -204,7 +204,7 @@ def _quantile(ordered: list[int], part: float) -> float:
 
 
 def drive_apart(plan: Plan) -> Tally:
-    """Drive from a process of its own, whose interpreter nobody else shares; raises RuntimeError on any error."""
+    """Drive the load from a process with an interpreter of its own; raises RuntimeError on any error."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"],
         input=msgspec.msgpack.encode(plan),

@@ -1,4 +1,4 @@
-"""What becomes of those who connect while a crowd calls: ``python -m benchmarks.newcomers``.
+"""Measures answers to newly connected callers while a crowd calls: ``python -m benchmarks.newcomers``.
 
 A crowd of one account keeps its connections busy. Beside it clients of another account make a connection for each call,
 many come at once, and monitors ask, at the port of all callers and at the one for operators; each of them with a new
@@ -46,7 +46,7 @@ class Errand(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What came of it: times in milliseconds, and how many got no answer, or one that is none of a success."""
+    """The result: times in milliseconds, and how many callers got no answer or a refusal."""
 
     answers: int
     seconds: float
@@ -164,7 +164,7 @@ def run_apart(errand: Errand) -> Found:
 
 @contextmanager
 def crowd(plan: Plan | None) -> Iterator[list[Tally]]:
-    """Let a crowd call meanwhile, or nobody."""
+    """Let a crowd call meanwhile, if there is one."""
     tallies: list[Tally] = []
     if plan is None:
         yield tallies

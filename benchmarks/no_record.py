@@ -1,6 +1,6 @@
 """A variant of the server for comparison: nothing of the audit log, and with ``nothing`` no events either.
 
-There is no such setting. ``benchmarks.record`` starts it: ``python -m benchmarks.no_record events serve ...``
+No setting does this. ``benchmarks.record`` starts it: ``python -m benchmarks.no_record events serve ...``
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from leasebook.server import composition as wiring
 
 
 class NoRecord:
-    """A call that nobody writes down."""
+    """A call without an audit entry."""
 
     written_code = ""
     body = b""
@@ -31,7 +31,7 @@ class NoRecord:
 
 def without(what: str) -> None:
     """Leave out the audit log, and what else is not wanted."""
-    wiring.__dict__["trail_of"] = lambda *_: None
+    wiring.__dict__["audit_writer_of"] = lambda *_: None
     app.__dict__["CallRecord"] = NoRecord
     if what == "nothing":
         Book._emit = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""What refusing costs an overloaded server: ``python -m benchmarks.overload``.
+"""Measures the price of a refusal on an overloaded server: ``python -m benchmarks.overload``.
 
 The queue is short, the crowd is large, and a client that is refused sends again at once. The benchmark counts the
 server's processor time. First a few clients are all served, which gives the cost of a purchase. In the overload, the

@@ -26,7 +26,7 @@ _GUNICORN: Final = ("--worker-class", "gthread", "--keep-alive", "75", "--log-le
 
 
 def environment() -> Path:
-    """Return the folder of the peers' programs; what is missing is installed, its hashes compared."""
+    """Return the folder of the peers' programs; missing packages are installed, and their hashes compared."""
     stamp = ENVIRONMENT / "requirements.sha256"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -46,7 +46,7 @@ def environment() -> Path:
 
 
 class Peer:
-    """A gunicorn server with somebody else's application."""
+    """A gunicorn server with the application of a peer."""
 
     name = "peer"
 

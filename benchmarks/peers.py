@@ -45,7 +45,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """Somebody's way to do a job: what is sent, to whom."""
+    """One side of a comparison: the requests of a job, and the server that gets them."""
 
     job: str
     who: str
@@ -83,7 +83,7 @@ def our_sides(server: Server, store: str, options: Options) -> Iterator[Side]:
 
 
 def their_sides(moto: Moto, placement: Placement, options: Options) -> Iterator[Side]:
-    """Return what the peers do. What they refuse, such as claims that met each other, is not counted."""
+    """Return the jobs of the peers. Their refusals, such as those of claims that met each other, are not counted."""
 
     def plan(port: int, request: bytes, **more: object) -> Plan:
         return msgspec.structs.replace(Plan(port, request, 0, options.seconds, tolerant=True), **more)

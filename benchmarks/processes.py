@@ -54,7 +54,7 @@ class Sample(msgspec.Struct, frozen=True):
 
     @property
     def total_us(self) -> float:
-        """What a purchase takes of the servers and the database."""
+        """The processor time that a purchase takes of the servers and the database."""
         return self.server_us + self.database_us
 
 

@@ -63,7 +63,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What one run found."""
+    """The figures of one run."""
 
     append_sync_us: float
     overwrite_sync_us: float
@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def fewest(self) -> int:
-        """The smallest number of clients: one, unless told otherwise."""
+        """The smallest number of clients: one, unless ``--levels`` says otherwise."""
         return min(row.clients for row in self.rows)
 
     @property
@@ -135,7 +135,7 @@ def run(servers: Sequence[Server], options: Options, folder: Path) -> Report:
         overwrites.append(disk.overwrite_us(folder))
         for clients in options.levels:
             for kind in (NO_OP, PURCHASE):
-                # Whoever goes second finds a warmer machine, so they change places.
+                # The server that goes second finds a warmer machine, so they change places.
                 for server in servers if number % 2 == 0 else reversed(servers):
                     sample = measure(server, signed[server.name][kind], clients, options.seconds, first)
                     first += sample.tally.sent

@@ -36,7 +36,7 @@ PATIENCE_S = 400.0
 
 
 async def reached(store: SqliteStore, status: str, count: int) -> list[float]:
-    """Wait until so many instances have had that status; returns when each of them was seen to, in order."""
+    """Wait until ``count`` instances have had that status; returns when each was first seen with it, in order."""
     times: list[float] = []
     text = "Released" if status == "Released" else status
     async with asyncio.timeout(PATIENCE_S):
@@ -48,7 +48,7 @@ async def reached(store: SqliteStore, status: str, count: int) -> list[float]:
     return times
 
 
-def told(what: str, began: float, times: list[float]) -> None:
+def show(what: str, began: float, times: list[float]) -> None:
     """Print median, last and rate."""
     took = sorted(at - began for at in times)
     print(
@@ -94,13 +94,13 @@ async def measure(units: int, directory: Path, *, process: bool) -> None:
     ids = [f"unit-{number}" for number in range(units)]
     await asyncio.gather(*(sequencer.submit(buying(unit_id, "svco-1", 1)) for unit_id in ids))
     print(f"bought {units} in {time.perf_counter() - began:.2f} s")
-    told("from purchase to healthy", began, await waiting)
+    show("from purchase to healthy", began, await waiting)
     began = time.perf_counter()
     waiting = asyncio.create_task(reached(store, "Released", units))
     await asyncio.gather(
         *(sequencer.submit(Release(account_id=ACCOUNT, unit_id=unit_id, service_id=None)) for unit_id in ids)
     )
-    told("from release to given back", began, await waiting)
+    show("from release to given back", began, await waiting)
     await worker.stop()
     await engine.close()
     await sequencer.close()

@@ -1,7 +1,7 @@
-"""What events and the audit log cost a purchase: ``python -m benchmarks.record``.
+"""Measures the share of events and audit log in a purchase: ``python -m benchmarks.record``.
 
 Three servers are measured in turns in one run: one that writes both down, one that writes events only, and one that
-writes nothing. What counts are the ratios of CPU for each purchase, and of the rate.
+writes nothing. The results are the ratios of CPU for each purchase, and of the rate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long nothing is lost: a server of which people buy without a pause, while everything around it fails by turns.
+"""How long nothing is lost: clients buy from a server without a pause, while everything around it fails by turns.
 
     python -m benchmarks.reliability --minutes 60 --store postgres --to docs/notes/reliability.md
 
@@ -13,6 +13,7 @@ import os
 import statistics
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -21,6 +22,8 @@ from typing import Final
 from tests.faults.stand import Stand, a_folder, a_stand, phases_of
 
 CHECK_EVERY: Final = 10
+LOG_LINES: Final = 40
+"""Lines of the server's log that are printed where a run fails, and as many errors before them."""
 
 
 def line(stand: Stand, minutes: float) -> str:
@@ -48,17 +51,32 @@ def run(kind: str, minutes: float, only: list[str], seed: str) -> str:
     dice = Random(seed)
     print(f"seed {seed}", flush=True)
     with a_folder() as folder, a_stand("postgres" if kind == "postgres" else "sqlite", Path(folder)) as stand:
-        began = time.monotonic()
-        number = 0
-        while time.monotonic() - began < 60 * minutes:
-            phase = dice.choice(only or phases_of(stand.kind))
-            stand.round(phase, dice)
-            number += 1
-            if number % CHECK_EVERY == 0:
-                stand.check()
-            print(f"{number}: {phase}, back after {stand.back_s[phase][-1]:.1f} s", flush=True)
-        stand.check()
-        return line(stand, (time.monotonic() - began) / 60)
+        try:
+            return _rounds(stand, minutes, only or phases_of(stand.kind), dice)
+        except BaseException:
+            # The folder is deleted now, and the log says why an answer was no good.
+            print("\n".join(_remarkable(stand.server.log())), flush=True)
+            raise
+
+
+def _remarkable(log: str) -> list[str]:
+    lines = log.splitlines()
+    errors = [line for line in lines[:-LOG_LINES] if '"error"' in line or '"critical"' in line]
+    return [*errors[-LOG_LINES:], *lines[-LOG_LINES:]]
+
+
+def _rounds(stand: Stand, minutes: float, phases: Sequence[str], dice: Random) -> str:
+    began = time.monotonic()
+    number = 0
+    while time.monotonic() - began < 60 * minutes:
+        phase = dice.choice(phases)
+        stand.round(phase, dice)
+        number += 1
+        if number % CHECK_EVERY == 0:
+            stand.check()
+        print(f"{number}: {phase}, back after {stand.back_s[phase][-1]:.1f} s", flush=True)
+    stand.check()
+    return line(stand, (time.monotonic() - began) / 60)
 
 
 def main() -> None:

@@ -24,14 +24,14 @@ ACCESS_KEY, SECRET_KEY = "AKBENCH", "secret-of-the-benchmark"
 HOST = "127.0.0.1"
 LEASEBOOK = (sys.executable, "-m", "leasebook")
 PATIENT = {"LEASEBOOK_SIGNATURE_AGE_MAX_SECONDS": "86400", "LEASEBOOK_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
-"""What is signed at the start of a benchmark is sent until its end; other versions of it know no such limits."""
+"""Requests signed at the start of a benchmark are sent until its end. Older versions ignore these limits."""
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
 _BATCH = re.compile(r"^leasebook_batch_size_(sum|count) (\S+)$", re.MULTILINE)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as free:
         free.bind((HOST, 0))
         return int(free.getsockname()[1])
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 def cpu_s(pid: int) -> float:
     """Return the processor time that a process has used so far."""
-    # After the name in parentheses, which may hold anything, stands field 3; we want 14 and 15.
+    # The name in parentheses may hold anything. Field 3 follows it; we want 14 and 15.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -53,7 +53,7 @@ def cpu_exact_s(pid: int) -> float:
 class Server:
     """A server process on a store of its own.
 
-    ``command`` is what stands for ``leasebook``: a variant of the server takes the same arguments. ``serving`` are
+    ``command`` is run in place of ``leasebook``: a variant of the server takes the same arguments. ``serving`` are
     arguments of ``serve`` besides those that say which store it is.
     """
 

@@ -2,7 +2,7 @@
 
 Accounts are spread over shards, each a database of its own. The stock of a hot type is split among them, and a
 keeper moves free units to where they run out: half of what the richest shard has too much. A purchase is refused only
-where all shards together have too little, so nothing is oversold and nobody is refused while there is stock; the
+where all shards together have too little, so nothing is oversold and no buyer is refused while there is stock; the
 price is the moves. The model counts them, and compares with one pool, purchase by purchase.
 """
 
@@ -49,7 +49,7 @@ class Pools:
 
 @dataclass
 class Counts:
-    """What happened."""
+    """The counts of a run."""
 
     purchases: int = 0
     refused: int = 0

@@ -1,8 +1,8 @@
-"""What checking signatures more closely costs a purchase: ``python -m benchmarks.signatures --against OTHER/src``.
+"""Measures the price of stricter signature checks: ``python -m benchmarks.signatures --against OTHER/src``.
 
 Two versions of the code take turns of a tenth of a second, each in a process of its own, without sockets: a service on
 an embedded store in a temporary folder, and a crowd that calls it with requests signed beforehand. It compares
-processor time: the quickest blocks, and the median of the ratios of neighbours, as far as a busy machine lets it.
+processor time: the quickest blocks, and the median of the ratios of neighbours.
 """
 
 from __future__ import annotations

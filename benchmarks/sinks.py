@@ -79,7 +79,7 @@ class _PostgresSink(Sink):
 
 @contextmanager
 def sink(where: Target, *, tidy: bool = True) -> Iterator[Sink]:
-    """Open a store for filling, while nobody serves it; ``tidy`` does what a database else does in its own time."""
+    """Open a store for filling, while no server has it open; ``tidy`` does its upkeep at once."""
     keys = AuditKeys(master_key_of(where))
     if where.url is None:
         with locked(where.directory):

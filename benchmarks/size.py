@@ -80,7 +80,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class List(msgspec.Struct, frozen=True):
-    """A list of which pages are asked for: its first page, and one far down."""
+    """A list whose pages are read: the first one, and one far down."""
 
     name: str
     path: str
@@ -91,7 +91,7 @@ class List(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """What was measured."""
+    """The measured figures."""
 
     rates: dict[str, list[float]] = {}
     p99s: dict[str, list[float]] = {}

@@ -38,7 +38,7 @@ from leasebook.store.opening import Target
 
 RATE_AIM, P99_AIM_MS = 8_000, 100
 CALM_S: Final = 4.0
-"""Purchases begin so long before the storm, and their times then are what its are compared with."""
+"""Seconds of purchases before the storm; the times of purchases during the storm are compared with theirs."""
 GIVE_UP_S: Final = 240
 _DONE: Final = re.compile(r'^leasebook_due_done_total\{kind="release"\} (\S+)$', re.MULTILINE)
 
@@ -160,7 +160,7 @@ class Storm(msgspec.Struct, frozen=True):
 
 
 class _Due(msgspec.Struct):
-    """What the storm has to leave behind."""
+    """The state in which the storm has to leave the store."""
 
     at: Instant
     units: int = 0
@@ -243,7 +243,7 @@ def serving(name: str, command: str, where: Target) -> Iterator[Watched]:
 
 @contextmanager
 def working(command: str, where: Target, workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Have due work done by so many processes beside the server."""
+    """Have ``workers`` processes do due work beside the server."""
     log = (where.directory / "workers.log").open("ab")
     found = [
         subprocess.Popen([*shlex.split(command), "work", *store_options(where)], stdout=log, stderr=log)

@@ -23,24 +23,24 @@ class Joined:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._held = b""
+        self._head = b""
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
 
     def write(self, data: bytes) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held + data)
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
         elif data:
-            self._held = bytes(data)
+            self._head = bytes(data)
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
     def close(self) -> None:
         self._flush()

@@ -4,9 +4,9 @@ The same purchase as a program would write it that has no batches: one transacti
 SELECT … FOR UPDATE on every row that it decides by, over psycopg 3 with prepared statements. It leaves the very same
 rows behind, which ``leasebook check`` proves: events, reminders, and audit entries on a chain among them. It is called
 directly: no HTTP, no signature, no policies, no validation; and the number of its connections, and whether it takes the
-hot rows first or last, is what suits it best. It also stands behind the very face that leasebook has
-(``yardstick_server``), which compares like with like: signed requests over HTTP from as many clients. Against both
-stands leasebook, on a database of the same PostgreSQL.
+hot rows first or last, is what suits it best. It is also called behind the same HTTP server as leasebook
+(``yardstick_server``), which compares like with like: signed requests over HTTP from as many clients. Both are compared
+with leasebook on a database of the same PostgreSQL.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from leasebook.store.rows.codec import AUDIT_PAGES, EVENTS
 
 RATIO_AIM: Final = 8
 FACED: Final = (2, 8)
-"""With so many connections the yardstick stands behind HTTP."""
+"""Numbers of connections that the yardstick has behind HTTP."""
 ZONE: Final = "Asia/Shanghai"
 RELEASE_US: Final = 4_070_908_800_000_000
 AHEAD_US: Final = (DAY_US, HOUR_US)
 REMIND: Final = msgspec.json.encode(AHEAD_US).decode()
-"""So long before its end an instance is reminded of it, where nothing else is set."""
+"""The default times of reminders before the end of an instance, in microseconds."""
 CPU, REGION, COUNT, MONTHS = "gpu-1", "bj", 1, 1
 BODY: Final = (
     '{"billing":{"paymentTiming":"Postpaid","releaseTime":"2098-12-31T16:00:00Z"},"computeUnitConfig":'
@@ -108,12 +108,12 @@ class Shape(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The table's word for it."""
         return f"{self.connections} connections, hot rows {'last' if self.hot_last else 'first'}"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a yardstick process is to do."""
+    """The job of a yardstick process."""
 
     url: str
     master_key: bytes
@@ -126,7 +126,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """What came of it."""
+    """The result of a job."""
 
     bought: int
     p50_ms: float
@@ -178,7 +178,7 @@ class Buyer:
         return unit, order
 
     def _tell(self, unit: str, order: str, now: Instant) -> None:
-        """Write the events that are told of a purchase, and where they stand."""
+        """Write the events of a purchase, and their places."""
         job, run = self._job, self._connection.execute
         bought = {"status": "Creating", "count": COUNT, "payment_timing": self._timing}
         bought |= {} if job.prepaid else {"release_at": RELEASE_US}
@@ -210,7 +210,7 @@ class Buyer:
         return int(found[0])
 
     def _hot_rows(self, unit: str, order: str, now: Instant) -> int:
-        """Take the stock and the money; returns what is charged at once."""
+        """Take the stock and the money; returns the amount that is charged at once."""
         job, run = self._job, self._connection.execute
         offering = run(_OFFERING, (REGION, CPU)).fetchone()
         account = run(_ACCOUNT, (job.account_id,)).fetchone()

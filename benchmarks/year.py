@@ -48,7 +48,7 @@ BUYERS: Final = 16
 
 
 class Virtual(Server):
-    """A server whose clock stands still until it is told to move."""
+    """A server whose clock moves only when a caller moves it."""
 
     def __init__(self, name: str, command: Sequence[str], where: Target) -> None:
         store = ("--data", str(where.directory))
@@ -147,7 +147,7 @@ def run(options: Options, folder: Path) -> dict[str, list[Month]]:
             prepare(server, options.units)
             lives.append((server, where))
         for number in range(options.months):
-            # Whoever goes second finds a warmer machine, so they change places.
+            # The version that goes second finds a warmer machine, so they change places.
             for server, _ in lives if number % 2 == 0 else reversed(lives):
                 found[server.name].append(live(server, options.units, number))
         for server, where in lives:

@@ -1,4 +1,4 @@
-"""What every test can ask for."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -18,22 +18,31 @@ from tests import postgres
 from tests.copies import ROUNDS, STORES, empty
 from tests.once import read_once
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made with mkdtemp
 MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
 EXAMPLES: Final = 60
 """Examples of a property in a run of everything; more with LEASEBOOK_TEST_ROUNDS."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Make the start of a service cheap, and what it writes."""
     read_once()
     write_to_memory()
+    if not hasattr(config, "workerinput"):
+        # The workers are started later, and find it in their environment.
+        os.environ[postgres.RUN_FOLDER] = tempfile.mkdtemp(prefix="leasebook-run-")
     # The time of an example depends on the load of the machine. No property is about it.
     settings.register_profile(
         "leasebook", max_examples=EXAMPLES * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("leasebook")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the processes of this run shared."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(postgres.RUN_FOLDER), ignore_errors=True)
 
 
 def write_to_memory() -> None:

@@ -64,7 +64,7 @@ def _write_tables(directory: Path) -> None:
 
 @contextmanager
 def copy_of(original: Target, directory: Path) -> Iterator[Target]:
-    """Copy a store that nobody is connected to, with its directory."""
+    """Copy a store that has no connections, with its directory."""
     shutil.copytree(original.directory, directory)
     if original.url is None:
         yield Target(directory)

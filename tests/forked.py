@@ -1,8 +1,8 @@
 """The command line in processes of its own, without the second of processor time that its imports take each time.
 
-One process has everything imported and does nothing but fork: what it forks is a real process, with its own pid,
-environment and files, that may be killed, paused and stopped like any other. What a new interpreter would do before
-that is tested where a server is started with a command in front of it, and by the examples and the conformance tests.
+One process has everything imported and does nothing but fork: each fork is a real process, with its own pid,
+environment and files, that may be killed, paused and stopped like any other. The start of a new interpreter before that
+is tested where a server is started with a command in front of it, and by the examples, the tour and the wheel.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Forked:
     def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], stdout: int, stderr: int) -> None:
         self.args = ["leasebook", *arguments]
         self.returncode: int | None = None
-        self._told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps({"arguments": self.args, "environment": dict(env)}).encode()
         with theirs:
             socket.send_fds(_nursery().way, [request], [stdout, stderr, theirs.fileno()])
-        self.pid = int(self._told.recv(64))
+        self.pid = int(self._reports.recv(64))
 
     def poll(self) -> int | None:
         """Return how it ended; None: it runs."""
@@ -52,12 +52,12 @@ class Forked:
 
     def _heard(self, timeout: float | None) -> int | None:
         if self.returncode is None:
-            self._told.settimeout(timeout)
+            self._reports.settimeout(timeout)
             try:
-                self.returncode = int(self._told.recv(64))
+                self.returncode = int(self._reports.recv(64))
             except (BlockingIOError, TimeoutError):
                 return None
-            self._told.close()
+            self._reports.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -70,7 +70,7 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def __del__(self) -> None:
-        self._told.close()
+        self._reports.close()
 
 
 def run(
@@ -127,8 +127,8 @@ def _forking(requests: socket.socket) -> list[str]:
 
 
 def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> list[str]:
-    """Fork once more, so that somebody is there who hears of the end; returns in the process that is to work."""
-    # What was ignored would stay so in everything that is started from here.
+    """Fork once more, so that a parent is there to hear of the end; returns in the process that is to work."""
+    # Ignored signals would stay ignored in everything that is started from here.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     requests.close()
     stdout, stderr, told = files
@@ -169,7 +169,7 @@ if __name__ == "__main__":
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _, *words = _forking(socket.socket(fileno=int(sys.argv[1])))
-    # As "python -m leasebook" leaves it, which is how usage is told.
+    # As "python -m leasebook" leaves it, because messages about usage name it.
     __package__ = "leasebook"
     sys.argv = [str(Path(leasebook.__file__).parent / "__main__.py"), *words]
     main()

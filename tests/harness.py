@@ -37,7 +37,7 @@ ENVIRONMENT = {"LEASEBOOK_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEBOOK_ROOT_SECRET_KEY
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The answer to a call."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ class Client:
         self.secret_key = secret_key
 
     def as_user(self, access_key: str, secret_key: str) -> Client:
-        """Call the same service as somebody else."""
+        """Call the same service as another user."""
         return Client(self.service, access_key, secret_key)
 
     async def call(self, path: str, action: str, body: Any = None, *, query: str = "") -> Answer:
@@ -145,7 +145,7 @@ async def _ask(
 
     async def send(message: Any) -> None:
         sent.append(message)
-        # Whoever only looks whether a stream is there goes when it begins.
+        # A caller that only looks whether a stream is there leaves when it begins.
         if message["type"] == "http.response.body":
             enough.set()
 

@@ -1,4 +1,4 @@
-"""A store in which everything has happened once: rows in every table, for whoever spoils them or carries them over."""
+"""A store in which everything has happened once: rows in every table, for tests that spoil them or carry them over."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _use_a_link(scene: ServiceHarness) -> None:
 
 
 def _tell_nobody(caller: Recorder) -> None:
-    """Subscribe somebody who is never there, so that what happens waits."""
+    """Subscribe a receiver that is never there, so that events wait."""
     caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
     unit = caller.buy()
     caller.schedule(unit, "2030-06-01 08:00:00")

@@ -1,4 +1,4 @@
-"""What every start of a service reads anew and is always the same: in a test process it is read once.
+"""Files that every start of a service reads and that never change: in a test process they are read once.
 
 It is three quarters of the time of a start, and tests start thousands of services.
 """
@@ -25,7 +25,7 @@ def _from_config(config: Config) -> ScriptDirectory:
 
 
 def _load_no_certificates(_context: ssl.SSLContext, _purpose: Any = None) -> None:
-    """Trust nobody: no test speaks with a server that the machine's own authorities vouch for."""
+    """Trust no authority: no test speaks with a server that the machine's own authorities vouch for."""
 
 
 def read_once() -> None:

@@ -1,4 +1,4 @@
-"""What can be wrong with a field, worked out from its type: a second reading of the shapes, used to judge the first."""
+"""The wrong values of a field, worked out from its type: a second reading of the shapes, used to judge the first."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MAPS: Final = ("units", "userUnits", "userSpend", "env", "importMeta", "trainMet
 
 
 class FieldPlace(NamedTuple):
-    """A field of a request: its name on the wire, with the names of what it stands in, and its type."""
+    """A field of a request: its name on the wire, with the names of the fields around it, and its type."""
 
     path: tuple[str, ...]
     type: mi.Type
@@ -60,7 +60,7 @@ class FieldPlace(NamedTuple):
 
 
 def alternatives(found: mi.Type) -> tuple[mi.Type, ...]:
-    """List the types of which any one will do."""
+    """List the types that a value may have."""
     if isinstance(found, mi.Metadata):
         return alternatives(found.type)
     if isinstance(found, mi.UnionType):
@@ -85,7 +85,7 @@ def _places(struct: mi.StructType, above: tuple[str, ...]) -> Iterator[FieldPlac
 
 
 def allowed(found: mi.Type, value: Any) -> bool:
-    """Whether a value is of a type and within its bounds. What is inside an object is not looked at."""
+    """Whether a value is of a type and within its bounds. The inside of an object is not looked at."""
     return any(_allowed(one, value) for one in alternatives(found))
 
 
@@ -197,7 +197,7 @@ def put(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Any:
 
 
 def with_unknown_keys(body: Any) -> Any:
-    """Return a body with keys in every object that nobody knows."""
+    """Return a body with unknown keys in every object."""
     if isinstance(body, dict):
         known = {name: value if name in MAPS else with_unknown_keys(value) for name, value in body.items()}
         return {"": None, "unknown": {"x": [1, "\0", None]}, "client_token": 5, "__class__": "x" * 1000, **known}

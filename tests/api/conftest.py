@@ -1,4 +1,4 @@
-"""Services for the tests: one for a whole module, or one that nobody else has touched."""
+"""Services for the tests: one for a whole module, or one that no other test has touched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.api.scene import ServiceHarness, a_scene
 from tests.copies import ROUNDS, STORES, copy_of, empty
 
 PROVED_EVERY = 3
-"""One in so many tests on PostgreSQL has its books proved."""
+"""On PostgreSQL the books are proved after one of three tests."""
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote
@@ -107,19 +108,25 @@ def _fields(found: mi.Type, above: str = "") -> Iterator[str]:
                 yield from _fields(field.type, f"{above}{field.encode_name}.")
 
 
+@cache
+def _fields_of(request: Any) -> frozenset[str]:
+    """Return the names of all fields of a request. To read them off its type takes longer than a call."""
+    return frozenset({*_fields(mi.type_info(request)), "clientToken"})
+
+
 def names_what_can_be_sent(action: Action, message: str) -> bool:
     """Whether the field that a message names, if any, is one that the action takes. No caller sent another."""
     named = re.search(r" param\[([^\s]+)\]$", message)
     if named is None or message.startswith("There is no key"):
         return True  # An unknown key is named as it was sent.
     name = re.sub(r"\[[0-9.]*\]", "", named[1])
-    found = {*_fields(mi.type_info(action.request)), "clientToken"}
+    found = _fields_of(action.request)
     # The keys of some objects are names that callers choose.
     return name in found or any(name.startswith(f"{one}.") for one in found if one.rpartition(".")[2] in MAPS)
 
 
 class Runner:
-    """Runs what is awaited, one after another, on a loop of its own.
+    """Runs coroutines, one after another, on a loop of its own.
 
     Python's own runner sets a signal handler at every call and takes it off again, which costs more than many a call.
     """
@@ -144,7 +151,7 @@ class Runner:
 
 
 class Caller:
-    """Somebody who calls a service and waits for each answer."""
+    """A caller of a service, who waits for each answer."""
 
     def __init__(self, runner: Runner, desk: Client) -> None:
         self.runner = runner
@@ -253,7 +260,7 @@ class Caller:
         return list(reversed(page["postings"]))
 
     def pages(self, path: str, action: str, body: Any) -> list[Any]:
-        """Ask for a list page by page; returns the pages, each of which says rightly whether more follow."""
+        """Ask for a list page by page; returns the pages; each says rightly whether more follow."""
         found: list[Any] = []
         marker = None
         while not found or marker is not None:
@@ -367,7 +374,7 @@ class ServiceHarness:
         return self.caller(made)
 
     def user(self, of: Caller, *policies: str) -> Caller:
-        """Add a user with a key to somebody's account, and give it policies."""
+        """Add a user with a key to the caller's account, and give it policies."""
         user = {"userId": of.do(IAM, "CreateUser", {"name": "user"})["userId"]}
         key = of.do(IAM, "CreateAccessKey", user)
         account = of.do(ACCOUNT, "DescribeAccount")["accountId"]
@@ -432,7 +439,7 @@ def rows(directory: Path) -> dict[str, list[Any]]:
             store.execute("CREATE TEMP TABLE access_keys AS SELECT * FROM main.access_keys")
             store.execute("UPDATE temp.access_keys SET used_at = NULL")
         if "facts" in kept:
-            # What a real clock showed is remembered now and then.
+            # The time of a real clock is written down now and then.
             store.execute("CREATE TEMP TABLE facts AS SELECT * FROM main.facts WHERE name <> 'clock_seen'")
         return {name: sorted(store.execute(f"SELECT * FROM {name}"), key=repr) for name in kept}
 

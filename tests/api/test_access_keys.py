@@ -98,7 +98,7 @@ def test_the_last_use_is_there_after_a_restart(migrated: Target) -> None:
         root = scene.customer(None)
         key = root.desk.access_key
         root.do("/v2/account", "DescribeAccount")
-        # Any batch does; this one is somebody else's.
+        # Any batch does; this one is another account's.
         scene.operator.do(IAM, "CreateUser", {"name": "somebody"})
         scene.advance("2090-01-15T08:00:00+08:00")
         seen = scene.running.store.ask(lambda ask: ask.key_uses(root.account_id()))

@@ -15,7 +15,7 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
 class OpenCalls:
-    """Calls that come in and stay until they are told to go."""
+    """Calls that come in and stay until the test lets them go."""
 
     def __init__(self, in_flight_max: int = 4, waiting_max: int = 1000) -> None:
         self.admission = Admission(AdmissionLimits(in_flight_max, waiting_max))

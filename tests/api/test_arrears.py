@@ -1,4 +1,4 @@
-"""Accounts in debt: what is metered runs on for the grace, stops, and runs again when the debt is paid."""
+"""Accounts in debt: metered instances run on for the grace, stop, and run again when the debt is paid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FUNDS, IN_DEBT, STOPS, RETIRES = "60", "2030-01-15 11:00:00", "2030-01-16 11:00:
 
 
 def top_up(scene: ServiceHarness, caller: Caller, amount: str) -> None:
-    """Put money on somebody's account."""
+    """Put money on the account of a caller."""
     scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": amount, "accountId": caller.account_id()})
 
 
@@ -49,7 +49,7 @@ def test_what_is_not_paid_runs_on_for_the_grace_and_then_stops(either: ServiceHa
     shown = caller.unit(unit)
     assert (shown["status"], shown["totalComputeUnits"], shown["usedComputeUnits"]) == ("Stopped", 1, 0)
     assert caller.service(service)["runStatus"] == "Stopped"
-    # The last hour was charged at that moment; nothing is charged while it stands still, and its units stay held.
+    # The last hour was charged at that moment; nothing is charged while it is stopped, and its units stay reserved.
     assert caller.balance() == "-750.00"
     either.advance("2030-01-20 00:00:00")
     assert caller.balance() == "-750.00"

@@ -1,4 +1,4 @@
-"""What the audit log gets of a call: its body without secrets, what it names, and where it comes from."""
+"""The audit log keeps the body of a call without secrets, the ids that it names, and the caller's address."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_whatever_comes_there_is_a_text_of_it(noise: bytes, beginning: bytes) ->
 def test_nobody_makes_it_take_long(text: str) -> None:
     began = time.process_time()
     shown_body(json.dumps({"name": text, "at": "@"}).encode())
-    # What grew with the square of the length would take seconds.
+    # Work that grew with the square of the length would take seconds.
     assert time.process_time() - began < 0.5
 
 

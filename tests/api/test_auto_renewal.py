@@ -65,7 +65,7 @@ def test_a_rule_can_come_with_the_purchase(either: ServiceHarness) -> None:
 
 
 def fund(scene: ServiceHarness, caller: Caller, amount: str) -> None:
-    """Put money on somebody's account."""
+    """Put money on the account of a caller."""
     scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": amount, "accountId": caller.account_id()})
 
 

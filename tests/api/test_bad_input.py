@@ -20,7 +20,7 @@ TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """A service that gives everything away, so that money and stock stop nobody."""
+    """A service that gives everything away, so that money and stock refuse no purchase."""
     keys = {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "1000"}
     with a_scene(tmp_path_factory.mktemp("office"), environment=keys) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000_000)
@@ -34,7 +34,7 @@ def shortened(value: Any) -> str:
 
 
 class Trial:
-    """Tries values in the place of one field after another, and collects what is wrong with the answers."""
+    """Tries values in the place of one field after another, and collects the wrong answers."""
 
     def __init__(self, office: Office, action: Action) -> None:
         self.office = office
@@ -81,7 +81,7 @@ class Trial:
     def _changes(self, place: FieldPlace, value: Any) -> bool:
         """Whether a refused call changes something. Where something did, it is asked again.
 
-        What a deletion before it left to be done, the service does by itself in the meantime.
+        A deletion before it may have left work that the service does by itself in the meantime.
         """
         for _ in range(3):
             if self.office.scene.commits() == self.commits:
@@ -107,7 +107,7 @@ def test_keys_that_nobody_knows_are_passed_over_as_the_cloud_does_or_refused_whe
 ) -> None:
     body, before = with_unknown_keys(body_of(action, office)), office.scene.rows()
     answer = office.caller.ask(action.path, action.name, body)
-    # How a replica is run no document says, so that block is ours wherever it stands.
+    # No document says how a replica is run, so that block is ours in every request.
     if action.is_documented and "run" not in body:
         assert is_of(answer.result, action.result)
         ignored = answer.headers["x-leasebook-ignored"].split(", ")

@@ -1,4 +1,4 @@
-"""Room for bodies: no more memory than there is, accounts in turns, and nobody waits for ever."""
+"""Room for bodies: no more memory than there is, accounts in turns, and no caller waits for ever."""
 
 from __future__ import annotations
 

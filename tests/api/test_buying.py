@@ -19,7 +19,7 @@ from tests.api.scene import (
     order,
 )
 
-# --- what is bought --------------------------------------------------------------------------------------
+# --- purchases --------------------------------------------------------------------------------------
 
 
 def test_one_purchase_of_many_units_is_one_instance_with_all_of_them(fresh: ServiceHarness) -> None:
@@ -196,11 +196,11 @@ def test_what_has_no_price_is_not_sold_that_way(fresh: ServiceHarness) -> None:
     assert fresh.rows() == before
 
 
-# --- what is refused -------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def seen(caller: Caller, operator: Caller) -> list[Any]:
-    """What an account and its operator can see of a purchase."""
+    """Everything that an account and its operator can see of a purchase."""
     return [
         caller.do(ACCOUNT, "DescribeAccount"),
         caller.do(ACCOUNT, "DescribeOrders"),

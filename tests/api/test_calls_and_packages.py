@@ -56,7 +56,7 @@ def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: Se
     assert (shown["startTime"], shown["endTime"]) == ("2030-01-15T08:00:00+08:00", "2030-01-15T09:00:00+08:00")
     assert [one["serviceName"] for one in shown["serviceList"]] == ["painter"]
     caller.do(SERVICE, "DeleteService", {"serviceId": service})
-    # What a service was called stays on record.
+    # The name that a service had stays on record.
     assert caller.do(SERVICE, "DescribeServiceMetric", times) == shown
 
 

@@ -180,7 +180,7 @@ def test_a_new_type_is_not_called_what_resource_types_call_another(shared: Servi
     assert name not in {row["type"] for row in shared.operator.do(CATALOG, "DescribeOfferings")["offerings"]}
 
 
-def test_the_stock_is_not_lowered_below_what_is_held(fresh: ServiceHarness) -> None:
+def test_the_stock_is_not_lowered_below_reserved_units(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=6)
     before = fresh.rows()
@@ -196,7 +196,7 @@ def test_the_stock_is_not_lowered_below_what_is_held(fresh: ServiceHarness) -> N
     assert fresh.operator.do(CATALOG, "SetOffering", {**key, "stockTotal": 0})["stockFree"] == 0
 
 
-def test_stock_that_is_kept_for_a_stopped_instance_is_held_too(fresh: ServiceHarness) -> None:
+def test_stock_that_is_kept_for_a_stopped_instance_is_reserved_too(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(count=5, months=1)
     fresh.advance("2030-02-16T00:00:00Z")

@@ -53,7 +53,7 @@ def test_the_clock_is_not_moved_backwards_or_to_what_is_no_time(fresh: ServiceHa
 
 
 def charged(caller: Caller) -> list[tuple[str, str, int, str]]:
-    """What was charged for which instance when, in the order in which it was done."""
+    """List the charges, in the order in which they were made: time, instance, minutes and amount."""
     return [
         (posting["time"][11:19], posting["instanceId"], posting["minutes"], posting["amount"])
         for posting in caller.postings()
@@ -181,7 +181,7 @@ JUMP_MAX = 5 * MINUTE_US
 
 
 class ClockedMachine:
-    """A wall clock that somebody sets, the time since boot that nobody does, and what the store remembers."""
+    """A wall clock that can be set, the time since boot that cannot, and the mark that the store keeps."""
 
     def __init__(self, mark: ClockMark | None = None, *, boot_name: str = "boot") -> None:
         self.wall = START
@@ -236,7 +236,7 @@ def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_follo
 
 
 @pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
-def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
+def test_a_clock_that_comes_back_is_not_in_doubt_any_more(far: int) -> None:
     machine = ClockedMachine()
     machine.set_by(far)
     assert machine.clock.pause_reason() is not None
@@ -247,7 +247,7 @@ def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
     assert machine.clock.pause_reason() is not None
 
 
-def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there() -> None:
+def test_a_confirmed_clock_is_not_in_doubt_and_the_next_jump_is_counted_from_there() -> None:
     machine = ClockedMachine()
     machine.set_by(HOUR_US)
     assert machine.clock.pause_reason() is not None
@@ -340,7 +340,7 @@ def test_a_clock_that_was_in_doubt_is_so_after_a_boot() -> None:
     assert machine.clock.pause_reason() is not None
 
 
-def test_a_virtual_clock_never_goes_back_and_is_never_held() -> None:
+def test_a_virtual_clock_never_goes_back_and_is_never_in_doubt() -> None:
     clock = VirtualClock(Instant(START))
     clock.moved(Instant(START - 1))
     assert clock.now() == START
@@ -350,18 +350,18 @@ def test_a_virtual_clock_never_goes_back_and_is_never_held() -> None:
     assert clock.now() == START + HOUR_US
 
 
-def test_a_held_clock_releases_nothing_until_it_is_confirmed(tmp_path: Path) -> None:
+def test_a_clock_in_doubt_releases_nothing_until_it_is_confirmed(tmp_path: Path) -> None:
     with a_scene(tmp_path, clock="real") as scene:
         scene.sell()
         caller = scene.customer()
         unit = caller.buy(release=in_an_hour(scene))
-        clock, agenda = scene.running.clock, scene.running.agenda
+        clock, scheduler = scene.running.clock, scene.running.scheduler
         assert isinstance(clock, RealClock)
         done: list[int] = []
 
         async def work() -> None:
-            async with agenda._turn:
-                done.append(await agenda._work())
+            async with scheduler._turn:
+                done.append(await scheduler._work())
 
         trusted = clock._trusted
         clock._wall = lambda: clock._boot() + trusted + 90 * MINUTE_US

@@ -1,4 +1,4 @@
-"""What operations work with is complete when it is made."""
+"""The context of operations is complete when it is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services of which nothing runs: refused, or asked for, or told wherever somebody looks."""
+"""Services without running replicas: they are refused, or need a setting, and every place that shows them says so."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_version_that_only_says_where_it_comes_from_is_refused_with_what_to_do
     assert customer.do(SERVICE, "ModifyService", {**change, "counted": True}) is True
 
 
-def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(strict: ServiceHarness) -> None:
+def test_who_asks_for_it_gets_units_that_are_counted_and_every_answer_says_so(strict: ServiceHarness) -> None:
     customer = strict.customer()
     body = {**new_service(replicasCount=1), "billing": billing_of(), "counted": True}
     made = customer.do(SERVICE, "CreateService", body)
@@ -157,11 +157,11 @@ def readiness(scene: ServiceHarness) -> Any:
     return scene.operator.send("/readyz", "", method="GET", headers=[]).body
 
 
-def test_what_no_engine_will_run_is_told_at_the_start_to_monitors_and_to_whoever_pays(
+def test_units_that_no_engine_will_run_are_shown_to_the_log_to_monitors_and_to_the_buyer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with a_store("postgres", tmp_path) as where:
-        # The default of a store of its own for many servers: nothing runs until somebody names an engine.
+        # The default of a store of its own for many servers: nothing runs until a setting names an engine.
         with a_scene(where) as scene:
             open_up(scene)
             assert readiness(scene) == {"status": "ready"}
@@ -187,7 +187,7 @@ def test_what_no_engine_will_run_is_told_at_the_start_to_monitors_and_to_whoever
             metrics = scene.operator.send("/metrics", "", method="GET", headers=[]).body
             assert "leasebook_instances_unrun 1.0" in metrics
             scene.running.health.apart = True
-            assert readiness(scene) == {"status": "ready"}, "strangers are told less"
+            assert readiness(scene) == {"status": "ready"}, "strangers see less"
 
 
 def test_what_an_engine_runs_or_is_only_counted_warns_nobody(tmp_path: Path) -> None:

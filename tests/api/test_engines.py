@@ -1,4 +1,4 @@
-"""What operators see of engines and stock, of a whole server on either store."""
+"""Operators see engines and stock: tests of a whole server on either store."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_the_report_shows_both_numbers_what_is_sold_and_what_is_wrong(migr
             ]
             facts = {"engine": "process", "type": "gpu-1", "regions": ["bj", "bd"], "engineUnits": 6, "oversold": 0}
             assert told[0]["data"] == {**facts, "offered": 0, "difference": -6}, "it happened by itself"
-            assert all("userId" in one["data"] for one in told[1:]), "somebody set what is offered"
+            assert all("userId" in one["data"] for one in told[1:]), "an operator set the offered units"
         found = check_store(migrated)
         assert (found.findings, found.remarks) == ([], [])
 

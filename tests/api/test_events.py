@@ -15,7 +15,7 @@ MORNING = "2030-01-15T08:00:00+08:00"
 
 
 def events(of: Caller, **asked: Any) -> list[Any]:
-    """All events of an account but those of its users and keys, oldest first unless told otherwise, page by page."""
+    """All events of an account but those of its users and keys, oldest first by default, page by page."""
     pages = of.pages(EVENTS, "DescribeEvents", {"oldestFirst": True, "maxKeys": 3, **asked})
     return [event for page in pages for event in page["events"] if not event["type"].startswith("iam.")]
 
@@ -140,7 +140,7 @@ def test_an_account_tells_when_it_falls_into_debt_and_when_that_is_paid(either: 
     assert recovered["source"] == f"/v2/account/{account}"
 
 
-def test_crossing_a_part_of_the_budget_is_told_once_a_month(either: ServiceHarness) -> None:
+def test_crossing_a_part_of_the_budget_is_one_event_a_month(either: ServiceHarness) -> None:
     customer = either.customer("5000")
     limits = {"budget": "1000", "budgetWarnPercent": [50, 90]}
     customer.do(ACCOUNT, "SetGuardRails", {"limits": limits})
@@ -227,7 +227,7 @@ def test_a_refusal_is_no_event(either: ServiceHarness) -> None:
 def test_a_silent_stream_says_so_again_and_again_on_either_store(
     either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On a shared store others' events are looked for meanwhile: that must not count as something told.
+    # On a shared store others' events are looked for meanwhile: that must not count as an event sent.
     monkeypatch.setattr("leasebook.api.handlers.account.events.KEEP_ALIVE_S", 0.05)
     monkeypatch.setattr("leasebook.api.hub.LOOK_EVERY_S", 0.01)
     customer = either.customer()

@@ -73,7 +73,7 @@ def run_the_service(operator: Caller) -> None:
 
 
 def use_units(caller: Caller) -> None:
-    """Call what is called for units that stand alone."""
+    """Call the actions of units without a service."""
     unit = {"instanceId": caller.buy(release="2030-01-20 12:00:00")}
     caller.buy(months=2)
     caller.do(UNITS, "DescribeComputeUnits")
@@ -86,7 +86,7 @@ def use_units(caller: Caller) -> None:
 
 
 def use_replicas(caller: Caller, path: str, purchase: str, lists: tuple[str, ...], show: str, release: str) -> None:
-    """Call what is called for the units of a service, by one path's names."""
+    """Call the actions of the units of a service, by one path's names."""
     service = {"serviceId": caller.create_service()}
     unit = {
         "instanceId": caller.do(path, purchase, {**service, "billing": billing_of(), "replicasCount": 1})["instanceId"]
@@ -104,7 +104,7 @@ def use_replicas(caller: Caller, path: str, purchase: str, lists: tuple[str, ...
 
 
 def lead_a_longer_life(caller: Caller) -> None:
-    """Call what is called for units that grow, are renewed and are paid in another way."""
+    """Call the actions that resize and renew units and change their billing."""
     wanted = order(months=1)
     caller.do(UNITS, "QuotePurchase", wanted)
     quote = caller.do(UNITS, "QuotePurchase", {**wanted, "hold": True})["quoteId"]
@@ -124,7 +124,7 @@ def lead_a_longer_life(caller: Caller) -> None:
 
 
 def use_quota(caller: Caller) -> None:
-    """Call what is called for quota and packages."""
+    """Call the actions of quota and packages."""
     quota = {"instanceId": caller.buy_quota()}
     caller.do(CHARGE, "AutoReleaseTPMResource", {**quota, "releaseTime": "2030-02-01 00:00:00"})
     caller.do(CHARGE, "ResizeTPMResource", {**quota, "count": 3})
@@ -146,7 +146,7 @@ def use_quota(caller: Caller) -> None:
 
 
 def subscribe(caller: Caller) -> None:
-    """Call what is called for subscriptions. Nobody is there to be told: no resolver knows such a name."""
+    """Call the actions of subscriptions. No message is delivered: no resolver knows the name of the receiver."""
     made = caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
     one = {"subscriptionId": made["subscriptionId"]}
     caller.do(NOTIFICATION, "DescribeSubscriptions")
@@ -162,7 +162,7 @@ def subscribe(caller: Caller) -> None:
 
 
 def run_a_service(caller: Caller) -> None:
-    """Call what is called for a service on an instance that is there."""
+    """Call the actions of a service on an instance that is there."""
     unit = caller.buy(count=2)
     placed = {"deploymentComputeUnitList": [{"instanceId": unit, "deploymentReplicasCount": 1}]}
     service = {
@@ -181,7 +181,7 @@ def run_a_service(caller: Caller) -> None:
 
 
 def keep_models(caller: Caller) -> None:
-    """Call what is called for models, and for keys with which services are called."""
+    """Call the actions of models, and of keys for calling services."""
     made = caller.do(
         MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "labels": ["first"], "forEverybody": True}
     )

@@ -17,7 +17,7 @@ def explained(caller: Caller, unit: str) -> Any:
 
 
 def charged(caller: Caller, unit: str) -> Decimal:
-    """What the books say that an instance cost, posting by posting."""
+    """The cost of an instance: the sum of its postings in the books."""
     page = caller.do(ACCOUNT, "DescribePostings", {"instanceId": unit, "maxKeys": 1000})
     own = f"wallet:{caller.account_id()}"
     return sum(
@@ -26,7 +26,7 @@ def charged(caller: Caller, unit: str) -> Decimal:
 
 
 class ExplainCase(NamedTuple):
-    """How an instance lives until it is explained, and what is said of it then."""
+    """The life of an instance until it is explained, and the explanation."""
 
     name: str
     buys: dict[str, Any]
@@ -206,7 +206,7 @@ def test_what_is_said_of_an_instance_comes_true(fresh: ServiceHarness, life: Exp
     assert charged(caller, unit) == Decimal(told["monthEndCost"])
 
 
-def test_everything_that_happened_is_told_newest_first(fresh: ServiceHarness) -> None:
+def test_everything_that_happened_is_listed_newest_first(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy()
     caller.schedule(unit, "2030-01-20 00:00:00")
@@ -215,7 +215,7 @@ def test_everything_that_happened_is_told_newest_first(fresh: ServiceHarness) ->
     assert told == ["unit.released", "unit.releasing", "unit.releaseSet", "unit.running", "unit.bought"]
 
 
-def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: ServiceHarness) -> None:
+def test_failed_tries_are_listed_with_who_and_why(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(months=1)
     user = fresh.user(caller, "QianfanReadAccessPolicy")
@@ -234,7 +234,9 @@ def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: ServiceHarness) 
     assert told["attempts"][0]["userId"] in told["text"]
 
 
-def test_what_others_try_with_an_instance_is_not_told_to_its_owner_nor_explained_to_them(fresh: ServiceHarness) -> None:
+def test_what_others_try_with_an_instance_is_not_shown_to_its_owner_nor_explained_to_them(
+    fresh: ServiceHarness,
+) -> None:
     caller, other = fresh.customer(), fresh.customer()
     unit = caller.buy()
     assert other.refused(UNITS, "ReleaseComputeUnit", {"instanceId": unit}) == "InstanceNotFound"

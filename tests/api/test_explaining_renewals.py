@@ -16,7 +16,7 @@ RULE: dict[str, Any] = {"autoRenewTimeUnit": "Month", "autoRenewTime": 1}
 
 @pytest.fixture
 def kept(opened: Path, tmp_path: Path) -> Iterator[ServiceHarness]:
-    """A service that keeps for two months what is over."""
+    """A service that keeps released instances for two months."""
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
     with a_scene(directory, environment={"LEASEBOOK_RETENTION_DAYS": "60"}) as scene:
@@ -69,7 +69,7 @@ def test_what_was_bought_in_advance_is_foreseen_to_be_renewed_whatever_limits_on
     assert explained(caller, unit)["endsTime"] == "2030-03-15T08:00:00+08:00"
 
 
-def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_told(
+def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_given(
     kept: ServiceHarness,
 ) -> None:
     caller = kept.customer("500")

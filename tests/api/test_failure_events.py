@@ -26,7 +26,7 @@ ENGINE = {"LEASEBOOK_ENGINES": "*=process", "LEASEBOOK_ENGINES_PROCESS_UNITS": "
 
 @pytest.fixture
 def hesitant(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceHarness]:
-    """A service whose engine says of big units nothing until it is told to."""
+    """A service whose engine does not confirm big units until the test lets it."""
     monkeypatch.setattr(wiring, "RoutedEngine", lambda _routes: HesitantEngine())
     with a_scene(migrated) as scene:
         open_up(scene)
@@ -48,10 +48,10 @@ def running(where: Target) -> Iterator[ServiceHarness]:
 def report(scene: ServiceHarness, command: Command) -> None:
     """Say what the engine says."""
 
-    async def told() -> None:
+    async def submitted() -> None:
         assert await scene.running.sequencer.submit(command)
 
-    scene.play(told)
+    scene.play(submitted)
 
 
 def until(scene: ServiceHarness, what: Callable[[], Any]) -> Any:
@@ -104,7 +104,7 @@ def served(caller: Caller, name: str, *command: str) -> dict[str, str]:
     return made
 
 
-def test_a_program_that_is_not_there_and_an_engine_that_is_full_are_told_with_all_that_is_known(
+def test_a_program_that_is_not_there_and_an_engine_that_is_full_are_events_with_all_that_is_known(
     migrated: Target,
 ) -> None:
     with running(migrated) as scene:

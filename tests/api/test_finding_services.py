@@ -183,7 +183,7 @@ def test_the_models_that_quota_is_sold_of_are_preset_services(either: ServiceHar
         ({"protocolVersion": 1}, {**opened, **closed}),
     ):
         assert presets(caller, **wanted) == found, wanted
-    # Nobody else has opened it; and unpaid it stands still.
+    # No other account has opened it; and unpaid it is stopped.
     assert presets(either.customer(), chargeStatus=["Opened"]) == {}
     either.advance("2030-01-16 10:00:00")
     assert presets(caller, chargeStatus=["Stopped"]) == {"ernie-4.0-8k": "Stopped"}

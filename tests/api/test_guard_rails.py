@@ -1,4 +1,4 @@
-"""Guard rails: what each limit refuses, whoever comes which way; and that counters follow what is held and charged."""
+"""Guard rails: each limit refuses on every way into it, and counters follow reserved units and charges."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_ends_shrinks_or_is_given_back_is_counted_no_more(either: ServiceHa
     assert (used(customer)["units"], used(customer)["userUnits"]) == ({}, {})
 
 
-def test_limits_below_what_is_held_end_nothing_and_let_nothing_be_added(either: ServiceHarness) -> None:
+def test_limits_below_reserved_units_end_nothing_and_let_nothing_be_added(either: ServiceHarness) -> None:
     customer = either.customer()
     unit = customer.buy(count=5)
     limit(customer, units={"gpu-1": 2})
@@ -298,7 +298,7 @@ def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: ServiceHar
     assert limits_of(customer) == {"spend": "7.00"}
 
 
-def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_told(either_shared: ServiceHarness) -> None:
+def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_given(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     limit(customer, units={"gpu-1": 20})
     answer = customer.ask(ACCOUNT, "SetGuardRails", {"limits": {"unit": {"gpu-1": 4}}})
@@ -327,7 +327,7 @@ def test_the_same_token_sets_limits_once(either: ServiceHarness) -> None:
     assert other.code == "IdempotentParameterMismatch"
 
 
-def test_a_quote_that_was_held_before_the_limit_buys_nothing_beyond_it(either: ServiceHarness) -> None:
+def test_a_quote_from_before_the_limit_buys_nothing_beyond_it(either: ServiceHarness) -> None:
     customer = either.customer()
     quote = customer.do(UNITS, "QuotePurchase", order(count=2) | {"hold": True})
     limit(customer, units={"gpu-1": 1})

@@ -1,4 +1,4 @@
-"""What monitors are told: alive, ready or why not, and the numbers."""
+"""Answers to monitors: alive, ready or why not, and the numbers."""
 
 from __future__ import annotations
 
@@ -73,20 +73,20 @@ def test_pages_for_monitors_are_not_posted_to(shared: ServiceHarness) -> None:
 
 
 def late_by(scene: ServiceHarness, seconds: int, look: Callable[[], Any]) -> None:
-    """Let a release be overdue, with nobody to do it, and look."""
+    """Let a release be overdue while the scheduler is kept from its work, and look."""
     caller = scene.customer()
     unit = caller.buy(release="2030-01-15 09:00:00")
-    agenda = scene.running.agenda
+    scheduler = scene.running.scheduler
 
     async def busy() -> None:
-        await agenda._turn.acquire()
+        await scheduler._turn.acquire()
 
     scene.play(busy)
     try:
         scene.running.clock.moved(Instant(scene.stored("release_at", unit) + seconds * SECOND_US))
         look()
     finally:
-        agenda._turn.release()
+        scheduler._turn.release()
 
 
 def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_setting(fresh: ServiceHarness) -> None:
@@ -157,7 +157,7 @@ def test_a_service_that_is_stopping_is_not_ready_and_lets_its_connections_go(tmp
         answer = get(scene, "/readyz")
         assert (answer.status, answer.body["reasons"]) == (503, ["The service is stopping."])
         assert get(scene, "/healthz").status == 200
-        # Whoever is still connected is served, and then comes back by another connection.
+        # A caller that is still connected is served, and then comes back by another connection.
         answer = scene.operator.ask(CLOCK, "DescribeClock")
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
@@ -190,7 +190,7 @@ def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:
         assert get(scene, "/healthz").status == 200
 
         async def end() -> None:
-            await scene.running.agenda.stop()
+            await scene.running.scheduler.stop()
             await scene.running.sequencer.close()
 
         scene.play(end)
@@ -213,7 +213,7 @@ class StubConcern:
         return self.ended
 
 
-def test_what_keeps_the_service_from_its_work_is_told_and_what_ends_it_ends_it(tmp_path: Path) -> None:
+def test_what_keeps_the_service_from_its_work_is_a_reason_and_what_ends_it_ends_it(tmp_path: Path) -> None:
     trouble = StubConcern()
     with a_scene(tmp_path) as scene:
         scene.running.health.watch(trouble)

@@ -1,4 +1,4 @@
-"""Events of accounts, users and keys: what makes which, what they tell, and who is told."""
+"""Events of accounts, users and keys: which action makes which, their content, and who gets them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness import Client
 OPERATE, READ, FULL = "QianfanServiceOperateAccessPolicy", "QianfanReadAccessPolicy", "QianfanFullControlAccessPolicy"
 
 
-def told(of: Caller, **asked: Any) -> list[Any]:
+def identity_events(of: Caller, **asked: Any) -> list[Any]:
     """All events of an account's users and keys, oldest first."""
     pages = of.pages(EVENTS, "DescribeEvents", {"oldestFirst": True, **asked})
     return [event for page in pages for event in page["events"] if event["type"].startswith("iam.")]
@@ -27,7 +27,7 @@ def told(of: Caller, **asked: Any) -> list[Any]:
 def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either: ServiceHarness) -> None:
     made = either.operator.do(IAM, "CreateAccount", {"name": "customer"})
     customer = either.caller(made)
-    account, user, key = told(customer)
+    account, user, key = identity_events(customer)
     assert [one["type"] for one in (account, user, key)] == [
         "iam.accountCreated",
         "iam.userCreated",
@@ -60,12 +60,12 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "requires": [],
         "fromEnvironment": False,
     }
-    assert made["secretAccessKey"] not in json.dumps(told(customer))
+    assert made["secretAccessKey"] not in json.dumps(identity_events(customer))
 
 
-def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either: ServiceHarness) -> None:
+def test_each_change_of_a_user_or_a_key_is_one_event_with_what_was_before(either: ServiceHarness) -> None:
     customer = either.customer(None)
-    seen = len(told(customer))
+    seen = len(identity_events(customer))
     user = customer.do(IAM, "CreateUser", {"name": "worker"})["userId"]
     key = customer.do(IAM, "CreateAccessKey", {"userId": user})["accessKeyId"]
     for policy in (READ, OPERATE, OPERATE):
@@ -75,7 +75,7 @@ def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either
         customer.do(IAM, "DisableAccessKey", {"accessKeyId": key})
     service_key = customer.do(SERVICE, "CreateServiceKey", {"name": "app"})
     customer.do(SERVICE, "DeleteServiceKey", {"keyId": service_key["keyId"]})
-    events = told(customer)[seen:]
+    events = identity_events(customer)[seen:]
     assert [(one["type"].removeprefix("iam."), one["data"].get("before")) for one in events] == [
         ("userCreated", None),
         ("accessKeyCreated", None),
@@ -97,25 +97,25 @@ def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either
 
 def test_a_refused_change_is_no_event(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer(None)
-    before = told(customer)
+    before = identity_events(customer)
     user = before[1]["data"]["targetUserId"]
     asked = {"userId": user, "policyName": "LeasebookOperatorPolicy"}
     assert customer.refused(IAM, "AttachPolicy", asked) == "AccessDenied"
     assert (
         customer.refused(IAM, "DisableAccessKey", {"accessKeyId": before[2]["data"]["accessKeyId"]}) == "InvalidState"
     )
-    assert told(customer) == before
+    assert identity_events(customer) == before
 
 
-def test_who_does_not_manage_the_account_is_told_nothing_of_its_users_and_keys(either_shared: ServiceHarness) -> None:
+def test_who_does_not_manage_the_account_gets_no_events_of_its_users_and_keys(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer(None)
     reader = either_shared.user(customer, READ)
-    assert told(customer)
-    assert told(reader) == []
+    assert identity_events(customer)
+    assert identity_events(reader) == []
     for action in ("DescribeEvents", "FollowEvents"):
         for kinds in (["iam.userChanged"], ["iam.found", "unit.bought"]):
             assert reader.refused(EVENTS, action, {"types": kinds}) == "AccessDenied"
-    (changed,) = told(customer, types=["iam.userChanged"])
+    (changed,) = identity_events(customer, types=["iam.userChanged"])
     assert changed["data"]["now"] == {"policies": [READ]}
 
 
@@ -150,7 +150,7 @@ def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the
 
 
 class Stream:
-    """Follows an account's events until it is told to end."""
+    """Follows an account's events until the test ends it."""
 
     def __init__(self, desk: Client) -> None:
         self.desk = desk
@@ -200,7 +200,7 @@ def test_what_was_found_at_an_upgrade_is_sent_to_no_subscription(types: tuple[st
     assert hook.wants(Event(0, "iam.userChanged", None, None, {})) is (types == ())  # type: ignore[arg-type]
 
 
-def test_a_subscription_is_told_of_users_and_keys(either: ServiceHarness) -> None:
+def test_a_subscription_gets_events_of_users_and_keys(either: ServiceHarness) -> None:
     # That an event is sent at all is shown elsewhere; here, that those of users and keys are among them.
     customer = either.customer(None)
     subscription = customer.do(
@@ -209,7 +209,7 @@ def test_a_subscription_is_told_of_users_and_keys(either: ServiceHarness) -> Non
         {"kind": "Webhook", "url": "https://example.org/hook", "types": ["iam.userCreated"]},
     )
     customer.do(IAM, "CreateUser", {"name": "worker"})
-    event = told(customer, types=["iam.userCreated"])[-1]
+    event = identity_events(customer, types=["iam.userCreated"])[-1]
     delivery = customer.do(
         "/v2/notification",
         "RedeliverEvent",
@@ -221,4 +221,4 @@ def test_a_subscription_is_told_of_users_and_keys(either: ServiceHarness) -> Non
 def test_an_account_s_money_is_no_matter_of_its_identity(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer("100")
     either_shared.operator.do(ACCOUNT, "TopUpAccount", {"amount": "1", "accountId": customer.account_id()})
-    assert "iam.accountChanged" not in {one["type"] for one in told(customer)}
+    assert "iam.accountChanged" not in {one["type"] for one in identity_events(customer)}

@@ -48,7 +48,7 @@ class Sheet(HTMLParser):
 
     @property
     def attempt(self) -> str | None:
-        """What its form sends; None where it has no form."""
+        """The fields that its form sends; None where it has no form."""
         found = [attrs["value"] for tag, attrs in self.tags if tag == "input"]
         return found[0] if found else None
 
@@ -124,7 +124,7 @@ def about_to_expire(scene: ServiceHarness, funds: str) -> tuple[Caller, str, str
     return customer, unit, links_of(customer)["renew"]
 
 
-# --- what is done ----------------------------------------------------------------------------------------
+# --- the work of a link ----------------------------------------------------------------------------------------
 
 
 def test_keeping_moves_the_release_by_two_hours_once(either: ServiceHarness) -> None:
@@ -237,7 +237,7 @@ def test_what_was_refused_can_be_tried_again_from_a_new_page(either: ServiceHarn
 
 
 class Void(NamedTuple):
-    """What happens between the reminder and the link: what the page says then, and its status."""
+    """Something that happens between the reminder and the link: the words of the page after it, and its status."""
 
     happens: Callable[[ServiceHarness, Caller, str], None]
     says: str
@@ -295,7 +295,7 @@ def test_a_link_ends_at_its_deadline_also_where_the_work_of_that_moment_is_late(
     customer, unit, link = about_to_expire(fresh, "500")
 
     async def time_goes_on_and_nobody_works() -> None:
-        await fresh.running.agenda.stop()
+        await fresh.running.scheduler.stop()
         await fresh.running.sequencer.submit(MoveClock(to=parse_time(EXPIRES, "UTC")))
         fresh.running.clock.moved(parse_time(EXPIRES, "UTC"))
 
@@ -361,7 +361,7 @@ def test_a_link_acts_for_its_buyer_only_as_long_as_they_may(either: ServiceHarne
     closed()
 
 
-# --- who gets one, and what is none ----------------------------------------------------------------------
+# --- who gets one, and texts that are none ----------------------------------------------------------------------
 
 
 def test_links_are_shown_to_whoever_could_do_the_same_without(fresh: ServiceHarness) -> None:

@@ -326,7 +326,7 @@ def test_a_service_with_replicas_changes_its_version_but_not_whether_it_is_run(e
         ("UPDATE model_sets SET models = 0", "says 0 versions, and has 1"),
         ("UPDATE services SET model_id = 'amv-nowhere'", "which the repository has not got"),
         ("UPDATE services SET runs = 0", "disagree about whether its replicas are run"),
-        # What an attacker would write to be trusted, or an operator be made to believe.
+        # Rows that an attacker would write to be trusted, or to mislead an operator.
         ("UPDATE models SET approved_by = NULL, approved_at = NULL", "its last event model.approved"),
         ("UPDATE models SET approved_by = NULL", "is approved by None"),
         ("UPDATE models SET withdrawn_at = 5", "and not any more since 5"),

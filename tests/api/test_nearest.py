@@ -1,4 +1,4 @@
-"""Calls of what there is not: each is told what is nearest to it, how that is called, and where all is described."""
+"""Calls of unknown paths and actions: each answer names the nearest one, how to call it, and the page of all."""
 
 from __future__ import annotations
 

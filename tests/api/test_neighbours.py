@@ -1,4 +1,4 @@
-"""Accounts know nothing of each other: what is another's answers as if it were not there."""
+"""Accounts know nothing of each other: the things of another account answer as if they were not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists that were whole at first have pages, the same as all others, and are whole where nobody asks for any."""
+"""Lists that were whole at first have pages, the same as all others, and are whole where a caller asks for no page."""
 
 from __future__ import annotations
 

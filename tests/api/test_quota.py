@@ -194,7 +194,7 @@ def test_quota_that_is_not_sold_so_is_refused_and_the_field_is_named(either: Ser
     prepaid = purchase(months=1)
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", prepaid) == "billing.paymentTiming"
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", purchase(model="nobody-sells-it")) == "model"
-    # What is a type of unit is no model, though both stand in the catalogue.
+    # A type of unit is no model, though both are in the catalogue.
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", purchase(model="gpu-1")) == "model"
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", purchase(count=0)) == "purchaseCount"
     past = purchase(release="2030-01-15 08:00:00")

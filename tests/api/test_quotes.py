@@ -17,7 +17,7 @@ def quote(caller: Caller, *, hold: bool | None = None, **wanted: Any) -> Any:
     return caller.do(UNITS, "QuotePurchase", order(**wanted) | ({} if hold is None else {"hold": hold}))
 
 
-def held(caller: Caller, **wanted: Any) -> str:
+def quoted(caller: Caller, **wanted: Any) -> str:
     """Have a price held; returns the quote."""
     return str(quote(caller, hold=True, **wanted)["quoteId"])
 
@@ -126,7 +126,7 @@ def test_a_quote_that_holds_nothing_changes_nothing(fresh: ServiceHarness) -> No
     assert fresh.rows() == before
 
 
-def test_a_price_is_held_only_for_whoever_may_buy_at_it(fresh: ServiceHarness) -> None:
+def test_a_price_is_kept_only_for_a_caller_who_may_buy_at_it(fresh: ServiceHarness) -> None:
     reader = fresh.user(fresh.customer(), READ)
     before = fresh.rows()
     shown = quote(reader, hold=True)
@@ -146,7 +146,7 @@ def test_what_the_catalogue_has_not_got_is_not_quoted(either: ServiceHarness) ->
 # --- holding ---------------------------------------------------------------------------------------------
 
 
-def test_a_held_price_is_paid_though_it_has_changed_since(either: ServiceHarness) -> None:
+def test_a_quoted_price_is_paid_though_it_has_changed_since(either: ServiceHarness) -> None:
     caller = either.customer()
     shown = quote(caller, hold=True, count=2, months=3)
     assert shown["quoteExpiredTime"] == "2030-01-15T08:15:00+08:00"
@@ -157,9 +157,9 @@ def test_a_held_price_is_paid_though_it_has_changed_since(either: ServiceHarness
     assert caller.postings()[-1]["price"] == "100.00"
 
 
-def test_a_held_price_by_the_minute_holds_until_the_next_change_after_the_purchase(either: ServiceHarness) -> None:
+def test_a_quoted_price_by_the_minute_is_valid_until_the_next_change_after_the_purchase(either: ServiceHarness) -> None:
     caller = either.customer()
-    quote_id = held(caller)
+    quote_id = quoted(caller)
     either.advance("2030-01-15 08:05:00")
     reprice(either, "5")
     either.advance("2030-01-15 08:10:00")
@@ -185,7 +185,7 @@ def test_the_region_that_was_quoted_need_not_be_named_again(either: ServiceHarne
 
 def test_a_quote_is_good_for_one_purchase(either: ServiceHarness) -> None:
     caller = either.customer()
-    quote_id = held(caller)
+    quote_id = quoted(caller)
     unit = caller.do(UNITS, "PurchaseComputeUnit", with_quote(quote_id))["instanceId"]
     answer = caller.ask(UNITS, "PurchaseComputeUnit", with_quote(quote_id))
     assert (answer.status, answer.code) == (409, "InvalidState")
@@ -196,7 +196,7 @@ def test_a_quote_is_good_for_one_purchase(either: ServiceHarness) -> None:
 
 def test_a_quote_ends_when_it_was_said_to(either: ServiceHarness) -> None:
     caller = either.customer()
-    in_time, late = held(caller), held(caller)
+    in_time, late = quoted(caller), quoted(caller)
     either.advance("2030-01-15 08:14:59")
     assert caller.do(UNITS, "PurchaseComputeUnit", with_quote(in_time))
     either.advance("2030-01-15 08:15:00")
@@ -207,7 +207,7 @@ def test_a_quote_ends_when_it_was_said_to(either: ServiceHarness) -> None:
 
 def test_a_quote_is_of_its_account_only(either: ServiceHarness) -> None:
     owner, stranger = either.customer(), either.customer()
-    quote_id = held(owner)
+    quote_id = quoted(owner)
     assert stranger.refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id)) == "ResourceNotFound"
     assert stranger.refused(UNITS, "PurchaseComputeUnit", with_quote("0" * 32)) == "ResourceNotFound"
     # Another user of the account may use it.
@@ -230,14 +230,14 @@ def test_a_quote_is_for_the_very_purchase_and_a_refused_one_does_not_use_it_up(
     either.sell("bd")
     either.sell("bj", "cpu")
     caller = either.customer()
-    quote_id = held(caller)
+    quote_id = quoted(caller)
     assert caller.field_refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id, **other)) == "quoteId"
     assert caller.do(UNITS, "PurchaseComputeUnit", with_quote(quote_id))
 
 
 def test_a_quote_for_months_is_for_that_many_months(either: ServiceHarness) -> None:
     caller = either.customer()
-    quote_id = held(caller, months=2)
+    quote_id = quoted(caller, months=2)
     assert caller.field_refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id, months=3)) == "quoteId"
     assert caller.field_refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id)) == "quoteId"
     renewing = {**with_quote(quote_id), "billing": billing_of(months=2, autoRenew=True)}
@@ -246,7 +246,7 @@ def test_a_quote_for_months_is_for_that_many_months(either: ServiceHarness) -> N
 
 def test_a_quote_holds_the_price_and_neither_stock_nor_money(either: ServiceHarness) -> None:
     caller = either.customer()
-    quote_id = held(caller, count=10, months=1)
+    quote_id = quoted(caller, count=10, months=1)
     fills = either.customer().buy()
     assert caller.refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id, count=10, months=1)) == (
         "InsufficientStock"
@@ -265,7 +265,7 @@ def test_a_quote_holds_the_price_and_neither_stock_nor_money(either: ServiceHarn
 
 def test_a_retry_with_a_client_token_is_no_second_use(either: ServiceHarness) -> None:
     caller = either.customer()
-    body = {**with_quote(held(caller)), "clientToken": "once"}
+    body = {**with_quote(quoted(caller)), "clientToken": "once"}
     first = caller.do(UNITS, "PurchaseComputeUnit", body)
     assert caller.do(UNITS, "PurchaseComputeUnit", body) == first
     assert caller.free() == 9

@@ -1,4 +1,4 @@
-"""Calls that are refused before anybody knows who called: counted by the minute, bounded, and in nobody's audit log."""
+"""Calls refused before the caller is known: counted by the minute, bounded, and in no account's audit log."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_rows_are_listed_in_pages_and_by_what_is_asked_for(place: tuple[ServiceH
     assert scene.operator.refused(ACCOUNT, "DescribeRefusedCalls", {"marker": "x"}) == "InvalidMarker"
 
 
-# Keys that nobody has
+# Keys that no user has
 
 
 class Counting:

@@ -57,7 +57,7 @@ def test_a_few_are_refused_at_once_and_more_evenly() -> None:
     async def act() -> None:
         refuser = Refuser(at_once=10, a_second=100)
         times = await asyncio.gather(*(call(refuser) for _ in range(60)))
-        assert times == sorted(times), "who came first is told first"
+        assert times == sorted(times), "who came first is answered first"
         assert times[:10] == [0.0] * 10
         by_tenth = Counter(int(at * 10 + 1e-6) for at in times[10:])
         assert all(count <= 11 for count in by_tenth.values())
@@ -143,7 +143,7 @@ def test_an_overload_is_refused_before_a_signature_is_looked_at_and_counted_inst
         refused = [answer.status for answer in answers].count(503)
         assert refused > 200
         assert {answer.headers["retry-after"] for answer in answers if answer.status == 503} == {"1"}
-        assert len(looked_at) == 400 - refused, "whoever is refused is refused before that"
+        assert len(looked_at) == 400 - refused, "a refused call is refused before that"
         monkeypatch.undo()
         scene.play(scene.running.app._context.refusals.stop)
         (row,) = scene.operator.do(ACCOUNT, "DescribeRefusedCalls", {"accessKeyId": caller.desk.access_key})["rows"]

@@ -60,7 +60,7 @@ def test_a_change_of_billing_counts_as_a_move_to_later_and_is_bound_by_the_longe
     assert "releaseMaxSeconds allows an end until 2030-02-14T08:00:00+08:00" in refused.body["message"]
     limit(root, releaseMaxSeconds=31 * 86400, extensionsMax=1)
     assert change(buyer, unit, months=1).result["droppedReleaseTime"] == SOON
-    # What gave its release time up lives on under the same limits, in advance and by the minute.
+    # An instance that gave up its release time lives on under the same limits, prepaid and postpaid.
     assert "extensionsMax" in change(buyer, unit).body["message"]
     limit(root, releaseMaxSeconds=58 * 86400)
     assert "releaseMaxSeconds" in renew(buyer, unit).body["message"]

@@ -25,13 +25,13 @@ PATIENCE_S: Final = 20.0
 
 
 def day(text: str) -> str:
-    """Return a moment of January 2030 in Shanghai, such as 18 08:00. What is opened is so on the 15th at 08:00."""
+    """Return a moment of January 2030 in Shanghai, such as 18 08:00. Each test begins on the 15th at 08:00."""
     date, _, time = text.partition(" ")
     return f"2030-{date if '-' in date else f'01-{date}'}T{time}:00+08:00"
 
 
-def told(caller: Caller, unit: str) -> list[tuple[str, int]]:
-    """List when somebody was reminded of what ends an instance, and how long before that."""
+def reminded(caller: Caller, unit: str) -> list[tuple[str, int]]:
+    """List the reminders of an instance's end: when each was given, and how many seconds before the end."""
     asked = {"instanceId": unit, "types": ["unit.reminder"], "oldestFirst": True}
     events = caller.do(EVENTS, "DescribeEvents", asked)["events"]
     for event in events:
@@ -110,7 +110,7 @@ def test_what_is_said_of_a_release(
             customer.do(UNITS, "ResizeComputeUnit", {"instanceId": unit, "count": value})
         else:
             customer.do(ACCOUNT, "SetReminders", {"beforeSeconds": value})
-    assert told(customer, unit) == [(day(at), offset) for at, offset in expected]
+    assert reminded(customer, unit) == [(day(at), offset) for at, offset in expected]
     assert check_store(fresh.where).findings == []
 
 
@@ -197,7 +197,7 @@ def test_what_is_said_of_an_expiry(
             months = {"reservation": {"reservationTimeUnit": "Month", "reservationLength": 1}}
             more = months if value == "Prepaid" else {}
             customer.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": value, **more})
-    assert told(customer, unit) == [(day(at), offset) for at, offset in expected]
+    assert reminded(customer, unit) == [(day(at), offset) for at, offset in expected]
     assert check_store(fresh.where).findings == []
 
 
@@ -206,11 +206,11 @@ def test_a_unit_that_stands_still_for_a_debt_is_reminded_of_its_release(fresh: S
     unit = customer.buy(release=RELEASED)
     fresh.advance(day("18 07:30"))
     assert customer.unit(unit)["status"] == "Stopped"
-    assert told(customer, unit) == [(day("17 08:00"), DAY), (day("18 07:00"), HOUR)]
+    assert reminded(customer, unit) == [(day("17 08:00"), DAY), (day("18 07:00"), HOUR)]
 
 
 DOWN = [
-    # The clock when it comes back; what is said then, at its own time, and not what is older.
+    # The clock when the service comes back, and the reminders given then with their own times. Older ones are left out.
     ("17 07:00", []),
     ("17 12:00", [("17 08:00", DAY)]),
     ("18 07:30", [("18 07:00", HOUR)]),
@@ -233,12 +233,12 @@ def test_while_the_service_was_down_the_nearest_reminder_is_given_late_and_none_
     with a_scene(directory) as scene:
         again = Caller(scene.runner, scene.desk.as_user(*keys))
         scene.play(lambda: _caught_up(scene, now))
-        assert told(again, unit) == [(day(at), offset) for at, offset in expected]
+        assert reminded(again, unit) == [(day(at), offset) for at, offset in expected]
         assert again.unit(unit)["status"] == ("Running" if back < "18 08:00" else "Released")
-        # What is still to come comes at its time.
+        # Later reminders come at their times.
         scene.advance(day("20 00:00"))
         later = [(at, offset) for at, offset in [("17 08:00", DAY), ("18 07:00", HOUR)] if at > back]
-        assert told(again, unit) == [(day(at), offset) for at, offset in [*expected, *later]]
+        assert reminded(again, unit) == [(day(at), offset) for at, offset in [*expected, *later]]
     assert check_store(Target(directory)).findings == []
 
 
@@ -250,7 +250,7 @@ async def _clock_goes_on(directory: Path, to: Instant) -> None:
 
 async def _caught_up(scene: ServiceHarness, now: Instant) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while scene.running.store.ask(lambda ask: ask.due(now, 1)):  # noqa: ASYNC110 - nobody tells when it is done
+        while scene.running.store.ask(lambda ask: ask.due(now, 1)):  # noqa: ASYNC110 - no event marks its end
             await asyncio.sleep(0.01)
 
 

@@ -22,7 +22,7 @@ def paid(caller: Caller) -> list[str]:
 
 
 def amount(hundreds: Fraction) -> str:
-    """Write so many times a hundred, rounded up to a millionth, as amounts are written."""
+    """Write a hundred times this number, rounded up to a millionth, as amounts are written."""
     micro = ceil(hundreds * 100_000_000)
     text = f"{micro // 1_000_000}.{micro % 1_000_000:06}".rstrip("0")
     whole, _, part = text.partition(".")

@@ -55,7 +55,7 @@ def test_a_postpaid_instance_grows_and_shrinks_and_is_metered_for_what_it_has(
     assert orders[1]["orderId"] == answer["orderId"]
 
 
-def test_a_started_minute_is_charged_once_for_the_most_units_held_in_it(either: ServiceHarness) -> None:
+def test_a_started_minute_is_charged_once_for_the_most_units_reserved_in_it(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(count=2)
     for second, count in ((30, 5), (45, 2), (50, 4), (55, 6)):

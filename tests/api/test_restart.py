@@ -1,4 +1,4 @@
-"""What survives a restart, and what a service does first that was down when work fell due."""
+"""A restart keeps everything, and a service that was down when work fell due does it first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.store.sqlite.store import SqliteStore
 from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, ServiceHarness, a_scene, order, rows
@@ -111,7 +111,7 @@ def test_a_disabled_key_stays_disabled(data: Path) -> None:
 
 
 class RecordedMeter:
-    """Keeps what is counted."""
+    """A meter that keeps the counts."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, float]] = []
@@ -154,16 +154,16 @@ async def started(
     """Start the parts of a service that do due work, and wait for the work."""
     store = SqliteStore(data)
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=BatchLimits(), meter=meter)
-    agenda = Agenda(store, sequencer, clock, meter)
-    sequencer.watch(agenda)
+    scheduler = Scheduler(store, sequencer, clock, meter)
+    sequencer.watch(scheduler)
     sequencer.watch(awaited)
     sequencer.start()
-    agenda.start()
+    scheduler.start()
     try:
         await asyncio.wait_for(awaited.over.wait(), 10)
         yield store
     finally:
-        await agenda.stop()
+        await scheduler.stop()
         await sequencer.close()
         await store.close()
 
@@ -228,7 +228,7 @@ def test_a_service_that_was_down_for_months_charges_every_hour_and_ends_every_te
         assert len(times) == 48
 
     play(whole)
-    # Reminders of what is past by now were due too, and nobody got them.
+    # Reminders of ends that are past by now were due too, and were not sent.
     kinds = [kind for kind, _ in meter.done if kind != "remind"]
     assert kinds == ["charge"] * 47 + ["release", "expire", "retire"]
     assert check_directory(data).findings == []

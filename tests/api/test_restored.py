@@ -1,4 +1,4 @@
-"""A store that was restored: what happens in it is told under ids that its other life never gave."""
+"""A store that was restored: its events have ids that its other life never gave."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ async def _listed(desk: Client) -> list[str]:
 
 
 async def _happen(desk: Client, receiver: Receiver, *names: str) -> None:
-    """Make users, each of which is an event, and wait until the receiver was told of all that it is told of."""
+    """Make users, each of them an event, and wait until the receiver has got all events meant for it."""
     before = len(receiver.got)
     for name in names:
         _ = (await desk.call(IAM, "CreateUser", {"name": name})).result
-    await until("it was told", lambda: len(receiver.got) == before + len(names))
+    await until("its events have arrived", lambda: len(receiver.got) == before + len(names))
 
 
 def _page(event_id: str) -> int:

@@ -1,4 +1,4 @@
-"""A secret is shown once, to whom it belongs, and stands nowhere else."""
+"""A secret is shown once, to its owner, and is kept nowhere else in the clear."""
 
 from __future__ import annotations
 

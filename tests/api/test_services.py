@@ -18,7 +18,7 @@ def deployed(*places: tuple[str, int], **config: Any) -> Any:
 
 
 def scale(caller: Caller, service: str, unit: str, replicas: int) -> None:
-    """Have so many replicas of a service on an instance."""
+    """Set the number of replicas of a service on an instance."""
     body = {"serviceId": service, "instanceId": unit, "deploymentReplicasCount": replicas}
     assert caller.do(SERVICE, "ScaleService", body) is True
 
@@ -170,7 +170,7 @@ def test_none_takes_a_service_off_the_instance(either: ServiceHarness) -> None:
     scale(caller, service, other, 0)
     shown = caller.service(service)
     assert (shown["runStatus"], shown["chargeStatus"]) == ("New", "NotOpen")
-    # What was bought for the service is listed with it as long as it lives.
+    # An instance bought for the service is listed with it as long as it lives.
     assert instances(caller, service) == {bought: 0}
     assert caller.unit(bought)["status"] == "Running"
 
@@ -208,7 +208,7 @@ def test_replicas_run_only_on_units_of_their_class_that_are_up(either: ServiceHa
     ):
         body = {"serviceId": service, "instanceId": unit, "deploymentReplicasCount": replicas}
         assert caller.refused(SERVICE, "ScaleService", body) == code
-    scale(caller, service, stops, 0)  # what is stopped can be taken off
+    scale(caller, service, stops, 0)  # a stopped instance can be taken off
     assert caller.service(service)["runStatus"] == "New"
 
 

@@ -60,7 +60,7 @@ def test_an_expired_signature_is_refused_with_the_servers_time(
 
 
 def of(caller: Caller, **more: Any) -> str:
-    """Sign as somebody else than the root."""
+    """Sign as another user than the root."""
     return signature(access_key=caller.desk.access_key, secret_key=caller.desk.secret_key, **more)
 
 
@@ -83,7 +83,7 @@ def test_a_signature_of_an_operator_is_good_for_five_minutes(shared: ServiceHarn
     late = send(shared, signature(ahead=timedelta(minutes=-5, seconds=-10)))
     assert late.code == "RequestExpired"
     assert "300 seconds" in late.body["message"]
-    # Of one whose secret is wrong nobody learns whose it is.
+    # A signature with a wrong secret does not show whose key it names.
     assert send(shared, signature(ahead=timedelta(minutes=-20), secret_key="x")).code == "SignatureDoesNotMatch"
     nobody = shared.user(shared.customer(), "LeasebookOperatorPolicy")
     assert send(shared, of(nobody, ahead=timedelta(minutes=-6))).code == "RequestExpired"
@@ -143,7 +143,7 @@ def test_a_header_of_another_form_is_refused(shared: ServiceHarness, value: str)
     assert ("error" in answer.body) == value.startswith("Bearer ")
 
 
-def test_a_wrong_secret_is_told_from_an_unknown_key(shared: ServiceHarness) -> None:
+def test_a_wrong_secret_and_an_unknown_key_have_different_codes(shared: ServiceHarness) -> None:
     wrong = send(shared, signature(secret_key="wrong"))
     assert (wrong.status, wrong.code) == (400, "SignatureDoesNotMatch")
     assert (

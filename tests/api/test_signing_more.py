@@ -1,4 +1,4 @@
-"""Signatures that cover the body and a nonce: what must fit, what is good once, and who is made to sign so."""
+"""Signatures that cover the body and a nonce: the checks, the single use, and the keys that must sign so."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_more_nonces_than_a_page_takes_are_refused_and_not_used_up(
 
 
 def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fresh: ServiceHarness) -> None:
-    """What goes through no command of the caller's own has used the nonce up before it does anything."""
+    """An action without a command of the caller's own uses the nonce up before it does anything."""
 
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -287,7 +287,7 @@ def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fres
 
 
 async def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> None:
-    """Both what is well asked for and what is not: nothing gets past the nonce by its kind."""
+    """Valid requests and invalid ones: no kind of request gets past the nonce."""
 
     async def scene() -> None:
         async with a_service(tmp_path, demo=True) as desk:
@@ -356,7 +356,7 @@ def test_nobody_turns_a_rule_off_with_a_signature_that_leaves_the_body_out(marke
     content = msgspec.json.encode(off)
     query = "Action=SetKeyRules"
     plain = [(b"host", b"leasebook.test")]
-    # As somebody signs who listens on the wire and has a signature of the host only, whatever the key's own rule.
+    # The signature of an attacker who listens on the wire: it covers the host only, whatever the key's own rule.
     for key in (root, market.customer()):
         weak = sign_host_only(key, query)
         answer = key.send(IAM, query, content, headers=[*plain, (b"authorization", weak)])
@@ -385,7 +385,7 @@ def test_only_managers_set_rules_and_those_of_an_operator_only_operators(market:
     account = root.do(ACCOUNT, "DescribeAccount")["accountId"]
     assert market.operator.do(IAM, "SetKeyRules", {**theirs, "accountId": account}) is True
     assert chief.refused(CLOCK, "ConfirmClock") == "SignatureTooWeak"
-    # Somebody else's key answers like one that does not exist.
+    # Another account's key answers like one that does not exist.
     stranger = market.customer()
     assert stranger.refused(IAM, "SetKeyRules", mine) == "ResourceNotFound"
     assert stranger.refused(IAM, "SetKeyRules", {"userId": "nobody", "requires": []}) == "ResourceNotFound"

@@ -1,4 +1,4 @@
-"""What is compared under a client token is what a request means: times and amounts in any of their spellings."""
+"""Requests under one client token are compared by meaning: times and amounts may be spelled differently."""
 
 from __future__ import annotations
 

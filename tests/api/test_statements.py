@@ -147,7 +147,7 @@ def test_months_are_those_of_the_accounts_own_clocks_and_follow_each_other(eithe
     assert (january["paidIn"], february["paidIn"]) == ("100000.00", "0.000001")
     assert {one["instanceId"] for one in january["instances"]} == {unit, quota, prepaid}
     assert {one["instanceId"]: one["kind"] for one in february["instances"]} == {unit: "ComputingUnit", quota: "TPM"}
-    # The hour that ended at midnight was charged then, and so stands in the month that began.
+    # The hour that ended at midnight was charged then, and so belongs to the month that began.
     billed = {one["instanceId"]: brief(one["lines"]) for one in february["instances"]}
     assert billed[unit] == [("Usage", "02-01T06:00", "02-01T09:30", 210, 1, "0.50", "105.00")]
     assert statement(caller, "2029-12")["instances"] == []

@@ -38,7 +38,7 @@ def _clean() -> Iterator[None]:
 
 
 class Logged:
-    """What was written to standard error so far."""
+    """The text written to standard error so far."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -374,12 +374,12 @@ def test_gauges_show_what_is_so_now() -> None:
     metrics.units({"Running": 3, "Stopped": 1})
     metrics.units({"Running": 2})
     metrics.oldest_overdue_release(12.5)
-    metrics.clock_held(held=True)
+    metrics.clock_paused(paused=True)
     assert value(metrics, "leasebook_units", status="Running") == 2
     assert ("leasebook_units", frozenset({("status", "Stopped")})) not in samples(metrics)
     assert value(metrics, "leasebook_oldest_overdue_release_seconds") == 12.5
     assert value(metrics, "leasebook_clock_held") == 1
-    metrics.clock_held(held=False)
+    metrics.clock_paused(paused=False)
     assert value(metrics, "leasebook_clock_held") == 0
     assert value(metrics, "leasebook_build_info", version="1.2.3") == 1
 

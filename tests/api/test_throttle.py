@@ -38,7 +38,9 @@ def test_in_any_time_no_more_is_let_through_than_the_burst_and_the_rate_allow(ra
 
 
 @given(RATES, STEPS)
-def test_whoever_comes_again_when_told_to_is_let_through_and_not_before(rate: Rate, steps: list[int]) -> None:
+def test_a_caller_that_comes_again_after_the_given_time_is_let_through_and_not_before(
+    rate: Rate, steps: list[int]
+) -> None:
     bucket, now = Bucket(rate, 0.0), 0.0
     for step in steps:
         now += step / 1000
@@ -79,7 +81,7 @@ class ThrottleHarness:
 def test_keys_are_counted_apart_and_together_for_their_account() -> None:
     desk = ThrottleHarness(key=Rate(1, 2), account=Rate(1, 3))
     assert [desk.call("k1", "a"), desk.call("k1", "a"), desk.call("k1", "a")] == [None, None, 1]
-    # What was refused took nothing from the account.
+    # The refused call took nothing from the account.
     assert [desk.call("k2", "a"), desk.call("k2", "a"), desk.call("k3", "b")] == [None, 1, None]
     assert value(desk.metrics, "leasebook_throttled_total", by="key") == 1
     assert value(desk.metrics, "leasebook_throttled_total", by="account") == 1
@@ -98,7 +100,7 @@ def test_buckets_that_are_full_again_are_forgotten() -> None:
     for number in range(20 * throttle.SWEEP_AT):
         desk.now += 0.001
         desk.call(f"k{number}", "a")
-    # A bucket of which one was taken is full again after 100 ms, in which 100 others came.
+    # A bucket that gave one token is full again after 100 ms, in which 100 others came.
     assert len(desk.throttle._buckets) <= throttle.SWEEP_AT + 100
 
 
@@ -106,7 +108,7 @@ def limited(**limits: str) -> dict[str, str]:
     return {f"LEASEBOOK_THROTTLE_{name.upper()}": limit for name, limit in limits.items()}
 
 
-def test_who_calls_too_often_is_told_when_to_come_again_and_nothing_was_done(tmp_path: Path) -> None:
+def test_who_calls_too_often_gets_a_time_to_come_again_and_nothing_was_done(tmp_path: Path) -> None:
     environment = limited(key_per_second="1", key_burst="30")
     with a_scene(tmp_path, environment=environment) as scene:
         scene.sell(stock=100)

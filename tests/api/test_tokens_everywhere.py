@@ -1,4 +1,4 @@
-"""Client tokens for every write: what is done twice with one token is done once, and secrets are shown, not kept."""
+"""Client tokens for every write: a call repeated with its token is done once, and secrets are shown, not kept."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ SECRETS: Final[dict[str, tuple[str, str, Any, str]]] = {
 
 
 def in_the_store(scene: ServiceHarness) -> bytes:
-    """Everything that stands in the store, client tokens included."""
+    """Everything in the store, client tokens included."""
     with closing(sqlite3.connect(scene.directory / "leasebook.db")) as store:
         return "\n".join(store.iterdump()).encode()
 
@@ -84,7 +84,7 @@ def test_a_secret_is_shown_again_to_who_asked_and_stands_nowhere_in_plain(fresh:
     assert secret.encode() not in kept
     assert secret.encode().hex().upper().encode() not in kept
     if what == "a key":
-        # Nobody has more than two.
+        # No user has more than two.
         fresh.operator.do(IAM, "DisableAccessKey", {"accessKeyId": first["accessKeyId"]})
     other = fresh.operator.do(path, action, body, query="&clientToken=another")
     assert other[field] != first[field]

@@ -71,7 +71,7 @@ def test_the_last_money_is_spent_once_however_many_want_it(fresh: ServiceHarness
     assert check_directory(fresh.directory).findings == []
 
 
-def test_whoever_comes_when_the_queue_is_full_is_told_to_come_again_and_nothing_was_done(tmp_path: Path) -> None:
+def test_a_call_on_a_full_queue_is_refused_until_later_and_nothing_was_done(tmp_path: Path) -> None:
     # More than one: the service itself writes now and then, and would be in the way of a caller who is alone.
     with a_scene(tmp_path, environment={"LEASEBOOK_QUEUE_LENGTH_MAX": "4"}) as scene:
         scene.sell(stock=100)
@@ -89,7 +89,7 @@ def test_whoever_comes_when_the_queue_is_full_is_told_to_come_again_and_nothing_
         assert not [entry for entry in audited if entry["code"] == "Overloaded"], "they are counted, not listed"
         (row,) = scene.operator.do(ACCOUNT, "DescribeRefusedCalls", {"accessKeyId": caller.desk.access_key})["rows"]
         assert row["codes"] == {"Overloaded": len(sent_away)}
-        # Who is told so may send the very same request again, client token and all.
+        # A caller with this answer may send the very same request again, client token and all.
         assert caller.buy()
 
 
@@ -99,7 +99,7 @@ def test_a_service_that_has_stopped_does_nothing_more_and_says_so(tmp_path: Path
         commits = scene.commits()
 
         async def end() -> None:
-            await scene.running.agenda.stop()
+            await scene.running.scheduler.stop()
             await scene.running.sequencer.close()
 
         scene.play(end)

@@ -1,4 +1,4 @@
-"""Whether the store takes what is written: known at any moment, told to monitors, proved where nobody writes."""
+"""Whether the store takes writes: known at any moment, shown to monitors, proved while no caller writes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_whoever_has_just_written_is_not_asked_for_proof(either_shared: ServiceH
     assert proofs(either_shared) == before
 
 
-def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_once_that_it_can_again(
+def test_a_monitor_sees_at_its_first_look_that_nothing_can_be_written_and_at_once_that_it_can_again(
     either_shared: ServiceHarness,
 ) -> None:
     be_idle(either_shared)
@@ -111,7 +111,7 @@ def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again
     assert writing.is_failing
 
     async def wait() -> None:
-        while writing.is_failing:  # noqa: ASYNC110 - it tells nobody
+        while writing.is_failing:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
 
     either_shared.play(wait)
@@ -149,7 +149,7 @@ def test_rows_that_somebody_holds_do_not_keep_the_store_from_being_written() -> 
     assert writing.unready() is None
 
 
-def test_a_batch_that_the_store_keeps_waiting_is_told_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_the_store_keeps_waiting_is_shown_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     writing, now = WriteHealth(), 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     writing.begins()
@@ -231,4 +231,4 @@ async def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
     assert books.asked == 2, "what was refused is written at the next turn"
     books.error = None
     await counts.write()
-    assert books.asked == 2, "and what is unknown is not"
+    assert books.asked == 2, "and an unknown outcome is not"

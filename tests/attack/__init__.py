@@ -1,1 +1,1 @@
-"""What a stranger, a tenant or another program of the machine could try, tried on real servers."""
+"""Attacks by a stranger, a tenant or another program of the machine, tried on real servers."""

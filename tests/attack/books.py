@@ -1,4 +1,4 @@
-"""A store in the hands of somebody who can write it, and knows everything of it but the master key."""
+"""A store in the hands of an attacker who can write it, and knows everything of it but the master key."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class StoreProbe:
         return [(seq, account, read(unpacked(text))) for seq, account, text in rows]
 
     def write_events(self, seq: int, events: list[Event]) -> None:
-        """Write a page anew."""
+        """Write other entries over a page."""
         self.run("UPDATE event_pages SET events = ? WHERE seq = ?", msgspec.json.encode(events), seq)
 
     def add_event(
@@ -78,7 +78,7 @@ class StoreProbe:
         sealed: bool = True,
         seal: Callable[[bytes], bytes] = lambda message: sha256(message).digest(),
     ) -> None:
-        """Write an event as a server would, with a seal as good as somebody can make it who has no master key."""
+        """Write an event as a server would, with the best seal that an attacker without the master key can make."""
         at = self.one("SELECT max(last_at) FROM event_pages")
         event = Event(at, kind, None, self.root, data)
         if sealed:

@@ -29,7 +29,7 @@ ENDLESS = {
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer what is asked, as the path says."""
+    """Answer each request as its path says."""
     while True:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ")[1].partition(b"?")[0]

@@ -78,7 +78,7 @@ def port_of(server: Process) -> int:
 def connected(
     server: Process, *, source: str = "127.0.0.1", timeout_s: float = 8.0, room: int | None = None
 ) -> socket.socket:
-    """Return a connection from that address; ``room``: for so many bytes that are not read yet."""
+    """Return a connection from that address; ``room``: bytes that it takes in before they are read."""
     connection = socket.socket()
     connection.settimeout(timeout_s)
     if room is not None:

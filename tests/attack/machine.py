@@ -1,4 +1,4 @@
-"""What the attacks need of the machine."""
+"""The features of the machine that the attacks need."""
 
 from __future__ import annotations
 

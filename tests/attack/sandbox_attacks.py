@@ -1,4 +1,4 @@
-"""What a tenant's command tries, each by itself: ``python -I -S sandbox_attacks.py TARGETS``, a file of JSON.
+"""The attacks of a tenant's command, each by itself: ``python -I -S sandbox_attacks.py TARGETS``, a file of JSON.
 
 It prints a line for each: the attack's name, and ``did it`` or what kept it from that. It imports nothing of ours.
 """

@@ -125,7 +125,7 @@ class SandboxBench(ProcessBench):
 
 
 class Targets:
-    """What is there to be attacked: a server, another replica, and sockets of this test."""
+    """The targets of attacks: a server, another replica, and sockets of this test."""
 
     def __init__(self, scene: SandboxBench, server: SandboxServer) -> None:
         self._scene = scene

@@ -106,13 +106,13 @@ def test_beside_a_crowd_that_takes_all_it_gets_due_work_is_done_and_monitors_are
         # may say for a moment that its store answers late; that passes beside the crowd.
         assert [health(server, b"/healthz") for _ in range(3)] == ["ok"] * 3
         assert {health(server, b"/readyz") for _ in range(3)} <= {"ready", "not ready"}
-        eventually("it is ready", lambda: health(server, b"/readyz") == "ready", within_s=15)
+        eventually("it is ready", lambda: health(server, b"/readyz") == "ready", within_s=60)
         assert files_of(server) <= plan.kept + plan.connections
-        eventually("what fell due is done", lambda: show(buyer, first)["status"] == "Released", within_s=15)
-        eventually("a replica starts", lambda: show(buyer, second)["status"] == "Running", within_s=15)
+        eventually("what fell due is done", lambda: show(buyer, first)["status"] == "Released", within_s=60)
+        eventually("a replica starts", lambda: show(buyer, second)["status"] == "Running", within_s=60)
         assert buyer.call(UNITS, "ReleaseComputeUnit", {"instanceId": second}).result is True
-        eventually("and ends", lambda: show(buyer, second)["status"] == "Released", within_s=15)
-        # Whoever wants anything else is told to come again.
+        eventually("and ends", lambda: show(buyer, second)["status"] == "Released", within_s=60)
+        # Every other request is refused, and may come again.
         with connected(server, source="127.0.0.99") as one:
             one.sendall(GET.replace(b"/healthz", b"/v2/clock"))
             got = read_answer(one)

@@ -1,7 +1,7 @@
-"""A crowd of one account, or of nobody, on a real server: it waits for itself, and whoever else calls hardly does.
+"""A crowd of one account, or of strangers, on a real server: it waits for itself, and other callers hardly wait.
 
-Times are compared with each other, not with a clock: on a server that takes whoever comes first, a victim waits as long
-as anybody in the crowd.
+Times are compared with each other, not with a clock: on a server that takes callers as they come, a victim waits as
+long as anybody in the crowd.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tests.crash.fleet import HOST, UNITS, Account, FleetClient, Process, offer,
 from tests.crash.lone import lone_server, root_of
 
 CROWD = 256
-SECONDS = 1.5
-WARM_UP_S = 0.6
+SECONDS = 1.0
+WARM_UP_S = 0.5
 TIMES = 3
-"""So many times as long as the victim the crowd waits at least; on a quiet machine it is more than ten times."""
+"""The crowd waits at least this many times as long as the victim; on a quiet machine it is more than ten times."""
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -65,7 +65,7 @@ def request(action: str, body: dict[str, Any], access_key: str, secret_key: str)
 
 
 class Crowd:
-    """Many connections, each of which sends the same request as soon as the last is answered."""
+    """Many connections. Each sends the same request as soon as the last one is answered."""
 
     def __init__(self, port: int, sent: bytes) -> None:
         self._port = port

@@ -102,7 +102,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileService]:
     """Serve, for all of the attacks."""
     with lone_server(tmp_path_factory.mktemp("gateway")) as server:
         made = deploy(server)
-        eventually("the hostile replica answers", lambda: answers(made), within_s=30)
+        eventually("the hostile replica answers", lambda: answers(made), within_s=60)
         yield made
 
 
@@ -130,7 +130,7 @@ async def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileServi
     assert b" 101 " not in head.split(b"\r\n")[0]
     assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
     if not asking:
-        # What comes next on the connection is still HTTP, and answered by the server itself.
+        # The next answer on the connection is still HTTP, and answered by the server itself.
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
         assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
     writer.close()
@@ -173,7 +173,7 @@ def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene:
         writer.close()
 
     asyncio.run(attack())
-    eventually("the call is over", lambda: in_flight(scene) == 0, within_s=10)
+    eventually("the call is over", lambda: in_flight(scene) == 0, within_s=60)
 
 
 def in_flight(scene: HostileService) -> float:
@@ -218,7 +218,7 @@ def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene:
     assert max(held) - before < GROWTH_MAX
     if path == "/pour":
         # That a caller went who is not read shows only when the replica reads, or after gateway.socket_idle_seconds.
-        eventually("the sockets are over", lambda: in_flight(scene) == 0, within_s=15)
+        eventually("the sockets are over", lambda: in_flight(scene) == 0, within_s=60)
 
 
 async def test_tiny_frames_in_a_flood_hold_nobody_up(scene: HostileService) -> None:

@@ -1,4 +1,4 @@
-"""What another program of the same user can learn of a server: nothing from its environment, memory or files."""
+"""Another program of the same user learns nothing of a server from its environment, memory or files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_backups_exports_and_archives_are_their_owners_alone(tmp_path: Path) -> 
         ("focus", "--data", data, "--month", "2026-01", "--out", folder / "costs.csv"),
     ):
         done = leasebook(*command)
-        # Nothing was charged or called here: the files are there, have no rows, and that is told.
+        # Nothing was charged or called here: the files are there, have no rows, and the exit code says so.
         assert done.returncode == (0 if command[0] == "backup" else 4), (command, done.stderr)
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert found == dict.fromkeys(("backup.db", "old.jsonl.gz", "audit.csv", "costs.csv"), 0o600)

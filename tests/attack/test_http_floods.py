@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def pour(connection: socket.socket, piece: bytes, size: int) -> int:
-    """Send a piece again and again, up to so many bytes or until nobody takes them; returns how many went out."""
+    """Send a piece again and again, up to a number of bytes, or until no more are taken; returns the bytes sent."""
     sent = 0
     connection.settimeout(0.7)
     try:

@@ -1,4 +1,4 @@
-"""Callers that are slow, silent or too many: each is given its time, and then the place is somebody else's."""
+"""Callers that are slow, silent or too many: each is given its time, and then its place goes to another caller."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def drip(connection: socket.socket, piece: bytes, *, every_s: float) -> RawAnswe
     raise AssertionError("nobody minded")
 
 
-def test_whoever_sends_too_slowly_is_told_so_and_cut_off(server: Process) -> None:
+def test_a_caller_that_sends_too_slowly_gets_an_answer_that_says_so_and_is_cut_off(server: Process) -> None:
     with ExitStack() as opened:
         silent, half, half_body, after, idle = (opened.enter_context(connected(server)) for _ in range(5))
         half.sendall(GET[:-2])

@@ -1,4 +1,4 @@
-"""Requests that could be read in two ways, and what stands where it has no business: refused, or without effect."""
+"""Requests that could be read in two ways, and headers where they do not belong: refused, or without effect."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_caller_that_waits_for_word_gets_it(server: Process) -> None:
 
 
 def test_a_caller_that_is_refused_before_it_gets_word_keeps_no_connection(server: Process) -> None:
-    """Nobody could tell whether what comes next is the body."""
+    """The server could not know whether the next bytes are the body."""
     with connected(server) as connection:
         connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         got = read_answer(connection)

@@ -1,4 +1,4 @@
-"""Somebody has the master key from before, and the store: what is newer than that cannot be forged with it."""
+"""An attacker has the former master key and the store: nothing newer than that key can be forged with it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def forge_the_end_of_a_chain(books: StoreProbe, keys: AuditKeys) -> None:
 
 
 def forge_a_closure(books: StoreProbe, keys: AuditKeys) -> None:
-    """Put a closure in the place of a chain's first page, so that nobody reads what stood there."""
+    """Put a closure in the place of a chain's first page, so that the page is not read."""
     chain = books.one("SELECT chain FROM audit_pages ORDER BY seq LIMIT 1")
     ((seq, at, size, body),) = books.run(
         "SELECT seq, first_at, size, body FROM audit_pages WHERE chain = ? AND number = 1", chain

@@ -1,4 +1,4 @@
-"""Somebody who can write the store makes himself an operator, or another's key his own: `leasebook check` finds it."""
+"""An attacker who can write the store becomes an operator, or takes another's key: `leasebook check` finds it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def add_an_operator(books: StoreProbe) -> None:
 
 
 def add_a_key_of_an_operator(books: StoreProbe) -> None:
-    # Sealed for another key, so that nobody can sign with it; the row is found all the same.
+    # Sealed for another key, so that no caller can sign with it; the row is found all the same.
     books.run(
         "INSERT INTO access_keys (id, user_id, account_id, sealed, status, created_at) "
         "SELECT 'AKforged', ?, ?, sealed, 'Active', created_at FROM access_keys WHERE id = ?",
@@ -171,7 +171,7 @@ ROWS: Final[list[tuple[Callable[[StoreProbe], None], str]]] = [
     (take_a_policy_and_tell_of_it_without_a_seal, "has a iam.userChanged without a seal"),
     (remove_the_events_of_a_detaching, "the log of identities ends with event "),
 ]
-"""What somebody does to the rows, and what is found, with the master key or without."""
+"""The attacks on the rows, and the finding of each, with the master key or without."""
 
 
 def test_a_store_that_nobody_touched_has_the_rights_that_its_events_tell(books: StoreProbe) -> None:
@@ -229,7 +229,7 @@ SEALED: Final[list[tuple[Callable[[StoreProbe], None], str, bool]]] = [
     (write_an_older_event_anew, "does not have the seal of the master key", False),
     (cut_the_log_off_before_the_policy_was_taken_back, "the audit log knows ", True),
 ]
-"""What somebody does to rows and events alike, and what is found; whether it is found without the master key, too."""
+"""The attacks on rows and events alike, the finding of each, and whether it is found without the master key, too."""
 
 
 @pytest.mark.parametrize(("attack", "found", "without"), SEALED, ids=lambda value: getattr(value, "__name__", ""))
@@ -265,7 +265,7 @@ async def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_ru
 
 async def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_again(books: StoreProbe) -> None:
     cut_the_log_off_before_the_policy_was_taken_back(books)
-    # Whoever may write the store may also take away the mark that tells how far it went.
+    # An attacker who may write the store may also take away the mark of its end.
     (books.where.directory / MARK).unlink(missing_ok=True)
     async with a_service(books.where) as root:
         await _attach(root, books)

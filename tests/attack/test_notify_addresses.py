@@ -1,4 +1,4 @@
-"""What only this server can reach is not reached through a webhook: by no spelling, no name, no redirect."""
+"""Addresses that only this server can reach are not reached through a webhook: by no spelling, no name, no redirect."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Pa
         assert canary.got == []
 
 
-async def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_not_told(
+async def test_no_name_of_an_inner_address_is_called_and_the_address_is_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.getaddrinfo
@@ -72,7 +72,7 @@ async def test_no_name_that_stands_for_an_inner_address_is_called_and_the_addres
 
 
 async def tried(desk: Client, count: int) -> list[Any]:
-    """Have something happen, and wait until it was tried to tell so many."""
+    """Have an event happen, and wait until ``count`` deliveries were tried."""
     await buy(desk)
 
     async def look() -> list[Any]:

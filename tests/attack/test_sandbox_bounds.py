@@ -1,4 +1,4 @@
-"""What a tenant's command can use up and leave behind: bounded, and nothing. Each attack is shown to be a real one."""
+"""A tenant's command uses up a bounded part of the machine and leaves nothing. Each attack is shown to be real."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def test_a_replica_has_no_more_processes_than_it_may(scene: SandboxBench) 
 @in_a_loop
 async def test_a_replica_that_fills_the_disk_is_ended(scene: SandboxBench) -> None:
     need_complete()
-    # Of a file that is only mapped, nobody but root is told more than how much of it is mapped.
+    # Of a file that is only mapped, only root learns more than how much of it is mapped.
     for how in (KEPT_BY_NAME, KEPT_OPEN, KEPT_DEEP, *((KEPT_MAPPED,) if os.geteuid() == 0 else ())):
         for kept, sandbox in both(scene, disk_max_bytes=4 * MIB):
             engine = scene.engine(sandbox=sandbox)
@@ -194,7 +194,7 @@ async def test_a_replica_listens_on_its_own_port_and_else_nowhere(scene: Sandbox
 def test_what_a_replica_writes_without_end_keeps_its_keeper_from_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What comes is there at once, always: more than any writer can do.
+    # Input is always there at once: more than any writer can do.
     monkeypatch.chdir(tmp_path)
     keeper = object.__new__(Keeper)
     keeper._log = Log(MIB)

@@ -45,7 +45,7 @@ print("visible", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 print("done", flush=True)
 """
 USED = "(4, 'ENOTTY')"
-"""Read, and asked: the device itself refuses what is asked, not Landlock, which would say EACCES."""
+"""Read, and asked: the device itself refuses the request, not Landlock, which would say EACCES."""
 SHARED = "control (4, 'EINVAL')"
 """Likewise; it is another device."""
 
@@ -74,7 +74,7 @@ def folder() -> Iterator[Path]:
         try:
             made = held.enter_context(made_cards())
         except PermissionError as error:
-            pytest.skip(f"this machine lets nobody make device files, or use those that are made: {error}")
+            pytest.skip(f"this machine allows no new device files, or no use of them: {error}")
         yield made
 
 
@@ -125,7 +125,7 @@ async def test_without_bubblewrap_landlock_keeps_what_is_trusted_from_others_car
     assert found["none"] == ["card0 EACCES", "card1 EACCES", "control EACCES", *end, "visible ", "done"]
 
 
-# --- what is declared ------------------------------------------------------------------------------------
+# --- declared devices ------------------------------------------------------------------------------------
 
 
 def test_a_card_whose_files_are_not_there_is_none_and_what_is_no_device_stops_the_start(
@@ -149,7 +149,7 @@ def test_what_is_declared_is_what_is_sold(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("own_uids", [True, False])
-def test_a_device_file_that_replicas_are_not_let_into_is_told_at_the_start(folder: Path, *, own_uids: bool) -> None:
+def test_a_device_file_that_replicas_are_not_let_into_is_said_at_the_start(folder: Path, *, own_uids: bool) -> None:
     (folder / "card1").chmod(0o660)
     try:
         with capture_logs() as lines:

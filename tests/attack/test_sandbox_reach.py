@@ -1,4 +1,4 @@
-"""What a tenant's command can get at: nothing of the server, of other tenants and of the machine.
+"""A tenant's command gets at nothing of the server, of other tenants and of the machine.
 
 Every attack is shown to be one: without a sandbox it succeeds.
 """
@@ -17,12 +17,12 @@ from leasebook.engines.sandbox import layers as sandbox_layers
 from tests.attack.sandbox_scene import OFF, SandboxBench, SandboxServer, Targets, in_a_loop, need_complete, serving
 
 GUARDED = {"read the server's environment"}
-"""What a server keeps from others without any sandbox: see test_host_process."""
+"""Attacks that a server resists without any sandbox: see test_host_process."""
 NEEDS_ROOT = {
     *("read the accounts of the machine", "write to the system", "mount", "make a namespace of mounts"),
     *("listen to all packets", "make raw packets"),
 }
-"""What no user but root can do anyway."""
+"""Attacks that only root could do anyway."""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A server that is not root gives each replica a user of its own, out of its user's range in /etc/subuid.
 
-One such server is run by a user made for it, and its replicas attack; see ``users_inside`` for what it does.
+One of these servers is run by a user made for it, and its replicas attack; see ``users_inside`` for what it does.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _owner(path: Path) -> int:
 
 @pytest.fixture(scope="module")
 def cards() -> Iterator[Path | None]:
-    """Files of cards; None where nobody can make any."""
+    """Files of cards; None where the test may not make any."""
     with contextlib.ExitStack() as held:
         try:
             made: Path | None = held.enter_context(made_cards())
@@ -110,7 +110,7 @@ def cards() -> Iterator[Path | None]:
 
 @pytest.fixture(scope="module")
 def found(made: Made, cards: Path | None) -> dict[str, Any]:
-    """What the server of that user has found, and what root saw meanwhile (``seen``)."""
+    """The findings of the server of that user, and everything that root saw meanwhile (``seen``)."""
     python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     if not os.access(python, os.X_OK):
         _skip(f"there is no {python} that another user could run")
@@ -236,7 +236,7 @@ def test_its_port_is_its_own(found: dict[str, Any]) -> None:
 
 def test_it_uses_its_own_card_and_sees_no_other(found: dict[str, Any]) -> None:
     if "cards" not in found:
-        pytest.skip("this machine lets nobody make device files")
+        pytest.skip("this machine allows no new device files")
     seen = {name: [line.rpartition(" ")[2] for line in lines[:3]] for name, lines in found["cards"].items()}
     assert seen == {
         "first": ["'ENOTTY')", "ENOENT", "'EINVAL')"],
@@ -254,7 +254,7 @@ def test_without_newuidmap_it_runs_in_a_namespace_of_the_servers_user(made: Made
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say what stands in the two files, for a user ``svc`` of uid 1500."""
+    """Write the two files, for a user ``svc`` of uid 1500."""
     user = pwd.struct_passwd(("svc", "x", 1500, 1500, "", "/", "/bin/false"))
     monkeypatch.setattr(pwd, "getpwuid", lambda _: user)
     monkeypatch.setattr(os, "geteuid", lambda: 1500)
@@ -311,5 +311,5 @@ def test_a_uid_that_is_about_to_run_is_seen_by_other_keepers() -> None:
         found = own_user.mapped()
         holder.communicate(b"\n")
     os.close(heard)
-    assert 1_999_999_777 in found, "mapped, and nobody runs as it yet"
+    assert 1_999_999_777 in found, "mapped, and no process runs as it yet"
     assert 1_999_999_777 not in own_user.mapped()

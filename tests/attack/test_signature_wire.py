@@ -1,4 +1,4 @@
-"""Somebody on the wire: what was captured is sent again, its body swapped, its age stretched, to real servers."""
+"""An attacker on the wire: a captured request is sent again, its body swapped, its age stretched, to real servers."""
 
 from __future__ import annotations
 

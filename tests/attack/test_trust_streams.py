@@ -28,7 +28,7 @@ SMALL: Final = {
 
 
 class EventFollower:
-    """Somebody who follows events until they are told to go."""
+    """A caller who follows events until the test ends it."""
 
     def __init__(self, desk: Client) -> None:
         self._desk = desk
@@ -150,7 +150,7 @@ class StreamMeter:
         self.open += change
 
     def stream_refused(self) -> None:
-        """Nobody looks."""
+        """Not read by these tests."""
 
 
 async def _pieces() -> AsyncIterator[bytes]:

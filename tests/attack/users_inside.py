@@ -1,4 +1,4 @@
-"""What a user who is not root sees of its own replicas' users: ``python -m tests.attack.users_inside FOLDER [CARDS]``.
+"""The replicas' users, as the user who runs them sees them: ``python -m tests.attack.users_inside FOLDER [CARDS]``.
 
 ``test_sandbox_users`` runs it as a user with a range of subordinate uids. Each finding is a line of JSON: its name, and
 what was found. ``neighbours`` waits for a line on the standard input, so that root may look meanwhile.
@@ -62,7 +62,7 @@ async def attack(scene: OwnUsers, folder: Path) -> None:
 
 
 async def left(scene: OwnUsers) -> list[str]:
-    """Return what stays of replicas on disk. What a keeper deletes is out of sight before it is gone."""
+    """Return everything that stays of replicas on disk. A keeper moves files out of sight before it deletes them."""
     give_up = scene.now() + scene.patience_s
     while there := [str(path) for part in ("replicas", "gone", "new") for path in (scene.root / part).iterdir()]:
         if scene.now() > give_up:

@@ -1,4 +1,4 @@
-"""What the tests of the pieces share: callers, audit entries, and a store with one account."""
+"""Helpers that the tests of the pieces share: callers, audit entries, and a store with one account."""
 
 from __future__ import annotations
 

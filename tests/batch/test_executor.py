@@ -79,7 +79,7 @@ class StepStore(MemoryStore):
 
 
 class Backlog:
-    """What waits for later batches."""
+    """The commands that wait for later batches."""
 
     is_empty = True
     since_last_call_s = 0.0
@@ -199,7 +199,7 @@ async def test_entries_are_committed_with_their_commands_and_calls_know_of_it_af
 
 async def test_rows_that_another_session_has_locked_are_found_out_and_the_next_try_leaves_them_out() -> None:
     async with opened() as bench:
-        bench.store.held_elsewhere = {(ACCOUNTS, (ACCOUNT,))}
+        bench.store.locked_elsewhere = {(ACCOUNTS, (ACCOUNT,))}
         locked, free = call(payment()), call(SayCommand(number=7))
         batch = Batch([locked, free])
         with pytest.raises(Blocked) as blocked:

@@ -1,4 +1,4 @@
-"""The queue of a batch, as rules: nobody starves, order within a party is kept, the longest line pays."""
+"""The queue of a batch, as rules: no party starves, order within a party is kept, the longest line pays."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_parties_take_turns_so_that_none_is_ahead_of_another_by_more_than_one(
     had = Counter(party for party, _ in queue.take(most, share))
     if len(waiting) > 1:
         for party, count in waiting.items():
-            # Whoever had fewer than another had all that they wanted, or is next.
+            # A party that had fewer than another had all that it wanted, or is next.
             assert had[party] == count or had[party] >= max(had.values()) - 1
 
 
@@ -92,7 +92,7 @@ def test_what_is_too_much_is_the_last_of_the_longest_line(parties: list[str | No
     assert len(queue) == min(length_max, len(parties))
     left = Counter(party for party, _ in queue.drain())
     for party, _ in refused:
-        # Whoever was refused has no fewer places than an equal share, or all that others left.
+        # A party that was refused has no fewer places than an equal share, or all that others left.
         assert left[party] >= max(left.values()) - 1
 
 

@@ -1,4 +1,4 @@
-"""What batches delete beside their commands: how often, how much, and by which clock."""
+"""Housekeeping that batches do beside their commands: how often, how much, and by which clock."""
 
 from __future__ import annotations
 

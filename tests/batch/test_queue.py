@@ -1,4 +1,4 @@
-"""The queue that batches are taken from: what is accepted, what wakes the loop, and what closing leaves."""
+"""The queue that batches are taken from: what does it accept, what wakes the loop, and what does closing leave?"""
 
 from __future__ import annotations
 

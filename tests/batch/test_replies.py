@@ -84,7 +84,7 @@ async def test_no_reply_is_lost_where_a_second_batch_is_deferred_before_the_firs
     assert answers(second) == [5]
 
 
-async def test_callers_that_were_not_decided_are_told_that_their_identity_is_stale() -> None:
+async def test_callers_that_were_not_decided_learn_that_their_identity_is_stale() -> None:
     replies, calls = DeferredReplies(), callers(3)
     replies.defer(calls, [calls[0], calls[2]], decisions(2), is_next_waiting=False)
     assert [calls[0].future.result().answer, calls[2].future.result().answer] == [0, 1]

@@ -1,4 +1,4 @@
-"""The sequencer's loop: what is accepted is finished, and where the loop ends, for whatever reason, nobody waits on."""
+"""The sequencer's loop: accepted commands are finished, and where the loop ends, for any reason, no caller waits on."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceServer]:
-    """One for a file of tests, each of which works on units of its own."""
+    """One server for a file of tests. Each test works on units of its own."""
     with running(store, tmp_path_factory.mktemp("server")) as started:
         yield started
 

@@ -1,6 +1,6 @@
-"""The whole family of actions as one story, told once and played by all four clients.
+"""The whole family of actions as one story, written once and played by all four clients.
 
-A value that begins with ``$`` stands for something that an earlier step answered: ``$bought.instanceId``.
+A value that begins with ``$`` is replaced by a part of the answer to an earlier step: ``$bought.instanceId``.
 """
 
 import json
@@ -89,7 +89,7 @@ def terms() -> list[CallStep]:
             "rule", CHARGE, "CreateAutoRenewRules", {**unit, **kind, "autoRenewTimeUnit": "Month", "autoRenewTime": 3}
         ),
         CallStep("rules", CHARGE, "DescribeAutoRenewRules", unit),
-        # What the Python client sends for a rule: the release action, with an instanceType.
+        # The Python client's call for a rule: the release action, with an instanceType.
         CallStep("rule-by-mistake", CHARGE, "AutoReleaseComputeUnit", {**unit, **kind, "autoRenewTime": 2}),
         CallStep("rules-by-mistake", CHARGE, "DescribeAutoRenewRules", {"maxKeys": 100}),
         CallStep("rule-deleted", CHARGE, "DeleteAutoRenewRules", unit),
@@ -103,7 +103,7 @@ def terms() -> list[CallStep]:
 
 
 def quotes() -> list[CallStep]:
-    """A price that is held, used once and then no more; and one nobody could pay."""
+    """A price that is held, used once and then no more; and one that no account here could pay."""
     return [
         CallStep("quote", UNITS, "QuotePurchase", {**purchase(2, months=1), "hold": True}),
         CallStep("quote-refused", UNITS, "QuotePurchase", purchase(100_000, months=12)),
@@ -138,7 +138,7 @@ def quota() -> list[CallStep]:
 
 
 def new_service(name: str) -> dict[str, Any]:
-    """What every service says of itself."""
+    """The fields of every new service."""
     model = {"modelSetId": "am-gh0azfeb9adu", "modelId": "amv-g73j3faikzpz"}
     return {**model, "name": name, "urlSuffix": "story", "description": "测试 <b>&'=…"}
 
@@ -185,7 +185,7 @@ def services() -> list[CallStep]:
 
 
 def books() -> list[CallStep]:
-    """What it all cost."""
+    """Bills, orders and statements of it all."""
     month = (datetime.now(UTC) + BEIJING).strftime("%Y-%m")
     of = {"instanceId": "$prepaid.instanceId"}
     return [
@@ -196,7 +196,7 @@ def books() -> list[CallStep]:
 
 
 def endings() -> list[CallStep]:
-    """What was bought is released, and a service deleted."""
+    """Instances are released, and a service deleted."""
     first, second = "$placed.serviceId", "$sold.serviceId"
     return [
         CallStep("still-placed", SERVICE, "DeleteService", {"serviceId": first}),
@@ -220,4 +220,4 @@ REFUSED = {
     "still-placed": ("InvalidState", 720007),
     "after-deletion": ("ServiceNotFound", 720005),
 }
-"""What is not to be, with the code and its number; everything else is answered well."""
+"""The calls that are refused, with the code and its number; all others succeed."""

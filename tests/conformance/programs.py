@@ -18,7 +18,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "JAVA_HOME", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class ProgramAnswer:
-    """What one call came to, as the client showed it to its user."""
+    """The result of one call, as the client showed it to its user."""
 
     call: str
     ok: bool

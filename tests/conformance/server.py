@@ -4,8 +4,6 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from tests import forked
 from tests.copies import put_tables
 from tests.postgres import shared_server
 
@@ -33,7 +32,7 @@ class ConformanceServer:
 
 
 def stores() -> list[str]:
-    """What to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
+    """The stores to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
     named = os.environ.get("LEASEBOOK_TEST_STORES", "sqlite,postgres")
     return [name.strip() for name in named.split(",") if name.strip()]
 
@@ -87,25 +86,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [
-        sys.executable,
-        "-m",
-        "leasebook",
-        "serve",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        *options,
-        "--demo",
-    ]
-    with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=_environment()) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[forked.Forked]:
+    arguments = ["serve", "--host", HOST, "--port", str(port), *options, "--demo"]
+    process = forked.Forked(arguments, env=_environment(), stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -114,7 +102,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY}
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_ready(process: forked.Forked, port: int, log: Path) -> None:
     give_up = time.monotonic() + READY_SECONDS_MAX
     while not _is_ready(port):
         assert process.poll() is None, f"the server did not start:\n{log.read_text()[-4000:]}"
@@ -134,6 +122,5 @@ def _is_ready(port: int) -> bool:
 
 
 def _check(options: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "leasebook", "check", *options]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60, check=False)
+    done = forked.run(["check", *options], env=_environment(), timeout=60)
     assert done.returncode == 0, f"leasebook check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"

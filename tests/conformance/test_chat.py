@@ -18,6 +18,7 @@ from tests.conformance.server import ACCESS_KEY, SECRET_KEY, running
 from tests.conformance.toolchains import GO, HERE, JAVA, JAVA_TARGET, NODE, PYTHON, ROOT, VENV, ready
 
 from leasebook.cli.caller import post
+from leasebook.examples.embedding import vector
 
 pytestmark = pytest.mark.conformance
 
@@ -31,6 +32,7 @@ KINDS = {
     "go": ["whole", "stream"],
     "java": ["whole", "stream"],
 }
+TEXTS = ("A lease ends at its time.", "The lease ends at that time.")
 # Sends half a stream, and hangs up.
 CUT_OFF = """
 import http.server
@@ -55,7 +57,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Half).se
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server with two services: one that runs the completion server, and one that breaks off."""
+    """A server with three services: a completion server, one that breaks off, and one for embeddings."""
 
     base_url: str
     service_id: str
@@ -119,33 +121,40 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         run = {"command": [sys.executable, "-c", CUT_OFF]}
         model = server.do("/v2/model", "CreateCustomModel", {**made, "run": run})
         deploy(server, "half", {"modelSetId": made["modelSetId"], "modelId": model["modelId"]})
+        deploy(server, "vectors", {"modelSetId": "am-embedding000", "modelId": "amv-embedding000"})
         key = server.do("/v2/service", "CreateServiceKey", {"name": "shop"})["key"]
         yield Served(started.base_url, service_id, key)
 
 
-def block(heading: str) -> str:
-    """The program below a heading of the page."""
-    found = re.search(rf"^## {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def block(heading: str, level: str) -> str:
+    """The program below a heading of the page, of level ## for chat and ### for embeddings."""
+    found = re.search(
+        rf"^{level} {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
     assert found is not None, heading
     return found[1]
 
 
-def python_program(folder: Path, heading: str) -> list[str]:
+def python_program(folder: Path, level: str, heading: str = "Python") -> list[str]:
     ready(PYTHON)
-    (folder / "chat.py").write_text(block(heading))
+    (folder / "chat.py").write_text(block(heading, level))
     return [str(VENV / "bin" / "python"), "chat.py"]
 
 
-def node_program(folder: Path) -> list[str]:
+def openai_program(folder: Path, level: str) -> list[str]:
+    return python_program(folder, level, "Python, with `openai`")
+
+
+def node_program(folder: Path, level: str) -> list[str]:
     ready(NODE)
-    (folder / "chat.mjs").write_text(block("Node.js"))
+    (folder / "chat.mjs").write_text(block("Node.js", level))
     (folder / "node_modules").symlink_to(HERE / "node" / "node_modules")
     return ["node", "chat.mjs"]
 
 
-def go_program(folder: Path) -> list[str]:
+def go_program(folder: Path, level: str) -> list[str]:
     ready(GO)
-    (folder / "main.go").write_text(block("Go"))
+    (folder / "main.go").write_text(block("Go", level))
     for name in ("go.mod", "go.sum"):
         shutil.copy(HERE / "go" / name, folder)
     command = ["go", "build", "-mod=readonly", "-buildvcs=false", "-o", "chat", "."]
@@ -154,15 +163,15 @@ def go_program(folder: Path) -> list[str]:
     return ["./chat"]
 
 
-def java_program(folder: Path) -> list[str]:
+def java_program(folder: Path, level: str) -> list[str]:
     ready(JAVA)
-    (folder / "Chat.java").write_text(block("Java"))
+    (folder / "Chat.java").write_text(block("Java", level))
     return ["java", "-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-cp", f"{JAVA_TARGET / 'lib'}/*", "Chat.java"]
 
 
-PROGRAMS: Mapping[str, Callable[[Path], list[str]]] = {
-    "python": lambda folder: python_program(folder, "Python"),
-    "openai": lambda folder: python_program(folder, "Python, with `openai`"),
+PROGRAMS: Mapping[str, Callable[[Path, str], list[str]]] = {
+    "python": python_program,
+    "openai": openai_program,
     "node": node_program,
     "go": go_program,
     "java": java_program,
@@ -182,7 +191,7 @@ def said(command: list[str], folder: Path, variables: Mapping[str, str], model: 
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     lines = (line.partition(" ") for line in done.stdout.splitlines())
-    kinds = {kind for known in KINDS.values() for kind in known}
+    kinds = {"embed", *(kind for known in KINDS.values() for kind in known)}
     return {kind: rest for kind, _, rest in lines if kind in kinds}
 
 
@@ -190,7 +199,7 @@ def said(command: list[str], folder: Path, variables: Mapping[str, str], model: 
 def test_every_client_chats_by_the_program_of_the_page_and_sees_an_error_wherever_there_is_one(
     client: str, served: Served, tmp_path: Path
 ) -> None:
-    command = PROGRAMS[client](tmp_path)
+    command = PROGRAMS[client](tmp_path, "##")
 
     def run(model: str, key: str) -> dict[str, str]:
         answers = said(command, tmp_path, served.variables(key), model)
@@ -214,3 +223,19 @@ def test_every_client_chats_by_the_program_of_the_page_and_sees_an_error_whereve
     assert all(text.startswith("refused:") for text in half.values()), half
     # The Node.js client throws the object of the error without its message.
     assert client == "node" or all("only a part" in text for text in broken.values()), broken
+
+
+@pytest.mark.parametrize("client", PROGRAMS)
+def test_every_client_gets_the_same_vectors_by_the_program_of_the_page(
+    client: str, served: Served, tmp_path: Path
+) -> None:
+    command = PROGRAMS[client](tmp_path, "###")
+    one, other = map(vector, TEXTS)
+    near = sum(a * b for a, b in zip(one, other, strict=True))
+    variables = served.variables(served.key)
+    assert said(command, tmp_path, variables, "vectors") == {"embed": f"2 16 {near:.4f}"}
+    refused = said(command, tmp_path, variables, "nowhere")["embed"]
+    assert refused.startswith("refused:")
+    assert "nowhere" in refused
+    # The completion server has no embeddings: its refusal reaches the caller, too.
+    assert said(command, tmp_path, variables, "chatty")["embed"].startswith("refused:")

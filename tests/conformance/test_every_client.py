@@ -1,12 +1,15 @@
-"""What holds for all four official clients, each called as its package ships it."""
+"""Tests that hold for all four official clients, each called as its package ships it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conformance.programs import Program, ProgramAnswer
+from tests.conformance.server import HOST, ConformanceServer
+from tests.conformance.toolchains import Toolchain
 
 pytestmark = pytest.mark.conformance
 
@@ -14,7 +17,7 @@ SERVICE = "svco-48esssdpa594"
 REGIONS = ("bj", "bd")
 TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6", "gpu-7")
 BEIJING = timedelta(hours=8)
-# What each client raises for an answer that is an error.
+# The exception of each client for an answer that is an error.
 RAISED = {"python": "RequestError", "node": "Error", "go": "APIError", "java": "RequestException"}
 # By what a user of each client tells errors apart: in Go by the number, which is all that it passes on.
 CODES = {
@@ -31,11 +34,35 @@ NUMBERS = {
     "wrong-secret": "code: 710012,",
     "wrong-access-key": "code: 710015,",
 }
-TOLD_APART_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
+DISTINGUISHED_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
+
+
+@pytest.fixture(scope="module", params=["python", "node", "go", "java"])
+def toolchain(request: pytest.FixtureRequest) -> Toolchain:
+    """Each official client in turn."""
+    found: Toolchain = request.getfixturevalue(f"{request.param}_client")
+    return found
+
+
+@pytest.fixture(scope="module")
+def client(toolchain: Toolchain, server: ConformanceServer, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return Program(toolchain, server.base_url, tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="module")
+def errors(client: Program) -> Mapping[str, ProgramAnswer]:
+    """What each client shows of calls that go wrong."""
+    return client.run("errors")
+
+
+@pytest.fixture(scope="module")
+def described(client: Program) -> Mapping[str, ProgramAnswer]:
+    """What each client shows of what can be read."""
+    return client.run("describe")
 
 
 def succeeded(answers: Mapping[str, ProgramAnswer]) -> Mapping[str, Any]:
-    """The results by the name of their call, all of which were answered well."""
+    """The results by the name of their call. All calls must have succeeded."""
     for answer in answers.values():
         assert answer.ok, f"{answer.call}: {answer.kind}: {answer.error}"
         assert answer.request_id
@@ -87,24 +114,22 @@ def test_a_unit_released_by_hand_is_gone_soon_after(client: Program) -> None:
     assert unit_in(results["describe"])["status"] == "Released"
 
 
-def test_what_goes_wrong_is_an_error_in_every_client(client: Program) -> None:
-    answers = client.run("errors")
-    assert {name: (answer.ok, answer.kind) for name, answer in answers.items()} == dict.fromkeys(
+def test_what_goes_wrong_is_an_error_in_every_client(client: Program, errors: Mapping[str, ProgramAnswer]) -> None:
+    assert {name: (answer.ok, answer.kind) for name, answer in errors.items()} == dict.fromkeys(
         CODES, (False, RAISED[client.name])
     )
-    assert "unit-nowhere0" in answers["unknown-instance"].error
-    assert "param[billing.paymentTiming]" in answers["bad-value"].error
-    assert "BorrowComputeUnit" in answers["unknown-action"].error
+    assert "unit-nowhere0" in errors["unknown-instance"].error
+    assert "param[billing.paymentTiming]" in errors["bad-value"].error
+    assert "BorrowComputeUnit" in errors["unknown-action"].error
 
 
-def test_errors_can_be_told_apart_in_every_client(client: Program) -> None:
-    answers = client.run("errors")
-    signs = TOLD_APART_BY[client.name]
-    assert {name: answers[name].error for name, sign in signs.items() if sign not in answers[name].error} == {}
+def test_errors_can_be_distinguished_in_every_client(client: Program, errors: Mapping[str, ProgramAnswer]) -> None:
+    signs = DISTINGUISHED_BY[client.name]
+    assert {name: errors[name].error for name, sign in signs.items() if sign not in errors[name].error} == {}
 
 
-def test_units_services_the_account_and_the_offerings_can_be_read(client: Program) -> None:
-    results = succeeded(client.run("describe"))
+def test_units_services_the_account_and_the_offerings_can_be_read(described: Mapping[str, ProgramAnswer]) -> None:
+    results = succeeded(described)
     assert "unit-xxx" in instance_ids(results["units"]["computeUnitInstanceList"])
     assert isinstance(results["service-units"]["instances"], list)
     assert results["service"]["serviceId"] == SERVICE
@@ -117,8 +142,8 @@ def test_units_services_the_account_and_the_offerings_can_be_read(client: Progra
     assert {region for kind, region, _ in offered if kind == "TPM"} == {"global"}
 
 
-def test_no_body_an_empty_one_and_nulls_ask_for_the_same_list(client: Program) -> None:
-    results = succeeded(client.run("describe"))
+def test_no_body_an_empty_one_and_nulls_ask_for_the_same_list(described: Mapping[str, ProgramAnswer]) -> None:
+    results = succeeded(described)
     listed = [
         instance_ids(results[name]["computeUnitInstanceList"]) for name in ("units-without-a-body", "units-with-nulls")
     ]
@@ -131,17 +156,17 @@ def instance_ids(instances: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("elsewhere", ["", "http://192.0.2.1:8000", "https://qianfan.example", "http://127.example"])
-def test_no_program_starts_towards_another_machine(client: Program, elsewhere: str) -> None:
-    lost = Program(client.toolchain, elsewhere, client.folder)
+def test_no_program_starts_towards_another_machine(toolchain: Toolchain, elsewhere: str, tmp_path: Path) -> None:
+    lost = Program(toolchain, elsewhere, tmp_path)
     with lost.start("describe") as process:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert "refused to start" in err
 
 
-def test_no_program_starts_beside_a_file_that_could_send_it_elsewhere(client: Program) -> None:
-    (client.folder / ".env").write_text("")
-    with client.start("describe") as process:
+def test_no_program_starts_beside_a_file_that_could_send_it_elsewhere(toolchain: Toolchain, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("")
+    with Program(toolchain, f"http://{HOST}:9", tmp_path).start("describe") as process:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "refused to start" in err

@@ -29,7 +29,7 @@ def client(
 
 @pytest.fixture(scope="module")
 def story(client: Program, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """What each step of the story was answered."""
+    """The answer to each step of the story."""
     return client.run("play", str(family.write(tmp_path_factory.mktemp("story") / "steps.json")))
 
 
@@ -51,7 +51,7 @@ def test_every_step_is_answered_as_it_is_meant_to_be(story: Story) -> None:
     assert all(answer.request_id for answer in story.values() if answer.ok)
 
 
-def test_what_is_refused_can_be_told_apart(client: Program, story: Story) -> None:
+def test_refusals_can_be_distinguished(client: Program, story: Story) -> None:
     for name, (code, number) in family.REFUSED.items():
         assert story[name].kind == RAISED[client.name]
         sign = f"code: {number}," if client.name == "go" else code

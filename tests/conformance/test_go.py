@@ -1,4 +1,4 @@
-"""What only the official Go client needs looked at."""
+"""Tests that only the official Go client needs."""
 
 import subprocess
 

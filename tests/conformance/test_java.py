@@ -1,4 +1,4 @@
-"""What only the official Java client needs looked at."""
+"""Tests that only the official Java client needs."""
 
 import hashlib
 

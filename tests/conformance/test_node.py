@@ -1,4 +1,4 @@
-"""What only the official Node.js client needs looked at."""
+"""Tests that only the official Node.js client needs."""
 
 import hashlib
 

@@ -1,19 +1,28 @@
-"""What only the official Python client has: functions of its own for these actions, hints on wrong keys."""
+"""Features of the official Python client alone: functions of its own for these actions, hints on wrong keys."""
 
 import ast
 import base64
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.conformance.programs import Program
+from tests.conformance.programs import Program, ProgramAnswer
 from tests.conformance.published import PENDING
+from tests.conformance.server import ConformanceServer
 from tests.conformance.toolchains import HERE, VENV, Toolchain
 
 pytestmark = pytest.mark.conformance
+
+
+@pytest.fixture(scope="module")
+def wrapped(
+    python_client: Toolchain, server: ConformanceServer, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, ProgramAnswer]:
+    """What the client's own functions for charges show."""
+    return Program(python_client, server.base_url, tmp_path_factory.mktemp("client")).run("charge-wrappers")
 
 
 def test_the_python_client_is_the_published_one(python_client: Toolchain) -> None:
@@ -37,8 +46,8 @@ def digest_of(file: Path) -> str:
     return f"sha256={base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
 
 
-def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program) -> None:
-    answers = python.run("charge-wrappers")
+def test_the_clients_own_functions_manage_the_units_of_a_service(wrapped: Mapping[str, ProgramAnswer]) -> None:
+    answers = wrapped
     failed = {name: answer.error for name, answer in answers.items() if not answer.ok}
     # Only units bought for months renew; and the last two calls are made with wrong keys.
     assert set(failed) == {"auto-renew-postpaid", "wrong-secret", "wrong-access-key"}, failed
@@ -98,17 +107,16 @@ def test_the_clients_own_functions_manage_models(python: Program) -> None:
 
 
 def test_a_renewal_rule_that_the_client_sends_under_another_name_clears_no_release_time(
-    python: Program,
+    wrapped: Mapping[str, ProgramAnswer],
 ) -> None:
     # Its create_auto_renew_rules sends Action=AutoReleaseComputeUnit without a releaseTime.
-    answers = python.run("charge-wrappers")
-    assert "OperationNotSupported" in answers["auto-renew-postpaid"].error
-    kept = answers["info-postpaid"].result["instance"]["releaseTime"]
+    assert "OperationNotSupported" in wrapped["auto-renew-postpaid"].error
+    kept = wrapped["info-postpaid"].result["instance"]["releaseTime"]
     assert datetime.fromisoformat(kept) == datetime.fromisoformat("2030-01-15T09:30:00+08:00")
 
 
-def test_a_wrong_key_brings_the_clients_own_hint(python: Program) -> None:
-    for answers in (python.run("errors"), python.run("charge-wrappers")):
+def test_a_wrong_key_brings_the_clients_own_hint(python: Program, wrapped: Mapping[str, ProgramAnswer]) -> None:
+    for answers in (python.run("errors"), wrapped):
         assert "可能的原因:Access Key(" in answers["wrong-access-key"].error.replace("\uff1a", ":")
         assert "可能的原因:Secret Key(" in answers["wrong-secret"].error.replace("\uff1a", ":")
 

@@ -1,4 +1,4 @@
-"""Several clients at once: everybody gets what is theirs, once, and the account adds up."""
+"""Several clients at once: each gets its own instances, once, and the account adds up."""
 
 from collections.abc import Sequence
 from decimal import Decimal

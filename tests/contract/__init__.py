@@ -1,1 +1,1 @@
-"""What every implementation of a port has to do."""
+"""Tests that every implementation of a port has to pass."""

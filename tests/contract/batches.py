@@ -25,7 +25,7 @@ TABLE_OF = {table.row: table for table in TABLES}
 
 @dataclass
 class Batch:
-    """What a batch writes."""
+    """The changes that a batch writes."""
 
     rows: Sequence[Any] = ()
     orders: Sequence[Order] = ()

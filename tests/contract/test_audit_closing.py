@@ -1,4 +1,4 @@
-"""What is too old is closed, and the chain stays provable: on both stores, with the command line."""
+"""Old pages are closed, and the chain stays provable: on both stores, with the command line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def lived(where: Target, proof: list[Any]) -> None:
 
 @pytest.fixture(scope="module", params=STORES)
 def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, Any]]:
-    """A log that nobody touches: living takes longer than most of these tests."""
+    """A log that no test changes: to make it takes longer than most of these tests."""
     proof: list[Any] = []
     with empty(request.param, tmp_path_factory.mktemp("closed") / "data", migrated=True) as where:
         asyncio.run(lived(where, proof))

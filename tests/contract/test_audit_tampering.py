@@ -1,4 +1,4 @@
-"""Whoever changes the audit log in the store is found out: by real SQL, on both stores."""
+"""Changes of the audit log in the store are found out: by real SQL, on both stores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Execute = Callable[..., list[tuple[Any, ...]]]
 
 
 class Log:
-    """A store that two runs of a server wrote, and whoever has a connection to it."""
+    """A store that two runs of a server wrote, and an attacker with a connection to it."""
 
     def __init__(self, where: Target) -> None:
         self.where = where
@@ -53,7 +53,7 @@ class Log:
         self.run("UPDATE audit_pages SET body = ? WHERE seq = ?", body, seq)
 
     def rehash(self, chain: str) -> None:
-        """Mend every hash of a chain, as whoever knows how they are made can."""
+        """Mend every hash of a chain, as an attacker can who knows how they are made."""
         before = NOTHING
         for seq, number, _, body in self.pages(chain):
             before = chain_hash(before, chain, number, body)
@@ -71,7 +71,7 @@ async def _lived(where: Target) -> None:
         async with a_service(where) as desk:
             for number in range(6):
                 await desk.call(CATALOG, "SetOffering", {"region": "bj", "type": f"gpu-{number}", "stockTotal": 1})
-                # A refusal, so that something stands there which somebody might want to be rid of.
+                # A refusal: an entry that an attacker might want to remove.
                 await desk.call(UNITS, "ReleaseComputeUnit", {"instanceId": f"unit-{number}"})
             stands = (await desk.call(CLOCK, "DescribeClock")).result["now"]
             await desk.advance(stands.replace("T", " ")[:10] + " 23:59:59")
@@ -79,7 +79,7 @@ async def _lived(where: Target) -> None:
 
 @pytest.fixture(scope="module", params=STORES)
 def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A log that nobody touches: living takes longer than most of these tests."""
+    """A log that no test changes: to make it takes longer than most of these tests."""
     with empty(request.param, tmp_path_factory.mktemp("lived") / "data", migrated=True) as where:
         asyncio.run(_lived(where))
         yield where
@@ -215,7 +215,7 @@ def damage_a_page(log: Log) -> None:
     log.forge(log.pages(log.first)[2][0], b"\xff")
 
 
-# What was done to it, what is said of it, and whether that takes the master key.
+# The change, the finding of ``check``, and whether it takes the master key to find it.
 TAMPERED: Final[list[tuple[Callable[[Log], None], str, bool]]] = [
     (alter, "is not what was written, or does not follow", False),
     (alter_and_mend_that_page, "is not what was written, or does not follow", False),

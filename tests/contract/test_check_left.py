@@ -1,4 +1,4 @@
-"""What ``check`` remarks of replicas that no server which is up would look after, on both stores."""
+"""Remarks of ``check`` on replicas that no running server looks after, on both stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def replica(number: int, engine: str, node: str, state: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("workers", "is_told"),
+    ("workers", "is_remarked"),
     [
         ([], False),
         ([worker("w", "one", -1, "")], False),
@@ -35,9 +35,11 @@ def replica(number: int, engine: str, node: str, state: str) -> str:
     ],
 )
 def test_replicas_that_no_server_which_is_up_looks_after_are_a_remark(
-    migrated: Target, workers: list[str], *, is_told: bool
+    migrated: Target, workers: list[str], *, is_remarked: bool
 ) -> None:
     rows = [replica(1, "process", "one", "Ready"), replica(2, "process", "two", "Failed")]
     write(migrated, *workers, *rows)
     said = [line for line in check_store(migrated).remarks if "live replica" in line]
-    assert [line.partition(",")[0] for line in said] == (["1 live replica on engine process of one"] if is_told else [])
+    assert [line.partition(",")[0] for line in said] == (
+        ["1 live replica on engine process of one"] if is_remarked else []
+    )

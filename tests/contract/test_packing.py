@@ -39,7 +39,7 @@ def test_damage_is_never_taken_for_what_was_written(cut: int, more: bytes) -> No
     damaged = whole[:cut] + more
     if damaged == whole:
         return
-    # What is left may be a page by chance, as the figure 0 is. Mostly it is none.
+    # The rest may be a page by chance, as the figure 0 is. Mostly it is none.
     with suppress(msgspec.DecodeError):
         assert msgspec.json.decode(unpacked(damaged)) != lines
 

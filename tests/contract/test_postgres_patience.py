@@ -1,4 +1,4 @@
-"""How long PostgreSQL is waited for: by sessions, by readers, and by whoever looks for its host."""
+"""How long PostgreSQL is waited for: by sessions, by readers, and by a search for its host."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _parameters(url: str, **seconds: Any) -> dict[str, Any]:
     return dict(conninfo_to_dict(Hosts(url, Patience(**seconds)).address))
 
 
-def test_what_is_waited_for_is_told_to_libpq_and_an_address_may_say_otherwise() -> None:
+def test_libpq_gets_the_times_to_wait_and_an_address_may_have_others() -> None:
     one = _parameters("postgresql://u@h/d", connect_s=4, keepalive_s=9, unacknowledged_s=6)
     assert one["connect_timeout"] == "4"
     assert (one["keepalives_idle"], one["keepalives_interval"], one["keepalives_count"]) == ("9", "3", "3")
@@ -107,7 +107,7 @@ async def test_the_host_that_answers_is_found_however_many_do_not(url: str) -> N
         for _ in range(2):
             await (await hosts.connect(writing=True)).close()
         assert time.monotonic() - began < SOON_S
-        # Whoever opens one after another begins with the one that was found.
+        # The next connection begins with the host that was found.
         assert conninfo_to_dict(hosts.address)["port"] == f"{real.partition(':')[2]},{silent_port}"
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -142,7 +142,7 @@ async def test_a_transaction_that_failed_leaves_no_session_in_it(url: str) -> No
             transaction = await store.begin()
             with pytest.raises(psycopg.errors.UndefinedTable):
                 await transaction._rows("SELECT * FROM nowhere", ())
-            # Nobody rolls it back: whoever begins next must not find himself in it.
+            # It is not rolled back: the next transaction must not find itself in it.
             with pytest.raises(Unavailable):
                 await transaction._rows("SELECT 1", ())
             await (await store.begin()).rollback()
@@ -150,7 +150,7 @@ async def test_a_transaction_that_failed_leaves_no_session_in_it(url: str) -> No
         await store.close()
 
 
-async def test_callers_wait_for_a_database_from_when_it_went_and_are_told_soon_after_that() -> None:
+async def test_callers_wait_for_a_database_from_when_it_went_and_are_answered_soon_after_that() -> None:
     comes = asyncio.Event()
 
     async def attempt() -> None:

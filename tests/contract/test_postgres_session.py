@@ -79,7 +79,7 @@ def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(se
                 )
         assert not session.is_closed
         assert session.is_idle
-        # What was not prepared is prepared now, and what failed as one took nothing along.
+        # A statement that was not prepared is prepared now, and the failure of many together undid nothing else.
         await session.run([("INSERT INTO things VALUES (%s || '!')", ["later"])])
         assert await session.run([("SELECT name FROM things", ())]) == [[("later!",)]]
 
@@ -103,7 +103,7 @@ def test_a_transaction_is_open_until_its_end_also_after_a_failure(server: Postgr
 
 
 def test_much_goes_both_ways_at_once(server: PostgresServer) -> None:
-    """The database stops reading while nobody reads what it answers."""
+    """The database stops reading while its answers are not read."""
 
     async def scene(session: Session) -> None:
         texts = [f"{number}" * BIG for number in range(5)]
@@ -224,7 +224,7 @@ def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_no
         assert not session.is_waited_for
         await session.run([("ROLLBACK", ())])
         assert await session.run([("SELECT name FROM things", ())]) == [[]]
-        # What came before a text that cannot be sent is on its way, and read.
+        # A statement before a text that cannot be sent is on its way, and its answer is read.
         with pytest.raises(psycopg.DataError, match="NUL"):
             session.send([SELECTED, ("SELECT %s::text", ["a\0b"])])
         assert await session.run([SELECTED]) == [[("one",)]]
@@ -236,7 +236,7 @@ def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: PostgresServer) ->
     async def scene(session: Session) -> None:
         with pytest.raises(psycopg.DataError, match="NUL"):
             await session.run([SELECTED, ("SELECT %s::text", ["a\0b"])])
-        # The first of the two was sent already, and nobody waits for its answer any more.
+        # The first of the two was sent already, and its answer is not waited for any more.
         assert session.is_closed
 
     played(server, scene)

@@ -24,7 +24,7 @@ class Nothing:
 
 
 class SlowReader:
-    """Questions that take until they are told to end, and who asked them in which order."""
+    """Questions that take until the test ends them, and the names of their askers in order."""
 
     def __init__(self, readers: int) -> None:
         self.readers = Readers(lambda: (cast("Connection", Nothing()), cast("Queries", None)), readers)
@@ -32,7 +32,7 @@ class SlowReader:
         self._end = threading.Event()
 
     def ask(self, who: str, *, long: bool, waits: bool) -> asyncio.Task[str]:
-        """Ask on behalf of somebody."""
+        """Ask in the name ``who``."""
 
         def question(_: ReadRepository) -> str:
             self.begun.append(who)
@@ -87,7 +87,7 @@ def test_with_one_reader_accounts_take_turns() -> None:
     play(1, act)
 
 
-def test_what_goes_wrong_is_told_to_whoever_asked_and_the_next_is_answered() -> None:
+def test_an_error_reaches_the_reader_that_asked_and_the_next_is_answered() -> None:
     async def act(slow: SlowReader) -> None:
         def broken(_: ReadRepository) -> str:
             raise ZeroDivisionError

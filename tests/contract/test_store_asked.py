@@ -1,4 +1,4 @@
-"""What a batch asks of the store besides rows: counts of what an account made, and where a service runs."""
+"""Questions of a batch to the store besides rows: counts of an account's services, and where a service runs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_ends_in_a_batch_makes_room_in_it() -> None:
     assert answers.count(a.USER_KEYS, "u-1") == 1
 
 
-def test_nobody_is_told_a_count_that_nobody_asked_for() -> None:
+def test_a_count_that_no_command_asked_for_is_not_given() -> None:
     with pytest.raises(LookupError):
         Answers().count(a.USERS, OWNER)
 
@@ -116,7 +116,7 @@ def _changes(rows: Iterable[Any], answers: Answers) -> None:
         answers.changed(None, row)
 
 
-async def test_where_a_service_runs_is_told_once_for_each_place(on_store: OnStore) -> None:
+async def test_each_place_where_a_service_runs_is_listed_once(on_store: OnStore) -> None:
     async with on_store() as store:
         rows = [
             service("svco-7"),

@@ -1,4 +1,4 @@
-"""What every store keeps of the audit log."""
+"""The audit log, as every store keeps it."""
 
 from __future__ import annotations
 

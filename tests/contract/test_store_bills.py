@@ -27,11 +27,11 @@ from tests.contract.stores import _empty_database as empty_database
 
 UNITS = [f"unit-{number:03}" for number in range(6)]
 MONTH = 100
-"""Microseconds; what is tested knows no calendar."""
+"""Microseconds; the tested code knows no calendar."""
 
 
 def history(months: int, each: int) -> list[Posting]:
-    """Hourly charges of so many months, a few of each instance and month, and a payment a month."""
+    """Hourly charges of ``months``, a few of each instance and month, and a payment a month."""
     rows = []
     for month in range(months):
         start = month * MONTH

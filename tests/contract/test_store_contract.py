@@ -1,4 +1,4 @@
-"""What every store has to do, whatever it is made of."""
+"""Tests that every store has to pass, whatever it is made of."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ async def test_a_batch_that_was_under_way_is_not_acknowledged(
     store = await _store(tmp_path / "data")
     with pytest.raises(OutcomeUnknown):
         await _write(store, "second", lambda: take_away(tmp_path / "data"))
-    # What comes back is another matter than what was lost: it stays so until a restart.
+    # A file that comes back need not be the lost one: the store stays closed until a restart.
     with pytest.raises(Unavailable):
         await store.begin()
     await store.close()

@@ -1,4 +1,4 @@
-"""What every store answers about the past: orders, postings, and the sums that statements are made of."""
+"""Answers of every store about the past: orders, postings, and the sums that statements are made of."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_postings_are_filtered_by_kind_instance_and_time(on_store: OnStore
                 found = rows_of(ask.postings(wanted, after=None, limit=99))
                 assert found == [row for row in newest if matches(asked, row, row.at)], asked
             by_unit = HistoryFilter(account_id="acc-2", unit_id="unit-1")
-            assert ask.postings(by_unit, after=None, limit=99) == [], "somebody else's instance has no history here"
+            assert ask.postings(by_unit, after=None, limit=99) == [], "another account's instance has no history here"
 
         store.ask(check)
 

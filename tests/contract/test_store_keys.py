@@ -65,7 +65,7 @@ async def test_when_a_key_was_last_used_only_grows_and_is_no_part_of_the_row(on_
         found = await store.read(lambda ask: ask.identity("key-1"))
         assert found is not None
         assert found[0] == key(1)
-        # What is taken back was not written.
+        # A use that is rolled back is not written.
         transaction = await store.begin()
         await transaction.note_uses([("key-3", Instant(1))])
         await transaction.rollback()

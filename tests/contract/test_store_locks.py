@@ -1,4 +1,4 @@
-"""Rows that somebody else holds: every store says which, and none waits long for them."""
+"""Rows that another session has locked: every store names them, and none waits long for them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def fill(store: OpenStore) -> None:
     await write(store, *rows, offering("bj", "gpu-1", 0), offering("bd", "gpu-1", 1), offering("bj", "cpu", 0))
 
 
-async def test_nothing_is_held_where_nobody_else_is_at_work(on_store: OnStore) -> None:
+async def test_no_row_is_locked_where_no_other_session_works(on_store: OnStore) -> None:
     async with on_store() as store:
         await fill(store)
         for wait in (False, True):

@@ -213,7 +213,7 @@ def test_a_new_master_key_seals_the_mark(data: Path, served: bool) -> None:  # n
     play(scene)
     before = Mark(data).read()
     assert before is not None
-    # Also where the server died before it sealed the mark anew.
+    # Also where the server died before it sealed the new mark.
     _live(data, 1)
     after = Mark(data).read()
     assert after is not None

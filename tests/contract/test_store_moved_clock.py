@@ -1,4 +1,4 @@
-"""What a clock that was set must not do to a store: have used nonces forgotten, or work seem overdue."""
+"""A clock that was set must not harm a store: make it forget used nonces, or make work seem overdue."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ async def test_a_mark_is_kept_and_never_falls_behind_what_was_written(on_store: 
         back = ClockMark(reading=500, floor=500, boot_id="boot", boot_us=3005)
         confirmed = ClockMark(500, 3000, "boot", 3005, confirmed=1)
         assert await noted(store, back, confirms=True) == confirmed
-        assert await noted(store, doubted) == confirmed, "whoever does not know of the confirmation changes nothing"
+        assert await noted(store, doubted) == confirmed, (
+            "a server that does not know of the confirmation changes nothing"
+        )
 
 
 class Forgotten:
-    """A transaction that keeps what it is told to forget."""
+    """A transaction that notes the times before which it is asked to delete rows."""
 
     nonces_before = 0
 

@@ -1,4 +1,4 @@
-"""What every store answers about subscriptions, what is due for them, and what may be forgotten."""
+"""Answers of every store about subscriptions, due deliveries, and deliveries that may be deleted."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ Seen = tuple[list[Any], list[Instant], list[str], str | None]
 
 
 def seen(store: OpenStore) -> Seen:
-    """What is committed: instances, when something is due, orders (the last first), and a fact."""
+    """The committed rows: instances, times of due work, orders (the last first), and a fact."""
     return store.ask(
         lambda ask: (
             rows_of(ask.units(EVERYTHING)),

@@ -1,4 +1,4 @@
-"""What stands where: the services that instances carry, found from either side, and instances that stand still."""
+"""Placements: the services that instances carry, found from either side, and instances that are stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def carrying(store: OpenStore, service_id: str) -> list[str]:
 
 
 async def test_a_service_is_found_on_its_instances_as_it_comes_and_goes(on_store: OnStore) -> None:
-    # Step by step: what is placed on the instance, and which services it is found by.
+    # Step by step: the services on the instance, by which it is found.
     steps = ((), ("svco-1",), ("svco-1", "svco-2"), ("svco-2",), ("svco-3", TEXT), ("svco-3", TEXT), (TEXT,), ())
     known = sorted({service_id for step in steps for service_id in step})
 

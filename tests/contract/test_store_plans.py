@@ -1,4 +1,4 @@
-"""A list of what is rare is a walk along an index of what is rare, whatever else it asks for.
+"""A list of rare rows is a walk along an index of these rows, whatever else it asks for.
 
 Of the embedded store only: PostgreSQL plans by what it has counted, and of an empty table that is nothing.
 """

@@ -1,4 +1,4 @@
-"""What every store answers: lists, pages, due work, whoever is asked for."""
+"""Answers of every store: lists, pages and due work, by any filter."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: On
         async def claimed(until: int, limit: int, *, wait: bool) -> list[Due]:
             transaction = await store.begin()
             found = await transaction.due(Instant(until), limit, wait=wait)
-            # What was claimed is loaded like what was not.
+            # Claimed rows are loaded like the others.
             book = Book()
             await transaction.load([(INSTANCES, (row.id,)) for row in units], book)
             assert [book.get(INSTANCES, row.id) for row in units] == list(units)

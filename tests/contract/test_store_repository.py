@@ -1,4 +1,4 @@
-"""What every store answers about the model repository, keys for calling services, and their addresses."""
+"""Answers of every store about the model repository, keys for calling services, and their addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store answers about services: lists, and the calls and packages that belong to them."""
+"""Answers of every store about services: lists, and the calls and packages that belong to them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from leasebook.domain.book.tables import SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
+from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage, UsageKey
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.ports.queries.read_repository import ServiceFilter
-from leasebook.ports.queries.service_calls import Used, UsedIn
+from leasebook.ports.queries.service_calls import BEFORE_ALL, SeenUsage, Used, UsedIn
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, ids, load, rows_of, write
 from tests.contract.rows import HIGH, service
@@ -247,6 +247,21 @@ async def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_as
         )
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 2 * HOUR_US) == counted[1]
         assert book.get(SERVICE_USAGE, "svco-1", "app-1", 9 * HOUR_US) is None
+
+
+async def test_hours_of_all_accounts_are_seen_one_after_another(on_store: OnStore) -> None:
+    counted = [calls("svco-1", "app-1", 1, 2), calls("svco-1", "app-1", 2, 2), calls("svco-1", "app-2", 1, 2)]
+    counted += [calls("svco-2", "app-1", 0, 2, "acc-2").plus(1, 1, 1, 1, minute=0)]
+    keys = [UsageKey(row.service_id, row.app_id, row.hour) for row in counted]
+
+    async with on_store() as store:
+        await write(store, *reversed(counted))
+        seen: list[SeenUsage] = []
+        after = BEFORE_ALL
+        while some := store.ask(lambda ask, after=after: ask.usage_after(after, 3)):  # type: ignore[misc]
+            seen += some
+            after = some[-1].key
+        assert seen == [SeenUsage(key, key == keys[3]) for key in keys]
 
 
 async def test_calls_are_summed_up_by_intervals_of_whole_hours(on_store: OnStore) -> None:

@@ -1,4 +1,4 @@
-"""What every store keeps of signatures: a nonce is used by one command only, and old rows go."""
+"""Signatures, as every store keeps them: a nonce is used by one command only, and old rows go."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ async def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: On
             await transaction.load([need], Book())
             times.append(transaction.now())
         await transaction.rollback()
-        # Where one server is alone its own clock counts, and it waits for nobody.
+        # Where one server is alone its own clock counts, and it waits for no other.
         assert times == [None] * 3 or (None not in times and times == sorted(set(times)))  # type: ignore[type-var]
 
 

@@ -84,7 +84,7 @@ async def say(store: OpenStore, said: Command, at: int) -> None:
 
 
 def lived(where: Target, *bought: str) -> None:
-    """Do what is due, and buy some more."""
+    """Do due work, and buy some more."""
 
     async def whole() -> None:
         store = open_store(where)
@@ -133,7 +133,7 @@ def test_instances_that_are_older_than_events_need_none_however_late_their_work_
 
 
 @pytest.mark.parametrize("is_old", [False, True], ids=["upgraded now", "upgraded long ago"])
-def test_every_purchase_since_is_told_of(overdue: Target, *, is_old: bool) -> None:
+def test_every_purchase_since_has_events(overdue: Target, *, is_old: bool) -> None:
     upgrade(overdue)
     lived(overdue, "unit-a", "unit-b")
     if is_old:

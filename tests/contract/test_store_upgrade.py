@@ -91,7 +91,7 @@ UNITS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 FUNDS = {"acc-1": 100_000_000_000, "acc-2": 1_000_000}
-# What the old version counted for a service: the replicas that run and those that come up.
+# The old version's counts for a service: the replicas that run and those that come up.
 REPLICAS = {"svco-1": 2 + 1, "svco-2": 3, "svco-3": 0}
 
 
@@ -148,7 +148,7 @@ def old_agenda() -> list[dict[str, Any]]:
 
 
 def old_postings() -> list[dict[str, Any]]:
-    """What was paid in and what was charged, as the old version wrote it."""
+    """Payments and charges, as the old version wrote them."""
     nothing = {"order_id": None, "unit_id": None, "minutes": None}
     found: list[dict[str, Any]] = [
         {
@@ -307,7 +307,7 @@ async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_ins
         assert set(units) == set(UNITS)
         due = store.ask(lambda ask: ask.due(Instant(NOW + 1000 * DAY_US), 1000))
         assert due == sorted(one for unit in units.values() for one in agenda_of(unit))
-        # What was due before is due still. New are the renewals, each at its next try.
+        # Work that was due before is due still. New are the renewals, each at its next try.
         before = {Due(Instant(row["at"]), DueKind(row["kind"]), row["unit_id"]) for row in old_agenda()}
         assert set(due) - before == {
             Due(Instant(NOW + 3 * DAY_US), DueKind.RENEW, "unit-term"),
@@ -418,7 +418,7 @@ async def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target
     # Renewed: twice as much is paid, or four times.
     assert [units[f"unit-{name}"].charged // MONTH_PRICE for name in ("term", "soon", "last")] == [4, 4, 2]
     assert units["unit-plain"].end_reason is None
-    # In debt for a day: stopped. Nobody paid for a week: gone.
+    # In debt for a day: stopped. Not paid for a week: gone.
     assert units["unit-owing"].end_reason == "Arrears"
     assert units["unit-owing"].ended_at == NOW + 8 * DAY_US
     assert check_store(old).findings == []

@@ -1,4 +1,4 @@
-"""What was bought with a quote before prices were counted has the quote's price after the upgrade, and none later."""
+"""A purchase by quote from before prices were counted has the quote's price after the upgrade, and none later."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What real processes owe when they are killed, paused or cut off."""
+"""Promises that real processes keep when they are killed, paused or cut off."""

@@ -15,7 +15,7 @@ from tests.crash.fleet import (
 from tests.postgres import shared_server
 
 PAUSED_ROLE = "paused_server"
-"""Whom the first server connects as, so that its sessions can be told from those of the others."""
+"""The database user of the first server, which distinguishes its sessions from those of the others."""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
@@ -31,9 +31,9 @@ from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 MASTER_KEY = "5ea1" * 16
 HOST = "leasebook.test"
 SIGNED_FOR_S, SIGNED_ANEW_S = 300, 60.0
-START_S = 30.0
+START_S = 60.0
 LEASEBOOK = ("-m", "leasebook")
-STOP_S = 30.0
+STOP_S = 60.0
 
 UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam", "/v2/clock"
 
@@ -49,13 +49,13 @@ def environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 30.0, every_s: float = 0.02) -> Any:
+def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 60.0, every_s: float = 0.02) -> Any:
     """Look until it is so, and return what was seen; fails where it does not become so in time."""
     until = time.monotonic() + within_s
     while not (seen := is_so()):
@@ -84,7 +84,7 @@ class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
     program: Sequence[str] = LEASEBOOK
-    """What Python is told to run."""
+    """The command line after ``python``."""
 
     def __init__(
         self,
@@ -94,9 +94,10 @@ class Process:
         port: int | None = None,
         *,
         before: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._before = before
+        self._before, self._variables = before, dict(variables or {})
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -106,16 +107,17 @@ class Process:
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
+        variables = environment() | self._variables
         with self._log.open("ab") as log:
             if self._before or self.program != LEASEBOOK:
                 self._process = subprocess.Popen(
                     [*self._before, sys.executable, *self.program, *self._arguments],
                     stdout=log,
                     stderr=log,
-                    env=environment(),
+                    env=variables,
                 )
             else:
-                self._process = Forked(self._arguments, env=environment(), stdout=log.fileno(), stderr=log.fileno())
+                self._process = Forked(self._arguments, env=variables, stdout=log.fileno(), stderr=log.fileno())
 
     @property
     def process(self) -> subprocess.Popen[bytes] | Forked:
@@ -143,7 +145,7 @@ class Process:
         self.process.wait()
 
     def pause(self) -> None:
-        """Stop it where it stands; it keeps its connections."""
+        """Pause it at this point; it keeps its connections."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -161,7 +163,7 @@ class Process:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def log_since(self, size: int) -> str:
-        """Return what it has said after the first so many characters."""
+        """Return its log without the first ``size`` characters."""
         return self.log()[size:]
 
     def remove(self) -> None:
@@ -241,7 +243,7 @@ def fleet(
 
 
 class FleetClient:
-    """Somebody who calls; of one thread. What is not answered is sent again, to the next server."""
+    """A caller with one thread. A call without an answer is sent again, to the next server."""
 
     def __init__(
         self,
@@ -250,7 +252,7 @@ class FleetClient:
         secret_key: str,
         *,
         patience_s: float = 60.0,
-        timeout_s: float = 3.0,
+        timeout_s: float = 15.0,
     ) -> None:
         self.access_key = access_key
         self.secret_key = secret_key
@@ -272,7 +274,7 @@ class FleetClient:
         return self
 
     def call(self, path: str, action: str, body: dict[str, Any] | None = None, *, token: str | None = None) -> Answer:
-        """Call an action until somebody answers other than that nothing was done."""
+        """Call an action until a server answers other than that nothing was done."""
         asked = {**(body or {}), **({} if token is None else {"clientToken": token})}
         content = json.dumps(asked).encode()
         until = time.monotonic() + self._patience_s
@@ -283,7 +285,7 @@ class FleetClient:
             assert time.monotonic() < until, f"{action}: not answered within {self._patience_s} s: {answer}"
             self._port = next(self._next)
             if tries % len(self._ports) == 0:
-                # Nobody serves just now, and who starts needs the processor.
+                # No server answers now, and one that starts needs the processor.
                 time.sleep(0.02)
         raise AssertionError("it goes on until somebody answers")
 
@@ -353,7 +355,7 @@ class Account(NamedTuple):
     secret_key: str
 
     def caller(self, ports: Sequence[int], **options: Any) -> FleetClient:
-        """Return somebody who calls on its behalf."""
+        """Return a client that calls on its behalf."""
         return FleetClient(ports, self.access_key, self.secret_key, **options)
 
 
@@ -410,7 +412,7 @@ class Bought(NamedTuple):
 
 
 class DatabaseProbe:
-    """What a database says, read past the servers."""
+    """A database, read past the servers."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
@@ -451,7 +453,7 @@ class DatabaseProbe:
         )
         assert len(orders) == len(set(orders))
         assert not acknowledged - set(orders), f"acknowledged and lost: {acknowledged - set(orders)}"
-        assert not set(orders) - acknowledged, f"bought, and nobody was told: {set(orders) - acknowledged}"
+        assert not set(orders) - acknowledged, f"bought, and no answer says so: {set(orders) - acknowledged}"
         units = dict(self.rows("SELECT id, order_id FROM units WHERE account_id = ANY(%s)", list(account_ids)))
         assert units == {unit_id: order_id for _, order_id, unit_id in orders}
 

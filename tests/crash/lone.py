@@ -21,18 +21,25 @@ from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
 NAME = "server"
 PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)
-"""What everything costs that these tests sell."""
+"""The price of everything that these tests sell."""
 
 
 @contextmanager
-def lone_server(folder: Path, *arguments: str, before: Sequence[str] = (), tables: bool = True) -> Iterator[Process]:
+def lone_server(
+    folder: Path,
+    *arguments: str,
+    before: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+    tables: bool = True,
+) -> Iterator[Process]:
     """Run a server on a data directory of its own, a new one with tables in it; ends it in whatever state it is.
 
-    ``before`` is a command that starts it. Without ``tables`` a new directory is left to the server to make.
+    ``before`` is a command that starts it, ``variables`` more of its environment. Without ``tables`` a new directory is
+    left to the server to make.
     """
     if tables and not (folder / NAME).exists():
         put_tables(folder / NAME)
-    server = Process(NAME, folder, ("serve", *arguments), free_port(), before=before)
+    server = Process(NAME, folder, ("serve", *arguments), free_port(), before=before, variables=variables)
     try:
         server.start()
         server.wait()
@@ -53,7 +60,7 @@ def root_of(server: Process, *, patience_s: float = 60.0) -> FleetClient:
 
 
 def leasebook(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, in the environment of all these servers unless told another."""
+    """Run the command line to its end, in the environment of all these servers unless another is given."""
     return forked.run([*map(str, arguments)], env=environment() if variables is None else variables)
 
 
@@ -123,7 +130,7 @@ class Record(NamedTuple):
 def prove(
     caller: FleetClient, records: Sequence[Record], ends: dict[str, str | None], *, funds: int, unit_type: str
 ) -> None:
-    """Fail unless the account's books are what its clients were told, and nothing else.
+    """Fail unless the account's books agree with the answers to its clients, and have nothing else.
 
     ``ends`` says of each instance how it was to end. Everything is worked out again here, from the records and
     the prices; nothing is taken from the server's own sums.
@@ -149,7 +156,7 @@ def _prove_orders(caller: FleetClient, records: Sequence[Record]) -> None:
     found = {(order["orderId"], order["instanceId"]) for order in orders}
     assert len(found) == len(orders)
     assert not told - found, f"acknowledged and lost: {told - found}"
-    assert not found - told, f"bought, and nobody was told: {found - told}"
+    assert not found - told, f"bought, and no answer says so: {found - told}"
 
 
 def _prove_money(caller: FleetClient, records: Sequence[Record], units: dict[str, dict[str, Any]], funds: int) -> None:

@@ -1,4 +1,4 @@
-"""Stands between a service and its database, and cuts connections at a chosen moment."""
+"""A proxy between a service and its database that cuts connections at a chosen moment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPECIAL = (80877103, 80877104)
 
 
 class Proxy:
-    """Stands between a service and its database, and cuts connections."""
+    """Passes bytes between a service and its database, and cuts connections."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -41,9 +41,9 @@ class Proxy:
         self._threads: list[threading.Thread] = []
         self.cuts = 0
         self.is_closed = False
-        """Whether nobody is let in."""
+        """Whether new connections are refused."""
         self.closes_with_cut = False
-        """Whether nobody is let in any more after the next cut."""
+        """Whether new connections are refused after the next cut."""
         self._begin(self._accept)
 
     def _begin(self, target: Callable[..., None], *arguments: Any) -> None:
@@ -80,7 +80,7 @@ class Proxy:
             _shut(connection)
 
     def close(self) -> None:
-        """Cut everything, and let nobody in any more."""
+        """Cut everything, and refuse new connections."""
         self.is_closed = True
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -1,4 +1,4 @@
-"""Following events through a real socket: nothing is missed and nothing told twice, whoever stops in between."""
+"""Following events through a real socket: nothing is missed and nothing sent twice, even if a side stops in between."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class StreamFollower:
 
 
 def listed(caller: FleetClient) -> list[str]:
-    """The ids of all events of instances, in order. What made the account itself came before anybody followed."""
+    """The ids of all events of instances, in order. Those of the account itself came before the stream."""
     page = caller.call("/v2/events", "DescribeEvents", {"oldestFirst": True, "maxKeys": 1000}).result
     assert page["isTruncated"] is False
     return [event["id"] for event in page["events"] if event["type"].startswith("unit.")]
@@ -128,7 +128,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, A
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_follower_is_told_what_happens_from_now_on_at_once(
+def test_a_follower_gets_the_events_from_now_on_at_once(
     place: tuple[Process, Account, FleetClient], method: str
 ) -> None:
     server, account, caller = place
@@ -185,7 +185,7 @@ def test_a_stream_ends_when_its_key_is_disabled_and_goes_on_when_anothers_is(
     ending.leave()
 
 
-def test_fifty_followers_are_all_told_the_same(place: tuple[Process, Account, FleetClient]) -> None:
+def test_fifty_followers_all_get_the_same(place: tuple[Process, Account, FleetClient]) -> None:
     server, account, caller = place
     assert server.port is not None
     followers = [StreamFollower(server.port, account) for _ in range(50)]
@@ -219,7 +219,7 @@ def test_a_follower_that_reads_nothing_costs_no_memory(place: tuple[Process, Acc
 
 
 def _deaf(port: int, account: Account, first: str) -> socket.socket:
-    """Ask for everything told since the first event, with the smallest window, and read nothing of it."""
+    """Ask for everything since the first event, with the smallest window, and read nothing of it."""
     query = "Action=FollowEvents"
     authorization = sign(
         access_key=account.access_key,
@@ -239,7 +239,7 @@ def _deaf(port: int, account: Account, first: str) -> socket.socket:
     return deaf
 
 
-def test_a_follower_of_a_server_that_restarts_misses_nothing_and_is_told_nothing_twice(tmp_path: Path) -> None:
+def test_a_follower_of_a_server_that_restarts_misses_nothing_and_gets_nothing_twice(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, account, caller):
         assert server.port is not None
         follower = StreamFollower(server.port, account)
@@ -285,7 +285,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operating" / "events.md"
 def test_the_reader_of_the_page_goes_on_where_a_server_stopped(tmp_path: Path) -> None:
     program = PAGE.read_text().partition("```python\n")[2].partition("```")[0]
     reader = tmp_path / "reader.py"
-    # The command stands in the folder of the interpreter, or is run as a module.
+    # The command is in the folder of the interpreter, or is run as a module.
     reader.write_text(
         program.replace('["leasebook", ', '[sys.executable, "-m", "leasebook", ').replace(
             "import json\n", "import json\nimport sys\n", 1

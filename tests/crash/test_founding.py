@@ -14,15 +14,17 @@ import alembic.op
 import pytest
 
 from leasebook.store.sqlite.store import FILE, SqliteStore
-from tests.crash.fleet import ACCOUNT, Process, eventually, free_port
+from tests.crash.fleet import ACCOUNT, ROUNDS, Process, eventually, free_port
 from tests.crash.lone import data_of, lone_server, prove_books, root_of
 
 KILLS = 3
+RECOVERED_EVERY = 3 if ROUNDS > 1 else 15
+"""Steps. Where no table is left, the next start has the same to do wherever it was cut off."""
 STEPS = ("create_table", "create_index")
 
 
 class _Cut(BaseException):
-    """Stands for the end of the process."""
+    """Raised in place of the end of the process."""
 
 
 def _tables(directory: Path) -> list[str]:
@@ -38,7 +40,7 @@ def _open_and_close(directory: Path) -> None:
 
 
 def _cut_off_after(steps: int, directory: Path, patch: pytest.MonkeyPatch) -> bool:
-    """Make the schema, but end after so many of its steps; returns whether there were as many."""
+    """Make the schema, but end after ``steps`` of its steps; returns whether it has more."""
     done = 0
 
     def counted(step: Any) -> Any:
@@ -65,9 +67,10 @@ def test_a_schema_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
     steps = 0
     while _cut_off_after(steps, directory := tmp_path / str(steps), monkeypatch):
         assert _tables(directory) == []
-        _open_and_close(directory)
-        assert "units" in _tables(directory)
-        # What comes between is of the same kinds, and every migration has more steps than are left out.
+        if steps % RECOVERED_EVERY == 0:
+            _open_and_close(directory)
+            assert "units" in _tables(directory)
+        # The steps between are of the same kinds, and every migration has more steps than are left out.
         steps += 3
     assert steps > 10
 

@@ -55,7 +55,7 @@ class CrashBuyer:
         self._free: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop."""
+        """Go on until ``stop`` is called."""
         with self.caller:
             while not stop.is_set():
                 self._random.choices((self._lease, self._subscribe, self._take, self._schedule, self._give_back))[0]()
@@ -153,7 +153,7 @@ def _caller(account: Account, server: Process) -> FleetClient:
 
 
 def _wait_for_releases(customer: FleetClient, ends: dict[str, str | None]) -> None:
-    """Wait until everything is gone that was to be released, for a few seconds at most."""
+    """Wait until everything is gone that was to be released."""
     waiting = {unit_id for unit_id, end in ends.items() if end is not None}
 
     def all_gone() -> bool:
@@ -164,7 +164,7 @@ def _wait_for_releases(customer: FleetClient, ends: dict[str, str | None]) -> No
                 return False
         return True
 
-    eventually("every release is done", all_gone, within_s=10)
+    eventually("every release is done", all_gone, within_s=60)
 
 
 def _send_again(customer: FleetClient, records: list[Record]) -> None:

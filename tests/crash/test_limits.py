@@ -16,7 +16,7 @@ BUYERS, MOST, ROUNDS = 64, 20, 3
 
 
 def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:
-    """Return limits of one kind that leave room for so many, and whether they are on units."""
+    """Return limits of one kind that leave room for ``MOST``, and whether they are on units."""
     most = str(MOST * PER_MONTH)
     match rule:
         case "units":

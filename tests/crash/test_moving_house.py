@@ -177,7 +177,7 @@ def test_a_backup_taken_while_everybody_buys_is_whole_and_is_restored_with_its_k
 
     async def after(desk: Client) -> None:
         balance = (await desk.call(ACCOUNT, "DescribeAccount")).result["balance"]
-        # What was due since the backup is done, each piece as of its own time.
+        # Work due since the backup is done, each piece as of its own time.
         await desk.advance("2030-01-19T00:00:00Z")
         assert (await desk.call(ACCOUNT, "DescribeAccount")).result["balance"] != balance
 
@@ -200,11 +200,22 @@ def test_a_dump_of_a_database_is_restored(tmp_path: Path) -> None:
         _served(new, lambda desk: desk.advance("2030-01-18T00:00:00Z"))
 
 
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Target:
+    """A store with the hourly charges of a month and more."""
+    where = Target(tmp_path_factory.mktemp("month") / "data")
+    _served(where, lambda desk: _live(desk, "2030-03-02T00:00:00Z"))
+    return where
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_hourly_charges_of_a_month_become_one_and_the_books_stay_right(tmp_path: Path, kind: str) -> None:
+def test_hourly_charges_of_a_month_become_one_and_the_books_stay_right(
+    tmp_path: Path, month: Target, kind: str
+) -> None:
     others = [name for name in metadata.tables if name != "postings"]
     with _target(kind, tmp_path) as where:
-        _served(where, lambda desk: _live(desk, "2030-03-02T00:00:00Z"))
+        where.directory.mkdir(mode=0o700, parents=True)
+        copy(month, where)
         before = _contents(where)
         with _asked(where) as ask:
             sums = "SELECT account_id, unit_id, sum(amount), sum(minutes) FROM postings GROUP BY account_id, unit_id"

@@ -1,4 +1,4 @@
-"""One signed request to two servers at once: a nonce is used up once, whoever of them is quicker."""
+"""One signed request to two servers at once: a nonce is used up once, by the quicker of them."""
 
 from __future__ import annotations
 

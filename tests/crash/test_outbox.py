@@ -65,7 +65,7 @@ def a_receiver() -> Iterator[DeliveryLog]:
                 self.send_response(204)
                 self.end_headers()
             except OSError:
-                # Whoever sent it is dead.
+                # The server that sent it is dead.
                 self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
@@ -98,7 +98,7 @@ def subscribe(caller: FleetClient, receiver: DeliveryLog, **more: Any) -> str:
 
 
 def delivered(caller: FleetClient, count: int) -> list[Any]:
-    """Wait until so many are delivered and none waits."""
+    """Wait until ``count`` are delivered and none waits."""
 
     def look() -> list[Any]:
         rows: list[Any] = caller.call(PATH, "DescribeDeliveries", {"maxKeys": 1000}).result["deliveries"]

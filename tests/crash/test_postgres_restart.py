@@ -1,4 +1,4 @@
-"""PostgreSQL goes away, at whatever moment: what was answered stands, and what was not done is done once or refused."""
+"""PostgreSQL goes away, at whatever moment: answered calls stay done, and others are done once or refused."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def served(durable: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 class Customer:
-    """Buys and looks, in a thread of its own, and writes down what it was told."""
+    """Buys and looks, in a thread of its own, and writes down the answers."""
 
     def __init__(self, ports: list[int], account: Account, *, buys: bool) -> None:
         self.account = account
@@ -85,7 +85,7 @@ class Customer:
         return len(self.bought) + self.looked
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop."""
+        """Go on until ``stop`` is called."""
         with self.caller:
             while not stop.is_set():
                 self._buy() if self.buys else self._look()
@@ -125,7 +125,7 @@ def _one_crash(server: PostgresServer, url: str) -> None:
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook' LIMIT 1"
         ).fetchall()
     os.kill(pid, signal.SIGKILL)
-    eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=20)
+    eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=60)
 
 
 def _lets_in(server: PostgresServer) -> bool:
@@ -159,7 +159,7 @@ def test_what_was_answered_outlives_the_database(
         runs = [threads.submit(customer.run, stop) for customer in customers]
         try:
             for _ in range(2 * ROUNDS):
-                _all_answered(customers, within_s=30)
+                _all_answered(customers, within_s=60)
                 trouble(durable, served.url)
                 _all_answered(customers, within_s=BACK_S)
         finally:
@@ -278,7 +278,7 @@ def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_c
     _play(tmp_path, scene)
 
 
-def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
+def test_while_the_database_is_away_answers_say_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         proxy.closes_with_cut = True
         proxy.arm("BEGIN", CutPoint.BEFORE)
@@ -289,7 +289,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
         ready = await desk.send("/readyz", "", b"", method="GET")
         assert ready.status == HTTPStatus.SERVICE_UNAVAILABLE
         told = json.dumps([answer.body for answer in (*answers, ready)])
-        # Where the database is, and what it is called there, is nobody's business.
+        # The address of the database, and its name there, are private.
         assert not any(word in told for word in ("127.0.0.1", str(proxy.port), "port", "server at")), told
         proxy.closes_with_cut = proxy.is_closed = False
         began = time.monotonic()
@@ -301,7 +301,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
     _play(tmp_path, scene, LEASEBOOK_STORE_AWAY_SECONDS="0")
 
 
-def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp_path: Path) -> None:
+def test_who_reads_while_the_database_restarts_waits_or_gets_a_refusal_to_try_again(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         for _ in range(3 * ROUNDS):
             proxy.is_closed = True
@@ -318,13 +318,13 @@ def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp
     _play(tmp_path, scene)
 
 
-def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_nothing_is_done_again(
+def test_the_answer_is_neither_yes_nor_no_where_the_database_is_lost_in_the_act_and_nothing_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         monkeypatch.setattr(Patience, "doubt_s", 0.3)
         for committed, cut in enumerate((CutPoint.BEFORE, CutPoint.ANSWERED)):
-            # What waits to be written down would else be the batch that is cut.
+            # Entries that wait to be written would otherwise be the batch that is cut.
             await desk.service.sequencer.flush()
             proxy.closes_with_cut = True
             proxy.arm("COMMIT", cut)
@@ -344,7 +344,7 @@ def test_a_database_that_crashed_does_not_take_another_transaction_for_the_one_t
     server = PostgresServer()
     try:
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            # What is not committed stays in memory for long, and so is lost in a crash.
+            # Uncommitted changes stay in memory for long, and so are lost in a crash.
             connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
             connection.execute("SELECT pg_reload_conf()")
 
@@ -360,7 +360,7 @@ def test_a_database_that_crashed_does_not_take_another_transaction_for_the_one_t
             _use_numbers(url, before + 100)
             proxy.is_closed = False
             answer = await purchase
-            # Where nobody can know, nobody is told that it was done.
+            # Where the outcome cannot be known, no caller gets the answer that it was done.
             _check_bought(url, [answer] if answer.status == HTTPStatus.OK else [])
 
         _play(tmp_path, scene, server)

@@ -99,7 +99,7 @@ def a_house(folder: Path, url: str) -> Iterator[ReplicaFleet]:
     finally:
         for server in (house.one, house.two, house.away):
             server.remove()
-        # What a keeper keeps dies with it.
+        # The processes of a keeper die with it.
         for pid in keepers(folder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ def keepers(folder: Path) -> list[int]:
 def running(units: Iterable[str]) -> list[tuple[int, str]]:
     """Return the commands that run on this machine for some instances: the process, and the name of its replica.
 
-    What a command starts itself does not count: its parent has the same mark.
+    Processes that a command starts itself do not count: its parent has the same mark.
     """
     marks = {f"{UNIT}={unit}" for unit in units}
     found: dict[int, tuple[int, str]] = {}
@@ -255,7 +255,7 @@ def test_what_a_killed_server_ran_is_taken_over_on_its_machine_and_nothing_of_it
         with a_shop(house, seen) as shop:
             steady, stubborn = shop.buy(2), shop.buy(program=STUBBORN)
             timed, hurt, ended = shop.buy(), shop.buy(), shop.buy()
-            first = eventually("somebody looks after it", lambda: shop.holders().get(steady))[0]
+            first = eventually("a server looks after it", lambda: shop.holders().get(steady))[0]
             house.two.start()
             house.away.start()
             shop.until(dict.fromkeys(shop.units, "Running"))

@@ -74,7 +74,7 @@ def copied(lived: tuple[Target, Any], tmp_path: Path) -> Iterator[tuple[Target, 
         yield copy, dict(made)
 
 
-async def rotate(where: Target, *, wait_s: float | None = 30.0, say: Callable[[str], object] = str) -> None:
+async def rotate(where: Target, *, wait_s: float | None = 60.0, say: Callable[[str], object] = str) -> None:
     await rotating.rotate_master_key(load_settings(None, ENVIRONMENT), where, wait_s=wait_s, say=say)
 
 
@@ -91,7 +91,7 @@ def is_right(where: Target) -> None:
 
 
 async def serves(where: Target, made: dict[str, str]) -> None:
-    """Whoever had a key signs with it, and new ones can be made."""
+    """Every key from before still signs, and new ones can be made."""
     async with a_service(where) as desk:
         for key, secret in made.items():
             assert (await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})).status == 200
@@ -130,10 +130,11 @@ def _said(answer: Answer) -> str:
 
 async def _called(desk: Client, path: str, action: str, body: Any = None) -> Answer:
     """Call, and call again if the server is overloaded: rights change at each call here, and nothing was done."""
-    for _ in range(20):
+    for _ in range(1000):
         answer = await desk.call(path, action, body)
         if answer.status == 200 or answer.code != "Overloaded":
             break
+        await asyncio.sleep(0.01)
     return answer
 
 
@@ -146,7 +147,7 @@ async def crowd(desks: list[Client], made: dict[str, str]) -> AsyncIterator[list
     async def use(desk: Client, key: str, secret: str) -> None:
         answer = await _called(desk.as_user(key, secret), EVENTS, "DescribeEvents", {"maxKeys": 1})
         answers.append(_said(answer))
-        # What is remembered of a caller hides the sealed secret. Nobody else calls here meanwhile.
+        # The remembered caller hides the sealed secret. No other caller is active meanwhile.
         desk.service.app._identities.forget()
 
     async def make(desk: Client) -> None:
@@ -214,7 +215,7 @@ def test_servers_answer_all_the_while_and_seal_under_the_new_key_from_their_turn
 
 
 async def _more(answers: list[str], count: int) -> None:
-    """Wait until so many more were answered."""
+    """Wait until ``count`` more calls were answered."""
     seen = len(answers)
     while len(answers) < seen + count:  # noqa: ASYNC110 - others append to it
         await asyncio.sleep(0.02)
@@ -248,7 +249,7 @@ def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
 
 
 def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Rotate, and die before or right after a step; returns whether there was no such step any more."""
+    """Rotate, and die before or right after a step; returns whether there was no step of that number any more."""
     count = iter(range(10_000))
 
     def cutting(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -322,7 +323,7 @@ async def test_a_key_from_the_environment_takes_the_place_of_one_from_the_enviro
     both = ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old, "LEASEBOOK_MASTER_KEY_NEXT": "ab" * 32}
 
     async def with_(given: dict[str, str]) -> None:
-        await rotating.rotate_master_key(load_settings(None, given), where, wait_s=30.0, say=str)
+        await rotating.rotate_master_key(load_settings(None, given), where, wait_s=60.0, say=str)
 
     with pytest.raises(BadMasterKey, match="LEASEBOOK_MASTER_KEY_NEXT"):
         await with_(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old})

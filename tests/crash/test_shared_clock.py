@@ -19,7 +19,7 @@ from leasebook.domain.values.calendar import HOUR_US, SECOND_US
 from leasebook.engines.instant import InstantEngine
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import RealClock, wall_us
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.server.factories import rules_of
 from leasebook.store.opening import Target
 from leasebook.store.postgres.store import PostgresStore
@@ -49,14 +49,14 @@ async def _late_shift(url: str, wall: Callable[[], int]) -> AsyncIterator[None]:
     sequencer = Sequencer(
         store, clock, rules_of(load_settings(None, {})), engine=InstantEngine(), limits=BatchLimits(), meter=metrics
     )
-    agenda = Agenda(store, sequencer, clock, metrics)
-    sequencer.watch(agenda)
+    scheduler = Scheduler(store, sequencer, clock, metrics)
+    sequencer.watch(scheduler)
     sequencer.start()
-    agenda.start()
+    scheduler.start()
     try:
         yield
     finally:
-        await agenda.stop()
+        await scheduler.stop()
         await sequencer.close()
         await store.close()
 

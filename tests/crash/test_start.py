@@ -1,4 +1,4 @@
-"""What keeps a server from starting is said in one line, and nothing has been touched."""
+"""A start that fails says the reason in one line, and has touched nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def data(founded: Path, tmp_path: Path) -> Path:
 
 
 def _contents(folder: Path) -> dict[str, tuple[int, str]]:
-    """Return everything that is in a folder: names, modes, and digests of what is in the files."""
+    """Return everything that is in a folder: names, modes, and digests of their content."""
     return {
         str(path.relative_to(folder)): (
             path.stat().st_mode,

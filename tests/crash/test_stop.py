@@ -59,7 +59,7 @@ def test_a_server_that_stops_while_everybody_buys_leaves_nothing_half_done(tmp_p
                 run.result()
         seen = {key for caller in callers for key in caller.seen}
         assert seen <= {(HTTPStatus.OK, ""), (HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded"), (0, "")}
-        assert (0, "") in seen, "nobody noticed that the server was gone"
+        assert (0, "") in seen, "no caller noticed that the server was gone"
         with account.caller([server.port]) as customer:
             prove(customer, records, dict.fromkeys(record.unit_id for record in records), funds=FUNDS, unit_type=TYPE)
         assert '"level":"error"' not in server.log()

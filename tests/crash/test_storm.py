@@ -38,9 +38,9 @@ from tests.postgres import shared_server
 TYPE, FUNDS = "stormy", 10_000_000
 UNITS_IN_ALL, BUYERS = (360, 12) if ROUNDS == 1 else (1200, 12)
 IN_A_BATCH = UNITS_IN_ALL // 10
-"""Due work in a batch at most, while somebody calls or not: so that there are several."""
+"""Most pieces of due work in a batch, whether callers are active or not, so that there are several batches."""
 LEAD_S = 10.0 if ROUNDS == 1 else 12.0
-"""So long after the first purchase it breaks loose; all are made by then, or the test fails."""
+"""Seconds from the first purchase to the storm; all purchases are made by then, or the test fails."""
 KILLS = 2 * ROUNDS
 RELEASED = "SELECT count(*) FROM units WHERE status = 'Released'"
 
@@ -72,7 +72,7 @@ def buy_a_storm(account: Account, ports: list[int]) -> tuple[datetime, list[Reco
 
 
 def kill_in_the_storm(victims: list[Process], released: Callable[[], int], random: Random) -> None:
-    """Kill one after the other as soon as so many are released, and start it again."""
+    """Kill one after the other as soon as a random number are released, and start it again."""
     turns = cycle(victims)
     marks = sorted(random.sample(range(1, UNITS_IN_ALL - 4 * IN_A_BATCH), KILLS))
     for mark in marks:
@@ -90,7 +90,7 @@ def kill_in_the_storm(victims: list[Process], released: Callable[[], int], rando
 
 @contextmanager
 def counting(data: Path) -> Iterator[Callable[[], int]]:
-    """Count what is released in a data directory that somebody serves."""
+    """Count released instances in a data directory that a server uses."""
     with closing(sqlite3.connect(f"file:{data / FILE}?mode=ro", uri=True, timeout=30)) as connection:
         yield lambda: int(connection.execute(RELEASED).fetchone()[0])
 

@@ -37,7 +37,7 @@ ROWS = [
     Row("batch.size_max", 512, "1", 1, "1024", 1024),
     Row("queue.length_max", 10_000, "1", 1, "1000000", 1_000_000),
     Row("due.batch_max", None, "1", 1, "10000", 10_000),
-    Row("fairness.in_flight_max", 8, "1", 1, "128", 128),
+    Row("fairness.in_flight_max", 6, "1", 1, "128", 128),
     Row("fairness.batch_share_max", 32, "1", 1, "1024", 1024),
     Row("store.lock_wait_seconds", 8, "1", 1, "300", 300),
     Row("throttle.key_per_second", None, "1", 1, "100000", 100_000),

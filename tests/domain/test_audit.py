@@ -1,4 +1,4 @@
-"""The chain of the audit log, and closing what is old, as values."""
+"""The chain of the audit log, and closing old pages, as values."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_no_more_is_closed_at_once_than_others_can_wait_for() -> None:
     closing = closed(found, 9)
     assert closing is not None
     assert closing.pages == (1, 2)
-    # One page is always closed, however much stands on it.
+    # One page is always closed, however much is on it.
     lone = closed(chained([*crowd, *crowd]), 9)
     assert lone is not None
     assert lone.pages == (1,)

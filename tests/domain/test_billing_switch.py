@@ -1,4 +1,4 @@
-"""Whether an instance may go on postpaid is one rule: what is foreseen of it is what happens at the end of its term."""
+"""Whether an instance may go on postpaid is one rule: the forecast of it is true at the end of its term."""
 
 from __future__ import annotations
 

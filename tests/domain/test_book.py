@@ -35,19 +35,19 @@ def unit(**changed: Any) -> Instance:
 
 
 def changed(book: Book, row: Instance) -> dict[str, dict[str, int]]:
-    """Have a command leave the instance so; returns what is held then."""
+    """Have a command leave the instance so; returns the reserved units after it."""
     draft = Draft(book)
     draft.put(INSTANCES, row)
     book.accept(draft, Instant(0), None)
     return book.usage_totals(ACCOUNT)[0]
 
 
-def opened(held: dict[str, dict[str, int]]) -> Book:
+def opened(usage: dict[str, dict[str, int]]) -> Book:
     book = Book()
     book.load(INSTANCES, ("unit-1",), None)
     book.load(ACCOUNT_LIMITS, (ACCOUNT,), None)
     book.load(ACCOUNTS, (ACCOUNT,), None)
-    book.load_usage_totals(UsageTotals(ACCOUNT, Instant(0)), held, {})
+    book.load_usage_totals(UsageTotals(ACCOUNT, Instant(0)), usage, {})
     return book
 
 
@@ -76,7 +76,7 @@ def put(book: Book, *rows: Instance | StoreMetadata) -> None:
     book.take(draft, Instant(0), None)
 
 
-def test_a_part_has_the_instances_and_whoever_watches_is_told_of_it_with_the_rest() -> None:
+def test_a_part_has_the_instances_and_watchers_get_it_with_the_rest() -> None:
     book = Book()
     book.load(INSTANCES, ("unit-1",), None)
     book.load(METADATA, ("a",), None)
@@ -84,7 +84,7 @@ def test_a_part_has_the_instances_and_whoever_watches_is_told_of_it_with_the_res
     put(book, first, StoreMetadata("a", "first"))
     part = book.part()
     assert (part.inserted, [due.at for due in part.due_new]) == ({INSTANCES: [first]}, [50])
-    assert not book.part(), "it was told"
+    assert not book.part(), "the part was taken"
     put(book, last, StoreMetadata("a", "last"))
     rest = book.changes()
     assert (rest.inserted, rest.updated, rest.before) == (

@@ -1,4 +1,4 @@
-"""What a purchase takes, what it refuses, and whose things can be touched."""
+"""Purchases: stock and money that they take, refusals, and whose things can be touched."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def buy(count: int, billing: Billing = POSTPAID, region: str | None = "bj", unit
 
 
 def say(made: Book, command: Command, rules: Rules | None = None, now: Instant = NOW) -> Decision:
-    """Decide it. What an engine confirms comes later."""
+    """Decide it. The engine's confirmation comes later."""
     return decide(made, command, rules or Rules(), now, Engine())
 
 
@@ -142,7 +142,7 @@ def test_a_purchase_needs_the_whole_price_or_that_of_the_first_hour(
     [
         (0, 0, True),
         (0, -1, False),
-        (-5 * CNY, -1, False),  # whoever is in debt buys nothing more, whatever the minimum is
+        (-5 * CNY, -1, False),  # an account in debt buys nothing more, whatever the minimum is
         (-5 * CNY, 0, True),
         (5 * CNY, 5 * CNY, True),
         (5 * CNY, 5 * CNY - 1, False),
@@ -254,7 +254,7 @@ def test_replicas_take_the_units_of_their_shape_and_scale_the_service_up(service
     assert reason(say(book(), BuyReplicas(purchase=purchase(), service_id="svco-bj", replicas=6))) == STOCK
 
 
-# Somebody else's things are answered like things that do not exist
+# Another account's things are answered like things that do not exist
 
 
 @pytest.mark.parametrize("account_id", ["acc-1", "acc-2"])
@@ -428,7 +428,7 @@ def test_only_a_rule_that_there_is_is_taken_back(facts: dict[str, Any], expected
         (0, 11, (11, 1)),
     ],
 )
-def test_the_stock_cannot_be_less_than_what_is_held(free: int, total: int, expected: tuple[int, int] | None) -> None:
+def test_the_stock_cannot_be_less_than_reserved_units(free: int, total: int, expected: tuple[int, int] | None) -> None:
     made = book(free=free)
     decided = say(made, SetOffering(region="bj", unit_type="gpu-1", stock_total=total))
     if expected is None:

@@ -9,9 +9,9 @@ import pytest
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.tables import SERVICE_USAGE, SERVICES
 from leasebook.domain.commands.command import Engine, decide
-from leasebook.domain.commands.service.usage import CountCalls
+from leasebook.domain.commands.service.usage import CountCalls, ForgetMinutes
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import MINUTES_KEEP_US, MinuteCount, ServiceUsage
+from leasebook.domain.model.usage import MINUTES_KEEP_US, MinuteCount, ServiceUsage, UsageKey
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.store.verify.service_calls import call_findings
@@ -60,6 +60,26 @@ def test_the_first_count_of_an_hour_deletes_the_minutes_of_two_days_before() -> 
     assert (kept.minutes, kept.input_tokens, kept.failed) == ((), 1, 4)
     assert counted is not None
     assert counted.minutes == (MinuteCount(7, 1, 2, 3, 4),)
+
+
+def test_minutes_are_deleted_when_they_are_no_longer_shown_and_never_before() -> None:
+    keys = [UsageKey("svco-1", app, NOON) for app in ("app", "quiet", "gone")]
+    counted = ServiceUsage(*keys[0], "acc").plus(1, 2, 3, 4, minute=59)
+    rows = [counted, ServiceUsage(*keys[1], "acc", 1), None]
+    command = ForgetMinutes(hours=tuple(keys))
+    assert list(command.needs()) == [(SERVICE_USAGE, key) for key in keys]
+    for now, is_deleted in (
+        (NOON + MINUTES_KEEP_US + HOUR_US - 1, False),
+        (NOON + MINUTES_KEEP_US + HOUR_US, True),
+    ):
+        book = Book()
+        for key, row in zip(keys, rows, strict=True):
+            book.load(SERVICE_USAGE, key, row)
+        decide(book, command, Rules(), Instant(now), Engine())
+        kept, quiet, gone = (book.get(SERVICE_USAGE, *key) for key in keys)
+        assert kept == ServiceUsage(*keys[0], "acc", 1, 2, 3, 4, () if is_deleted else counted.minutes)
+        assert (quiet, gone) == (rows[1], None)
+        assert bool(book.changes()) is is_deleted
 
 
 @pytest.mark.parametrize(

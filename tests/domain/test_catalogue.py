@@ -78,13 +78,13 @@ def test_more_than_is_free_cannot_be_taken(total: int, free: int, count: int) ->
 
 
 @pytest.mark.parametrize(("total", "free", "count"), [(4, 4, 1), (4, 2, 3), (0, 0, 1)])
-def test_more_than_was_held_cannot_be_given_back(total: int, free: int, count: int) -> None:
+def test_more_than_was_reserved_cannot_be_given_back(total: int, free: int, count: int) -> None:
     with pytest.raises(AssertionError, match="more gpu-1 in bj given back than were ever held"):
         offering(total, free).give_back(count)
 
 
 @given(st.integers(0, 50), st.lists(st.integers(1, 12), max_size=12))
-def test_free_and_held_units_are_always_the_total(total: int, counts: list[int]) -> None:
+def test_free_and_reserved_units_are_always_the_total(total: int, counts: list[int]) -> None:
     shelf = offering(total, total)
     held: list[int] = []
     for count in counts:

@@ -1,4 +1,4 @@
-"""A change set: whether it has anything, of which tables, and how the parts of a batch become one."""
+"""A change set: whether it has anything, its tables, and how the parts of a batch become one."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_the_table_names_every_status() -> None:
 @pytest.mark.parametrize("status", STATUSES)
 def test_which_statuses_hold_units(status: InstanceStatus) -> None:
     assert unit(status=status).reserved == (COUNT if ENDS[status][1] else 0)
-    # What grows holds what it will have; what shrinks, what it has.
+    # A growing instance reserves its later size; a shrinking one, its present size.
     assert unit(status=status, target_count=COUNT + 2).reserved == (COUNT + 2 if ENDS[status][1] else 0)
     assert unit(status=status, target_count=COUNT - 2).reserved == (COUNT if ENDS[status][1] else 0)
 
@@ -289,7 +289,7 @@ OTHER_TIMES = (None, Instant(DUE_AT - 1), Instant(DUE_AT + 1))
 
 
 def due_unit(kind: DueKind, status: InstanceStatus, at: Instant | None = DUE_AT, **changed: Any) -> Instance:
-    """An instance of which that is due, paid as it is where that can be."""
+    """An instance for which that kind of work is due, with the payment timing that the kind allows."""
     facts: dict[str, Any] = {"status": status, FIELD[kind]: at}
     if kind in PREPAID_KINDS or status == "BillingChanging":
         facts |= {"payment_timing": "Prepaid", "term_from": START, "term_anchor": START, "term_months": 1}
@@ -402,7 +402,7 @@ def test_an_hour_that_leaves_a_debt_is_followed_by_a_stop_after_the_grace(
     book = book_with(due_unit(DueKind.CHARGE, "Running"))
     owner = book.get(ACCOUNTS, "acc-1")
     assert owner is not None
-    # What an hour costs is there to the last, or it makes the debt, or the debt is older.
+    # The balance covers the price of an hour to the last, or the hour makes the debt, or the debt is older.
     cost = 60 * COUNT * PRICE
     balance = cost if debt_began is None else cost - 1 if debt_began == DUE_AT else -1
     since = None if balance >= 0 else debt_began
@@ -425,6 +425,6 @@ def test_what_stops_while_it_is_resized_has_its_new_size_from_then_on() -> None:
     stopped = book.get(INSTANCES, "unit-1")
     assert stopped is not None
     assert (stopped.status, stopped.count, stopped.target_count) == ("Stopped", COUNT - 1, None)
-    # What it used until then was of the old size.
+    # Its use until then was of the old size.
     assert stopped.charged == 60 * COUNT * PRICE
     assert book.get(OFFERINGS, "bj", "gpu-1").stock_free == 10 - COUNT + 1  # type: ignore[union-attr]

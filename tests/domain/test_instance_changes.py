@@ -1,4 +1,4 @@
-"""What a rule may change of an instance: fields that it has, with their types, and never whose or what it is."""
+"""A rule may change fields of an instance, within their types, and never its owner, offering or id."""
 
 from __future__ import annotations
 

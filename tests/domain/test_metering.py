@@ -131,7 +131,7 @@ def charged_by_minute(draft: Draft) -> Counter[int]:
 
 
 S, M = SECOND_US, MINUTE_US
-# Units at first, then what they become and when; the end; what is charged, in units times minutes.
+# Units at first, then each later number and its time; the end; the charge, in units times minutes.
 GROWN = [
     (2, [], 90 * S, 4),
     # Up in the middle of a minute: it counts for all of it.
@@ -154,7 +154,7 @@ GROWN = [
     (2, [Step(10 * S, 5), Step(20 * S, 2), Step(30 * S, 4)], M, 5),
     (2, [Step(10 * S, 3), Step(20 * S, 4), Step(30 * S, 5)], 2 * M, 10),
     (5, [Step(10 * S, 2), Step(20 * S, 5)], 2 * M, 10),
-    # At once up and down: what is held for no time is not paid for, in a minute or between two of them.
+    # At once up and down: units that are reserved for no time are not paid for, in a minute or between two of them.
     (2, [Step(10 * S, 5), Step(10 * S, 2)], M, 2),
     (2, [Step(10 * S, 5), Step(10 * S, 3)], M, 3),
     (2, [Step(10 * S, 5), Step(10 * S, 2), Step(20 * S, 4), Step(20 * S, 9)], 20 * S, 2),
@@ -200,17 +200,19 @@ tariffs = st.lists(st.tuples(offsets, st.integers(0, 1000)), max_size=4).map(
 
 
 @given(st.integers(1, 9), histories, offsets)
-def test_every_minute_is_charged_once_for_the_most_units_held_in_it(first: int, steps: list[Step], more: int) -> None:
+def test_every_minute_is_charged_once_for_the_most_units_reserved_in_it(
+    first: int, steps: list[Step], more: int
+) -> None:
     end = (steps[-1].after if steps else 0) + more
     draft, unit = play(first, steps, end)
     expected = peaks(first, steps, end)
-    # What was charged is what was held, minute by minute.
+    # The charged units are the reserved ones, minute by minute.
     assert charged_by_minute(draft) == Counter(dict(enumerate(expected)))
     assert unit.metered_minutes == len(expected)
 
 
 @given(st.integers(1, 9), histories, offsets, tariffs)
-def test_each_minute_costs_its_most_units_at_the_price_that_held_when_it_began(
+def test_each_minute_costs_its_most_units_at_the_price_that_was_valid_when_it_began(
     first: int, steps: list[Step], more: int, prices: PriceList
 ) -> None:
     end = (steps[-1].after if steps else 0) + more

@@ -86,7 +86,7 @@ def test_nothing_leaves_what_is_gone_and_everything_else_can_get_there() -> None
 
 def test_what_runs_can_stop_and_what_can_be_released_has_a_way_there() -> None:
     assert {move.start for move in MOVES if move.end == "Stopped"} == UP
-    # What turns postpaid at its end is prepaid until then: it is not released, but stops.
+    # An instance that becomes postpaid at its end is prepaid until then: it is not released, but stops.
     assert {move.start for move in MOVES if move.end == "Releasing"} == ENDABLE - {"BillingChanging"}
 
 
@@ -117,7 +117,7 @@ def test_what_does_not_move_can_change_in_any_status() -> None:
 
 
 def counted(row: Instance, name: str) -> tuple[int, int, int, int]:
-    """What an instance gives to a service, by hand: replicas, coming up, prepaid and postpaid instances."""
+    """The counts that an instance adds to a service, by hand: replicas, coming up, prepaid and postpaid instances."""
     replicas = row.replicas_of(name)
     placed = any(one.service_id == name for one in row.placements)
     prepaid = row.payment_timing == "Prepaid"

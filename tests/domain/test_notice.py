@@ -1,4 +1,4 @@
-"""How often somebody may be written to, and what confirms an address, as values."""
+"""How often mail may go to an address, and how an address is confirmed, as values."""
 
 from __future__ import annotations
 

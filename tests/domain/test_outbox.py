@@ -213,10 +213,10 @@ def test_a_lane_is_had_by_one_until_the_lease_is_over() -> None:
     assert claim("a", NOW) == [("sub-1", "unit-1")]
     assert claim("a", NOW) == claim("b", NOW + 59) == []
     assert claim("b", NOW + 60) == [("sub-1", "unit-1")]
-    # Whoever has the store alone knows that everybody else is gone.
+    # A server that has the store alone knows that all others are gone.
     assert claim("b", NOW + 61, alone=True) == []
     assert claim("c", NOW + 61, alone=True) == [("sub-1", "unit-1")]
-    # Where the service's clock stands still, the machine's counts.
+    # Where the service's clock does not move, the machine's counts.
     assert claim("d", NOW, machine_now=Instant(NOW + 120)) == []
     assert claim("d", NOW, machine_now=Instant(NOW + 121)) == [("sub-1", "unit-1")]
 

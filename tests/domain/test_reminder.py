@@ -1,4 +1,4 @@
-"""The rules of reminders: what is armed when a deadline is set, and what is said when the moment comes, or late."""
+"""The rules of reminders: they are armed when a deadline is set, and given at their moment, or late."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_instance_with_a_rule_for_its_renewal_has_nothing_to_be_reminded_of_b
     assert unpaid(row, OFFSETS, before(7 * DAY_US)) == armed(row, OFFSETS, before(7 * DAY_US + 1))
     assert unpaid(row, OFFSETS, before(7 * DAY_US))["remind_at"] == before(7 * DAY_US)
     assert unpaid(row, OFFSETS, before(3 * DAY_US))["remind_before_us"] == (DAY_US, HOUR_US)
-    # Armed once, the next failure leaves it as it is: what is due now is not lost.
+    # Armed once, the next failure leaves it as it is: the reminder due now is not lost.
     assert unpaid(replace(row, remind_at=before(DAY_US)), OFFSETS, before(DAY_US)) == {}
 
 
@@ -122,7 +122,7 @@ def test_reminders_are_armed_anew_when_the_deadline_or_the_rule_changes(
 
 
 SAID = [
-    # Offsets left, how long before the deadline the work is done: what is said, and the offsets left then.
+    # Offsets left, how long before the deadline the work is done: the reminder given, and the offsets left then.
     (OFFSETS, 7 * DAY_US, 7 * DAY_US, (DAY_US, HOUR_US)),
     (OFFSETS, 2 * DAY_US, 7 * DAY_US, (DAY_US, HOUR_US)),  # late, and still the nearest
     (OFFSETS, DAY_US, None, (DAY_US, HOUR_US)),  # a nearer one is due by now

@@ -12,7 +12,7 @@ from leasebook.domain.replicas.engine_route import engine_for, parse_counts, par
     [
         ("*=process", "bj", "gpu-1", "process"),
         ("gpu-*=process", "bj", "cpu", "instant"),
-        # The rule that says most counts, wherever it stands: a region, a whole type, a longer beginning.
+        # The most specific rule counts, wherever it is in the list: a region, a whole type, a longer beginning.
         ("gpu-*=process, bj/gpu-1=ray, *=instant", "bj", "gpu-1", "ray"),
         ("gpu-*=process, bj/gpu-1=ray, *=instant", "gz", "gpu-1", "process"),
         ("gpu-*=process, bj/gpu-1=ray, *=instant", "bj", "cpu", "instant"),

@@ -1,4 +1,4 @@
-"""What a purchase is judged by: every rule has its say, and a quote is for one purchase only."""
+"""The rules of a purchase: every rule gives its verdict, and a quote is for one purchase only."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "spend": ({}, OVER_QUOTA),
     "balance": ({}, BALANCE),
 }
-"""What is wrong with a deal, by the rule that minds."""
+"""The wrong fields of a deal, and the refusal, by the rule that refuses it."""
 
 
 def guard_that_minds(rules: Container[str]) -> AccountLimits | None:
@@ -94,7 +94,7 @@ def test_every_rule_has_its_say_and_not_only_the_first(wrong: tuple[str, ...]) -
     balance = 0 if "balance" in wrong else 10_000
     expected = {rule: reason if rule in wrong else None for rule, (_, reason) in WRONG.items()}
     if "price" in wrong:
-        # What has no price needs no balance.
+        # A deal without a price needs no balance.
         expected["balance"] = None
     assert verdicts(deal(**facts), balance, guard=guard_that_minds(wrong)) == expected
 
@@ -112,7 +112,7 @@ def test_everything_can_be_wrong_at_once() -> None:
     }
 
 
-# Deal, the operator's minimum: what is paid at once, what the balance must be.
+# Deal, the operator's minimum: the amount paid at once, the balance needed.
 NEEDED: list[tuple[PurchaseTerms, int | None, int, int]] = [
     (deal(), None, 0, 2 * 10 * 60),
     (deal(count=5, price=Micro(7)), None, 0, 5 * 7 * 60),
@@ -133,7 +133,7 @@ def test_what_is_paid_at_once_and_what_the_balance_must_be(
 ) -> None:
     rules = Rules(postpaid_balance_min=None if minimum is None else Micro(minimum))
     assert (asked.at_once, balance_needed(asked, rules)) == (at_once, needed)
-    # Whoever is in debt buys nothing by the minute, whatever the minimum is.
+    # An account in debt buys nothing by the minute, whatever the minimum is.
     enough = needed if asked.payment_timing == "Prepaid" else max(needed, 0)
     assert verdicts(asked, enough, rules)["balance"] is None
     assert verdicts(asked, enough - 1, rules)["balance"] == BALANCE

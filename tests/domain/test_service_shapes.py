@@ -113,7 +113,7 @@ types = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=32
 
 @given(types, st.integers(1, 99))
 def test_what_a_replica_takes_is_read_as_it_is_written(unit_type: str, units: int) -> None:
-    # The documented spellings go before: whoever calls a type of the catalogue by one of them means the other.
+    # The documented spellings go before: one of them never means a type of the catalogue with that name.
     assume(re.fullmatch(r"gpu-(i{1,3}|iv|v|vi{0,3}|ix)|cpu-([1-9]|i{1,3}|iv|v|vi{0,3}|ix)", unit_type) is None)
     assert shape_of(resource_type_of(unit_type, units)) == Shape(unit_type, units)
 
@@ -133,7 +133,7 @@ RUN_STATUSES = [
     (True, 1, 3, 1, 1, "Serving"),
     (True, 0, 3, 0, 1, "Deploying"),
     (True, 0, 3, 1, 1, "Deploying"),
-    # All that it runs on stands still.
+    # All instances that it runs on are stopped.
     (True, 0, 0, 1, 0, "Stopped"),
     (True, 0, 0, 0, 2, "Stopped"),
     # Taken off by hand.

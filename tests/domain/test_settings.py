@@ -397,12 +397,12 @@ def test_a_secret_equals_only_the_same_secret() -> None:
     assert Secret("a") != "a"
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
+def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, line_end: str) -> None:
     environ = {}
     for name, text in ROOT.items():
         file = tmp_path / name
-        file.write_bytes(f"{text}{ending}".encode())
+        file.write_bytes(f"{text}{line_end}".encode())
         environ[f"{name}_FILE"] = str(file)
     assert load_settings(None, environ) == load_settings(None, ROOT)
 
@@ -487,5 +487,5 @@ def test_one_secret_can_be_asked_for_alone_whatever_else_is_wrong() -> None:
 def test_every_secret_can_come_from_a_file(declared: Declared, tmp_path: Path) -> None:
     with pytest.raises(BadSettings) as caught:
         load_settings(None, {f"{declared.variable}_FILE": str(tmp_path / "nowhere"), "LEASEBOOK_NONSENSE": "1"})
-    # The name is known: what is wrong is that there is no such file, or, for the master key, the next variable.
+    # The name is known. The refusal is about the missing file, or, for the master key, about the next variable.
     assert "no such setting" not in str(caught.value) or "NONSENSE" in str(caught.value)

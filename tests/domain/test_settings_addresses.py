@@ -1,4 +1,4 @@
-"""Settings with addresses, hosts, ports and paths: what nobody could use is refused at the start, with the reason."""
+"""Settings with addresses, hosts, ports and paths: unusable values are refused at the start, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of the sandbox refuse what would show too much, or give away what belongs to somebody."""
+"""The settings of the sandbox refuse paths that would show too much, and user ids that belong to a user."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ TABLE = [
         [term("Purchase", 0, 100, 600), refund(600)],
         [("Purchase", 0, 100, None, 600), ("Refund", None, None, None, -600)],
     ),
-    # Of charges without a beginning nobody can say that they follow each other.
+    # Charges without a beginning cannot be said to follow each other.
     (
         [old(60, 5), old(60, 5), usage(0, 1)],
         [("Usage", None, None, 60, 5), ("Usage", None, None, 60, 5), ("Usage", 0, 1, 1, 20)],

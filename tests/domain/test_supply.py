@@ -1,4 +1,4 @@
-"""What engines have against what is offered, as values."""
+"""The capacity of engines against offerings, as values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def offering(region: str = "bj", total: int = 0, free: int | None = None, source
 
 
 def ray(*units: int) -> EngineCapacity:
-    """The engine, with so many gpu-1 on each of its nodes."""
+    """The engine, with these numbers of gpu-1 on its nodes, in order."""
     words = tuple(CapacityReport(f"node-{number}", "one", {"gpu-1": count}, 1) for number, count in enumerate(units))
     return EngineCapacity("ray", "acc-1", words)
 
@@ -102,7 +102,7 @@ def test_what_is_offered_is_what_the_engine_has_or_what_is_set_by_hand(has: int,
     assert offered == (max(has, by_hand) if follows else by_hand)
     assert supply.stocks["gpu-1"].difference == offered - has
     assert all(after[row.region] == row for row in shelf if row.stock_source == "Set")
-    assert supply.reckon("gpu-1", after.values(), ROUTES) == (supply, []), "counted anew it is the same"
+    assert supply.reckon("gpu-1", after.values(), ROUTES) == (supply, []), "counted again it is the same"
 
 
 def test_only_what_an_engine_serves_is_compared_with_it() -> None:
@@ -116,17 +116,17 @@ def test_only_what_an_engine_serves_is_compared_with_it() -> None:
 
 
 def test_events_tell_when_a_difference_appears_changes_and_ends_and_nothing_else() -> None:
-    def told(before: TypeCapacity | None, after: TypeCapacity | None) -> list[tuple[str, int, int]]:
+    def events_of(before: TypeCapacity | None, after: TypeCapacity | None) -> list[tuple[str, int, int]]:
         rows = [EngineCapacity("ray", "acc-1", (), {} if one is None else {"gpu-1": one}) for one in (before, after)]
         return [(kind, data["difference"], data["oversold"]) for kind, data in supply_events(*rows)]
 
     fits, more, oversold = TypeCapacity(("bj",), 4, 4), TypeCapacity(("bj",), 6, 4), TypeCapacity(("bj",), 4, 4, 1)
-    assert told(None, fits) == told(fits, fits) == told(more, more) == told(fits, None) == []
-    assert told(None, more) == told(fits, more) == [(STOCK_DIFFERS, 2, 0)]
-    assert told(more, oversold) == [(STOCK_DIFFERS, 0, 1)]
-    assert told(more, fits) == told(oversold, None) == [(STOCK_FITS, 0, 0)]
-    assert told(more, TypeCapacity(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "nobody knows any more"
-    assert told(more, TypeCapacity(("bj",), 7, 5)) == [], "both grew by one"
+    assert events_of(None, fits) == events_of(fits, fits) == events_of(more, more) == events_of(fits, None) == []
+    assert events_of(None, more) == events_of(fits, more) == [(STOCK_DIFFERS, 2, 0)]
+    assert events_of(more, oversold) == [(STOCK_DIFFERS, 0, 1)]
+    assert events_of(more, fits) == events_of(oversold, None) == [(STOCK_FITS, 0, 0)]
+    assert events_of(more, TypeCapacity(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "the engine's units are unknown now"
+    assert events_of(more, TypeCapacity(("bj",), 7, 5)) == [], "both grew by one"
 
 
 def test_a_price_is_set_without_a_word_about_stock() -> None:

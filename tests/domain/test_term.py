@@ -56,7 +56,7 @@ def between(since: int, until: int, part: Fraction) -> Instant:
 # Months
 
 MONTHS = [
-    # Two ends, as the day of the month that each stands for and the months after its anchor: months between.
+    # Two ends, each as an anchor and the months after it: months between.
     (("2030-01-15", 0), ("2030-01-15", 1), Fraction(1)),
     (("2030-01-15", 0), ("2030-01-15", 0), Fraction(0)),
     (("2030-01-15", 0), ("2030-01-15", 3), Fraction(3)),
@@ -67,7 +67,7 @@ MONTHS = [
     # A day is a thirty-first, in a long month and in a short one.
     (("2030-01-15", 0), ("2030-01-30", 0), Fraction(15, 31)),
     (("2030-02-01", 0), ("2030-02-15", 0), Fraction(14, 31)),
-    (("2030-04-30", 0), ("2030-05-01", 0), Fraction(2, 31)),  # the last day stands for the one that is missing
+    (("2030-04-30", 0), ("2030-05-01", 0), Fraction(2, 31)),  # the last day is taken for the one that is missing
     (("2030-02-28", 0), ("2030-03-01", 0), Fraction(4, 31)),
     (("2030-01-31", 1), ("2030-03-01", 0), Fraction(1, 31)),  # on 28 February, too, as the thirty-first
     # From 28 January to 1 March and from 28 February to 31 March, as they were reported.
@@ -170,7 +170,7 @@ def test_a_term_to_a_day_ends_on_it_within_a_month_or_on_the_last_of_a_shorter_o
     ends = to_datetime(moved.expires_at, zone)
     tomorrow = to_datetime(Instant(moved.expires_at + DAY_US), zone)
     assert ends.day == day or (ends.day < day and tomorrow.month != ends.month)
-    # It is a term like any other: so many months after its anchor, and each later month ends on that day too.
+    # It is a term like any other: a number of months after its anchor, and each later month ends on that day too.
     assert term_of(moved.anchor, moved.months, zone) == moved
     for more in range(1, 13):
         longer = to_datetime(term_of(moved.anchor, moved.months + more, zone).expires_at, zone)
@@ -295,7 +295,7 @@ def test_a_second_that_has_begun_is_used() -> None:
     def price(before_us: int) -> int:
         return price_of_rest(unit, 1, Micro(31 * 86_400_000_000), ZONE, Instant(ends - before_us))
 
-    # 1,000,000 a second: what is left of one is paid for whole.
+    # 1,000,000 a second: a part of one is paid for whole.
     assert [price(left) for left in (0, 1, SECOND_US - 1, SECOND_US, SECOND_US + 1)] == [
         0,
         1_000_000,

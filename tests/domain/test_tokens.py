@@ -22,7 +22,7 @@ NOW, LATER = Instant(1_000), Instant(2_000)
 MINE = IdempotencyKey("acc-1", "t-1", "digest")
 
 
-class Note(Command, frozen=True, kw_only=True):
+class SetNote(Command, frozen=True, kw_only=True):
     """Write a fact, then perhaps refuse."""
 
     answer: ClassVar[type] = StoreMetadata
@@ -52,16 +52,16 @@ def say(book: Book, command: Command, now: Instant = NOW) -> Decision:
 
 
 def written(book: Book) -> dict[str, list[Any]]:
-    """What is to be written that was not told before."""
+    """The changes that are still to be written, table by table."""
     changes = book.changes()
     return {table.name: [*changes.inserted.get(table, ()), *changes.updated.get(table, ())] for table in TABLES}
 
 
 def test_the_same_request_twice_has_one_effect_and_one_answer() -> None:
     book = empty_book()
-    first = say(book, Note(token=MINE, value="a"))
-    # Other ids, as the rim makes them anew, and a later time: it is the same request all the same.
-    again = say(book, Note(token=MINE, value="made anew"), LATER)
+    first = say(book, SetNote(token=MINE, value="a"))
+    # New ids, as the rim makes them for each call, and a later time: it is the same request all the same.
+    again = say(book, SetNote(token=MINE, value="made anew"), LATER)
     assert again == first == Decision(answer=StoreMetadata("noted", "a"))
     assert book.get(METADATA, "noted") == StoreMetadata("noted", "a")
     kept = IdempotencyRecord("acc-1", "t-1", "digest", False, b'{"name":"noted","value":"a"}', NOW)
@@ -70,27 +70,27 @@ def test_the_same_request_twice_has_one_effect_and_one_answer() -> None:
 
 def test_without_a_token_the_same_request_twice_has_two_effects() -> None:
     book = empty_book()
-    assert say(book, Note(value="a")).answer == StoreMetadata("noted", "a")
-    assert say(book, Note(value="b")).answer == StoreMetadata("noted", "b")
+    assert say(book, SetNote(value="a")).answer == StoreMetadata("noted", "a")
+    assert say(book, SetNote(value="b")).answer == StoreMetadata("noted", "b")
     assert written(book)["tokens"] == []
 
 
 @pytest.mark.parametrize("refused_first", [False, True])
 def test_the_same_token_with_other_parameters_is_refused_and_does_nothing(*, refused_first: bool) -> None:
     book = empty_book()
-    first = say(book, Note(token=MINE, value="a", refuse=refusals.STOCK if refused_first else None))
+    first = say(book, SetNote(token=MINE, value="a", refuse=refusals.STOCK if refused_first else None))
     assert written(book)["tokens"] != []
-    other = say(book, Note(token=IdempotencyKey("acc-1", "t-1", "another digest"), value="b"))
+    other = say(book, SetNote(token=IdempotencyKey("acc-1", "t-1", "another digest"), value="b"))
     assert other.refusal is not None
     assert (other.refusal.reason, other.refusal.field) == (TOKEN_MISMATCH, "clientToken")
     assert not any(written(book).values()), "it changed something"
-    assert say(book, Note(token=MINE, value="a")) == first, "a mismatch does not overwrite what is remembered"
+    assert say(book, SetNote(token=MINE, value="a")) == first, "a mismatch does not overwrite the kept answer"
 
 
 def test_a_token_belongs_to_its_account() -> None:
     book = empty_book()
-    say(book, Note(token=MINE, value="a"))
-    other = say(book, Note(token=IdempotencyKey("acc-2", "t-1", "another digest"), value="b"))
+    say(book, SetNote(token=MINE, value="a"))
+    other = say(book, SetNote(token=IdempotencyKey("acc-2", "t-1", "another digest"), value="b"))
     assert other.answer == StoreMetadata("noted", "b")
 
 
@@ -115,19 +115,19 @@ def test_every_refusal_is_kept_or_was_never_decided() -> None:
 @pytest.mark.parametrize("reason", KEPT)
 def test_a_refusal_is_remembered_like_an_answer(reason: str) -> None:
     book = empty_book()
-    refused = say(book, Note(token=MINE, value="a", refuse=reason))
+    refused = say(book, SetNote(token=MINE, value="a", refuse=reason))
     assert refused == Decision(refusal=Refusal(reason, "no a", field="value"))
-    # What was short may be there again by now; the sender was told that it got nothing.
-    assert say(book, Note(token=MINE, value="a")) == refused
+    # The missing stock or money may be there again by now, but the first answer said that nothing was done.
+    assert say(book, SetNote(token=MINE, value="a")) == refused
     assert book.get(METADATA, "noted") is None
 
 
 @pytest.mark.parametrize("reason", UNDECIDED)
 def test_what_was_malformed_or_not_permitted_can_be_put_right_under_the_same_token(reason: str) -> None:
     book = empty_book()
-    assert say(book, Note(token=MINE, value="a", refuse=reason)).refusal is not None
+    assert say(book, SetNote(token=MINE, value="a", refuse=reason)).refusal is not None
     assert not book.changes()
-    assert say(book, Note(token=IdempotencyKey("acc-1", "t-1", "put right"), value="b")).answer == StoreMetadata(
+    assert say(book, SetNote(token=IdempotencyKey("acc-1", "t-1", "put right"), value="b")).answer == StoreMetadata(
         "noted", "b"
     )
 
@@ -136,7 +136,7 @@ def test_what_was_malformed_or_not_permitted_can_be_put_right_under_the_same_tok
 def test_a_refusal_changes_nothing(reason: str) -> None:
     book = empty_book()
     with pytest.raises(Refusal, match="no a"):
-        say(book, Note(value="a", refuse=reason)).result()
+        say(book, SetNote(value="a", refuse=reason)).result()
     assert not book.changes()
     assert book.get(METADATA, "noted") is None
 
@@ -158,5 +158,5 @@ class Lost(Command, frozen=True, kw_only=True):
 
 
 def test_a_command_needs_the_row_of_its_token() -> None:
-    assert list(token_needs(Note(value="a"))) == []
-    assert list(token_needs(Note(token=MINE, value="a"))) == [(IDEMPOTENCY_RECORDS, ("acc-1", "t-1"))]
+    assert list(token_needs(SetNote(value="a"))) == []
+    assert list(token_needs(SetNote(token=MINE, value="a"))) == [(IDEMPOTENCY_RECORDS, ("acc-1", "t-1"))]

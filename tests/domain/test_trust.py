@@ -1,4 +1,4 @@
-"""Trust as a rule: what may run where, and what is said where it may not."""
+"""Trust as a rule: which version may run where, and the refusal where it may not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is paid and never runs, said in words; and the event of a replica that fails again and again."""
+"""Instances that are paid and never run, said in words; and the event of a replica that fails again and again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def failing(failures: int, reason: str | None = "it ended with exit code 3") -> 
     return msgspec.structs.replace(REPLICA, restarts=failures, reason=reason)
 
 
-def test_places_that_no_engine_serves_are_told_from_others() -> None:
+def test_places_that_no_engine_serves_are_distinguished_from_others() -> None:
     places = [RunPlace("bj", "gpu-1", 1, 1), RunPlace("bd", "gpu-1", 2, 3), RunPlace("bd", "cpu", 1, 1)]
     assert unrun(ROUTES, places) == [places[0], places[2]]
 
@@ -35,7 +35,7 @@ def test_an_instance_says_what_stands_on_it_and_never_runs() -> None:
     assert list(idle(msgspec.structs.replace(at_bj, status="Stopped"), ROUTES)) == []
 
 
-def test_a_replica_that_fails_in_a_row_is_told_of_once() -> None:
+def test_a_replica_that_fails_in_a_row_is_one_event() -> None:
     told = []
     for failures in range(1, 9):
         told += list(replica_events(failing(failures - 1), failing(failures)))

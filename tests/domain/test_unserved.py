@@ -1,4 +1,4 @@
-"""What a server's engines would leave to nobody, and the setting that serves it."""
+"""Instances that no engine of a server would run, and the setting that serves them."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def left(
 def test_what_an_engine_runs_that_this_server_has_not_is_left_and_what_is_over_is_not() -> None:
     rows = [replica(number=0), replica(state="Stopping", number=1), replica(state="Gone", number=2)]
     assert left("*=process", *rows) == {}
-    assert left("*=instant", *rows, unit=ending()) == {Left("engine", "process", HERE, "bj", "gpu-1"): 2}
-    assert left("*=ray", replica(state="Failed")) == {}, "it is started anew where it is to run now"
+    assert left("*=instant", *rows, unit=releasing()) == {Left("engine", "process", HERE, "bj", "gpu-1"): 2}
+    assert left("*=ray", replica(state="Failed")) == {}, "it is started again where it is to run now"
 
 
-def ending() -> Instance:
+def releasing() -> Instance:
     return msgspec.structs.replace(a_unit(), status="Releasing")
 
 
 def test_a_type_that_is_only_counted_from_now_on_is_left_though_the_engine_is_there() -> None:
     assert left("cpu=process, *=instant", replica()) == {Left("type", "process", HERE, "bj", "gpu-1"): 1}
     assert left("cpu=process, *=instant", replica(state="Failed")) == {Left("type", "process", HERE, "bj", "gpu-1"): 1}
-    assert left("cpu=process, *=instant", replica(state="Stopping"), unit=ending()) == {}
+    assert left("cpu=process, *=instant", replica(state="Stopping"), unit=releasing()) == {}
 
 
 def test_what_runs_on_another_machine_is_left_only_by_a_server_that_is_alone() -> None:
@@ -56,9 +56,9 @@ def test_what_runs_on_another_machine_is_left_only_by_a_server_that_is_alone() -
 
 def test_what_an_operator_gave_up_is_not_left_but_what_runs_here_is_never_given_up() -> None:
     assert left("*=process", replica(node=AWAY), gone=f"process@{AWAY}") == {}
-    assert left("*=instant", replica(node=HERE), gone=f"process@{HERE}", unit=ending()) != {}
-    assert left("*=instant", replica("ray"), gone="ray", unit=ending()) == {}
-    assert left("*=instant", replica("ray"), gone="process@there", unit=ending()) != {}
+    assert left("*=instant", replica(node=HERE), gone=f"process@{HERE}", unit=releasing()) != {}
+    assert left("*=instant", replica("ray"), gone="ray", unit=releasing()) == {}
+    assert left("*=instant", replica("ray"), gone="process@there", unit=releasing()) != {}
 
 
 @pytest.mark.parametrize("text", ["process", "docker@a", "process@", "process@a b", "instant@a"])
@@ -84,7 +84,7 @@ def test_what_is_gone_is_read_as_it_is_written() -> None:
         ("gpu-1=ray, *=instant", [("process", "bj", "gpu-1")], "gpu-1=ray, *=instant, no-type-on-process=process"),
     ],
 )
-def test_the_line_that_is_told_serves_everything(routes: str, lost: list[tuple[str, str, str]], line: str) -> None:
+def test_the_suggested_line_serves_everything(routes: str, lost: list[tuple[str, str, str]], line: str) -> None:
     rows = [Left("engine", engine, HERE, region, unit_type) for engine, region, unit_type in lost]
     made = serving(parse_routes(routes), rows)
     assert written(made) == line

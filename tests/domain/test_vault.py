@@ -106,7 +106,7 @@ def test_another_context_or_key_does_not_open_and_the_message_says_so() -> None:
     assert "does not open" in refusal(lambda: Vault(OTHER).open(sealed, context="AKone"))
 
 
-def test_a_later_version_is_told_apart() -> None:
+def test_a_later_version_is_distinguished() -> None:
     message = refusal(lambda: Vault(KEY).open(b"\x03" + bytes(40), context="AKone"))
     assert message == "the sealed secret of AKone is damaged, or was written by a later version"
 
@@ -301,6 +301,6 @@ def test_what_is_derived_for_a_purpose_is_always_the_same_and_tells_nothing_else
     assert derived == hmac.digest(pseudorandom, SEALED + b"links\x01", "sha256")
 
 
-def test_the_bytes_of_before_are_derived_sealed_and_told_still() -> None:
+def test_the_bytes_of_before_are_derived_sealed_and_recognized_still() -> None:
     """Whatever the project is called: with other bytes no store of before would open."""
     assert sha256(SEALED).hexdigest() == "7d76056115ed2ce46d3518c2e19e1ea9c5c7b8950b7f085207e2f412927a7f94"

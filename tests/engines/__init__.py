@@ -1,1 +1,1 @@
-"""Tests of the engines: the contract that all of them keep, and what is special to each."""
+"""Tests of the engines: the contract that all of them keep, and the special cases of each."""

@@ -243,7 +243,7 @@ async def what_is_stopped_ends_within_its_grace_and_leaves_nothing(bench: Bench)
     await engine.stop("a", 20)
     await engine.stop("a", 20)
     await gone(bench, engine, "a")
-    assert bench.now() < before + 15, "it ended when it was told to, not when its grace was over"
+    assert bench.now() < before + 15, "it ended when it was asked to, not when its grace was over"
     await engine.stop("a", 20)
     await engine.stop("never-was", 20)
     assert await engine.observe() == {}

@@ -67,7 +67,7 @@ class Bench(Protocol):
     """How long, by ``now``, anything may take."""
     step_s: float
     short_s: float
-    """A time in which a replica that is told to end has ended, and which a test can let pass."""
+    """A time in which a replica that is asked to end has ended, and which a test can let pass."""
 
     def engine(self) -> ReplicaEngine:
         """Return a new engine object on the same place, as after a restart of the control plane."""
@@ -83,7 +83,7 @@ class Bench(Protocol):
         ends_in_s: float | None = None,
         grace_s: float = 10.0,
     ) -> Wanted:
-        """Return a replica that takes so many units, of GPU if it wants accelerators and else of CPU."""
+        """Return a replica that takes ``units`` units, of GPU if it wants accelerators and else of CPU."""
 
     def hopeless(self, name: str) -> Wanted:
         """Return a replica that can never run here."""

@@ -1,10 +1,10 @@
-"""What replicas run in these tests: a small HTTP server that does what flags (files) tell it.
+"""The program that replicas run in these tests: a small HTTP server that is controlled by flags (files).
 
     python -I -S program.py FLAGS NAME PORT [waits] [stubborn] [prints=N] [forks] [marks] [burns=BYTES]
 
 It looks for the files FLAGS/NAME.go (it may become healthy), .sick (it answers 503), .hang (it answers nothing) and
-.die (it ends with code 3). ``-`` as the port: it listens nowhere. It imports what is quick to import, for many of it
-are started. It writes nothing but lines: all that it can see of FLAGS, it may only read.
+.die (it ends with code 3). ``-`` as the port: it listens nowhere. It imports only modules that are quick to import,
+because many replicas are started. It writes nothing but lines: all that it can see of FLAGS, it may only read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 
 def daemonise() -> None:
-    """Leave a grandchild behind that has its own session, ignores SIGTERM and knows nobody."""
+    """Leave a grandchild behind that has its own session, ignores SIGTERM and has no live parent."""
     there, is_there = os.pipe()
     if os.fork() == 0:
         os.setsid()

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, in a process of its own: started by ``RayCluster``, told by lines.
+"""A Ray cluster of several nodes on this machine, in its own process: started by ``RayCluster``, controlled by lines.
 
 As a module it is what tests use, and needs no Ray; run as a program it holds the cluster.
 """
@@ -121,7 +121,7 @@ class RayCluster:
 def clear(address: str, *, applications: bool = True) -> None:
     """Take every actor and every placement group off a cluster, without any engine; Serve itself stays.
 
-    Without ``applications`` those of Serve stay, too, and nobody guards them.
+    Without ``applications`` those of Serve stay, too, and have no guard.
     """
     import ray
     from ray.util import list_named_actors, placement_group_table, remove_placement_group

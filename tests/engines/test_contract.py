@@ -10,5 +10,5 @@ from tests.engines.kinds import Bench
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_an_engine_keeps_its_contract(check: Check, bench: Bench) -> None:
-    """What each check says in its name."""
+    """The names of the checks."""
     await check(bench)

@@ -15,7 +15,7 @@ from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 
 class FakeEngineHarness:
-    """A world under a clock that stands at zero until it is moved."""
+    """A world under a clock that is at zero until it is moved."""
 
     def __init__(self, **how: Any) -> None:
         self.now = 0.0
@@ -220,7 +220,8 @@ async def play(how: dict[str, Any], steps: list[tuple[float, str, str]]) -> list
             history.append(("Unreachable", [scene.world.running(name) for name in "ab"]))
             continue
         running = [scene.world.running(name) for name in "ab"]
-        # Without a script that breaks it, the contract holds: what is seen to run runs once, what is not seen does not.
+        # Without a script that breaks it, the contract holds: a replica seen to run runs once, and one not seen does
+        # not run.
         for one, count in zip("ab", running, strict=True):
             state = seen[one].state if one in seen else None
             assert count == (0 if state in (None, "Exited") else 1)

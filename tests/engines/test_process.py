@@ -1,4 +1,4 @@
-"""What is special to the process engine: whose process is whose, what it may see, and what is left when it ends."""
+"""The process engine alone: which processes are whose, the files that each may see, and the remains of an end."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ async def test_when_its_keeper_is_killed_a_replica_does_not_linger(bench: Proces
     main = next(pid for pid in bench.pids("a") if pid != daemon)
     await keeper_killed(bench)
     await until(bench, "the kernel kills the command with its keeper", lambda: keeper_kin.began(main) is None)
-    assert keeper_kin.began(daemon) is not None, "nobody could know of it yet"
+    assert keeper_kin.began(daemon) is not None, "no engine could know of it yet"
     seen = (await engine.observe())["a"]
     assert seen.state == "Exited"
     await until(bench, "what it had left is killed", lambda: bench.running("a") == 0)
 
 
-async def test_a_keeper_that_is_told_to_end_ends_its_replica_in_order(bench: ProcessBench) -> None:
+async def test_a_keeper_that_is_asked_to_end_ends_its_replica_in_order(bench: ProcessBench) -> None:
     engine = bench.engine()
     await engine.start(bench.wanted("a"))
     await ready(bench, engine, "a")
@@ -157,7 +157,7 @@ async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench
     assert bench.running("a") == 0
     keeper_state.write(str(bench.root / "replicas" / "a" / "stop"), "0")
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
-    assert await engine.observe() == {}, "what was told to stop is cleared away by whoever comes"
+    assert await engine.observe() == {}, "a replica that was asked to stop is cleared away by the next engine"
     assert bench.runs("a") == 1
 
 
@@ -350,7 +350,7 @@ def hopeless(folder: Path) -> Iterator[tuple[RunSpec, str]]:
     yield RunSpec(command=("sh",), accelerators=1), "accelerators"
 
 
-async def test_what_can_never_run_is_told_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
+async def test_what_can_never_run_is_refused_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
     engine = bench.engine(sandbox=bench.sandbox(paths=(str(tmp_path),), hidden=()))
     for spec, reason in hopeless(tmp_path):
         wanted = Wanted(name="a", unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec, trusted=True)

@@ -1,4 +1,4 @@
-"""Health checks go side by side, and what hangs delays nobody."""
+"""Health checks go side by side, and one that hangs delays no other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from leasebook.engines.process.health import FAILURES_MAX, Checks, Health, Targe
 
 HOST = "127.0.0.1"
 FOR_EVER_S = 600.0
-"""No test waits so long: what would need it never comes."""
+"""A time that no test waits: the answers that would need it never come."""
 
 
 class Servers:
-    """Servers that answer as they are told, by port."""
+    """Servers by port, each with a fixed answer."""
 
     def __init__(self) -> None:
         self.answers: dict[int, bytes | None] = {}

@@ -1,4 +1,4 @@
-"""The Ray engine on a real cluster of several nodes: what the shared contract does not say, and what is lost with what.
+"""The Ray engine on a real cluster of several nodes: tests beside the shared contract, and losses of parts.
 
 The cluster serves all tests of a process; the last of them here take its head away. They are run in this order, after
 all others that need Ray.
@@ -414,7 +414,7 @@ def test_a_head_that_is_lost_takes_its_cluster_along_and_the_next_head_starts_em
                 await engine.observe()
             cluster.ask(do="start-head")
             await see(engine, "lost", None)
-            # Nodes of the old head end themselves; what is left of them by then, the deadline ends.
+            # Nodes of the old head end themselves; those that are left by then, the deadline ends.
             await place.none_left()
             cluster.ask(do="add", name="new", resources={"leasebook_small": UNITS})
             await start(engine, place.wanted("lost"))

@@ -1,4 +1,4 @@
-"""Ray Serve applications on a real cluster: the contract where it says something of them, and what is theirs alone."""
+"""Ray Serve applications on a real cluster: the contract where it applies to them, and their own features."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ LOOKS, LOOK_AGAIN_S = 20, 0.1
 
 
 class ServeBench(RayBench):
-    """As the bench of commands, with applications. What runs of one are its replicas, or else whatever has its mark."""
+    """As the bench of commands, with applications. The processes of one are its replicas, or those with its mark."""
 
-    # Each takes a guard, a deployer and a replica, all of which import Ray Serve.
+    # Each takes a guard, a deployer and a replica, and all three import Ray Serve.
     short_s = 3.0
 
     def engine(self) -> RayEngine:  # type: ignore[override]
@@ -136,7 +136,7 @@ KEPT: list[Check] = [
     checks.a_deadline_kills_what_ignores_that_it_is_to_end,
     checks.a_deadline_that_is_moved_or_cleared_counts_as_it_is_now,
 ]
-"""Left out: what is the room's (and the same as for commands), an application without a port, which is refused, its end
+"""Left out: checks of the room (the same as for commands), an application without a port, which is refused, its end
 by itself, for Serve starts again what ends, and the order of lines in two streams, which are two files here."""
 
 
@@ -232,7 +232,7 @@ async def test_a_guard_that_dies_is_started_again_and_takes_its_application_away
     os.kill(guard, signal.SIGKILL)
     give_up = bench.now() + bench.patience_s
     while bench.running("shop"):
-        assert bench.now() < give_up, "nobody guards it, and it runs"
+        assert bench.now() < give_up, "no guard is there, and it runs"
         await bench.wait(bench.step_s)
     later = bench.engine()
     seen = await see(bench, later, "shop", ("Exited",), but=())
@@ -258,7 +258,7 @@ async def test_an_application_without_guard_and_room_is_seen_and_can_be_stopped(
     assert bench.running("stray") == 1
     await engine.stop("stray", 10)
     await see(bench, engine, "stray", (None,))
-    # Nobody is on its node to see its end, and Ray counts an actor as gone a moment before its process is.
+    # No process on its node sees its end, and Ray counts an actor as gone a moment before its process is.
     await until(bench, "the end of what was killed", lambda: not bench.pids("stray"))
 
 
@@ -297,7 +297,7 @@ def on_big(wanted: Wanted) -> Wanted:
 
 @pytest.fixture
 def big_nodes(bench: ServeBench) -> Iterator[Callable[[str], None]]:
-    """Add nodes with room for what is big. None of them is left to the tests that follow."""
+    """Add nodes with room for big replicas. None of them is left to the tests that follow."""
     added: list[str] = []
 
     def add(name: str) -> None:

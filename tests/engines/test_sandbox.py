@@ -1,4 +1,4 @@
-"""How a sandbox is arranged: what is refused, what is shown, what is said of a machine that lacks something."""
+"""The arrangement of a sandbox: refusals, visible files, and the reasons given on a machine that lacks a feature."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_calls_of_another_kind_of_processor_end_the_process() -> None:
         seccomp.assemble("riscv64", datagrams=True)
 
 
-# --- what is seen ----------------------------------------------------------------------------------------
+# --- visible files ----------------------------------------------------------------------------------------
 
 
 def arranged(sandbox: Sandbox, **values: object) -> list[tuple[str, ...]]:
@@ -248,7 +248,7 @@ def test_a_bubblewrap_that_does_not_work_is_not_used(machine: pytest.MonkeyPatch
     assert "No permissions to create new namespace (let this user make namespaces" in layers.missing[0]
 
 
-def test_a_root_without_users_to_give_is_told_so(machine: pytest.MonkeyPatch) -> None:
+def test_a_root_without_users_to_give_gets_a_reason(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(sandbox_layers, "_are_mapped", lambda *_: False)
     machine.setattr(os, "geteuid", lambda: 0)
     assert any("set engines_process.uids" in phrase for phrase in find_layers(Sandbox()).missing)

@@ -1,12 +1,14 @@
-"""The shipped examples, run as they are run in earnest: a process each, told to stop with SIGTERM."""
+"""The shipped examples, run as they are run in earnest: a process each, stopped with SIGTERM."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -56,7 +58,7 @@ def _env() -> dict[str, str]:
 
 
 SITE = {"sitecustomize", "usercustomize"}
-"""What a Python may load by itself at its start."""
+"""Modules that a Python may load by itself at its start."""
 
 
 @contextlib.contextmanager
@@ -89,7 +91,49 @@ def completion() -> Iterator[Running]:
         yield found
 
 
-def test_the_echo_says_what_it_was_told(echo: Running) -> None:
+@pytest.fixture(scope="module")
+def embedding() -> Iterator[Running]:
+    """An embedding server that all tests share."""
+    with running("embedding") as found:
+        yield found
+
+
+def test_the_same_text_has_the_same_vector_and_common_words_bring_texts_near(embedding: Running) -> None:
+    assert embedding.ask("GET", "/v1/models")[1]["data"][0]["id"] == "hash-16"
+    texts = ["A lease ends at its time.", "The lease ends at that time.", "Red apples", ""]
+    status, said = embedding.ask("POST", "/v1/embeddings", {"input": texts})
+    assert (status, said["usage"]) == (200, {"prompt_tokens": 16, "total_tokens": 16})
+    assert [one["index"] for one in said["data"]] == [0, 1, 2, 3]
+    one, near, far, nothing = (found["embedding"] for found in said["data"])
+    assert nothing == [0.0] * 16
+    assert sum(a * a for a in one) == pytest.approx(1)
+    assert sum(a * b for a, b in zip(one, near, strict=True)) > 0.5
+    assert sum(a * b for a, b in zip(one, far, strict=True)) < 0.5
+    assert embedding.ask("POST", "/v1/embeddings", {"input": texts[0]})[1]["data"][0]["embedding"] == one
+    packed = embedding.ask("POST", "/v1/embeddings", {"input": texts[0], "encoding_format": "base64"})[1]
+    assert struct.unpack("<16f", base64.b64decode(packed["data"][0]["embedding"])) == pytest.approx(one)
+    short = embedding.ask("POST", "/v1/embeddings", {"input": texts[0], "dimensions": 3})[1]
+    assert len(short["data"][0]["embedding"]) == 3
+
+
+def test_inputs_that_cannot_become_vectors_are_refused(embedding: Running) -> None:
+    bodies: tuple[Any, ...] = (
+        {},
+        [],
+        {"input": 1},
+        {"input": []},
+        {"input": [1]},
+        {"input": ["x"] * 257},
+        {"input": "x", "dimensions": 65},
+        {"input": "x", "encoding_format": "hex"},
+    )
+    for body in bodies:
+        status, said = embedding.ask("POST", "/v1/embeddings", body)
+        assert (status, bool(said["error"]["message"])) == (400, True)
+    assert embedding.ask("POST", "/v1/chat/completions", {})[0] == 404
+
+
+def test_the_echo_repeats_its_input(echo: Running) -> None:
     status, said = echo.ask("POST", "/a/b?c=d", {"x": "单位"})
     assert status == 200
     assert (said["method"], said["path"], said["query"], json.loads(said["body"])) == (
@@ -182,7 +226,7 @@ def test_a_stream_says_what_the_whole_answer_says_and_how_many_tokens_it_took(co
     assert whole["usage"]["total_tokens"] == whole["usage"]["prompt_tokens"] + whole["usage"]["completion_tokens"]
 
 
-def test_plain_completions_keep_to_their_limits_and_stop_where_they_are_told_to(completion: Running) -> None:
+def test_plain_completions_keep_to_their_limits_and_stop_at_stop_words(completion: Running) -> None:
     _, short = completion.ask("POST", "/v1/completions", {"prompt": "The", "max_tokens": 3})
     assert short["usage"]["completion_tokens"] == 3
     assert short["choices"][0]["finish_reason"] == "length"
@@ -233,7 +277,7 @@ def test_the_demo_puts_the_examples_into_the_repository_once_and_into_older_stor
         with a_scene(tmp_path, demo=demo) as scene:
             caller = scene.customer()
             found = caller.do(MODEL, "DescribeSystemModelSets")["modelSetList"]
-            assert [one["modelSetName"] for one in found] == (["echo", "completion"] if demo else [])
+            assert [one["modelSetName"] for one in found] == (["echo", "completion", "embedding"] if demo else [])
     for example in EXAMPLES:
         assert re.fullmatch(r"am-[0-9a-z]{12}", example.set_id)
         assert re.fullmatch(r"amv-[0-9a-z]{12}", example.model_id)
@@ -250,4 +294,4 @@ def test_an_example_that_was_taken_out_does_not_come_back(tmp_path: Path) -> Non
         scene.operator.do(MODEL, "DeleteModelSet", {"modelSetId": first.set_id})
     with a_scene(tmp_path, demo=True) as scene:
         found = scene.operator.do(MODEL, "DescribeSystemModelSets")["modelSetList"]
-        assert [one["modelSetName"] for one in found] == ["completion"]
+        assert [one["modelSetName"] for one in found] == ["completion", "embedding"]

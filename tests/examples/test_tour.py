@@ -1,4 +1,4 @@
-"""The tour, as somebody new takes it: a server, a service that runs, its end and its bill."""
+"""The tour, as a newcomer takes it: a server, a service that runs, its end and its bill."""
 
 from __future__ import annotations
 

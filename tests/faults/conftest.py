@@ -1,4 +1,4 @@
-"""What the tests of broken machines share."""
+"""Fixtures of the tests of broken machines."""
 
 from tests.faults.kept import crashed, data, places
 

@@ -40,7 +40,6 @@ class Standby(PostgresServer):
             os.chown(self._folder, self._as["user"], self._as["group"])
         self.port = port or _free_port()
         self._durable = False
-        self._has_template = False
         atexit.register(self.remove)
         copied = ("-D", str(self._folder / "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
         self._run("pg_basebackup", *copied, "-h", "127.0.0.1", "-p", str(primary.port), "-U", "leasebook")
@@ -78,7 +77,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[Callable[[], None]]:
-    """Stop every process of a server where it stands; they go on at the end, or when what is yielded is called."""
+    """Pause every process of a server; they go on at the end, or when the yielded function is called."""
     pids = pids_of(server)
     for pid in pids:
         with suppress(ProcessLookupError):

@@ -56,5 +56,5 @@ serve(server)""",
 
 
 def program(kind: str) -> str:
-    """Return what Python is told to run."""
+    """Return the command line after ``python``."""
     return f"{_SERVES}\n{NASTY[kind]}\n"

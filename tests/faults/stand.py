@@ -53,12 +53,12 @@ FUNDS: Final = 100_000_000
 STOCK: Final = 1_000_000
 ROOM: Final = 64
 LATE_S: Final = 5.0
-"""So long after it is back what fell due meanwhile may take."""
+"""Seconds that overdue work may take once the server is back."""
 SHOPPERS: Final = 4
 REST_S: Final = 0.02
 """Between two purchases of one, so that hours of them can be proved."""
 PATIENCE_S: Final = 120.0
-"""So long a start may take on a machine that is busy with something else."""
+"""Seconds that a start may take on a machine that is busy with other work."""
 GONE_WITHIN_S: Final = 90.0
 _OVER: Final = "('Released', 'CreateFailed')"
 
@@ -72,7 +72,7 @@ class StandbyBuyer:
         self._dice = dice
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until told to stop; what is under way is finished."""
+        """Go on until ``stop`` is set; the purchase under way is finished."""
         while not stop.wait(REST_S):
             at = moment(self._dice.uniform(1, 3)) if self._dice.random() < 0.5 else None
             body, token = postpaid(TYPE, at), uuid.uuid4().hex
@@ -129,7 +129,7 @@ class Stand:
             return database.execute(text.encode()).fetchall()
 
     def round(self, phase: str, dice: Random) -> None:
-        """Have people buy, make that trouble, and prove what is to be proved afterwards."""
+        """Let buyers buy, make that trouble, and prove the books afterwards."""
         stop = threading.Event()
         callers = [self.account.caller([self.server.port or 0], patience_s=120) for _ in range(SHOPPERS)]
         shoppers = [StandbyBuyer(caller, dice) for caller in callers]
@@ -154,7 +154,7 @@ class Stand:
         before = sum(len(one.orders) for one in shoppers)
         eventually("it serves again", self.server.is_ready, within_s=PATIENCE_S)
         ready = time.monotonic()
-        eventually("somebody buys again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=30)
+        eventually("a purchase succeeds again", lambda: sum(len(one.orders) for one in shoppers) > before, within_s=60)
         self.back_s[phase].append(time.monotonic() - over)
         eventually("nothing is overdue", lambda: self._overdue_s() < 1.0, within_s=LATE_S + 25, every_s=0.05)
         late = time.monotonic() - ready
@@ -177,9 +177,9 @@ class Stand:
         assert len(found) == len(rows) == len(set(found.values()))
         told = self.acknowledged
         assert not told.items() - found.items(), f"acknowledged and lost: {told.items() - found.items()}"
-        assert not found.items() - told.items(), f"bought, and nobody was told: {found.items() - told.items()}"
+        assert not found.items() - told.items(), f"bought, and no answer says so: {found.items() - told.items()}"
         wrong = "SELECT count(*) FROM units WHERE end_reason = 'Schedule' AND ended_at <> release_at"
-        assert self.rows(wrong) == [(0,)], "ended at another moment than it was told"
+        assert self.rows(wrong) == [(0,)], "ended at another moment than its release time"
 
     def check(self) -> None:
         """Have the command line prove the books, while they are served."""
@@ -246,7 +246,7 @@ def crash_database(stand: Stand, dice: Random) -> None:
         return
     pids = [pid for (pid,) in stand.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook'")]
     os.kill(dice.choice(pids), signal.SIGKILL)
-    eventually("PostgreSQL starts over", lambda: _answers(stand), within_s=30)
+    eventually("PostgreSQL starts over", lambda: _answers(stand), within_s=60)
 
 
 def _answers(stand: Stand) -> bool:
@@ -266,11 +266,11 @@ def full_disk(stand: Stand, dice: Random) -> None:
     time.sleep(dice.uniform(0.2, 1.0))
     _limit_files(stand, pids, "unlimited")
     if stand.database is not None:
-        eventually("PostgreSQL answers", lambda: _answers(stand), within_s=30)
+        eventually("PostgreSQL answers", lambda: _answers(stand), within_s=60)
 
 
 def _limit_files(stand: Stand, pids: Sequence[int], most: str) -> None:
-    """Let no file of these processes grow beyond so many bytes; as their own user, for another may not."""
+    """Let no file of these processes grow beyond a number of bytes; as their own user, for another may not."""
     user = {} if stand.database is None else stand.database.owner
     for pid in pids:
         # One that has ended meanwhile needs none.
@@ -295,7 +295,7 @@ def nasty_replicas(stand: Stand, dice: Random, kinds: tuple[str, ...] | None = N
     named = ", ".join(f"'{unit}'" for unit in units.values())
     waiting = f"SELECT id FROM units WHERE id IN ({named}) AND status NOT IN {_OVER}"
     eventually(f"{sorted(units)} are gone", lambda: not stand.rows(waiting), within_s=GONE_WITHIN_S, every_s=0.2)
-    assert running(units.values()) == [], "what is called gone runs"
+    assert running(units.values()) == [], "a replica that is called gone runs"
     held = "SELECT stock_total - stock_free FROM offerings WHERE region = 'bj' AND type = "
     assert stand.rows(f"{held}'{NASTY_TYPE}'") == [(0,)], "stock was not given back"
 

@@ -84,7 +84,7 @@ def test_a_start_that_is_asked_to_stop_ends_well_and_says_nothing(data: Path, na
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-# Commands on what is out of reach
+# Commands on stores out of reach
 
 COMMANDS = {
     "check": ("check",),
@@ -141,11 +141,11 @@ def test_an_empty_file_is_not_backed_up(data: Path, tmp_path: Path) -> None:
         back_up(data, tmp_path / "backup.db")
 
 
-# What fell due while nobody worked
+# Work that fell due while no server ran
 
 
 def _left_since(data: Path, *, seen_h: int, due_h: int) -> None:
-    """Have had a server end so many hours ago, and something due so many hours ago."""
+    """Have had a server end ``seen_h`` hours ago, and work due ``due_h`` hours ago."""
     with closing(sqlite3.connect(data / STORE)) as connection, connection:
         ((now,),) = connection.execute("SELECT CAST(strftime('%s') AS INTEGER) * 1000000").fetchall()
         seen = now - seen_h * HOUR_US
@@ -216,7 +216,7 @@ def test_an_archive_that_the_disk_does_not_take_leaves_no_file(data: Path, tmp_p
     goal = tmp_path / "old.gz"
 
     def limited() -> None:
-        """Let no file grow while the store is rolled up; what is said afterwards goes into a file, too."""
+        """Let no file grow while the store is rolled up; the messages after it go into a file, too."""
         roll_up = leasebook.store.maintenance.archive._roll_up
 
         def with_a_full_disk(*arguments: Any) -> None:

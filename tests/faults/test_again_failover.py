@@ -26,7 +26,7 @@ from tests.crash.fleet import (
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import PostgresServer
+from tests.postgres import MIGRATED, PostgresServer
 
 DATABASE = "books"
 
@@ -34,7 +34,7 @@ DATABASE = "books"
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[tuple[PostgresServer, Standby]]:
     replaced, promoted = pair()
-    run_on(replaced, f"CREATE DATABASE {DATABASE}")
+    run_on(replaced, f"CREATE DATABASE {DATABASE} TEMPLATE {MIGRATED}")
     yield replaced, promoted
     for one in (replaced, promoted):
         one.remove()
@@ -45,8 +45,7 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
 ) -> None:
     replaced, promoted = hosts
     url = several(replaced, promoted, database=DATABASE)
-    before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
-    server = Process("server", tmp_path, ("serve", "--store", url), free_port(), before=before)
+    server = Process("server", tmp_path, ("serve", "--store", url), free_port(), variables=patient(answer=3))
     try:
         server.start()
         server.wait()
@@ -59,12 +58,12 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
         promoted.promote()
         bought = [caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept"), token="1").result["orderId"]]
         replaced.start()
-        # Only the one that was replaced takes writes now, and nobody may be told that something was done.
+        # Only the replaced one takes writes now, and no caller may get the answer that something was done.
         promoted.stop()
         answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
         assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
         assert answer.body["message"].startswith("Nothing was done: ")
-        eventually("the log says why", lambda: "it was replaced: it writes on timeline 1" in server.log(), within_s=5)
+        eventually("the log says why", lambda: "it was replaced: it writes on timeline 1" in server.log(), within_s=30)
         promoted.start()
         bought.append(caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept"), token="2").result["orderId"])
         caller.close()

@@ -31,7 +31,7 @@ TABLES: Final = [table.name for table in metadata.sorted_tables]
 FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "notice_rates"}
 """Tables in which the store may have no row."""
 SAMPLE: Final = ("tokens", "orders", "postings", "units", "hooks")
-"""What is tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""
+"""The tables that are tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""
 ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))
 ROWS: Final = 1 if ROUNDS == 1 else 2
 """Rows of a table that are tried, a column of each at a time; and as many other values."""
@@ -91,7 +91,7 @@ def damages(fetch: Fetch, table: Table) -> Iterator[tuple[Column[Any], str, tupl
 
 
 def unseen(fetch: Fetch, table: Table, check: Any, put_back: Any) -> set[str]:
-    """Damage a table in every way; returns the columns of which one was not found, each put back before the next."""
+    """Damage a table in every way; returns the columns whose damage was not found; each is mended again."""
     missed: set[str] = set()
     for column, text, params in [*damages(fetch, table)]:
         with put_back():

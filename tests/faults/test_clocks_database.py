@@ -26,7 +26,7 @@ SHARED = {"LEASEBOOK_MASTER_KEY": MASTER_KEY}
 
 @pytest.fixture(scope="module")
 def clock() -> Iterator[MovedClock]:
-    """The clock of the database, where whoever runs that can read it."""
+    """The clock of the database, where the user who runs that can read it."""
     with tempfile.TemporaryDirectory(prefix="leasebook-clock-") as folder:
         Path(folder).chmod(0o755)
         yield MovedClock(Path(folder))
@@ -114,7 +114,7 @@ async def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operato
         for desk in (first, second):
             await becomes(desk, "The database's clock jumped 7")
         await second.call(UNITS, "ReleaseComputeUnit", {"instanceId": by_hand})
-        # Whoever starts now has not seen it jump.
+        # A server that starts now has not seen it jump.
         async with a_desk(url, tmp_path / "3") as third:
             await becomes(third, "The database's clock jumped 7")
             await asyncio.sleep(1.2)
@@ -127,7 +127,7 @@ async def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operato
     assert minutes == {due: 60, by_hand: 1}
 
 
-async def test_a_database_set_back_an_hour_is_told_by_all_and_goes_on_when_it_comes_back(
+async def test_a_database_set_back_an_hour_is_seen_by_all_and_goes_on_when_it_comes_back(
     url: str, clock: MovedClock, tmp_path: Path
 ) -> None:
     async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:

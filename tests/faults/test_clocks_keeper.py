@@ -55,7 +55,7 @@ async def test_a_replica_with_an_hour_left_outlives_every_jump_and_ends_when_its
     clock.move_to(-48 * HOUR_S)
     await engine.end_in("leased", 0.2)
     await engine.close()
-    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=5.0)
+    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=30)
 
 
 async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: ProcessBench) -> None:
@@ -69,12 +69,12 @@ async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: Pro
     assert bench.running("leased") == 1
     ends.write_text(f"{name} 0.0")
     engine._files._ring("leased")
-    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=5.0)
+    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=30)
     assert float(at) > 0
     await engine.close()
 
 
-async def test_a_keeper_of_an_older_version_is_told_in_its_own_words(bench: ProcessBench) -> None:
+async def test_a_keeper_of_an_older_version_gets_its_own_words(bench: ProcessBench) -> None:
     engine = bench.engine()
     await engine.start(bench.wanted("leased", ends_in_s=HOUR_S))
     deadline = bench.root / "replicas" / "leased" / "deadline"
@@ -121,7 +121,7 @@ def test_a_keeper_on_a_node_of_a_cluster_counts_durations_and_not_its_wall_clock
     assert json.loads(news.readline()) == {"begun": True}
     for ahead_s in (2 * HOUR_S, -HOUR_S):
         clock.move_to(ahead_s)
-        # An order has it judge anew.
+        # An order has it judge again.
         ours.sendall(json.dumps({"ends_in_s": HOUR_S // 2}).encode() + b"\n")
         ours.settimeout(0.3)
         with pytest.raises(TimeoutError):

@@ -33,7 +33,7 @@ class ClockedServer:
         return ask(self.port, self.clock, path, action, body)
 
     def buy(self, ahead_s: float) -> str:
-        """Buy an instance that is released so long after what the service takes for now."""
+        """Buy an instance with a release time, counted from the service's own time."""
         now = datetime.fromisoformat(self.ask(CLOCK, "DescribeClock")["now"])
         release = (now + timedelta(seconds=ahead_s)).isoformat()
         return str(self.ask(UNITS, "PurchaseComputeUnit", postpaid("gpu-1", release))["instanceId"])
@@ -74,7 +74,7 @@ def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_st
         house.server.start()
         house.waits("jumped 7")
         assert [house.status(unit) for unit in units] == ["Running"] * 2
-    # What is done by hand meanwhile is done at the time that is believed.
+    # Releases by hand meanwhile are done at the time that the service believes.
     house.ask(UNITS, "ReleaseComputeUnit", {"instanceId": units[0]})
     assert sum(house.charged(units[0])) < 20, "minutes, and not two hours"
     house.clock.move_to(0)
@@ -88,7 +88,7 @@ def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_st
     assert sum(house.charged(units[1])) == 60
 
 
-def test_a_clock_set_back_an_hour_is_told_and_nothing_is_written_before_what_was_written(house: ClockedServer) -> None:
+def test_a_clock_set_back_an_hour_is_shown_and_nothing_is_written_before_what_was_written(house: ClockedServer) -> None:
     set_to = house.clock.ahead_s
     before = house.ask(CLOCK, "DescribeClock")["now"]
     unit = house.buy(HOUR_S)
@@ -101,7 +101,7 @@ def test_a_clock_set_back_an_hour_is_told_and_nothing_is_written_before_what_was
     assert house.ask(CLOCK, "DescribeClock")["now"] > before
     house.ask(CLOCK, "ConfirmClock")
     house.recovers()
-    # It stands still until the clock has caught up.
+    # It does not move until the clock has caught up.
     stands = house.ask(CLOCK, "DescribeClock")["now"]
     assert stands > before
     assert house.ask(CLOCK, "DescribeClock")["now"] == stands

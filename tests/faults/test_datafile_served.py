@@ -27,8 +27,8 @@ PURCHASE = {
     "computeUnitConfig": {"region": "bj", "type": "cu-1"},
     "computeUnitCount": 1,
 }
-SEEN_WITHIN_S = 5.0
-"""Files are looked at every second."""
+SEEN_WITHIN_S = 30.0
+"""Files are looked at every second; the rest is a busy machine."""
 
 
 def _page(server: Process, path: str) -> tuple[int, str]:
@@ -118,7 +118,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
             take_away(data)
             gone_at = time.monotonic()
             time.sleep(0.3)
-            eventually("it is told", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
+            eventually("the page says so", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
             buyers.stop()
             after = [answer for asked_at, answer in buyers.answers if asked_at > gone_at]
             assert after
@@ -128,7 +128,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
             assert status == 500
             assert "while the store is served. Nothing is acknowledged any more. Stop the server" in said
             assert said in json.loads(_page(server, "/readyz")[1])["reasons"]
-            # What was bought and not acknowledged is not shown either.
+            # A purchase that was not acknowledged is not shown either.
             with root_of(server, patience_s=0) as caller:
                 assert caller.call_at(0, ACCOUNT, "DescribeOrders", {}).code == "StoreUnavailable"
             server.stop()
@@ -149,7 +149,7 @@ def test_a_directory_that_is_mounted_over_is_noticed(tmp_path: Path) -> None:
     with lone_server(tmp_path, before=("unshare", "-m")) as server:
         inside = ("nsenter", "-m", "-t", str(server.process.pid))
         subprocess.run([*inside, "mount", "-t", "tmpfs", "over", str(data_of(tmp_path))], check=True)
-        eventually("it is told", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
+        eventually("the page says so", lambda: _page(server, "/healthz")[0] == 500, within_s=SEEN_WITHIN_S)
         assert "was removed, or its directory was moved" in _page(server, "/healthz")[1]
 
 

@@ -1,4 +1,4 @@
-"""A start on files that are missing, damaged or out of reach: one line says what is so and what to do."""
+"""A start on files that are missing, damaged or out of reach: one line says the fault and the remedy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _as_somebody(data: Path) -> Callable[[], None]:
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user, or mount something")
 
 
-# What is missing
+# Missing files
 
 
 def test_a_store_that_is_gone_is_not_founded_anew(data: Path) -> None:
@@ -126,7 +126,7 @@ async def test_a_founding_that_was_cut_off_is_begun_again(tmp_path: Path) -> Non
         assert desk.service.root_access_key
 
 
-# What is damaged
+# Damaged files
 
 
 def _overwrite(path: Path, content: bytes, at: int = 0) -> None:
@@ -172,7 +172,7 @@ def test_a_backup_is_not_put_together_with_the_log_of_another_file(crashed: Path
     assert "Put the backup into an empty directory" in refused(crashed)
 
 
-# What was acknowledged and is not there
+# Acknowledged writes that are not there
 
 
 def _pages(data: Path) -> int:
@@ -213,7 +213,7 @@ def test_a_store_that_was_cut_back_is_refused_until_the_loss_is_accepted(crashed
     assert f"Accepted: {crashed / MARK} says that the server acknowledged up to page {marked}" in accepted.line
     assert (crashed / f"{MARK}.lost").exists()
     _serves(crashed)
-    # What the server writes by itself meanwhile may make up for the page that was lost.
+    # The server's own writes meanwhile may make up for the lost page.
     assert _pages(crashed) == pages_in(sqlite3.connect(crashed / STORE), crashed / STORE)
     assert run("check", "--data", crashed).code == 0
     assert f"There is no {MARK}" not in run("accept-loss", "--data", crashed).line
@@ -246,7 +246,7 @@ def test_a_killed_server_starts_again_as_it_was(crashed: Path) -> None:
     assert run("check", "--data", crashed).code == 0
 
 
-# What is out of reach
+# Files out of reach
 
 MODES = [
     (".", "may not read and write"),

@@ -1,4 +1,4 @@
-"""The database freezes, or its machine vanishes: nobody hangs, monitors are told, and it goes on when it is back."""
+"""The database freezes, or its machine vanishes: no caller hangs, monitors see it, and it goes on when it is back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BACK_S = 5.0
 
 
 def test_nobody_waits_for_ten_seconds_where_nothing_is_set() -> None:
-    """What a call may wait for one after another, where the database is silent from its first moment on."""
+    """The sum of all waits of a call, where the database is silent from its first moment on."""
     patience = Patience()
     readiness_looks_every_s = 1.0
     assert readiness_looks_every_s + patience.silent_s + WAIT_MAX_S < BOUND_S
@@ -74,14 +74,14 @@ def _play(server: Process, trouble: Callable[[], AbstractContextManager[Any]]) -
 
 def _once(port: int, callers: list[FleetClient], trouble: Callable[[], AbstractContextManager[Any]]) -> None:
     with trouble():
-        _all_are_told(callers)
+        _all_are_refused(callers)
         began = time.monotonic()
         status, page = _page(port, "/readyz")
         assert status == HTTPStatus.SERVICE_UNAVAILABLE, page
         assert any("database" in reason for reason in page["reasons"]), page
         assert _page(port, "/healthz")[0] == HTTPStatus.OK
-        # Who comes later is told at once, whatever is still stuck.
-        _all_are_told(callers[:3])
+        # Later callers are answered at once, whatever is still stuck.
+        _all_are_refused(callers[:3])
         assert time.monotonic() - began < 5
     began = time.monotonic()
 
@@ -94,8 +94,8 @@ def _once(port: int, callers: list[FleetClient], trouble: Callable[[], AbstractC
     print(f"back after {time.monotonic() - began:.1f} s")
 
 
-def _all_are_told(callers: list[FleetClient]) -> None:
-    """Fail unless everybody who calls now is told that the store is away, in time, and that nothing was done."""
+def _all_are_refused(callers: list[FleetClient]) -> None:
+    """Fail unless every call now gets the answer, in time, that the store is away and nothing was done."""
     answers: list[Any] = [None] * len(callers)
 
     def ask(number: int) -> None:
@@ -108,7 +108,7 @@ def _all_are_told(callers: list[FleetClient]) -> None:
     for thread in threads:
         thread.join(BOUND_S + 5)
     for answer in answers:
-        assert answer is not None, "nobody answered in time"
+        assert answer is not None, "no server answered in time"
         assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
         assert answer.body["message"].startswith("Nothing was done: ")
 
@@ -127,10 +127,9 @@ def far() -> Iterator[FarServer]:
 @pytest.fixture(scope="module")
 def server(far: FarServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server that waits for little."""
-    before = ["env", *(f"{name}={value}" for name, value in patient().items())]
-    with far.database() as url:
+    with far.database(migrated=True) as url:
         started = Process(
-            "server", tmp_path_factory.mktemp("far"), ("serve", "--store", url), free_port(), before=before
+            "server", tmp_path_factory.mktemp("far"), ("serve", "--store", url), free_port(), variables=patient()
         )
         started.start()
         try:

@@ -31,24 +31,23 @@ from tests.crash.fleet import (
 )
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import PostgresServer
+from tests.postgres import MIGRATED, PostgresServer
 
 BACK_S = 5.0
 FUNDS = 1_000_000
 
 
 class Site:
-    """Two database hosts, of which one takes writes, and a server that was told of both."""
+    """Two database hosts, one that takes writes and its standby, and a server that knows both."""
 
     def __init__(self, folder: Path) -> None:
         self.primary: PostgresServer
         self.primary, self.standby = pair()
         self._database = "books"
         self.lost_port = 0
-        run_on(self.primary, f"CREATE DATABASE {self._database}")
+        run_on(self.primary, f"CREATE DATABASE {self._database} TEMPLATE {MIGRATED}")
         address = several(self.standby, self.primary, database=self._database)
-        before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
-        self.server = Process("server", folder, ("serve", "--store", address), free_port(), before=before)
+        self.server = Process("server", folder, ("serve", "--store", address), free_port(), variables=patient(answer=3))
         self.server.start()
         self.server.wait()
         self.port: int = self.server.port or 0
@@ -101,8 +100,8 @@ def account(site: Site) -> Account:
         return open_account(root, "kept", FUNDS)
 
 
-def _is_told(site: Site, caller: FleetClient, words: str) -> None:
-    """Fail unless who buys, who reads and who watches is told that the store is away."""
+def _is_refused(site: Site, caller: FleetClient, words: str) -> None:
+    """Fail unless purchases, reads and monitors get the answer that the store is away."""
     answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
     assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
     assert answer.body["message"].startswith("Nothing was done: ")
@@ -141,8 +140,8 @@ def test_after_a_read_only_moment_it_sells_and_releases_again_by_itself(site: Si
             said = len(site.server.log())
             bought = caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept", moment(1.0)))
             run_on(site.primary, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=5)
-            _is_told(site, caller, "takes no writes")
+            eventually("it is not ready", lambda: site.page("/readyz")[0] != HTTPStatus.OK, within_s=30)
+            _is_refused(site, caller, "takes no writes")
             assert caller.call_at(0, ACCOUNT, "DescribeAccount").status == HTTPStatus.OK, "reads go on"
             run_on(site.primary, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
             took = _comes_back(caller)
@@ -161,7 +160,7 @@ def test_a_promoted_standby_is_found_and_due_work_goes_on_there(site: Site, acco
             bought = caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept", moment(1.5)))
             site.lose_the_primary()
             began = time.monotonic()
-            _is_told(site, caller, "takes no writes")
+            _is_refused(site, caller, "takes no writes")
             assert time.monotonic() - began < 10
             site.promote()
             took = _comes_back(caller)

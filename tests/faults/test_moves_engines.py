@@ -1,4 +1,4 @@
-"""What runs is moved with its store, or left behind, or looked for in another place: nothing is nobody's unnoticed."""
+"""Replicas are moved with their store, or left behind, or looked for in another place: none is lost unnoticed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ServerFolder:
         return path
 
     def server(self, name: str, url: str | None, **settings: str) -> Process:
-        """Make a server, which whoever asks starts."""
+        """Make a server; the caller starts it."""
         words = ["serve", "--config", str(self.config(**settings)), *(() if url is None else ("--store", url))]
         self.made.append(Process(name, self.folder, words, free_port()))
         return self.made[-1]
@@ -71,7 +71,7 @@ class ServerFolder:
 
 def end(processes: Sequence[int]) -> None:
     for pid in processes:
-        # What a keeper keeps dies with it.
+        # The processes of a keeper die with it.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -94,7 +94,7 @@ def started(server: Process) -> Iterator[Process]:
 
 
 def deploy(root: FleetClient, count: int) -> list[str]:
-    """Have so many instances run a replica each; returns them once they are up."""
+    """Have a number of instances run a replica each; returns them once they are up."""
     offer(root, TYPE, stock=20)
     top_up = {"amount": "1000"}
     assert root.call("/v2/account", "TopUpAccount", top_up, token=uuid.uuid4().hex).status == HTTPStatus.OK
@@ -142,7 +142,7 @@ def leasebook(*words: str) -> str:
 def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave_that_to_nobody(
     place: ServerFolder,
 ) -> None:
-    """The documented move, with default settings: it is told what it needs, and refused until it has it."""
+    """The documented move, with default settings: each refusal names the missing setting, until it has all of them."""
     put_tables(place.folder / "server")
     with started(place.server("server", None)) as server, place.root(server) as root:
         (unit,) = deploy(root, 1)
@@ -179,7 +179,7 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
         assert "remark" not in leasebook("check", "--store", url)
 
 
-def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_operator_says_so(
+def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_operator_says_so(
     place: ServerFolder,
 ) -> None:
     with shared_server().database(migrated=True) as url, books(url) as seen:
@@ -192,7 +192,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_oper
         end([*keepers(place.folder), *pids([ended, kept])])
         with started(place.server("new", url, engines=RUNS, node='"new"')) as new, place.root(new) as root:
             release(root, ended)
-            eventually("it says so", lambda: "no server can manage these replicas" in new.log(), within_s=30)
+            eventually("it says so", lambda: "no server can manage these replicas" in new.log(), within_s=60)
             lines = [
                 json.loads(line) for line in new.log().splitlines() if "no server can manage these replicas" in line
             ]
@@ -204,7 +204,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_oper
         with started(gone), place.root(gone) as root:
             until(root, ended, "Released")
             row = "SELECT node, state FROM replicas WHERE unit_id = %s"
-            eventually("it runs anew", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=30)
+            eventually("it runs again", lambda: seen.rows(row, kept) == [("new", "Ready")], within_s=60)
             assert "engines_gone" in gone.log()
             assert 'unserved{engine="process"}' not in _metrics(gone)
             release(root, kept)

@@ -15,7 +15,7 @@ from tests.postgres import shared_server
 pytestmark = pytest.mark.crash
 
 SHORT: dict[Kind, tuple[str, ...]] = {"sqlite": ("disk", "replicas"), "postgres": ("database", "kill")}
-"""What an ordinary run does; a longer one does everything on both."""
+"""The phases of an ordinary run; a longer one does all of them on both stores."""
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -56,7 +56,7 @@ def test_what_was_acknowledged_before_a_file_system_became_read_only_is_there_af
                 answer = told.buy(caller, f"during-{number}")
                 assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
             assert len(told.bought) == 3
-            ready = eventually("a monitor is told", lambda: (p := page(server, "/readyz")).status == 503 and p)
+            ready = eventually("a monitor sees it", lambda: (p := page(server, "/readyz")).status == 503 and p)
             assert "written" in ready.reasons, ready
             assert caller.call_at(0, UNITS, "DescribeComputeUnits").status == HTTPStatus.OK
         assert "Traceback" not in server.log(), server.log()[-3000:]

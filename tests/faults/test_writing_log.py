@@ -28,7 +28,7 @@ from tests.contract.batches import write
 
 PAGES_MAX = 200
 MOVED = 12 * PAGES_MAX
-"""Pages that are written while somebody reads."""
+"""Pages that are written while a reader is open."""
 LENGTH_MAX = 3 * PAGES_MAX
 """Twice that, and what comes while a copy ends that is under way."""
 PAGE = 4096
@@ -99,7 +99,7 @@ def test_a_log_stays_short_where_there_is_always_somebody_who_reads(
 
 @contextmanager
 def readers_in_turn(path: Path) -> Iterator[None]:
-    """Let somebody always read: each begins before the one before has ended."""
+    """Keep a reader open at all times: each begins before the one before has ended."""
     ended = threading.Event()
 
     def read() -> None:

@@ -26,13 +26,13 @@ LOG = f"{STORE}-wal"
 
 
 class FailingDisk(NamedTuple):
-    """What fails on the disk of a server, and what it is started with."""
+    """A disk of a server that fails on demand, and the start of the command line that does it."""
 
     control: Path
     before: tuple[str, ...]
 
     def fail(self, operation: str, suffix: str, number: int, count: int, *, skip: int = 0) -> None:
-        """Let the next calls of an operation on a file fail with an errno, after so many that pass."""
+        """Let ``count`` calls of an operation on a file fail with an errno, after ``skip`` that pass."""
         part = self.control.with_suffix(".part")
         part.write_text(f"{operation} {suffix} {number} {skip} {count}\n")
         part.rename(self.control)
@@ -76,7 +76,7 @@ def store_of(folder: Path) -> Path:
 
 
 class PurchaseOutcomes(NamedTuple):
-    """What a buyer was told of each purchase, by its client token."""
+    """The answer to each purchase of a buyer, by its client token."""
 
     bought: dict[str, str]
     nothing: set[str]
@@ -98,7 +98,7 @@ class PurchaseOutcomes(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a monitor was answered, and how long it waited."""
+    """The answer to a monitor, and how long it waited."""
 
     status: int
     body: Any

@@ -24,7 +24,7 @@ BIG = "gpu-big"
 
 
 class HesitantEngine(InstantEngine, frozen=True):
-    """Is as quick as the instant one, but for big units, of which it says nothing until it is told to."""
+    """Is as quick as the instant one, but confirms big units only when the test lets it."""
 
     def confirmations(self, unit: Instance) -> Sequence[Command]:
         """Return nothing for big units."""
@@ -136,7 +136,7 @@ def _reserved(months: int) -> dict[str, object]:
 
 
 def _report(scene: ServiceHarness, report: Command) -> None:
-    async def told() -> None:
+    async def submitted() -> None:
         assert await scene.running.sequencer.submit(report) is True
 
-    scene.play(told)
+    scene.play(submitted)

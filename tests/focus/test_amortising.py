@@ -41,7 +41,7 @@ def refund(amount: int, when: Instant) -> Posting:
 
 
 def parts(postings: list[Posting], *bounds: Instant) -> list[int]:
-    """What belongs between each two bounds."""
+    """The amounts that belong between each two bounds."""
     return [
         sum(spread.part(since, until) for spread in spreads_of(postings)) for since, until in pairwise(sorted(bounds))
     ]
@@ -154,5 +154,5 @@ def test_the_parts_between_any_moments_add_up_to_what_was_paid(postings: list[Po
 def test_a_month_that_is_over_never_changes(postings: list[Posting], first: Instant, second: Instant) -> None:
     since, until = sorted((first, second))
     known = [posting for posting in postings if posting.at < until]
-    # What a refund pays back is told by the payments before it, which are all there.
+    # The payments before a refund, which are all there, determine the amounts that it pays back.
     assert parts(known, since, until) == parts(postings, since, until)

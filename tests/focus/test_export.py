@@ -40,7 +40,7 @@ def month_of(month: Month, zone: str) -> tuple[int, int]:
 
 
 def charged(life: ExportScenario, account: str, month: Month | None = None) -> dict[str, int]:
-    """What was charged less refunds, by instance, as the postings have it."""
+    """Charges less refunds, by instance, as the postings have them."""
     since, until = month_of(month, ZONES[account]) if month else (0, 2**62)
     own = f"wallet:{life.accounts[account]}"
     with closing(sqlite3.connect(life.directory / "leasebook.db")) as store:
@@ -61,7 +61,7 @@ def by_unit(rows: list[Row], cost: str) -> dict[str, int]:
 
 
 def said(rows: list[Row]) -> list[Said]:
-    """What is told of rows in the tables below."""
+    """The columns of rows that the tables below list."""
     return [
         (row.posting_kind, row.charge_category, row.charge_class, row.billed_cost, row.effective_cost) for row in rows
     ]
@@ -123,7 +123,7 @@ def test_a_price_times_a_quantity_is_the_cost_to_the_micro_unit(all_rows: dict[M
         assert row.list_cost == (row.billed_cost or row.effective_cost)
 
 
-# --- what is billed when, and when it counts -------------------------------------------------------------
+# --- billing periods and charge periods -------------------------------------------------------------
 
 
 def cost(billed: str, effective: str) -> tuple[int, int]:
@@ -138,7 +138,7 @@ HISTORIES: dict[str, dict[Month, list[Said]]] = {
         (2028, 3): [(*OVER_TIME, *cost("0", "56.896552"))],
         (2028, 4): [],
     },
-    # Two units for four months from 30 December, noon: 122 days, of which a day and a half are in December.
+    # Two units for four months from 30 December, noon: 122 days, a day and a half of them in December.
     "failed": {
         (2027, 12): [(*ONCE, *cost("6222.16", "0")), (*OVER_TIME, *cost("0", "76.501967"))],
         (2028, 1): [
@@ -229,7 +229,7 @@ def test_what_became_prepaid_has_both_kinds_of_rows(life: ExportScenario, all_ro
 def test_a_term_is_parted_by_the_units_that_replicas_use(
     life: ExportScenario, all_rows: dict[Month, list[Row]]
 ) -> None:
-    # Three units, on two of which replicas run.
+    # Three units; replicas run on two of them.
     rows = [row for row in of(all_rows[2028, 4], life.units["served"]) if row.charge_category == "Usage"]
     used, unused = rows
     assert (used.capacity_reservation_status, unused.capacity_reservation_status) == ("Used", "Unused")
@@ -252,7 +252,7 @@ def test_nothing_is_said_about_the_use_of_what_is_gone(life: ExportScenario, all
 
 
 def test_a_status_goes_with_a_reservation_and_only_use_has_one(all_rows: dict[Month, list[Row]]) -> None:
-    # What the specification asks, and the validator cannot: see test_validator.py.
+    # Rules of the specification that the validator cannot check: see test_validator.py.
     for row in chain.from_iterable(all_rows.values()):
         if row.charge_category == "Usage":
             assert (row.capacity_reservation_id is None) == (row.capacity_reservation_status is None)

@@ -1,4 +1,4 @@
-"""What the FinOps Foundation's own validator says of the exports."""
+"""The verdicts of the FinOps Foundation's own validator on the exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.focus.validator import Verdict, models, rules_of, validate
 
 MONTHS: tuple[Month, ...] = ((2028, 1), (2028, 2), (2028, 3))
 RULES_MIN = 250
-"""Rules that a file is looked at by; many more are none of a file but of whoever makes it, and are skipped."""
+"""Fewest rules that check a file; many more are about its maker and not about the file, and are skipped."""
 
 NULL = {"CheckFunction": "CheckValue", "ColumnName": "CapacityReservationId", "Value": None}
 RESERVED = {**NULL, "CheckFunction": "CheckNotValue"}
@@ -25,8 +25,8 @@ CONDITIONS = {
     "CapacityReservationStatus-C-003-C": NULL,
     "CapacityReservationStatus-C-004-C": {"CheckFunction": "AND", "Items": [RESERVED, USAGE]},
 }
-"""What the two rules say in words, and the validator drops, so that it asks of every row that the status is null and
-that it is not (its issue 142, open)."""
+"""Conditions that the two rules have in words and the validator drops. So it asks of every row that the status is null,
+and that it is not (its issue 142, open)."""
 NEVER_BOTH = ("InvoiceId-C-004-C", "InvoiceId-C-005-C")
 """Of every row the one asks that it has no invoice and the other that it has one."""
 UNSATISFIABLE = frozenset(
@@ -38,7 +38,7 @@ UNSATISFIABLE = frozenset(
         NEVER_BOTH[0],
     }
 )
-"""What fails of any file with reserved capacity, used and unused."""
+"""Rules that any file with reserved capacity, used and unused, fails."""
 
 
 @pytest.mark.usefixtures("validator")

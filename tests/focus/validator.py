@@ -31,7 +31,7 @@ CRITERIA = (
     "UNIT_PRICING_SUPPORTED",
     "USAGE_MEASUREMENT_SUPPORTED",
 )
-"""What the service has, in the words of the specification; rules about anything else do not apply to it."""
+"""The features of the service, in the words of the specification; rules about other features do not apply to it."""
 
 
 class Verdict(NamedTuple):
@@ -65,7 +65,7 @@ def _install() -> None:
     _step(python, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
     pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     _step(*pip, "--require-hashes", "-r", str(BUILD), cwd=ROOT)
-    # Its release is a source: it is built with what is pinned, and not with whatever is the newest today.
+    # Its release is a source: it is built with pinned packages, and not with the newest of today.
     _step(*pip, "--require-hashes", "--no-build-isolation", "-r", str(PINNED), cwd=ROOT)
 
 

@@ -26,7 +26,7 @@ Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class ReplicaTable:
-    """Replicas as the test says; the services are found by what stands first in their names."""
+    """Replicas as the test says; the services are found by the first part of their names."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[Target]] = {}
@@ -50,7 +50,7 @@ def bound() -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Write where somebody listens."""
+    """Write the address of a listener."""
     return "{}:{}".format(*listener.getsockname())
 
 
@@ -101,7 +101,7 @@ async def raw(handle: Handle) -> AsyncIterator[str]:
 async def until(true: Callable[[], Any]) -> None:
     """Wait for a condition, and not for ever."""
     async with asyncio.timeout(BOUND_S):
-        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
+        while not true():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.005)
 
 
@@ -136,7 +136,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 class GatewayHarness:
-    """The service, its gateway's address, and somebody who calls."""
+    """The service, its gateway's address, and a caller."""
 
     def __init__(self, desk: Client, base: str, http: aiohttp.ClientSession, targets: ReplicaTable) -> None:
         self.desk = desk
@@ -200,7 +200,7 @@ class GatewayHarness:
             return found.status, json.loads(await found.read())
 
     async def counted(self, calls: int) -> dict[str, Any]:
-        """Wait until so many calls are counted; returns the sums of all apps."""
+        """Wait until ``count`` calls are counted; returns the sums of all apps."""
         times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
         async with asyncio.timeout(BOUND_S):
             while True:

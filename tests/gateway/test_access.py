@@ -1,4 +1,4 @@
-"""Who may call which service, and what is counted of it."""
+"""Who may call which service, and the counts of calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, body
     "authorization",
     ["", "Bearer", "Bearer x", "Basic {key}", "Bearer {key}x", "Bearer lsk-aaaaaaaaaaaa-" + "a" * 43, "{key}"],
 )
-async def test_without_a_key_that_opens_services_nothing_is_told(tmp_path: Path, authorization: str) -> None:
+async def test_without_a_key_that_opens_services_nothing_is_shown(tmp_path: Path, authorization: str) -> None:
     async with an_office(tmp_path) as office, served(echo) as replica:
         office.replicas(replica)
         headers = {"Authorization": authorization.format(key=office.key)}

@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> TokenClock:
         assert now_us is wall_us
         return BearerTokens(identities, seconds_max=seconds_max, now_us=moved)
 
-    monkeypatch.setattr("leasebook.server.composition.BearerTokens", made)
+    monkeypatch.setattr("leasebook.server.factories.BearerTokens", made)
     return moved
 
 

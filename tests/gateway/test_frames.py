@@ -102,7 +102,7 @@ def test_compressed_messages_pass_where_that_was_agreed_on() -> None:
     assert frames.violation is not None
 
 
-def test_a_reader_that_is_to_finish_stops_at_the_end_of_a_frame_and_reads_on_when_told() -> None:
+def test_a_reader_that_is_to_finish_stops_at_the_end_of_a_frame_and_reads_on_when_asked() -> None:
     frames, text = reading(), frame(1, b"hello")
     assert frames.feed(text[:8]) == text[:8]
     assert not frames.between

@@ -1,4 +1,4 @@
-"""What a caller gets where a replica answers what it should not: as a table, each with a real connection."""
+"""Answers to a caller where a replica answers as it should not: a table, each case with a real connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHOLE = b"Content-Length: 2\r\n\r\nhi"
 
 
 class WholeAnswer(NamedTuple):
-    """What came back, byte for byte: all that the server wrote until it hung up."""
+    """The bytes of the answer: all that the server wrote until it hung up."""
 
     status: int
     headers: list[tuple[str, str]]

@@ -108,7 +108,7 @@ def test_who_answers_for_a_key(*, maker: User | None, has_access_key: bool, foun
 
 
 async def noted(office: GatewayHarness) -> list[Any]:
-    """Have what was refused written down, and return it: what nobody knows whose it is, and the account's own."""
+    """Have refused calls written down, and return them: those without a known account, and the account's own."""
     office.desk.service.app._passing._refusals.write()  # type: ignore[union-attr]
     await office.desk.service.sequencer.flush()
     found = []
@@ -129,7 +129,7 @@ class Kept:
 
 
 class Still:
-    """A clock that stands."""
+    """A clock that does not move."""
 
     def now(self) -> Instant:
         return Instant(7)

@@ -1,4 +1,4 @@
-"""What passes the gateway, in both directions, and how it holds when somebody on the way does not."""
+"""Calls through the gateway, in both directions, and how it holds when a caller or a replica breaks off."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from leasebook.store.opening import Target
 from tests import postgres
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
 from tests.gateway.test_bearer_tokens import IAM, called, token_of, user_of
-from tests.gateway.test_sockets import echoing, opened, talking, told
+from tests.gateway.test_sockets import close_of, echoing, opened, talking
 
 
 def _beside(tmp_path: Path, url: str) -> Target:
@@ -52,7 +52,7 @@ async def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_rele
             await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
             assert (await one.said())[0] == 503
             async with asyncio.timeout(BOUND_S):
-                while (await other.said())[0] != 503:  # noqa: ASYNC110 - what is waited for tells nobody
+                while (await other.said())[0] != 503:  # noqa: ASYNC110 - the condition has no event
                     await asyncio.sleep(0.05)
             assert (await one.counted(4))["succeedCallTotal"] >= 4
 
@@ -79,13 +79,13 @@ async def test_a_socket_through_one_server_ends_with_the_key_that_another_delete
                 opened(other) as still,
             ):
                 await one.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
-                assert await told(socket) == (1008, "the key was deleted")
+                assert await close_of(socket) == (1008, "the key was deleted")
                 await one.do(IAM, "DisableAccessKey", {"accessKeyId": operator.access_key})
-                assert await told(by_token) == (1008, "the key was deleted")
+                assert await close_of(by_token) == (1008, "the key was deleted")
                 await still.send_str("x")
                 assert (await still.receive()).data == "x"
                 await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
-                assert await told(still) == (1001, "the service takes no calls any more")
+                assert await close_of(still) == (1001, "the service takes no calls any more")
 
     (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:

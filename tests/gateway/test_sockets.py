@@ -58,7 +58,7 @@ def opened(office: GatewayHarness, rest: str = "/", **more: Any) -> Any:
     return office.http.ws_connect(office.url(rest), headers=headers, max_msg_size=64 << 20, **more)
 
 
-async def told(socket: Any) -> tuple[int | None, str]:
+async def close_of(socket: Any) -> tuple[int | None, str]:
     """Read to the close; returns its code and its reason."""
     async with asyncio.timeout(BOUND_S):
         while (message := await socket.receive()).type not in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR):
@@ -75,7 +75,7 @@ async def metric(office: GatewayHarness, line: str) -> float:
 async def settled(office: GatewayHarness, line: str, value: float) -> None:
     """Wait until a line of the metrics has a value: an end may take its time to hang up."""
     async with asyncio.timeout(BOUND_S):
-        while await metric(office, line) != value:  # noqa: ASYNC110 - what is waited for tells nobody
+        while await metric(office, line) != value:  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 
@@ -126,7 +126,7 @@ async def test_what_a_replica_sends_right_behind_its_answer_arrives_and_so_does_
         office.replicas(replica)
         async with opened(office) as socket:
             assert (await socket.receive()).data == "hi"
-            assert await told(socket) == (4002, "done")
+            assert await close_of(socket) == (4002, "done")
         assert (await office.counted(1))["succeedCallTotal"] == 1
 
 
@@ -276,7 +276,7 @@ async def test_a_caller_who_hangs_up_without_a_word_takes_the_replicas_socket_al
 
 
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x02hi", 1014), (b"\x81\x05hi", 1006), (b"\x81", 1014)])
-async def test_a_replica_that_hangs_up_is_told_apart_from_one_that_closes(
+async def test_a_replica_that_hangs_up_is_distinguished_from_one_that_closes(
     tmp_path: Path, sent: bytes, code: int
 ) -> None:
     go = asyncio.Event()
@@ -284,7 +284,7 @@ async def test_a_replica_that_hangs_up_is_told_apart_from_one_that_closes(
         office.replicas(replica)
         async with opened(office) as socket:
             go.set()
-            assert (await told(socket))[0] == code
+            assert (await close_of(socket))[0] == code
         assert (await office.counted(1))["failureCallTotal"] == 1
         assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="replica_gone"}') == 1
 
@@ -306,7 +306,7 @@ async def test_a_message_that_is_too_long_closes_the_socket_whoever_sends_it_and
             await socket.send_bytes(bytes(2048))
             assert len((await socket.receive()).data) == 2048
             await socket.send_bytes(bytes(2049))
-            assert await told(socket) == (1009, "a message has at most 2048 bytes")
+            assert await close_of(socket) == (1009, "a message has at most 2048 bytes")
         async with opened(office) as socket:
             for _ in range(3):
                 await socket._writer.send_frame(bytes(1000), WSMsgType.BINARY)
@@ -314,9 +314,9 @@ async def test_a_message_that_is_too_long_closes_the_socket_whoever_sends_it_and
             mask = bytes(4)
             socket._writer.transport.write(b"\x02\xfe\x05\x00" + mask + bytes(1280))
             socket._writer.transport.write(b"\x80\xfe\x05\x00" + mask + bytes(1280))
-            assert (await told(socket))[0] == 1009
+            assert (await close_of(socket))[0] == 1009
         async with opened(office, "/big") as socket:
-            assert (await told(socket))[0] == 1009
+            assert (await close_of(socket))[0] == 1009
         await until(lambda: len(codes) == 3)
         assert codes == [1009, 1009, 1009]
         await settled(office, 'leasebook_gateway_websockets_ended_total{why="too_big"}', 3)
@@ -328,7 +328,7 @@ async def test_frames_against_the_protocol_close_the_socket(tmp_path: Path) -> N
             await office.moved(replica)
             async with opened(office) as socket:
                 socket._writer.transport.write(b"\x81\x02hi")
-                assert (await told(socket))[0] == 1002
+                assert (await close_of(socket))[0] == 1002
         for wrong in (
             b"\x81\x82" + bytes(6),
             b"\x83\x00",
@@ -340,7 +340,7 @@ async def test_frames_against_the_protocol_close_the_socket(tmp_path: Path) -> N
             async with agreeing(wrong) as replica:
                 await office.moved(replica)
                 async with opened(office) as socket:
-                    assert (await told(socket))[0] == 1014, wrong
+                    assert (await close_of(socket))[0] == 1014, wrong
         await settled(office, 'leasebook_gateway_websockets_ended_total{why="protocol"}', 7)
 
 
@@ -348,7 +348,7 @@ async def test_a_socket_on_which_nothing_passes_is_closed(tmp_path: Path) -> Non
     async with an_office(tmp_path, socket_idle_seconds="1") as office, talking(echoing) as replica:
         office.replicas(replica)
         async with opened(office) as socket:
-            assert await told(socket) == (1001, "nothing has passed for too long")
+            assert await close_of(socket) == (1001, "nothing has passed for too long")
 
 
 async def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ async def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Pa
     async with an_office(tmp_path, socket_idle_seconds="1") as office, agreeing(b"", then=go) as replica:
         office.replicas(replica)
         async with opened(office) as socket:
-            ended = asyncio.create_task(told(socket))
+            ended = asyncio.create_task(close_of(socket))
             frame = b"\x82\xfe\xff\xff" + bytes(4) + bytes(65_535)
             while not ended.done():
                 socket._writer.transport.write(frame)
@@ -438,12 +438,12 @@ async def test_a_socket_ends_with_its_key_and_with_its_service(tmp_path: Path, h
         async with opened(office, key=made["key"]) as socket, opened(office) as other:
             if how == "key":
                 await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
-                assert await told(socket) == (1008, "the key was deleted")
+                assert await close_of(socket) == (1008, "the key was deleted")
                 await other.send_str("still here")
                 assert (await other.receive()).data == "still here"
             elif how == "off":
                 await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})
-                assert await told(socket) == (1001, "the service takes no calls any more")
+                assert await close_of(socket) == (1001, "the service takes no calls any more")
             else:
                 await office.do(UNITS, "ReleaseComputeUnit", {"instanceId": office.unit})
-                assert (await told(socket))[0] == 1001
+                assert (await close_of(socket))[0] == 1001

@@ -48,7 +48,7 @@ async def test_what_is_idle_for_longest_is_closed_where_a_call_needs_its_place()
             await asyncio.sleep(0.02)
             assert sum(replica.open for replica in replicas) <= 3
         assert [replica.open for replica in replicas] == [0, 0, 1, 1, 1]
-        # What is in use by calls is never closed, and what is kept is used again.
+        # Connections in use by calls are never closed, and kept ones are used again.
         await asyncio.gather(*(call(upstream, port) for port in ports[2:]))
         assert [replica.made for replica in replicas] == [1] * 5
         await upstream.close()

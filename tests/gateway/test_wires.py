@@ -1,4 +1,4 @@
-"""What passes through the gateway byte for byte, on connections that are kept: bare sockets on both sides."""
+"""Bytes that pass through the gateway unchanged, on kept connections: bare sockets on both sides."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def head(office: GatewayHarness, method: str, path: str, *, version: str = "1.1"
 
 
 async def answered(reader: asyncio.StreamReader, *, body: int) -> bytes:
-    """Read one answer and so many bytes of its body; what else came would be taken for the next."""
+    """Read one answer and ``body`` bytes of its body; further bytes would be taken for the next."""
     async with asyncio.timeout(WITHIN_S):
         return await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(body)
 
@@ -98,7 +98,7 @@ async def test_answers_without_a_body_keep_the_callers_connection_and_are_no_fai
             assert b"transfer-encoding" not in got or method == "HEAD", (path, got)
             assert b"connection: close" not in got.lower(), (path, got)
             if path == "/304":
-                # What a 200 would have had is said as the replica said it.
+                # The length that a 200 would have had is passed on as the replica gave it.
                 assert b"content-length: 1234\r\n" in got
             if path.startswith("/204"):
                 assert b"content-length" not in got

@@ -1,4 +1,4 @@
-"""Lives: what is done to instances, and when, on the real core and on every store; and what must come of it."""
+"""Lives: timed actions on instances, on the real core and on every store, and the postings that must follow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MANY: Final = 1_000_000
 
 
 class BillingOracle:
-    """An account with its instances, a clock that goes where it is told, and the postings that are expected."""
+    """An account with its instances, a clock that the test moves, and the postings that are expected."""
 
     def __init__(self, store: Any, office: StoreHarness, zone: str, now: int) -> None:
         self.store = store
@@ -69,7 +69,7 @@ class BillingOracle:
         await self.office.move(Instant(self.now))
         return self.now
 
-    # --- what is asked for ---
+    # --- actions of the account ---
 
     async def ask(self, command: Command) -> Any:
         """Have it decided now; returns the answer, and takes no refusal."""
@@ -160,7 +160,7 @@ class BillingOracle:
         """Let it have that many units."""
         await self.ask(self.resizing(unit, count))
 
-    def turning(self, unit: str, timing: PaymentTiming, **more: Any) -> ChangeBilling:
+    def billing_change(self, unit: str, timing: PaymentTiming, **more: Any) -> ChangeBilling:
         """Return a change of billing."""
         return ChangeBilling(
             account_id=ACCOUNT, by=USER, unit_id=unit, order_id=self._order(), payment_timing=timing, **more
@@ -168,7 +168,7 @@ class BillingOracle:
 
     async def turn(self, unit: str, timing: PaymentTiming, **more: Any) -> None:
         """Change how it is paid."""
-        await self.ask(self.turning(unit, timing, **more))
+        await self.ask(self.billing_change(unit, timing, **more))
 
     async def release(self, unit: str) -> None:
         """Release it now."""
@@ -268,7 +268,7 @@ def play(
 
     async def whole(store: Any) -> None:
         now = Instant(moment(start, zone))
-        office = StoreHarness(store, rules or Rules(), engine or InstantEngine(), trail=sealing(MASTER_KEY))
+        office = StoreHarness(store, rules or Rules(), engine or InstantEngine(), audit_writer=sealing(MASTER_KEY))
         life = BillingOracle(store, office, zone, now)
         await office.say(opening(zone, now), now)
         await life.pay_in(funds)

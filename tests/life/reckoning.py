@@ -1,4 +1,4 @@
-"""What a life must cost, reckoned by itself: calendars from dateutil and zoneinfo, everything else in whole numbers.
+"""The price of a life, reckoned independently: calendars from dateutil and zoneinfo, everything else in whole numbers.
 
 Nothing here uses the service. Moments are microseconds since 1970 UTC, amounts are micro-units.
 """
@@ -59,7 +59,7 @@ def moment(text: str, zone: str) -> int:
 
 
 def months_after(text: str, months: int, zone: str) -> int:
-    """Return the same local time so many calendar months later, on the last day of a month that lacks the day."""
+    """Return the same local time a number of calendar months later, on the last day of a month that lacks the day."""
     local = datetime.fromisoformat(text) + relativedelta(months=months)
     return (local.replace(tzinfo=ZoneInfo(zone)) - _EPOCH) // timedelta(microseconds=1)
 
@@ -94,16 +94,16 @@ def metered(
 ) -> list[Entry]:
     """Return the charges of a meter from one moment to another, minute by minute.
 
-    A minute is charged when the first full hour, change of size or end comes after it has begun, and what the instance
-    grows by within it when the first of these comes after that. What it has for no time at all does not count. Without
-    ``ends`` the meter goes on: what is not charged by then is left out.
+    A minute is charged when the first full hour, change of size or end comes after it has begun, and the units that the
+    instance grows by within it when the first of these comes after that. Units that it has for no time at all do not
+    count. Without ``ends`` the meter goes on: minutes not charged by then are left out.
     """
     turns = [size.since for size in sizes if begin < size.since < end]
     charged_at = sorted({*(at for at in full_hours(begin, end, zone) if at < end or not ends), *turns})
     if ends:
         charged_at.append(end)
     found = [*_minutes(begin, end, sizes, prices, charged_at)]
-    # What came within a minute that was charged before is charged first, and then the minutes since.
+    # Growth within a minute that was charged before is charged first, and then the minutes since.
     found.sort(key=lambda charge: (charge.at, not charge.growth, charge.begin))
     entries = []
     for (at, _, which, units), group in groupby(found, key=lambda one: (one.at, one.growth, one.price, one.units)):

@@ -27,7 +27,7 @@ PATIENCE_S, LONG_S = 5.0, 60.0
 
 
 class Gate:
-    """Where somebody stands until he is let in."""
+    """A place where a coroutine waits until it is let in."""
 
     def __init__(self, *, is_open: bool) -> None:
         self.reached = asyncio.Event()
@@ -59,7 +59,7 @@ class GatedTransaction(MemoryTransaction):
 
 
 class GatedStore(MemoryStore):
-    """Begins such transactions; the gates of each are made before, in order."""
+    """Begins gated transactions; the gates of each are made before, in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ async def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pyte
     assert await answered(first)
     assert not second.done(), "it is not committed"
     saving.open()
-    assert await answered(second), "nobody follows on it"
+    assert await answered(second), "no other batch follows"
     await scene.sequencer.close()
 
 
@@ -212,7 +212,7 @@ async def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
 
 
 class CommitWatcher:
-    """Takes note which instances a commit told of, and what they make due."""
+    """Takes note of the instances of each commit, and of the work that they make due."""
 
     def __init__(self) -> None:
         self.units: list[set[str]] = []
@@ -225,7 +225,7 @@ class CommitWatcher:
 
 
 @pytest.mark.parametrize("part", [None, 1, 2])
-async def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | None) -> None:
+async def test_watchers_are_called_once_with_all_that_a_batch_changed(part: int | None) -> None:
     """Else the agenda would sleep on beyond a release that was written with an early part."""
     store = MemoryStore()
     office = StoreHarness(store, Rules(), InstantEngine())

@@ -73,7 +73,7 @@ def test_there_and_back_within_a_term_changes_nothing_and_a_renewal_keeps_it_pre
         at = await life.until(bought + 3 * DAY)
         for unit in (back, renewed):
             await life.turn(unit, "Postpaid")
-            assert await life.refused(life.turning(unit, "Postpaid")) == "wrong_state"
+            assert await life.refused(life.billing_change(unit, "Postpaid")) == "wrong_state"
         await life.turn(back, "Prepaid")
         await life.renew(renewed, 1)
         life.expect_term("Renewal", at=at, since=end, until=longer, months=1)
@@ -146,7 +146,7 @@ def test_quota_is_metered_until_its_scheduled_release_at_the_second(play_everywh
         end = start + 5 * HOUR + 1_000_000
         await life.schedule(unit, start + 2 * HOUR, kind="TPM")
         await life.schedule(unit, end, kind="TPM")
-        # It is no unit of compute, whoever asks for one by its name.
+        # It is no unit of compute, for any caller that asks for one by its name.
         assert await life.refused(Release(account_id=ACCOUNT, unit_id=unit, service_id=None)) == "no_instance"
         await life.until(start + 6 * HOUR)
         life.expect(*metered(start, end, [Size(start, 7)], [Price(0, price)], life.zone))

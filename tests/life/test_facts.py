@@ -20,7 +20,7 @@ class Shelf:
     def __init__(self) -> None:
         self.facts = {IDENTITY_EPOCH: "1"}
         self.readings = 0
-        self.held = asyncio.Event()
+        self.released = asyncio.Event()
         self.error: Exception | None = None
 
     def fact(self, name: str) -> str | None:
@@ -36,7 +36,7 @@ class Shelf:
         assert not long
         self.readings += 1
         found = question(cast("ReadRepository", self))
-        await self.held.wait()
+        await self.released.wait()
         if self.error is not None:
             raise self.error
         return found
@@ -59,19 +59,19 @@ async def test_all_who_come_meanwhile_share_the_next_question() -> None:
     shelf.facts[VIRTUAL_NOW] = "7"
     first = await asked(facts, 1)
     crowd = await asked(facts, 50)
-    shelf.held.set()
+    shelf.released.set()
     assert set(await asyncio.gather(*first, *crowd)) == {Standing("1", "7")}
     assert shelf.readings == 2
     assert (await facts.now()).identity_epoch == "1"
     assert shelf.readings == 3, "nothing is remembered"
 
 
-async def test_nobody_is_told_what_was_read_before_he_asked() -> None:
+async def test_no_caller_gets_a_value_that_was_read_before_the_question() -> None:
     shelf, facts = scene()
     early = await asked(facts, 1)
     shelf.facts[IDENTITY_EPOCH] = "2"
     late = await asked(facts, 3)
-    shelf.held.set()
+    shelf.released.set()
     assert [task.identity_epoch for task in await asyncio.gather(*early)] == ["1"]
     assert [task.identity_epoch for task in await asyncio.gather(*late)] == ["2"] * 3
 
@@ -82,7 +82,7 @@ async def test_who_has_gone_is_not_waited_for_and_a_store_that_is_away_is_everyb
     gone.cancel()
     await asyncio.sleep(0)
     shelf.error = Unavailable("the database does not answer")
-    shelf.held.set()
+    shelf.released.set()
     for task in left:
         with pytest.raises(Unavailable):
             await task

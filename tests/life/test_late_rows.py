@@ -38,7 +38,7 @@ class SlowTransaction(MemoryTransaction):
 
 
 class SlowStore(MemoryStore):
-    """Begins such transactions."""
+    """Begins these transactions."""
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:  # noqa: ARG002
         assert self.open is None

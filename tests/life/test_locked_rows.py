@@ -1,4 +1,4 @@
-"""Rows that somebody else holds: who needs them waits for them, and nobody else does."""
+"""Rows that another session has locked: callers that need them wait, and no others do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTE = 60_000_000
 
 
 class LockedRows:
-    """Two accounts, a sequencer, and somebody who holds rows."""
+    """Two accounts, a sequencer, and a session that locks rows."""
 
     def __init__(self, wait_s: float, **limits: Any) -> None:
         self.store = MemoryStore()
@@ -75,11 +75,11 @@ async def soon(call: asyncio.Task[Any]) -> Any:
     return await asyncio.wait_for(asyncio.shield(call), PATIENCE_S)
 
 
-def test_others_go_on_while_the_rows_of_one_account_are_held_and_its_calls_come_after() -> None:
+def test_others_go_on_while_the_rows_of_one_account_are_locked_and_its_calls_come_after() -> None:
     scene = LockedRows(LONG_S)
 
     async def act() -> None:
-        scene.store.held_elsewhere = {ROW}
+        scene.store.locked_elsewhere = {ROW}
         held = [scene.call(ACCOUNT), scene.call(ACCOUNT)]
         for _ in range(5):
             await soon(scene.call(OTHER))
@@ -87,7 +87,7 @@ def test_others_go_on_while_the_rows_of_one_account_are_held_and_its_calls_come_
         await asyncio.sleep(0)
         assert not any(call.done() for call in held)
         assert scene.balance(ACCOUNT) == 10**12
-        scene.store.held_elsewhere = set()
+        scene.store.locked_elsewhere = set()
         await asyncio.gather(*map(soon, held))
         assert scene.balance(ACCOUNT) == 10**12 + len(held)
         assert scene.balance(OTHER) == 10**12 + 5
@@ -96,26 +96,26 @@ def test_others_go_on_while_the_rows_of_one_account_are_held_and_its_calls_come_
     play(scene, act)
 
 
-def test_a_call_waits_for_held_rows_no_longer_than_it_is_told_to_and_nothing_is_done() -> None:
+def test_a_call_waits_for_locked_rows_no_longer_than_the_limit_and_nothing_is_done() -> None:
     scene = LockedRows(SHORT_S)
 
     async def act() -> None:
-        scene.store.held_elsewhere = {ROW}
+        scene.store.locked_elsewhere = {ROW}
         with pytest.raises(LockedOut):
             await soon(scene.call(ACCOUNT))
         assert scene.balance(ACCOUNT) == 10**12
-        scene.store.held_elsewhere = set()
+        scene.store.locked_elsewhere = set()
         await soon(scene.call(ACCOUNT))
         assert scene.balance(ACCOUNT) == 10**12 + 1
 
     play(scene, act)
 
 
-def test_rows_that_have_been_held_for_long_are_not_waited_for_again() -> None:
+def test_rows_that_have_been_locked_for_long_are_not_waited_for_again() -> None:
     scene = LockedRows(1.0)
 
     async def act() -> None:
-        scene.store.held_elsewhere = {ROW}
+        scene.store.locked_elsewhere = {ROW}
         with pytest.raises(LockedOut):
             await soon(scene.call(ACCOUNT))
         began = time.monotonic()
@@ -128,11 +128,11 @@ def test_rows_that_have_been_held_for_long_are_not_waited_for_again() -> None:
     play(scene, act)
 
 
-def test_where_too_many_wait_for_held_rows_the_next_is_told_at_once() -> None:
+def test_where_too_many_wait_for_locked_rows_the_next_is_refused_at_once() -> None:
     scene = LockedRows(LONG_S, queue_max=2)
 
     async def act() -> None:
-        scene.store.held_elsewhere = {ROW}
+        scene.store.locked_elsewhere = {ROW}
         held = []
         for _ in range(3):
             held.append(scene.call(ACCOUNT))
@@ -140,18 +140,18 @@ def test_where_too_many_wait_for_held_rows_the_next_is_told_at_once() -> None:
         with pytest.raises(LockedOut):
             await soon(held[2])
         assert scene.sequencer.aside_length == 2
-        scene.store.held_elsewhere = set()
+        scene.store.locked_elsewhere = set()
         await asyncio.gather(*map(soon, held[:2]))
 
     play(scene, act)
 
 
-def test_who_waits_for_held_rows_is_refused_when_the_service_stops() -> None:
+def test_who_waits_for_locked_rows_is_refused_when_the_service_stops() -> None:
     scene = LockedRows(LONG_S)
     held: list[asyncio.Task[Any]] = []
 
     async def act() -> None:
-        scene.store.held_elsewhere = {ROW}
+        scene.store.locked_elsewhere = {ROW}
         held.append(scene.call(ACCOUNT))
         await soon(scene.call(OTHER))
         await scene.sequencer.close()
@@ -163,7 +163,7 @@ def test_who_waits_for_held_rows_is_refused_when_the_service_stops() -> None:
 
 
 @pytest.mark.parametrize("what", ["the account", "the instance"])
-def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_they_are_free(what: str) -> None:
+def test_due_work_whose_rows_are_locked_keeps_no_other_late_and_is_done_once_when_they_are_free(what: str) -> None:
     scene = LockedRows(LONG_S)
     life = scene.life
     at = Instant(START + 10 * MINUTE)
@@ -175,7 +175,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
 
     async def act() -> None:
         mine, others = await buy(ACCOUNT), await buy(OTHER)
-        scene.store.held_elsewhere = {ROW if what == "the account" else (INSTANCES, (mine,))}
+        scene.store.locked_elsewhere = {ROW if what == "the account" else (INSTANCES, (mine,))}
         scene.clock.moved(at)
         late: set[Due] = set()
         released: list[str] = []
@@ -192,7 +192,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
             await look()
         assert released == [others]
         assert {due.unit_id for due in late} == {mine}
-        scene.store.held_elsewhere = set()
+        scene.store.locked_elsewhere = set()
         late.clear()
         while scene.sequencer._locked_rows.barred:  # noqa: ASYNC110 - it is looked for from outside
             await asyncio.sleep(0.01)

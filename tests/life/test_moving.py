@@ -15,7 +15,7 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, BillingOracle, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
 from tests.simulation.memory_books import Books
@@ -26,9 +26,9 @@ ZONE = "Asia/Shanghai"
 START = Instant(moment("2030-01-31 10:30:00", ZONE))
 END = Instant(START + 32 * DAY)
 FUNDS = 3 * PER_MONTH + (6 * (21 * 24 * 60 - 30) + 30 + 2 * 330) * PER_MINUTE + PER_MONTH * 3 // 2
-"""When renewals are tried first, after 21 days, there is enough for one of them; the meters use up what is left."""
+"""When renewals are tried first, after 21 days, there is enough for one of them; the meters use up the rest."""
 TIE = 12
-"""So many pieces of work fall due at one moment at most: the charges and stops of six instances."""
+"""Most pieces of work that fall due at one moment: the charges and stops of six instances."""
 
 
 class Sizes:
@@ -71,10 +71,10 @@ async def moved(limits: BatchLimits) -> tuple[Books, list[int]]:
     store, _ = await bought()
     clock, meter = VirtualClock(START), Sizes()
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
-    agenda = Agenda(store, sequencer, clock, meter)
-    sequencer.watch(agenda)
+    scheduler = Scheduler(store, sequencer, clock, meter)
+    sequencer.watch(scheduler)
     sequencer.start()
-    await agenda.advance(END)
+    await scheduler.advance(END)
     assert await sequencer.do_due(DueRequest()) == []
     await sequencer.close()
     assert clock.now() == END

@@ -19,7 +19,9 @@ LONG_AGO = 0
 BASE = Price(LONG_AGO, PER_MINUTE)
 
 
-def test_a_year_through_changes_of_price_charges_each_minute_at_the_price_that_held_when_it_began(play: Play) -> None:
+def test_a_year_through_changes_of_price_charges_each_minute_at_the_price_that_was_valid_when_it_began(
+    play: Play,
+) -> None:
     begin = "2027-03-01 00:00:17"
     changes = (
         ("2027-05-17 13:37:41", 1),
@@ -84,7 +86,7 @@ def test_a_release_at_a_second_counts_the_minute_in_progress_and_no_other(play_e
 
 
 def _poor(hours: int) -> int:
-    """Return what pays for so many hours of one unit, and a micro-unit less."""
+    """Return the price of a number of hours of one unit, and a micro-unit less."""
     return hours * 60 * PER_MINUTE - 1
 
 
@@ -195,7 +197,7 @@ MINUTES_OF_SIZE = (
 @pytest.mark.parametrize(
     ("sizes", "prices"), [row[1:] for row in MINUTES_OF_SIZE], ids=[row[0] for row in MINUTES_OF_SIZE]
 )
-def test_a_started_minute_is_charged_for_the_most_units_that_were_held_in_it(
+def test_a_started_minute_is_charged_for_the_most_units_that_were_reserved_in_it(
     play: Play, sizes: tuple[tuple[int, int], ...], prices: tuple[tuple[int, int], ...]
 ) -> None:
     async def scene(life: BillingOracle) -> None:
@@ -239,7 +241,7 @@ class SlowEngine(Engine, frozen=True):
         return () if unit.status == "Reconfiguring" else tuple(InstantEngine().confirmations(unit))
 
 
-def test_a_slow_engine_has_the_old_size_charged_until_the_new_one_is_there_and_the_stock_held_meanwhile(
+def test_a_slow_engine_has_the_old_size_charged_until_the_new_one_is_there_and_the_stock_reserved_meanwhile(
     play: Play,
 ) -> None:
     async def scene(life: BillingOracle) -> None:

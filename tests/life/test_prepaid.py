@@ -1,4 +1,4 @@
-"""Prepaid lives: terms, renewals by rule and by hand, and what happens to those that nobody pays for."""
+"""Prepaid lives: terms, renewals by rule and by hand, and the end of those that are not paid for."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_a_renewal_costs_what_a_month_costs_then_for_the_units_that_it_has_then(
     [
         ("2030-02-28 10:00:00", 15, "2030-04-15 10:00:00", 18, 31),  # from 28 March to 15 April
         ("2030-03-10 10:00:00", 10, "2030-05-10 10:00:00", 1, 1),  # it ends on that day already: the next one
-        ("2030-03-10 10:00:00", 31, "2030-04-30 10:00:00", 21, 31),  # it stands for the 31st
+        ("2030-03-10 10:00:00", 31, "2030-04-30 10:00:00", 21, 31),  # it is taken for the 31st
         ("2030-01-10 10:00:00", 31, "2030-02-28 10:00:00", 21, 31),
         ("2028-01-10 10:00:00", 31, "2028-02-29 10:00:00", 21, 31),
         ("2030-01-31 10:00:00", 31, "2030-03-31 10:00:00", 1, 1),  # and February has no later day

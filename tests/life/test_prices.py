@@ -54,7 +54,7 @@ def test_a_price_that_is_set_right_after_a_quoted_purchase_holds_from_the_second
     play(scene, start="2030-06-01 10:00:00")
 
 
-def test_without_a_quote_the_first_minute_costs_what_held_when_it_was_bought(play: Play) -> None:
+def test_without_a_quote_the_first_minute_has_the_price_of_the_moment_of_purchase(play: Play) -> None:
     async def scene(life: BillingOracle) -> None:
         start = life.now
         before = await life.buy(1)
@@ -162,7 +162,7 @@ ROUTES = [
     ("2030-01-28 10:00:00", [(1, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
     ("2030-01-28 10:00:00", [(1, None), (0, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
     ("2030-01-28 10:00:00", [(0, 28), (0, 31)], "2030-03-31 10:00:00", 1 + Fraction(3, 31)),
-    # The last day of February is the twenty-eighth or the thirty-first, and whoever paid for that has it.
+    # The last day of February is the twenty-eighth or the thirty-first, and an instance paid until that day has it.
     ("2029-12-31 10:00:00", [(1, None), (0, 15)], "2030-03-15 10:00:00", 1 + Fraction(15, 31)),
     ("2029-12-31 10:00:00", [(1, 15)], "2030-03-15 10:00:00", 1 + Fraction(15, 31)),
 ]  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_term_of_more_units_begins_there_too_and_the_minute_is_paid_for_all_of
 
 
 @pytest.mark.parametrize("seconds", [0, 60, 90])
-def test_units_that_are_held_for_no_time_are_not_paid_for_wherever_in_a_minute(play: Play, seconds: int) -> None:
+def test_units_that_are_reserved_for_no_time_are_not_paid_for_wherever_in_a_minute(play: Play, seconds: int) -> None:
     async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         at = await life.until(start + seconds * SECOND)

@@ -1,1 +1,1 @@
-"""Subscriptions to events: what is sent, to whom, how often and in which order."""
+"""Subscriptions to events: messages, receivers, repeats and order."""

@@ -1,4 +1,4 @@
-"""Where webhooks may go: no address that is not public, whatever its spelling and whoever says so, unless allowed."""
+"""Where webhooks may go: no address that is not public, whatever its spelling and source, unless allowed."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_an_address_that_is_not_public_is_refused(text: str) -> None:
     host = f"[{text}]" if ":" in text else text
     with pytest.raises(BadAddress, match="is not a public address"):
         check_url(f"https://{host}/x", NOTHING)
-    # What is allowed is that network, and nothing beside it.
+    # That network is allowed, and nothing beside it.
     check_address(address, Allowed(networks=(ipaddress.ip_network(text),)))
     with pytest.raises(BadAddress):
         check_address(address, Allowed(networks=networks_of("12.34.56.0/24, 2a00::/64")))
@@ -227,7 +227,7 @@ async def test_the_address_that_was_checked_is_called_and_the_name_is_looked_up_
         asked: list[str] = []
 
         async def look_up(host: str, _port: int) -> list[Address]:
-            # A second answer would be another address, as of somebody who waits for the check to be over.
+            # A second answer would be another address, as of an attacker who waits for the check to be over.
             asked.append(host)
             return [ipaddress.ip_address("127.0.0.1" if len(asked) == 1 else "127.0.0.2")]
 

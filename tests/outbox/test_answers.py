@@ -1,4 +1,4 @@
-"""What counts as an answer of a receiver, and by whose time it is tried again."""
+"""Answers of a receiver that count, and the clock by which a delivery is tried again."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_a_success_is_a_success_whatever_becomes_of_its_body(
 
 
 async def _mail_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take a message, and hang up on whoever says goodbye, after a while that nobody waits for."""
+    """Take a message, and hang up after the goodbye, after a while that no test waits for."""
     writer.write(b"220 here\r\n")
     is_message = False
     while line := await reader.readline():

@@ -70,7 +70,7 @@ def test_a_store_that_nobody_touched_is_right(data: Path) -> None:
 def test_a_row_that_was_changed_is_named(data: Path, change: str, named: str) -> None:
     with closing(sqlite3.connect(data / FILE)) as connection, connection:
         if "page = 1" in change:
-            # A page of somebody else's events.
+            # A page of another account's events.
             connection.execute(
                 "INSERT INTO event_pages (seq, account_id, first_at, last_at, types, events) "
                 "VALUES (0, 'x', 1, 1, 1, '[]')"

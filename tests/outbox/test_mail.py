@@ -36,7 +36,7 @@ TO = "ops@example.org"
 
 
 class Box:
-    """What the mail server was handed, and what it answers to each receiver."""
+    """The messages that the mail server got, and its answer to each receiver."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
@@ -68,7 +68,7 @@ class Box:
 
 @pytest.fixture
 def mail() -> Iterator[tuple[Box, int]]:
-    """A mail server that takes everything, unless it is told otherwise."""
+    """A mail server that takes everything, unless the test says otherwise."""
     box = Box()
     controller = Controller(
         box,
@@ -172,11 +172,11 @@ def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_pat
         assert (await open_link(desk, link, press=True))[0] == (await open_link(desk, link))[0] == 410
         unit = await buy(desk)
 
-        async def is_told() -> bool:
+        async def is_sent() -> bool:
             await asyncio.sleep(0)
             return any(unit in box.message(at)["Subject"] for at in range(len(box.envelopes)))
 
-        await until("it is told now", is_told)
+        await until("it is sent now", is_sent)
         subjects = [box.message(at)["Subject"] for at in range(len(box.envelopes))]
         assert subjects[0] == "[Leasebook] Confirm this address"
         assert subjects.count(subjects[0]) == 1
@@ -208,7 +208,7 @@ def test_a_question_is_sent_anew_a_few_times_a_day_and_only_the_newest_link_hold
         refused = await desk.call(PATH, "TestSubscription", hook)
         assert refused.code == "QuotaExceeded"
         assert re.search(r"at most 3 times a day. Try again at 20..-..-..T..:..:..\+08:00\.", refused.body["message"])
-        # Deleting it and beginning anew, or another spelling, begins no day anew.
+        # Neither deleting it and making another, nor another spelling, begins a new day.
         assert (await desk.call(PATH, "DeleteSubscription", hook)).result is True
         for address in (TO, TO.upper()):
             again = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": address})
@@ -292,7 +292,7 @@ def test_a_password_is_sent_as_it_is_and_a_wrong_one_is_no_fault_of_the_receiver
     async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
-        await until("somebody logs in", lambda: box.logins)
+        await until("a client logs in", lambda: box.logins)
         if state == "Waiting":
             await tried(desk, 1)
             assert (await deliveries(desk))[0]["failure"] == "The mail server refuses this service's user or password."
@@ -310,7 +310,7 @@ def test_a_mail_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
         await tried(desk, 1)
         assert (await deliveries(desk))[0]["failure"].startswith("The mail server cannot be used")
 
-    # Nobody listens there.
+    # No server listens there.
     played(tmp_path, 1, scene)
 
 

@@ -14,7 +14,7 @@ GIVE_UP_HOURS = 73
 
 
 async def again(desk: Client, hook: str, *, query: str = "", **asked: Any) -> tuple[int, bool]:
-    """Have what was given up sent anew; returns how much that was, and whether more is left."""
+    """Have given-up deliveries sent again; returns how many these are, and whether more are left."""
     body = {"subscriptionId": hook, **asked}
     result = (await desk.call(PATH, "RedeliverGivenUp", body, query=query)).result
     return result["redelivered"], result["isTruncated"]
@@ -31,7 +31,7 @@ async def given_up(desk: Client, receiver: Receiver, units: int, before: int = 0
     async def all_wait() -> bool:
         return len(await deliveries(desk)) == count
 
-    # What came to wait later would be given up later.
+    # Deliveries that began to wait later would be given up later.
     await until("all of it waits", all_wait)
     await later(desk, hours=GIVE_UP_HOURS)
     await settled(desk, count, "GivenUp")

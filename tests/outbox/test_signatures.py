@@ -1,4 +1,4 @@
-"""Webhooks are signed, and whoever follows the page can tell: its example is what verifies here."""
+"""Webhooks are signed, and a receiver that follows the page verifies them: its example verifies here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operating" / "notifications.md"
 
 
 def example() -> dict[str, Any]:
-    """What the page's example defines."""
+    """The functions that the page's example defines."""
     ((code,),) = [re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)]
     defined: dict[str, Any] = {"__name__": "receiver"}
     exec(compile(code, str(PAGE), "exec"), defined)  # noqa: S102 - it is our own page

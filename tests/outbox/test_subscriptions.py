@@ -1,4 +1,4 @@
-"""Subscriptions in the course of time: tested, paused, deleted, told late, asked again; and their lists."""
+"""Subscriptions in the course of time: tested, paused, deleted, sent late, confirmed again; and their lists."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_u
             None,
             {"deadline": Instant(at + ahead_us), "what": "release", "offsetSeconds": 60, "buyerId": "user-1"},
         )
-        # Nobody writes at the moment: there is no subscription yet.
+        # No other writer is active: there is no subscription yet.
         transaction = await service.store.begin()
         changes = Changes([], [])
         changes.events = [page_of(account, [event])]
@@ -207,7 +207,8 @@ async def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_do
             answer = await desk.call(PATH, "TestSubscription", {"subscriptionId": hook})
             if answer.status == 200:
                 return "OK"
-            # A clock that stands still says exactly when: twice an hour is once in half of one, three times in a third.
+            # A clock that does not move says exactly when: twice an hour is once in half of one, three times in a
+            # third.
             waits.append(int(answer.headers["retry-after"]))
             return f"{answer.code} {answer.body['message']}"
 

@@ -72,7 +72,7 @@ def test_whoever_has_nothing_quick_under_way_gets_a_place_though_all_are_taken()
     assert turns.counts(0) == (6, 0)
     assert begin(turns, [due("A", 9), due("Z"), due("Z", 1)], 1) == [due("Z")]
     assert turns.deferred == {"all": 2}
-    # What lingers takes no quick place any more.
+    # Lingering deliveries take no quick place any more.
     assert turns.counts(2 * SECOND_US) == (1, 6)
     assert len(begin(turns, [due("Z", number) for number in range(2, 9)], 2 * SECOND_US)) == 3
 
@@ -86,7 +86,7 @@ def test_a_receiver_that_took_long_has_few_places_of_its_own_for_that_account_on
     slow = [due("A", number) for number in range(4)]
     assert len(begin(turns, [*slow, due("A", 9), due("A", 10)], now)) == 4
     assert turns.deferred == {"slow": 2}
-    # Three in all, whoever's; another account may find the very same receiver quick.
+    # Three in all, of any account; another account may find the very same receiver quick.
     assert len(begin(turns, [due("B", number) for number in range(4)], now)) == 1
     assert begin(turns, [due("C", 0, "A2.example")], now) == [due("C", 0, "A2.example")]
     # A quick success ends it, and so does time.

@@ -52,7 +52,7 @@ async def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of
         assert receiver.url.endswith(f"{first.headers['host']}/hook")
 
 
-async def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
+async def test_events_from_before_are_not_sent_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
     async with served(tmp_path) as (desk, receiver):
         await release(desk, await buy(desk))
         first = await buy(desk)
@@ -176,7 +176,7 @@ async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_
             assert back.events == [(name, unit) for name in LIFE]
 
 
-async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(
+async def test_what_cannot_be_delivered_for_three_days_is_given_up_and_another_subscription_gets_the_event(
     migrated: Target,
 ) -> None:
     async with served(migrated) as (desk, receiver), a_receiver() as good:
@@ -190,7 +190,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another
         await later(desk, hours=2)
         (row,) = await settled(desk, 1, "GivenUp")
         assert (row["instanceId"], row["attempts"]) == (unit, len(receiver.got))
-        await until("the other one is told", lambda: good.got)
+        await until("the other one gets the event", lambda: good.got)
         told = good.got[0].event
         assert told["data"] == {
             "subscriptionId": bad["subscriptionId"],
@@ -198,7 +198,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another
             "reason": "The receiver answered 500.",
         }
         assert {got.event["type"] for got in receiver.got} == {"unit.bought"}
-        # By hand it begins anew, under the id that it always had.
+        # By hand it begins again, under the id that it always had.
         receiver.answer = lambda _got: OK
         asked = {"subscriptionId": bad["subscriptionId"], "eventId": row["eventId"]}
         assert (await desk.call(PATH, "RedeliverEvent", asked)).result["state"] == "Waiting"
@@ -231,7 +231,7 @@ async def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lo
         hook = await subscribe(desk, receiver.url)
         await subscribe(desk, good.url, types=["subscription.paused"])
         unit = await buy(desk)
-        await until("the other one is told", lambda: good.got)
+        await until("the other one gets the event", lambda: good.got)
         assert good.got[0].event["data"]["subscriptionId"] == hook["subscriptionId"]
         listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
         (paused,) = [one for one in listed if one["subscriptionId"] == hook["subscriptionId"]]

@@ -59,7 +59,7 @@ class CountedWire:
 
 
 class WiredEngine:
-    """An engine on such a wire."""
+    """An engine on a wire like this."""
 
     name = "fake"
     local = False
@@ -119,10 +119,10 @@ class Silent:
         self.orphans += 1
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
-        """Nobody looks."""
+        """Not read by these tests."""
 
     def unserved(self, by_engine: Mapping[str, int]) -> None:
-        """Nobody looks."""
+        """Not read by these tests."""
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Keep what was counted last."""
@@ -130,7 +130,7 @@ class Silent:
 
 
 class WorldWorker:
-    """A worker of the house, its wire, and what it is told and asks."""
+    """A worker of the house, its wire, its commands and its questions."""
 
     def __init__(self, house: World, number: int, *, alone: bool, local: bool) -> None:
         self.wire = CountedWire()
@@ -166,7 +166,7 @@ class WorldWorker:
         return self._house.store.ask(question)
 
     async def turn(self) -> None:
-        """Live for a moment: beat, look at the engine, do what is next, and what is next after that."""
+        """Live for a moment: beat, look at the engine, do the next step, and the one after that."""
         try:
             if self._house.steady() - self.beat_at >= TIMING.lease_s / 5:
                 await self.worker.beat()
@@ -224,15 +224,15 @@ class World:
         return self.now
 
     def steady(self) -> float:
-        """The same: nobody sets it."""
+        """The same: this clock is never set."""
         return (self.now - START) / SECOND_US
 
     def boot_us(self) -> int:
         """The same, in microseconds."""
         return self.now - START
 
-    def is_held(self) -> bool:
-        """Nobody doubts it."""
+    def is_paused(self) -> bool:
+        """This clock is never in doubt."""
         return False
 
     def tick(self) -> None:
@@ -275,7 +275,7 @@ class World:
         return list(self.store.rows[REPLICAS].values())
 
     def check(self) -> None:
-        """What must be so at every moment."""
+        """Fail unless the invariants of every moment hold."""
         self.world.settle()
         running = [run for run in self.world.runs if run.ended_at > self.now / SECOND_US]
         names = [run.wanted.name for run in running]

@@ -32,7 +32,7 @@ class LeaseTime:
     def boot_us(self) -> int:
         return int(self.seconds * SECOND_US)
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         return False
 
 

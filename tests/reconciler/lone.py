@@ -1,4 +1,4 @@
-"""Control planes of their own processes, each of which kills itself at a point that it is told.
+"""Control planes, each in a process of its own that kills itself at a given point.
 
 It brings the instance ``unit-1`` up on the process engine, releases it, and ends once that is done. Each line of the
 standard input, ``[directory, point, nth]`` as JSON, has one live, and is answered with a line: how it ended.

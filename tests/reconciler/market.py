@@ -1,4 +1,4 @@
-"""A store that sells what engines have, with workers that look when they are told to, under a time that is moved."""
+"""A store that sells what engines have, with workers that look, and a time that moves, when the test says so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ START: Final = 1_900_000_000 * SECOND_US
 
 
 class MovedTime(Time):
-    """Time that stands until it is moved."""
+    """A time that does not pass until the test moves it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -53,7 +53,7 @@ class MovedTime(Time):
     def boot_us(self) -> int:
         return int(self.seconds * SECOND_US)
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         return False
 
 
@@ -69,7 +69,7 @@ class LoggedCommits:
 
 
 class CapacityWorker:
-    """A worker that only takes stock, and a beat that goes up when it is told to."""
+    """A worker that only takes stock, and a beat that goes up when the test says so."""
 
     def __init__(self, market: Market, name: str, node: str, world: FakeWorld, *, local: bool, alone: bool) -> None:
         engine = FakeEngine(world)
@@ -122,7 +122,7 @@ class Market:
         return made
 
     def world(self, units: int) -> FakeWorld:
-        """Return a place where so many gpu-1 are."""
+        """Return a world with ``units`` gpu-1."""
         return FakeWorld(lambda: self.time.wall() / SECOND_US, {"gpu-1": units})
 
     def hand(
@@ -161,7 +161,7 @@ class Market:
         return BuyUnits(purchase=purchase, region=region, unit_type="gpu-1", count=count)
 
     async def buy(self, count: int, region: str = "bj") -> Any:
-        """Buy so many units; returns what was bought, or the refusal."""
+        """Buy ``count`` units; returns the purchase, or the refusal."""
         return await self.say(self.buying(count, region))
 
     async def release(self, number: int) -> None:
@@ -173,7 +173,7 @@ class Market:
         return next(row for row in self.store.ask(lambda ask: ask.offerings()) if row.region == region)
 
     def stock(self, region: str = "bj") -> tuple[int, int, int]:
-        """Return the total, what is free, and what is oversold."""
+        """Return the total, the free and the oversold units."""
         row = self.offering(region)
         return row.stock_total, row.stock_free, row.oversold
 
@@ -182,8 +182,8 @@ class Market:
         (row,) = self.store.ask(lambda ask: ask.supplies())
         return row
 
-    def told(self) -> list[tuple[str, int, int]]:
-        """Return what was told of differences: Differs or Fits, the difference, and what is oversold."""
+    def stock_events(self) -> list[tuple[str, int, int]]:
+        """Return the events of differences: Differs or Fits, the difference, and the oversold units."""
         wanted = EventFilter(account_id=ACCOUNT, types=(STOCK_DIFFERS, STOCK_FITS))
         found = self.store.ask(lambda ask: ask.events(wanted, after=None, limit=1000, oldest_first=True))
         events: list[Event] = [event for _, event in found]
@@ -218,7 +218,7 @@ def trade(kind: str, scene: Scene) -> None:
 
 
 async def burst(market: Market, sellers: list[Sequencer], buyers: int) -> dict[str, int]:
-    """Let so many buy a unit each at once, from several servers; returns how many got it, or why not."""
+    """Let a number of buyers buy a unit each at once, from several servers; counts purchases and refusals."""
 
     async def one(number: int) -> str:
         try:

@@ -78,7 +78,7 @@ def job(unit: Instance, *replicas: Replica, services: tuple[Service, ...] = (), 
 
 
 def shows(*seen: tuple[Replica, str], **changed: Any) -> Observation:
-    """What an engine shows: those replicas, in those states."""
+    """The view of an engine: those replicas, in those states."""
     return Observation({row.name: Seen(name=row.name, state=state, **changed) for row, state in seen})  # type: ignore[arg-type]
 
 

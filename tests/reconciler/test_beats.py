@@ -1,4 +1,4 @@
-"""Beats: how long one stands still is measured from when it was first seen, and a new beat begins anew."""
+"""Beats: the age of one is measured from when it was first seen, and a new beat begins a new measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What engines are told of deadlines: durations, and anew where the clock of the store was set or is held."""
+"""Deadlines reach engines as durations, and again when the clock of the store was set or is not trusted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StoreTime(Time):
     """The clock of a store, which may be set, and the time since boot, which may not."""
 
     def __init__(self) -> None:
-        self.now, self.booted, self.held = START, 7 * HOUR_US, False
+        self.now, self.booted, self.paused = START, 7 * HOUR_US, False
 
     def wall(self) -> int:
         return self.now
@@ -26,8 +26,8 @@ class StoreTime(Time):
     def boot_us(self) -> int:
         return self.booted
 
-    def is_held(self) -> bool:
-        return self.held
+    def is_paused(self) -> bool:
+        return self.paused
 
     def steady(self) -> float:
         return self.booted / SECOND_US
@@ -46,14 +46,14 @@ def shown(one: Replica) -> dict[str, Observation]:
 
 
 class ReplicaReports:
-    """What is told of one replica."""
+    """The deadlines sent for one replica."""
 
     def __init__(self) -> None:
         self.time = StoreTime()
         self.deadlines = Deadlines(self.time, 5 * MINUTE_US)
 
-    def told(self, one: Replica) -> float | str | None:
-        """Tell what is to be told; returns the duration, and a dash where there is nothing."""
+    def sent(self, one: Replica) -> float | str | None:
+        """Send the deadline if it is due; returns the duration, and a dash if there was nothing to send."""
         steps = list(self.deadlines.stale([one], shown(one)))
         assert steps in ([], [MoveDeadline(one, one)])
         if not steps:
@@ -63,41 +63,41 @@ class ReplicaReports:
         return left_s
 
 
-def test_it_is_told_once_and_stays_right_while_both_clocks_go_alike() -> None:
+def test_it_is_sent_once_and_stays_right_while_both_clocks_go_alike() -> None:
     scene = ReplicaReports()
-    assert scene.told(row()) == 3600
+    assert scene.sent(row()) == 3600
     for _ in range(50):
         scene.time.wait(MINUTE_US)
-        assert scene.told(row()) == "-"
+        assert scene.sent(row()) == "-"
 
 
 @pytest.mark.parametrize("far", [20 * MINUTE_US, -20 * MINUTE_US])
-def test_it_is_told_anew_where_the_clock_of_the_store_was_set(far: int) -> None:
+def test_it_is_sent_again_where_the_clock_of_the_store_was_set(far: int) -> None:
     scene = ReplicaReports()
-    assert scene.told(row()) == 3600
+    assert scene.sent(row()) == 3600
     scene.time.now += far
-    assert scene.told(row()) == 3600 - far / SECOND_US
-    assert scene.told(row()) == "-"
+    assert scene.sent(row()) == 3600 - far / SECOND_US
+    assert scene.sent(row()) == "-"
 
 
-def test_while_the_clock_is_held_it_is_moved_on_in_time_and_not_all_the_time() -> None:
+def test_while_the_clock_is_in_doubt_it_is_moved_on_in_time_and_not_all_the_time() -> None:
     scene = ReplicaReports()
     one = row(deadline=START + MINUTE_US)
-    assert scene.told(one) == 60
-    scene.time.held = True
-    told = []
+    assert scene.sent(one) == 60
+    scene.time.paused = True
+    sent = []
     for _ in range(60):
         scene.time.wait(30 * SECOND_US)
-        told.append(scene.told(one))
-    assert set(told) == {"-", 300}
-    assert told.count(300) <= 13
+        sent.append(scene.sent(one))
+    assert set(sent) == {"-", 300}
+    assert sent.count(300) <= 13
     # It never had less than half of it.
-    assert max(len(gap) for gap in "".join("x" if word == "-" else " " for word in told).split()) <= 5
-    scene.time.held = False
-    assert scene.told(one) == 60 - 60 * 30, "it is ended now"
+    assert max(len(gap) for gap in "".join("x" if word == "-" else " " for word in sent).split()) <= 5
+    scene.time.paused = False
+    assert scene.sent(one) == 60 - 60 * 30, "it is ended now"
 
 
-def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
+def test_it_is_not_sent_for_replicas_that_the_engine_does_not_show_or_that_end() -> None:
     deadlines = Deadlines(StoreTime())
     assert not list(deadlines.stale([row()], {}))
     assert not list(deadlines.stale([row()], {"fake": Observation(None, "cut")}))
@@ -106,12 +106,12 @@ def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
     assert not list(deadlines.stale([ending], shown(ending)))
 
 
-def test_one_without_a_deadline_is_told_where_it_had_one() -> None:
+def test_the_end_of_a_deadline_is_sent_where_there_was_one() -> None:
     scene = ReplicaReports()
     endless = row(deadline=None)
-    assert scene.told(endless) == "-"
-    scene.told(row())
-    assert scene.told(endless) is None
-    assert scene.told(endless) == "-"
+    assert scene.sent(endless) == "-"
+    scene.sent(row())
+    assert scene.sent(endless) is None
+    assert scene.sent(endless) == "-"
     scene.deadlines.forget(endless.name)
-    assert scene.told(msgspec.structs.replace(endless, deadline=START)) == 0
+    assert scene.sent(msgspec.structs.replace(endless, deadline=START)) == 0

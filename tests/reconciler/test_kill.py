@@ -16,6 +16,7 @@ import pytest
 from leasebook.domain.book.tables import OFFERINGS, REPLICAS
 from leasebook.store.sqlite.store import SqliteStore
 from tests.contract.batches import get
+from tests.copies import put_tables
 from tests.harness import play
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ POINTS = [
     ("Settled", 2),
     ("Settled done", 2),
 ]
-"""What it does before or after which it dies, and at which time of it."""
+"""The actions before or after which it dies, and at which time of each."""
 
 
 class Parent:
@@ -73,7 +74,7 @@ def parent() -> Iterator[Parent]:
 
 
 def processes_of(directory: Path) -> list[str]:
-    """What runs on this machine with that directory in its environment or its command."""
+    """The processes of this machine with that directory in their environment or command."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -90,6 +91,7 @@ def test_whatever_it_was_about_to_do_or_had_just_done_the_next_one_finishes_it(
     parent: Parent, tmp_path: Path, point: str, nth: int
 ) -> None:
     directory = tmp_path / "data"
+    put_tables(directory)
     assert parent.lived(directory, point, nth) == -signal.SIGKILL, "it never came to that point"
     assert parent.lived(directory, "", 0) == 0
     # The last keeper sees that its replica is gone, says so, and is about to end.

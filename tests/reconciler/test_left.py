@@ -1,4 +1,4 @@
-"""What runs and nobody looks after: counted, said once, and only a foreign engine makes a server not ready."""
+"""Replicas that no server looks after: counted, said once, and only a foreign engine makes a server not ready."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def free(_job: Job) -> bool:
     return True
 
 
-def held(_job: Job) -> bool:
+def blocked(_job: Job) -> bool:
     return False
 
 
@@ -49,7 +49,7 @@ def test_what_runs_here_or_is_in_somebodys_hands_is_not_left() -> None:
         for seconds in (0.0, 2 * AFTER_S):
             one.look([HERE], free, seconds)
             assert meter.last == {}
-            one.look([AWAY], held, seconds)
+            one.look([AWAY], blocked, seconds)
             assert meter.last == {}
     assert (lines, one.unready(), one.broken()) == ([], None, None)
 
@@ -68,21 +68,21 @@ def test_what_runs_on_a_machine_without_a_server_is_said_once_after_a_while_and_
         one.look([], free, AFTER_S + 3)
         assert meter.last == {}
         one.look([AWAY], free, AFTER_S + 4)
-        assert meter.last == {}, "it counts anew"
+        assert meter.last == {}, "it counts again"
 
 
 def test_what_runs_on_an_engine_that_this_server_has_not_makes_it_not_ready_whoever_looks_after_it() -> None:
     one = left(Gauge())
-    one.look([FOREIGN, HERE], held, 0.0)
+    one.look([FOREIGN, HERE], blocked, 0.0)
     assert one.unready() == (
         "Other servers run 1 live replica on engine ray. This server's setting engines does not have that engine: "
         "give all servers the same setting."
     )
-    one.look([HERE], held, 1.0)
+    one.look([HERE], blocked, 1.0)
     assert one.unready() is None
 
 
-def test_what_an_operator_gave_up_fails_and_what_ends_already_goes_on_ending() -> None:
+def test_what_an_operator_gave_up_fails_and_what_ends_already_goes_on_to_its_end() -> None:
     rows = [replica("Ready"), replica("Starting", 1), replica("Stopping", 2)]
     made = write_off(rows, NOW, Limits())
     assert made is not None

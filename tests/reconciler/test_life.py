@@ -146,7 +146,7 @@ def test_what_its_engine_lost_is_started_again() -> None:
     lived(scene)
 
 
-def test_an_engine_that_cannot_be_asked_loses_nothing_and_is_told_of_once() -> None:
+def test_an_engine_that_cannot_be_asked_loses_nothing_and_is_logged_once() -> None:
     async def scene(house: World) -> None:
         await bought(house)
         await house.live(3)
@@ -251,7 +251,7 @@ def test_the_engine_ends_by_itself_what_nobody_is_there_to_end() -> None:
     lived(scene)
 
 
-def test_of_two_workers_one_takes_over_what_the_other_held_within_the_bound() -> None:
+def test_of_two_workers_one_takes_over_the_leases_of_the_other_within_the_bound() -> None:
     async def scene(house: World) -> None:
         house.world.script("*", exits_after_s=20)
         await bought(house, 1)

@@ -42,7 +42,7 @@ NOTHING = Observation({})
 OLD = NOW - 11 * MINUTE_US
 
 
-def told(job: Job, sight: Observation | None = None, **more: Any) -> list[str]:
+def steps_of(job: Job, sight: Observation | None = None, **more: Any) -> list[str]:
     """The steps in a few words: what to do to which number, and the state that it is in then."""
     words = []
     for step in planned(job, sight, **more).steps:
@@ -71,7 +71,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
 @pytest.mark.parametrize(
     ("row", "sight", "steps"),
     [
-        # What is not there and wanted is started; what failed waits for its time.
+        # A missing replica that is wanted is started; a failed one waits for its time.
         (None, None, ["0: start amv-1"]),
         (GONE, None, ["0: start amv-1"]),
         (FAILED, None, ["0: start amv-1"]),
@@ -83,7 +83,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
         (STARTING, shows((STARTING, "Unhealthy")), ["0: Starting -> Unhealthy"]),
         (replica("Starting", since=OLD), NOTHING, ["0: Starting -> Stopping"]),
         (replica("Starting", since=OLD), shows((STARTING, "Starting")), ["0: Starting -> Stopping"]),
-        # What ran and does not show any more, or shows as ended, is cleared away first.
+        # A replica that ran and does not show any more, or shows as ended, is cleared away first.
         (READY, shows((READY, "Ready")), []),
         (READY, shows((READY, "Starting")), ["0: Ready -> Starting"]),
         (READY, shows((READY, "Unhealthy")), ["0: Ready -> Unhealthy"]),
@@ -93,20 +93,20 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
         (UNHEALTHY, shows((UNHEALTHY, "Unhealthy")), []),
         (replica("Unhealthy", since=OLD), shows((UNHEALTHY, "Unhealthy")), ["0: Unhealthy -> Stopping"]),
         (replica("Unhealthy", since=OLD), shows((UNHEALTHY, "Ready")), ["0: Unhealthy -> Ready"]),
-        # What is to end is told to, until it does not show.
+        # A replica that has to end is stopped again and again, until it does not show.
         (STOPPING, shows((STOPPING, "Ready")), ["0: halt"]),
         (STOPPING, shows((STOPPING, "Exited")), ["0: halt"]),
         (replica("Stopping", reason="code 1"), NOTHING, ["0: Stopping -> Failed"]),
         (STOPPING, NOTHING, ["0: Stopping -> Gone"]),
         (replica("Stopping", since=OLD), shows((STOPPING, "Ready")), ["0: Stopping -> Stopping", "0: halt"]),
-        # What nobody can see says nothing.
+        # An engine that cannot be seen says nothing.
         (STARTING, None, []),
         (READY, None, []),
         (STOPPING, None, []),
         (replica("Ready", since=OLD, trouble="told"), LOST, []),
         (replica("Stopping", since=OLD, trouble="told"), LOST, []),
         (replica("Starting", since=OLD, trouble="told"), LOST, []),
-        # But it is told once, where it lasts.
+        # But it is reported once, where it lasts.
         (replica("Ready", since=OLD), LOST, ["0: Ready -> Ready"]),
         (READY, LOST, []),
     ],
@@ -114,7 +114,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
 def test_a_replica_that_is_wanted_is_brought_up_and_kept_up(
     row: Replica | None, sight: Observation | None, steps: list[str]
 ) -> None:
-    assert told(job(unit(), *([] if row is None else [row])), sight) == steps
+    assert steps_of(job(unit(), *([] if row is None else [row])), sight) == steps
 
 
 @pytest.mark.parametrize("state", ["Starting", "Ready", "Unhealthy"])
@@ -132,12 +132,12 @@ def test_a_replica_that_is_wanted_is_brought_up_and_kept_up(
 def test_what_nobody_wants_ends_whether_or_not_its_engine_can_be_asked(wish: Job, state: str) -> None:
     row = replica(state)
     for sight in (None, LOST, shows((row, "Ready"))):
-        assert told(msgspec.structs.replace(wish, replicas=(row,)), sight) == [f"0: {state} -> Stopping"]
+        assert steps_of(msgspec.structs.replace(wish, replicas=(row,)), sight) == [f"0: {state} -> Stopping"]
 
 
 def test_what_failed_and_nobody_wants_any_more_is_gone() -> None:
-    assert told(job(unit(0), FAILED)) == ["0: Failed -> Gone"]
-    assert told(job(unit(0), GONE)) == []
+    assert steps_of(job(unit(0), FAILED)) == ["0: Failed -> Gone"]
+    assert steps_of(job(unit(0), GONE)) == []
 
 
 def test_an_instance_on_the_instant_engine_runs_nothing_and_what_runs_there_ends() -> None:
@@ -167,18 +167,18 @@ def test_an_instance_on_the_instant_engine_runs_nothing_and_what_runs_there_ends
 def test_an_instance_is_settled_only_when_all_of_its_replicas_are(
     status: str, changed: dict[str, Any], rows: tuple[Replica, ...], steps: list[str]
 ) -> None:
-    assert told(job(unit(status=status, **changed), *rows)) == steps
+    assert steps_of(job(unit(status=status, **changed), *rows)) == steps
 
 
 def test_a_creation_is_given_up_after_its_time_with_what_was_last_said() -> None:
     slow = job(unit(status="Creating"), replica("Starting", reason="loading"), lease=lease(NOW - LIMITS.start_us))
-    assert told(slow) == ["give up: its replicas were not healthy within 600 s: loading"]
+    assert steps_of(slow) == ["give up: its replicas were not healthy within 600 s: loading"]
     early = msgspec.structs.replace(slow, lease=lease(NOW - LIMITS.start_us + 1))
     assert planned(early) == msgspec.structs.replace(planned(early), steps=(), again_at=NOW + 1)
 
 
 def test_a_creation_without_its_model_is_given_up_at_once() -> None:
-    assert told(job(unit(status="Creating"), models={})) == [
+    assert steps_of(job(unit(status="Creating"), models={})) == [
         f"give up: the model of {SERVICE} is not in the repository"
     ]
 
@@ -203,13 +203,13 @@ def test_a_failure_is_tried_again_after_twice_the_time_up_to_a_bound_and_a_long_
 def test_no_more_units_are_used_than_were_bought_also_while_others_still_end() -> None:
     full = unit(2, count=2)
     rows = [replica("Ready", 0), replica("Stopping", 7)]
-    assert "1: start amv-1" not in told(job(full, *rows))
-    assert told(job(full, rows[0], replica("Gone", 7))) == ["1: start amv-1"]
+    assert "1: start amv-1" not in steps_of(job(full, *rows))
+    assert steps_of(job(full, rows[0], replica("Gone", 7))) == ["1: start amv-1"]
 
 
 def test_what_is_scaled_down_ends_from_the_last_number_on() -> None:
     rows = [replica("Ready", number) for number in range(3)]
-    assert told(job(unit(1), *rows)) == ["1: Ready -> Stopping", "2: Ready -> Stopping"]
+    assert steps_of(job(unit(1), *rows)) == ["1: Ready -> Stopping", "2: Ready -> Stopping"]
 
 
 def test_the_time_at_which_an_engine_ends_a_replica_by_itself_follows_the_release_time() -> None:
@@ -219,11 +219,11 @@ def test_the_time_at_which_an_engine_ends_a_replica_by_itself_follows_the_releas
     assert isinstance(start, Start)
     assert start.after.deadline == ends + 5 * MINUTE_US
     sight = shows((READY, "Ready"))
-    assert told(job(released, READY), sight) == [f"0: deadline {ends + 5 * MINUTE_US}"]
-    assert told(job(unit(), replica("Ready", deadline=1)), sight) == ["0: deadline None"]
-    # A prepaid term that ends may be renewed; and a clock that stands still ends nothing.
-    assert told(job(unit(release_at=ends, payment_timing="Prepaid"), READY), sight) == []
-    assert told(job(released, READY), sight, deadman_us=None) == []
+    assert steps_of(job(released, READY), sight) == [f"0: deadline {ends + 5 * MINUTE_US}"]
+    assert steps_of(job(unit(), replica("Ready", deadline=1)), sight) == ["0: deadline None"]
+    # A prepaid term that ends may be renewed; and a clock that does not move ends nothing.
+    assert steps_of(job(unit(release_at=ends, payment_timing="Prepaid"), READY), sight) == []
+    assert steps_of(job(released, READY), sight, deadman_us=None) == []
 
 
 def test_what_is_looked_at_again_and_when() -> None:
@@ -235,7 +235,7 @@ def test_what_is_looked_at_again_and_when() -> None:
 
 
 def rolled(replicas: int, count: int) -> tuple[list[int], list[str]]:
-    """Let another model be wanted, do what is planned, and return how many were healthy after each step."""
+    """Let another model be wanted, take the planned steps, and return how many were healthy after each step."""
     wish = unit(replicas, count=count)
     rows = {number: replica("Ready", number) for number in range(replicas)}
     services = (service(model_id="amv-2"),)
@@ -279,13 +279,13 @@ def test_a_new_model_that_does_not_come_up_ends_none_of_the_old() -> None:
         replica("Unhealthy", 2, model_id="amv-2"),
     ):
         shown = Observation({**sight.seen, spare.name: Seen(name=spare.name, state="Unhealthy")})  # type: ignore[dict-item]
-        steps = told(job(unit(2), *rows, spare, **wish), shown)
+        steps = steps_of(job(unit(2), *rows, spare, **wish), shown)
         assert not [step for step in steps if step.startswith(("0", "1"))], steps
 
 
 def test_a_replica_that_is_not_healthy_anyway_is_replaced_at_once() -> None:
     rows = [replica("Ready", 0), replica("Unhealthy", 1)]
-    steps = told(job(unit(2, count=2), *rows, services=(service(model_id="amv-2"),)), shows((rows[0], "Ready")))
+    steps = steps_of(job(unit(2, count=2), *rows, services=(service(model_id="amv-2"),)), shows((rows[0], "Ready")))
     assert steps == ["1: Unhealthy -> Stopping"]
 
 

@@ -37,7 +37,7 @@ async def bought(desk: Client) -> str:
 
 
 def _of_replicas(findings: list[str]) -> list[str]:
-    """Leave out what is said of rows that no server wrote: the test put the service and its instance there."""
+    """Leave out the findings about rows that no server wrote: the test put the service and its instance there."""
     return [line for line in findings if "replica" in line and "which its account has not got" not in line]
 
 

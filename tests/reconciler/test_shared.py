@@ -84,7 +84,7 @@ def all_ready(jobs: list[Job]) -> bool:
     )
 
 
-async def test_two_servers_share_the_instances_and_what_a_dead_one_held_is_taken_over_within_the_bound() -> None:
+async def test_two_servers_share_the_instances_and_the_leases_of_a_dead_one_are_taken_over_within_the_bound() -> None:
     with postgres() as opened:
         world = FakeWorld(time.time, {"gpu-1": 12})
 

@@ -41,7 +41,7 @@ def test_stock_that_follows_an_engine_grows_with_it_and_is_sold_at_once(kind: st
         world = market.world(4)
         hand = market.hand("one", world)
         await hand.look()
-        assert market.stock() == (12, 12, 0), "what is set by hand stays as it was set"
+        assert market.stock() == (12, 12, 0), "stock set by hand stays as it was set"
         answer = await market.follow()
         assert (answer.stock_source, answer.stock_total, answer.stock_free) == ("Engine", 4, 4)
         await market.buy(4)
@@ -81,7 +81,7 @@ def test_what_is_sold_stays_sold_where_an_engine_shrinks_below_it_and_nothing_mo
         await hand.look()
         assert reason(await market.buy(1)) is None
         assert reason(await market.buy(1)) == STOCK
-        assert market.told() == [("Differs", 4, 0), ("Fits", 0, 0), ("Differs", 0, 4), ("Fits", 0, 0)]
+        assert market.stock_events() == [("Differs", 4, 0), ("Fits", 0, 0), ("Differs", 0, 4), ("Fits", 0, 0)]
 
     trade(kind, scene)
 
@@ -139,7 +139,7 @@ def test_an_engine_that_could_never_be_asked_is_no_source(kind: str) -> None:
         await hand.look()
         assert "has not said yet what it has" in str(await market.follow())
         assert market.stock() == (12, 12, 0)
-        assert market.told() == []
+        assert market.stock_events() == []
 
     trade(kind, scene)
 
@@ -211,13 +211,13 @@ def test_what_several_nodes_have_adds_up_and_a_node_that_is_gone_for_long_does_n
         for _ in range(3):
             market.time.seconds += TIMING.gone_s / 60
             await one.look()
-        assert market.stock() == (8, 0, 2), "what is sold stays sold"
+        assert market.stock() == (8, 0, 2), "sold units stay sold"
         gone = market.supply().word("node-2")
         assert gone is not None
         assert gone.gone_since is not None
         two.world.cut()
         await two.look()
-        assert market.stock() == (8, 0, 2), "its worker is back, and nobody knows what it has"
+        assert market.stock() == (8, 0, 2), "its worker is back, and its units are unknown"
         two.world.mend()
         await two.look()
         assert market.stock() == (12, 2, 0), "it is back"
@@ -252,7 +252,7 @@ def test_of_a_shared_engine_one_workers_word_counts_until_that_worker_is_dead(ki
         await one.look()
         await market.follow()
         await two.look()
-        assert market.stock() == (8, 8, 0), "nothing adds up, and nobody speaks in between"
+        assert market.stock() == (8, 8, 0), "nothing adds up, and no report comes in between"
         market.time.seconds += TIMING.lease_s + 1
         await one.look()
         await two.look()
@@ -341,7 +341,7 @@ def test_what_is_set_by_hand_for_other_regions_comes_off_what_is_left_for_the_on
 
 
 @STORES
-def test_a_difference_is_told_once_when_it_appears_once_when_it_changes_and_once_when_it_ends(kind: str) -> None:
+def test_a_difference_is_an_event_when_it_appears_when_it_changes_and_when_it_ends(kind: str) -> None:
     async def scene(market: Market) -> None:
         world = market.world(12)
         hand = market.hand("one", world)
@@ -352,10 +352,10 @@ def test_a_difference_is_told_once_when_it_appears_once_when_it_changes_and_once
                 for _ in range(3):
                     market.time.seconds += TIMING.count_s
                     await hand.look()
-            assert market.told() == [("Differs", 3, 0), ("Differs", 5, 0), ("Fits", 0, 0)]
+            assert market.stock_events() == [("Differs", 3, 0), ("Differs", 5, 0), ("Fits", 0, 0)]
             await market.offer(13)
             await market.offer(12)
-        assert market.told()[3:] == [("Differs", 1, 0), ("Fits", 0, 0)]
+        assert market.stock_events()[3:] == [("Differs", 1, 0), ("Fits", 0, 0)]
         said = [(one["event"], one["offered"], one["has"]) for one in lines if "engine has" in one["event"]]
         differs, fits = "stock is not what the engine has", "stock is what the engine has again"
         assert said == [(differs, 12, 9), (differs, 12, 7), (fits, 12, 12), (differs, 13, 12), (fits, 12, 12)]
@@ -413,7 +413,7 @@ def test_an_engine_without_a_bound_is_no_source_and_no_difference(kind: str) -> 
         world.units["gpu-1"] = UNBOUNDED
         await hand.look()
         assert market.stock() == (5, 5, 0), "the last number holds"
-        assert market.told() == [("Differs", 7, 0), ("Fits", 0, 0)]
+        assert market.stock_events() == [("Differs", 7, 0), ("Fits", 0, 0)]
 
     trade(kind, scene)
 

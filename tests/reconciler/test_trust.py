@@ -26,7 +26,7 @@ async def bought(house: World) -> None:
     _ = (await house.say(buying("unit-1", "svco-1", 2))).result()
 
 
-def told(house: World) -> list[str]:
+def trust_events(house: World) -> list[str]:
     wanted = EventFilter(account_id=ACCOUNT, types=(MODEL_APPROVED, MODEL_WITHDRAWN))
     events = house.store.ask(lambda ask: ask.events(wanted, after=None, limit=100, oldest_first=True))
     return [f"{event.type} {event.data['modelId']}" for _, event in events]
@@ -75,7 +75,7 @@ async def test_what_runs_is_ended_when_its_approval_is_withdrawn_and_comes_back_
     _ = (await lived.say(ApproveModel(user_id="operator", model_id="amv-1"))).result()
     await lived.live(600)
     assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
-    assert told(lived)[-2:] == ["model.approvalWithdrawn amv-1", "model.approved amv-1"]
+    assert trust_events(lived)[-2:] == ["model.approvalWithdrawn amv-1", "model.approved amv-1"]
 
 
 async def test_where_it_is_kept_apart_it_goes_on_without_its_approval() -> None:

@@ -1,4 +1,4 @@
-"""The work queue: what is to be looked at, when, and no two steps of one instance at a time."""
+"""The work queue: instances to look at, times, and no two steps of one instance at a time."""
 
 from __future__ import annotations
 

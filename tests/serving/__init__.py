@@ -1,1 +1,1 @@
-"""What stands between the network and the application."""
+"""The layer between the network and the application."""

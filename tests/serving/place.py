@@ -22,7 +22,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class ListenerMeter:
-    """What a listener counts."""
+    """The counts of a listener."""
 
     def __init__(self) -> None:
         self.open = 0

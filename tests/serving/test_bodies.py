@@ -1,4 +1,4 @@
-"""A body is not read before somebody has looked at its head and asks for it."""
+"""A body is not read before the application has looked at its head and asks for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 def asking(asked: asyncio.Event, then: Any) -> Any:
-    """Return an application that asks for the body when it is told to."""
+    """Return an application that asks for the body when the test lets it."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await asked.wait()
@@ -53,7 +53,7 @@ async def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_wh
             assert exchange is not None
             assert 0 < len(exchange.body) <= UNASKED_MAX + READ_SIZE
             assert sent < SIZE
-            # Nobody is too slow whom nobody has asked.
+            # A caller whose body was not asked for is not too slow.
             await place.pass_s(30)
             assert place.counted.seen == {}
             asked.set()
@@ -67,7 +67,7 @@ async def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_wh
     await scene(POST + b"Content-Length: %d\r\n\r\n" % SIZE)
 
 
-async def test_who_is_refused_by_its_head_is_never_told_to_send() -> None:
+async def test_who_is_refused_by_its_head_is_never_asked_to_send() -> None:
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
         del scope, receive
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})

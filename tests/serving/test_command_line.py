@@ -1,4 +1,4 @@
-"""What the command line says of an answer."""
+"""The messages of the command line about answers."""
 
 from __future__ import annotations
 

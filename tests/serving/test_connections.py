@@ -1,4 +1,4 @@
-"""Connections in one loop: what is held back, what is handed over, and who is given how much time."""
+"""Connections in one loop: held back bytes, requests handed over, and time limits."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_body_that_nobody_reads_waits_in_the_kernel() -> None:
             (connection,) = place.listener._open
             assert connection._exchange is not None
             assert len(connection._exchange.body) < 100_000
-            # While we do not read, nobody is to blame for being slow.
+            # While we do not read, no caller is to blame for being slow.
             await place.pass_s(100)
             gate.set()
             assert await answer_of(reader) == (200, b"fine")
@@ -314,7 +314,7 @@ def test_a_caller_that_takes_nothing_is_cut_off_and_one_that_takes_a_little_is_n
 
 
 class Spoken(asyncio.Protocol):
-    """Stands for uvicorn's protocol for WebSockets: says back what it hears."""
+    """Takes the place of uvicorn's protocol for WebSockets: sends back its input."""
 
     made: list[Spoken] = []  # noqa: RUF012 - emptied by the test
 
@@ -441,7 +441,7 @@ def test_an_address_has_at_most_half_of_them() -> None:
     assert Caps(10_000, None, lambda _: False).per_address == 1024
 
 
-def test_who_is_not_let_in_is_told_so_and_counted() -> None:
+def test_who_is_not_let_in_gets_an_answer_and_is_counted() -> None:
     async def scene() -> None:
         async with listening(answering(), caps=Caps(1, None, lambda _: False)) as place:
             first, second = await place.connected(), await place.connected()

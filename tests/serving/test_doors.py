@@ -1,4 +1,4 @@
-"""TLS by itself, the second port, and what is said where others may listen: on real servers."""
+"""TLS by itself, the second port, and the warning where others may listen: on real servers."""
 
 from __future__ import annotations
 
@@ -154,13 +154,13 @@ def test_a_new_certificate_is_taken_on_a_signal_and_connections_stay(secured: Se
         assert status_on(before) == 200
         (folder / "one.pem").write_text("nothing")
         secured.process.send_signal(signal.SIGHUP)
-        eventually("the bad one is told", lambda: "the new certificate is not used" in secured.log())
+        eventually("the log names the bad one", lambda: "the new certificate is not used" in secured.log())
         assert status_on(before) == 200
         certificate, key = make_pair(folder, "two")
         (folder / "one.key").write_bytes(key.read_bytes())
         (folder / "one.pem").write_bytes(certificate.read_bytes())
         secured.process.send_signal(signal.SIGHUP)
-        eventually("the new one is told", lambda: "read anew" in secured.log())
+        eventually("the log names the new one", lambda: "read anew" in secured.log())
         assert status_on(before) == 200
         with spoken_to(secured.port, certificate) as after:
             assert status_on(after) == 200
@@ -241,7 +241,7 @@ def test_a_start_that_makes_no_sense_is_refused_in_one_line(
 
 
 @pytest.mark.crash
-def test_operators_have_a_port_of_their_own_and_strangers_are_told_less(tmp_path: Path) -> None:
+def test_operators_have_a_port_of_their_own_and_strangers_see_less(tmp_path: Path) -> None:
     admin = free_port()
     with lone_server(tmp_path, "--host", "0.0.0.0", "--admin-port", str(admin)) as server:  # noqa: S104
         assert server.port is not None

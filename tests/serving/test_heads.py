@@ -29,7 +29,7 @@ FIRST = st.one_of(
 
 
 class Seen:
-    """What llhttp makes of a request."""
+    """The verdict of llhttp on a request."""
 
     def __init__(self) -> None:
         self.url = b""

@@ -1,4 +1,4 @@
-"""Where there is no place left, a few seats are for whoever asks how the server does, and for nothing else."""
+"""Where there is no place left, a few seats are for monitors that ask how the server does, and for nothing else."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ async def test_whoever_sits_longest_makes_room_and_an_address_only_for_itself() 
             assert (await reader.read()).startswith(b"HTTP/1.1 503")
         assert place.counted.seen == {"total": 5}
         assert len(place.listener._seats) == 4
-        assert len(place.listener._open) == 4, "nobody keeps a file who has been sent away"
-        # One that nobody pushed out is served all the while.
+        assert len(place.listener._open) == 4, "a caller that was sent away keeps no file"
+        # One that was not pushed out is served all the while.
         quiet[1].write(HEALTH)
         assert (await quiet[0].read()).startswith(b"HTTP/1.1 200")
         assert (await asked(place, HEALTH)).startswith(b"HTTP/1.1 200")

@@ -58,13 +58,13 @@ async def test_spaces_around_the_value_of_a_header_are_no_part_of_it(tmp_path: P
         for spaces in SPACES:
             status, body = await _said(place, _request(f"{PATH}?{query}", values, spaces))
             assert status == 200, (spaces, body)
-        # What javascript clients leave bare and sign escaped.
+        # The characters that JavaScript clients leave bare and sign escaped.
         text = "Action=DescribeAccount&note=it%27s%21%20%28%2A%29"
         values = ("leasebook.test", stamp, _authorization(text, stamp), "0", "keep-alive")
         status, body = await _said(
             place, _request(f"{PATH}?Action=DescribeAccount&note=it's!%20(*)", values, (" ", ""))
         )
-        # The signature holds; what is asked for besides is another matter.
+        # The signature is valid; the unknown key is refused later.
         assert (status, "There is no key 'note'" in str(body)) == (400, True), body
 
 

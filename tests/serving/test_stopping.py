@@ -1,4 +1,4 @@
-"""A listener that is closed: whoever is on the way in is not forgotten."""
+"""A listener that is closed: connections on the way in are not forgotten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def test_nobody_who_is_on_the_way_in_keeps_a_stop_waiting() -> None:
     async def scene() -> None:
         async with listening(answering()) as place:
             callers = [socket.create_connection(("127.0.0.1", place.port)) for _ in range(5)]
-            # They are accepted, and become connections at the loop's next turn only: the others have been told then.
+            # They are accepted, and become connections at the loop's next turn only: the others have got their notice
+            # then.
             place.listener._accept()
             place.listener.close()
             assert place.listener._open == set()

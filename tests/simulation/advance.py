@@ -1,4 +1,4 @@
-"""The oracle of what is paid in advance: every term, renewal, resize and refund, each worked out anew."""
+"""The oracle of prepaid amounts: every term, renewal, resize and refund, each worked out a second time."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Advance:
         """Whether it has ever been prepaid."""
         return unit_id in self._prepaid
 
-    def renewal_price(self, unit_id: str, months: int, held: int, price: int | None) -> int | None:
-        """What the renewal of an instance would cost; None: it is not sold by the month."""
+    def renewal_price(self, unit_id: str, months: int, reserved: int, price: int | None) -> int | None:
+        """The price of renewing an instance; None: it is not sold by the month."""
         term = self._terms[unit_id]
         longer = renewed(term, months, None)
-        return None if price is None else whole_price(held, price, months_between(term, longer))
+        return None if price is None else whole_price(reserved, price, months_between(term, longer))
 
     def see(
         self,
@@ -107,8 +107,8 @@ class Advance:
             longer = renewed(term, command.months, command.day)
         self._terms[unit.id] = longer
         months = months_between(term, longer)
-        held = max(before.count, before.target_count or 0)
-        cost = whole_price(held, price, months)
+        reserved = max(before.count, before.target_count or 0)
+        cost = whole_price(reserved, price, months)
         if before.status == "Reconfiguring":
             # If the engine cannot resize it, the renewal was only for what there is.
             self._refundable[unit.id] += cost - whole_price(before.count, price, months)

@@ -1,11 +1,11 @@
-"""What can happen in a history. Units, services, quotes and packages are meant by how long ago they came up."""
+"""The steps of a history. They name units, services, quotes and packages by how long ago these came up."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
 Who = Literal["owner", "stranger", "mistaken"]
-"""Who asks about an instance: its owner, somebody else, or its owner, who takes it for another kind of thing."""
+"""Who asks about an instance: its owner, another caller, or its owner, who takes it for another kind of thing."""
 
 
 class Buy(NamedTuple):
@@ -22,11 +22,11 @@ class Quoted(NamedTuple):
     """Ask what ``buy`` would cost, and have the price held or not."""
 
     buy: Buy
-    held: bool
+    keep: bool
 
 
 class BuyQuoted(NamedTuple):
-    """Buy what was quoted: just that; or without naming the region; or one more; or as somebody else."""
+    """Buy by a quote: just that; or without naming the region; or one more; or as another caller."""
 
     quote: int
     how: Literal["same", "anywhere", "more", "stranger"]
@@ -53,7 +53,7 @@ class Scale(NamedTuple):
 
 
 class Deploy(NamedTuple):
-    """Create a service on instances of whoever has the first of them."""
+    """Create a service on instances, as the owner of the first of them."""
 
     units: tuple[int, ...]
     replicas: int
@@ -118,7 +118,7 @@ class SwitchBilling(NamedTuple):
     who: Who = "owner"
 
 
-class Count(NamedTuple):
+class ReportCalls(NamedTuple):
     """Count calls of some seconds ago, or ahead."""
 
     service: int
@@ -163,7 +163,7 @@ class Again(NamedTuple):
 
 
 OnUnit = Schedule | Drop | Resize | Renew | AutoRenew | SwitchBilling
-OnService = Scale | PlaceReplicas | Modify | Switch | Delete | Count
+OnService = Scale | PlaceReplicas | Modify | Switch | Delete | ReportCalls
 What = Buy | Quoted | BuyQuoted | Serve | Deploy | OnService | OnUnit | Grant | Fund | Offer
 
 

@@ -25,7 +25,6 @@ from tests.simulation.asks import (
     AutoRenew,
     Buy,
     BuyQuoted,
-    Count,
     Delete,
     Deploy,
     Drop,
@@ -37,6 +36,7 @@ from tests.simulation.asks import (
     Quoted,
     Renew,
     Report,
+    ReportCalls,
     Resize,
     Scale,
     Schedule,
@@ -55,7 +55,7 @@ STARTS = tuple(
     parse_time(text, "UTC")
     for text in (
         "2030-01-15T09:30:00Z",
-        "2030-01-31T10:59:30.000001Z",  # a month later there is no such day
+        "2030-01-31T10:59:30.000001Z",  # the next month lacks that day
         "2028-02-29T23:15:00Z",
         "2030-03-31T00:20:00Z",  # London's clocks go forward
         "2030-04-06T14:10:00Z",  # Lord Howe's go back by half an hour
@@ -125,7 +125,7 @@ def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]
     return st.integers(0, len(table) - 1).flatmap(table.__getitem__)
 
 
-# Few draws make a step, so that many histories are made in a second. What comes first is the simplest.
+# Few draws make a step, so that many histories are made in a second. The first choices are the simplest.
 ago = st.sampled_from((0, 0, 0, -1, -1, -1, -2, -2, -3, 1, 1, 2, 3))
 """How long ago something came up, or the first, second or third that ever did (-1, -2, -3)."""
 rarely = st.sampled_from((False, False, False, False, True))
@@ -148,17 +148,17 @@ endings = st.sampled_from(
 )
 """Months, lead, and months of the auto-renew rule: a third is prepaid."""
 buys = st.builds(
-    lambda place, count, ending: Buy(place[0], place[1], place[2], count, *ending),
+    lambda place, count, end: Buy(place[0], place[1], place[2], count, *end),
     st.sampled_from(list(product(accounts, regions, types))),
     st.integers(1, 3),
     endings,
 )
 serves = st.builds(
-    lambda place, ending: Serve(*place, *ending),
+    lambda place, end: Serve(*place, *end),
     st.sampled_from(list(product(accounts, regions, shapes, (0, 1, 2)))),
     endings,
 )
-scales = st.builds(lambda ago, replicas, ending: Scale(ago, replicas, *ending), ago, st.integers(1, 2), endings)
+scales = st.builds(lambda ago, replicas, end: Scale(ago, replicas, *end), ago, st.integers(1, 2), endings)
 buys_quoted = st.builds(BuyQuoted, ago, st.sampled_from(("same", "same", "same", "anywhere", "more", "stranger")))
 renewals = st.sampled_from(
     [(1, None), (1, None), (2, None), *((0, day) for day in (1, 15, 28, 31)), *((1, day) for day in (1, 16, 30, 31))]
@@ -196,7 +196,7 @@ asks = st.builds(
         (
             1,
             st.builds(
-                Count,
+                ReportCalls,
                 ago,
                 st.sampled_from(("app-1", "app-2")),
                 st.sampled_from((0, 0, 1, HOUR, -1)),
@@ -220,7 +220,7 @@ def offers(*regions: str) -> st.SearchStrategy[Ask]:
 
 
 def reports(engine: Engine) -> tuple[int, st.SearchStrategy[Step]]:
-    """What an engine says by itself, and how often: the instant one has said everything already."""
+    """The reports of an engine, and how often it makes them: the instant one has said everything already."""
     one = st.builds(Report, ago, rarely)
     if isinstance(engine, InstantEngine):
         return 1, one
@@ -229,7 +229,7 @@ def reports(engine: Engine) -> tuple[int, st.SearchStrategy[Step]]:
 
 FIRST = st.lists(
     st.builds(
-        lambda place, count, ending: Ask(Buy(place[0], place[1], place[2], count, *ending)),
+        lambda place, count, end: Ask(Buy(place[0], place[1], place[2], count, *end)),
         st.sampled_from(
             [(0, "bj", "gpu-1"), (0, "bj", "gpu-1"), (0, "bd", "gpu-1"), (1, "bj", "gpu-1"), (0, "bj", MODEL)]
         ),
@@ -239,15 +239,15 @@ FIRST = st.lists(
     min_size=1,
     max_size=4,
 )
-"""What is bought before all else, most of it with success, so that there is something to do things to."""
+"""The first purchases, most of them successful, so that later steps have instances to act on."""
 
 
-def told(*choices: tuple[Step, ...]) -> st.SearchStrategy[tuple[Step, ...]]:
+def story(*choices: tuple[Step, ...]) -> st.SearchStrategy[tuple[Step, ...]]:
     """One of a few stories."""
     return st.sampled_from(choices)
 
 
-STORIES = told(
+STORIES = story(
     (Ask(Fund(0, 6_000_000_000)), Ask(Fund(1, 6_000_000_000))),
     (Wait(25 * HOUR), Ask(Fund(0, 500_000_000))),
     (Wait(12 * HOUR), Wait(25 * HOUR), Ask(Fund(0, 2_000_000_000))),
@@ -260,13 +260,13 @@ STORIES = told(
     (Ask(Deploy((-1,), 1, 1)), Ask(PlaceReplicas(0, -1, 2)), Ask(PlaceReplicas(0, -2, 1)), Ask(Resize(-1, 1))),
     (Ask(SwitchBilling(-1, 1, 1)), Wait(HOUR), Ask(SwitchBilling(-1, 0)), Ask(SwitchBilling(-1, 1))),
     (
-        *(Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), held=True)), Wait(30)),
+        *(Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), keep=True)), Wait(30)),
         *(Ask(Offer("bj", "gpu-1", 600_000, None, None)), Wait(1), Ask(BuyQuoted(0, "same")), Report(0)),
         *(Wait(HOUR), Ask(Offer("bj", "gpu-1", 500_000, None, None)), Ask(BuyQuoted(0, "same"))),
     ),
-    (Ask(Quoted(Buy(0, "bd", "gpu-1", 1, 1, None), held=True)), Wait(60), Ask(BuyQuoted(0, "same"))),
+    (Ask(Quoted(Buy(0, "bd", "gpu-1", 1, 1, None), keep=True)), Wait(60), Ask(BuyQuoted(0, "same"))),
 )
-"""What seldom happens by chance, for a beginning."""
+"""Beginnings that seldom come by chance."""
 
 
 def steps(

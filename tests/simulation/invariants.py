@@ -1,4 +1,4 @@
-"""What must hold of the books after every step, said in other words than the code says it."""
+"""The invariants of the books after every step, computed in another way than the code does."""
 
 from __future__ import annotations
 
@@ -84,17 +84,17 @@ def _check_orders(books: Books) -> None:
     assert first == {order.unit_id: order.id for order in books.orders if order.kind == "Purchase"}
 
 
-def _held(unit: Instance) -> int:
+def _reserved(unit: Instance) -> int:
     return 0 if unit.status in GONE else max(unit.count, unit.target_count or 0)
 
 
 def _check_stock(books: Books) -> None:
-    held: Counter[tuple[str, str]] = Counter()
+    reserved: Counter[tuple[str, str]] = Counter()
     for unit in books.table(INSTANCES):
-        held[unit.region, unit.type] += _held(unit)
+        reserved[unit.region, unit.type] += _reserved(unit)
     for offering in books.table(OFFERINGS):
         assert offering.stock_free >= 0, offering
-        assert offering.stock_free + held[offering.region, offering.type] == offering.stock_total >= 0, offering
+        assert offering.stock_free + reserved[offering.region, offering.type] == offering.stock_total >= 0, offering
 
 
 def _check_services(books: Books) -> None:
@@ -136,7 +136,7 @@ def _check_quotes(books: Books) -> None:
 
 
 def _check_life(unit: Instance) -> None:
-    """Which facts an instance has is told by its status and its payment."""
+    """The status and the payment timing of an instance determine which facts it has."""
     assert (unit.status == "CreateFailed") <= (unit.failure is not None), unit
     assert (unit.status == "ReconfigureFailed") <= (unit.failure is not None), unit
     assert (unit.status == "Stopped") == (unit.retire_at is not None), unit
@@ -161,7 +161,7 @@ def _check_payment(unit: Instance) -> None:
         assert (unit.expires_at, unit.term_from, unit.term_anchor, unit.term_months) == (None, None, None, 0), unit
         assert not unit.auto_renew, unit
         assert unit.status in ENDED or is_up == (unit.charge_at is not None), unit
-        # What stopped keeps its meter: the minute in which it did is paid for.
+        # A stopped instance keeps its meter: the minute in which it stopped is paid for.
         assert unit.status in ("Stopped", *ENDED) or is_up == (unit.meter_from is not None), unit
         assert unit.status != "BillingChanging", unit
 
@@ -197,11 +197,11 @@ def _check_on_time(unit: Instance, now: Instant) -> None:
 
 
 def _check_debt(unit: Instance, account: Account, rules: Rules, now: Instant) -> None:
-    """Nothing runs on far beyond the grace of a debt, and nothing stands still without one."""
+    """Nothing runs on far beyond the grace of a debt, and nothing is stopped without one."""
     if unit.payment_timing != "Postpaid":
         return
     if unit.status == "Stopped":
-        assert account.arrears_since is not None, f"it stands still and nothing is owed: {unit}"
+        assert account.arrears_since is not None, f"it is stopped and nothing is owed: {unit}"
     if unit.status in UP and account.arrears_since is not None:
         assert unit.meter_from is not None
         seen = max(account.arrears_since, unit.meter_from) + BETWEEN_CHARGES

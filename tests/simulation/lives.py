@@ -20,7 +20,7 @@ from tests.simulation.witness import Witness
 
 START: Final = parse_time("2030-01-15T09:30:00Z", "UTC")
 MONTH: Final = 300_000_000
-"""What a unit costs for a month where these are bought; a minute is half of one."""
+"""The price of a unit for a month at these offerings; a minute is half of one."""
 MINUTELY, MONTHLY = Ask(Buy(0, "bj", "gpu-1", 1, 0, None)), Ask(Buy(0, "bj", "gpu-1", 1, 1, None))
 
 
@@ -36,12 +36,12 @@ def found(
     return History(start, Micro(funds), (zone, zone), rules or Rules(), engine or InstantEngine(), steps)
 
 
-def told(history: History) -> tuple[Books, Witness]:
+def played(history: History) -> tuple[Books, Witness]:
     """Play it on time, everything checked after every step."""
     return asyncio.run(watched(history))
 
 
 def lived(history: History) -> list[Instance]:
     """The same; returns the instances."""
-    units: list[Instance] = told(history)[0].table(INSTANCES)
+    units: list[Instance] = played(history)[0].table(INSTANCES)
     return units

@@ -1,4 +1,4 @@
-"""What a batch asks of the store in memory besides single rows."""
+"""Questions of a batch to the store in memory besides single rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
     return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
 
 
-def held(
+def usage_of(
     need: UsageTotals, tables: Rows, postings: Iterable[Posting]
 ) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
     """Sum up what an account's users hold, by type, and what they were charged."""

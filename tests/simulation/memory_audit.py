@@ -81,7 +81,7 @@ class MemoryAuditQuestions:
         return AuditFound(found[:limit], found[limit - 1].place if len(found) > limit else None)
 
     def audit_export(self, account_id: str | None, since: Instant | None, until: Instant | None) -> Iterator[AuditPage]:
-        """Return pages on which something of a stretch of time stands, in the order of writing."""
+        """Return pages with entries of a stretch of time, in the order of writing."""
         for _, page in sorted(self._audit.pages.items()):
             if (
                 account_id in (None, page.account_id)
@@ -95,7 +95,7 @@ class MemoryAuditQuestions:
         return sorted(self._audit.chains.values(), key=lambda end: (end.last_at, end.chain), reverse=True)[:limit]
 
     def audit_closures(self, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return what stands for pages that were removed, newest first."""
+        """Return the closures of pages that were removed, newest first."""
         return [
             Numbered(seq, closure)
             for seq, closure in sorted(self._audit.closures.items(), reverse=True)

@@ -1,4 +1,4 @@
-"""What a store of dictionaries answers about postings in a stretch of time."""
+"""Answers of the store of dictionaries about postings in a stretch of time."""
 
 from __future__ import annotations
 

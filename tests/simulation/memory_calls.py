@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from leasebook.domain.book.tables import SERVICE_USAGE, Key, Table
-from leasebook.domain.model.usage import ServiceUsage
+from leasebook.domain.model.usage import ServiceUsage, UsageKey
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
-from leasebook.ports.queries.service_calls import Used, UsedIn
+from leasebook.ports.queries.service_calls import SeenUsage, Used, UsedIn
 
 Names = tuple[str, ...] | None
 
@@ -76,3 +76,10 @@ class CallsOfMemory(ReadRepository):
     ) -> list[ServiceUsage]:
         """Return the hours that begin in a period and have counts by the minute."""
         return [row for row in self._hours(account_id, since, until, services, apps) if row.minutes]
+
+    def usage_after(self, after: UsageKey, limit: int) -> list[SeenUsage]:
+        """Return the next hours of all accounts behind a key."""
+        rows = ((UsageKey(row.service_id, row.app_id, row.hour), row) for row in self._rows(SERVICE_USAGE).values())
+        return [SeenUsage(key, bool(row.minutes)) for key, row in sorted(rows, key=lambda one: one[0]) if key > after][
+            :limit
+        ]

@@ -1,4 +1,4 @@
-"""Questions about access keys and what is sealed, asked of rows in memory."""
+"""Answers of the store of dictionaries about access keys and sealed values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class KeyQuestions:
-    """What the sealed tables can be asked."""
+    """Questions about the sealed tables."""
 
     _uses: dict[str, Instant]
 
@@ -52,7 +52,7 @@ class KeyQuestions:
         return {key: at for key, at in self._uses.items() if keys[key,].account_id == account_id}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return what is sealed in a table, in the order of ids."""
+        """Return the sealed values of a table, in the order of ids."""
         rows = self._rows(ACCESS_KEYS if table == ACCESS_KEYS.name else SUBSCRIPTIONS).values()
         found = [SealedRow(row.id, row.sealed, getattr(row, "sealed_before", b"")) for row in rows if row.id > after]
         return sorted(found)[:limit]

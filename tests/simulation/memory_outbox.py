@@ -1,4 +1,4 @@
-"""What a store of dictionaries answers about subscriptions and deliveries."""
+"""Answers of the store of dictionaries about subscriptions and deliveries."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class OutboxOfMemory:
         ][:limit]
 
     def event_at(self, account_id: str, place: EventPlace) -> Event | None:
-        """Return an account's event by where it stands."""
+        """Return an account's event by its place."""
         events = dict(self.event_pages(account_id, after=0, limit=2**62)).get(place.page, ())
         return events[place.line] if place.line < len(events) else None
 
@@ -100,7 +100,7 @@ class OutboxOfMemory:
         return [(hook_id, name) for _, hook_id, name in sorted(found)]
 
     def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
-        """Return what is to be delivered first in each of some lanes."""
+        """Return the first delivery of each of some queues."""
         waiting: dict[tuple[str, str], Delivery] = {}
         for _, row in sorted(self._rows(DELIVERIES).items()):
             if row.state == "Waiting":

@@ -1,4 +1,4 @@
-"""What a store of dictionaries answers about replicas."""
+"""Answers of the store of dictionaries about replicas."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ReplicaQuestions(ReadRepository):
         ]
 
     def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
-        """Return instances whose replicas somebody must look after."""
+        """Return instances whose replicas a worker must look after."""
         services = {row.id: row for row in self._rows(SERVICES).values()}
         models = {row.id: row for row in self._rows(MODELS).values()}
         found = []

@@ -1,4 +1,4 @@
-"""What the store of dictionaries answers about the model repository and keys for calling services."""
+"""Answers of the store of dictionaries about the model repository and keys for calling services."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class SignaturesOfMemory:
 
 
 def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-    """Forget at most so many rows of used nonces, and old rows of refused calls."""
+    """Forget at most ``limit`` rows of used nonces, and old rows of refused calls."""
     for key in sorted(key for key, row in rows[NONCE_PAGES].items() if row.until < nonces_before)[:limit]:
         del rows[NONCE_PAGES][key]
     old = sorted((row.hour, key) for key, row in rows[FORMER_NONCES].items() if row.hour < nonces_before)

@@ -55,7 +55,7 @@ from leasebook.ports.queries.read_repository import (
     UnitFilter,
 )
 from leasebook.store.newer import Schema
-from tests.simulation.memory_asked import asked, held
+from tests.simulation.memory_asked import asked, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -84,12 +84,12 @@ class MemoryStore:
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
         self.schema = Schema()
-        self.held_elsewhere: set[Needed] = set()
-        """Rows that a session of somebody else holds."""
+        self.locked_elsewhere: set[Needed] = set()
+        """Rows that another session has locked."""
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
-        """Return what somebody else holds."""
-        return frozenset(self.held_elsewhere.intersection(needs))
+        """Return the rows that another session has locked."""
+        return frozenset(self.locked_elsewhere.intersection(needs))
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:  # noqa: ARG002 - it is alone
         """Open the one transaction that may be open."""
@@ -98,7 +98,7 @@ class MemoryStore:
         return self.open
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Answer from what is committed."""
+        """Answer from committed rows."""
         return question(MemoryQuestions(self))
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
@@ -106,7 +106,7 @@ class MemoryStore:
         return await self.read(question)
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
-        """Answer from what is committed."""
+        """Answer from committed rows."""
         return self.ask(question)
 
     async def close(self) -> None:
@@ -123,7 +123,7 @@ class MemoryStore:
 
 
 class MemoryTransaction:
-    """Keeps what is saved aside until it is committed, and takes no change that does not fit the rows."""
+    """Keeps saved changes aside until they are committed, and takes no change that does not fit the rows."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -141,21 +141,21 @@ class MemoryTransaction:
         """Keep no time."""
         return None
 
-    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - nobody else is here
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - no other server is here
         """Return work that is due by then, in order."""
         return self._store.ask(lambda ask: ask.due(until, limit))
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put down the rows, or that there is none."""
         needs = list(needs)
-        if not self._store.held_elsewhere.isdisjoint(needs):
+        if not self._store.locked_elsewhere.isdisjoint(needs):
             raise Blocked("somebody else holds a row")
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, UsageTotals):
-                book.load_usage_totals(need, *held(need, self._store.rows, self._store.postings))
+                book.load_usage_totals(need, *usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
@@ -235,7 +235,7 @@ class MemoryTransaction:
         """Remember to forget."""
         self._clear = now, limit
 
-    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - no caller has to wait
         """Make it so."""
         store = self._store
         for name, at in self._uses.items():
@@ -281,7 +281,7 @@ class MemoryQuestions(
     SignaturesOfMemory,
     ReadRepository,
 ):
-    """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
+    """Questions asked of the dictionaries. Numbered rows are never deleted, so a row's place is its number."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -401,12 +401,12 @@ class MemoryQuestions(
         return (found if oldest_first else found[::-1])[:limit]
 
     def guard(self, account_id: str) -> AccountLimits | None:
-        """Return an account's limits, with what is used of them."""
+        """Return an account's limits, with the used part of each."""
         found: AccountLimits | None = self._rows(ACCOUNT_LIMITS).get((account_id,))
         return found
 
     def last_event(self, account_id: str) -> EventPlace | None:
-        """Return where the last event of an account stands."""
+        """Return the place of an account's last event."""
         found = self.events(EventFilter(account_id=account_id), after=None, limit=1, oldest_first=False)
         return found[0][0] if found else None
 

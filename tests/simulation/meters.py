@@ -1,7 +1,8 @@
 """The oracle of metered use: which minutes an instance ran, with how many units at most, at which prices.
 
-A minute is paid for the most units that are held in it for any time at all, once, and at what held as it began. What
-one moment brings has its order: a price that is set after a meter started does not hold for the minute that began then.
+A minute is paid for the most units that are reserved in it for any time at all, once, and at the price valid as it
+began. Changes of one moment have an order: a price that is set after a meter started is not valid for the minute that
+began then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MINUTE: Final = 60_000_000
 
 
 class Pin(NamedTuple):
-    """A quoted price, which holds for what was bought until the first change after so many."""
+    """A quoted price, which is valid for its purchase until the first change after a number of changes."""
 
     price: int
     number: int
@@ -68,7 +69,7 @@ class Run:
     def peaks(self, minutes: int, charged_at: int) -> Iterator[tuple[int, int, int]]:
         """When each of the first minutes begins, the units at a quoted price in it, and the others.
 
-        What was not held for any time until its end, or until it was charged last, does not count.
+        Units that were not reserved for any time before the end, or before the last charge, do not count.
         """
         until = charged_at if self.end is None else self.end
         follow = [*self.sizes[1:], None]

@@ -17,27 +17,27 @@ from leasebook.ports.queries.read_repository import ReadRepository
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]
-"""Told what a batch changed, as of when, and what it decided, after every commit."""
+"""Called after every commit with the batch's changes, its time and its decisions."""
 
 FETCH = 1024
 
 
 class Store(Protocol):
-    """What is needed of a store."""
+    """The methods that a store needs here."""
 
     async def begin(self) -> Transaction:
         """Open the transaction of the next batch."""
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Answer from what is committed."""
+        """Answer from committed rows."""
         ...
 
 
 class StoreHarness:
-    """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
+    """One store, one clock that the test sets, batches of at most ``batch`` commands.
 
-    ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands
-    changed before the next are decided. With a ``trail`` what happens to identities is sealed, as servers do it.
+    ``twice``: every piece of due work is handed in by two agendas. ``part``: the number of commands whose changes the
+    store is given before the next are decided. With an audit log, events of identities are sealed, as servers do it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StoreHarness:
         twice: bool = False,
         part: int | None = None,
         witness: Witness | None = None,
-        trail: AuditWriter | None = None,
+        audit_writer: AuditWriter | None = None,
     ) -> None:
         self.store = store
         self.rules = rules
@@ -59,7 +59,7 @@ class StoreHarness:
         self.twice = twice
         self.part = part
         self.witness = witness
-        self.trail = trail
+        self.audit_writer = audit_writer
 
     async def say(self, commands: Sequence[Command], now: Instant) -> list[Decision]:
         """Have commands decided at that moment, in order."""
@@ -114,18 +114,18 @@ class StoreHarness:
                 if len(outcomes) < len(commands):
                     parts.append(book.part())
                     transaction.save_part(parts[-1])
-            mark = None if self.trail is None else self.trail.seal_events(book, now)
+            mark = None if self.audit_writer is None else self.audit_writer.seal_events(book, now)
             changes = book.changes()
-            if self.trail is not None:
-                changes.audit = await self.trail.record(transaction, (), mark, now)
+            if self.audit_writer is not None:
+                changes.audit = await self.audit_writer.record(transaction, (), mark, now)
             if changes or parts:
                 await transaction.save(changes)
         except BaseException:
             await transaction.rollback()
             raise
         await transaction.commit()
-        if self.trail is not None:
-            self.trail.committed(changes.audit)
+        if self.audit_writer is not None:
+            self.audit_writer.committed(changes.audit)
         if self.witness is not None:
             self.witness(changes.after(parts), now, commands)
         return outcomes

@@ -31,8 +31,8 @@ async def played(
     history: History, store: Any, *, batch: int = 1, part: int | None = None, key: bytes | None = None
 ) -> list[Decision]:
     """Play a history on time; returns its answers. With a master ``key`` identities are sealed, as servers do it."""
-    trail = None if key is None else sealing(key)
-    office = StoreHarness(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
+    audit_writer = None if key is None else sealing(key)
+    office = StoreHarness(store, history.rules, history.engine, batch=batch, part=part, audit_writer=audit_writer)
     answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)

@@ -45,7 +45,6 @@ from tests.simulation.asks import (
     AutoRenew,
     Buy,
     BuyQuoted,
-    Count,
     Delete,
     Deploy,
     Drop,
@@ -59,6 +58,7 @@ from tests.simulation.asks import (
     Quoted,
     Renew,
     Report,
+    ReportCalls,
     Resize,
     Scale,
     Schedule,
@@ -94,7 +94,7 @@ class Known(NamedTuple):
 
 
 class Scribe:
-    """Writes steps down. What one means depends on the steps before it, never on answers."""
+    """Writes steps down. The meaning of one depends on the steps before it, never on answers."""
 
     def __init__(self, start: Instant) -> None:
         self._now = start
@@ -107,7 +107,7 @@ class Scribe:
 
     def rounds(self, opening: Iterable[Command], steps: Sequence[Step]) -> Iterator[Round]:
         """Write everything down, round by round."""
-        # What opens the store is answered before anybody asks for something.
+        # The steps that open the store are answered before any other call.
         yield Round(self._now, tuple(opening))
         commands: list[Command] = []
         for step in steps:
@@ -153,7 +153,7 @@ class Scribe:
                 return self._serve(what, self._token(ACCOUNTS[what.account], step))
             case Deploy():
                 return self._deploy(what, step)
-            case Scale() | PlaceReplicas() | Modify() | Switch() | Delete() | Count():
+            case Scale() | PlaceReplicas() | Modify() | Switch() | Delete() | ReportCalls():
                 found = _ago(self._services, what.service)
                 return None if found is None else self._on_service(what, found, self._token(found.account, step))
             case Schedule() | Drop() | Resize() | Renew() | AutoRenew() | SwitchBilling():
@@ -197,9 +197,9 @@ class Scribe:
             unit_type=buy.unit_type,
             count=buy.count,
             kind=buy.kind,
-            quote_id=f"quote-{self._number:03}" if what.held else None,
+            quote_id=f"quote-{self._number:03}" if what.keep else None,
         )
-        if what.held:
+        if what.keep:
             self._quotes.append(quote)
         return quote
 
@@ -298,7 +298,7 @@ class Scribe:
                 return SwitchService(active=what.active, **owned)
             case Delete():
                 return DeleteService(**owned)
-            case Count():
+            case ReportCalls():
                 package = None if what.package is None else _ago(self._packages, what.package)
                 return CountCalls(
                     app_id=what.app,

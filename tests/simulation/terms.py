@@ -1,4 +1,4 @@
-"""What a term comes to, worked out with python-dateutil: when it ends, how many months it has, what it costs."""
+"""Terms, worked out with python-dateutil: when one ends, how many months it has, and its price."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OwnTerm(NamedTuple):
     """The very moment of its beginning, where it was not renewed to another day."""
 
     def at(self, months: int) -> int:
-        """So many months after its beginning."""
+        """The time a number of months after its beginning."""
         if months == 0 and self.began is not None:
             # Clocks that are set back show this time twice; it is what it was.
             return self.began
@@ -58,7 +58,7 @@ def begun(at: int, months: int, zone: str) -> OwnTerm:
 
 
 def renewed(term: OwnTerm, months: int, day: int | None) -> OwnTerm:
-    """A term that is longer by whole months, and then by what is left until a day of a month."""
+    """A term that is longer by whole months, and then by the rest until a day of a month."""
     longer = term._replace(months=term.months + months)
     if day is None:
         return longer
@@ -86,11 +86,11 @@ def months_of(term: OwnTerm, since: int) -> Fraction:
 
 
 def whole_price(count: int, price: int, months: Fraction) -> int:
-    """What so many units cost for so many months."""
+    """The price of a number of units for a number of months."""
     return ceil(count * price * months)
 
 
 def rest_price(term: OwnTerm, since: int, now: int, added: int, price: int) -> int:
-    """What more units cost for the rest of a term: a part of the whole, by the second."""
+    """The price of more units for the rest of a term: a part of the whole, by the second."""
     rest_s, full_s = -(-(term.ends - now) // SECOND), Fraction(term.ends - since, SECOND)
     return ceil(added * price * months_of(term, since) * max(0, rest_s) / full_s)

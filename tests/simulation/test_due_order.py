@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leasebook.batch import DEFERRED, decide_in_parts, load
+from leasebook.batch import DUE_DEFERRED, decide_in_parts, load
 from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.commands.instance.due import DoDue
@@ -65,9 +65,9 @@ async def test_work_is_not_done_before_its_time_and_is_done_at_it() -> None:
     assert charge == Due(after(30), CHARGE, "unit-001")
     assert release == Due(after(190), RELEASE, "unit-001")
     before = store.books()
-    assert await do(store, [charge, release], Instant(charge.at - 1)) == [DEFERRED, DEFERRED]
+    assert await do(store, [charge, release], Instant(charge.at - 1)) == [DUE_DEFERRED, DUE_DEFERRED]
     assert store.books() == before
-    assert await do(store, [charge, release], charge.at) == [Decision(answer=True), DEFERRED]
+    assert await do(store, [charge, release], charge.at) == [Decision(answer=True), DUE_DEFERRED]
     assert charges(store.books()) == [(30, 30)]
 
 
@@ -75,7 +75,7 @@ async def test_late_work_is_put_off_behind_what_falls_due_before_it() -> None:
     store = await bought(BUY)
     now = after(24 * 60)
     # The first charge makes the next one due, which comes before the release.
-    assert await do(store, store.books().agenda, now) == [Decision(answer=True), DEFERRED]
+    assert await do(store, store.books().agenda, now) == [Decision(answer=True), DUE_DEFERRED]
     assert store.books().agenda == [Due(after(90), CHARGE, "unit-001"), Due(after(190), RELEASE, "unit-001")]
     for _ in range(3):
         await do(store, store.books().agenda, now)
@@ -96,7 +96,7 @@ async def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> 
         (RELEASE, "unit-002"),
     ]
     answers = await do(store, due, after(24 * 60))
-    assert answers == [Decision(answer=True), Decision(answer=True), DEFERRED, DEFERRED]
+    assert answers == [Decision(answer=True), Decision(answer=True), DUE_DEFERRED, DUE_DEFERRED]
 
 
 async def test_work_of_the_same_moment_is_done_together() -> None:
@@ -124,7 +124,7 @@ async def test_the_same_work_handed_in_twice_is_done_once() -> None:
         assert store.books() == before
 
 
-async def test_late_charges_cost_what_held_in_their_minutes() -> None:
+async def test_late_charges_have_the_prices_of_their_minutes() -> None:
     dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
     # Half a minute after the 100th minute began: it keeps the old price of half a unit.
     store = await bought(BUY, Wait(100 * 60 + 30), dearer)

@@ -20,7 +20,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.clock import VirtualClock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, ReadRepository
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import OpenStore
 from leasebook.store.queries.read_repository import Fetch, Queries, columns
@@ -84,7 +84,7 @@ def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_wa
         stopping = StoreHarness(late, history.rules, history.engine, batch=batch)
         late_answers = []
         for at, commands in history.rounds:
-            # Nothing was done since the last round, and nobody asked for anything.
+            # Nothing was done since the last round, and no caller asked for anything.
             await stopping.catch_up(at)
             late_answers += await office.say(commands, at)
         assert late_answers == answers
@@ -134,7 +134,7 @@ def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_
 
 
 class NoMetrics:
-    """Nobody counts."""
+    """These tests do not count."""
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
         """Count no batch."""
@@ -158,12 +158,12 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
             limits=BatchLimits(16, 8, 100, part_size=part),
             meter=NoMetrics(),
         )
-        agenda = Agenda(store, sequencer, clock, NoMetrics())
-        sequencer.watch(agenda)
+        scheduler = Scheduler(store, sequencer, clock, NoMetrics())
+        sequencer.watch(scheduler)
         sequencer.start()
         got: list[Decision] = []
         for at, commands in history.rounds:
-            await agenda.advance(at)
+            await scheduler.advance(at)
             results = await asyncio.gather(*map(sequencer.submit, commands), return_exceptions=True)
             for result in results:
                 refused = isinstance(result, Refusal)

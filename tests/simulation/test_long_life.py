@@ -1,4 +1,4 @@
-"""What chance seldom brings about: quotes, tries to renew, days of a month and debts, each at its edge."""
+"""Cases that chance seldom makes: quotes, tries to renew, days of a month and debts, each at its edge."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.simulation.asks import (
     Wait,
 )
 from tests.simulation.history import DAY, HOUR
-from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, lived, told
+from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, lived, played
 
 MINUTE = 60
-QUOTE = Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), held=True))
+QUOTE = Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), keep=True))
 DEARER, DEARER_STILL = (Ask(Offer("bj", "gpu-1", price, None, None)) for price in (700_000, 900_000))
 SLOW = Engine()
 
@@ -61,7 +61,7 @@ def test_a_quote_is_good_until_its_last_moment(waited: int, is_good: bool) -> No
     ],
 )
 def test_a_quote_is_for_one_purchase_just_like_it(steps: tuple[Step, ...], bought: int) -> None:
-    books, _ = told(found(QUOTE, Wait(1), *steps, Wait(1)))
+    books, _ = played(found(QUOTE, Wait(1), *steps, Wait(1)))
     assert sum(quote.used_by is not None for quote in books.table(QUOTES)) == bought
     assert len(books.table(INSTANCES)) == bought
 
@@ -77,7 +77,7 @@ def test_a_term_is_renewed_a_week_before_its_end_or_when_the_money_comes(money_c
     buy = Ask(Buy(0, "bj", "gpu-1", 1, 1, None, 1))
     wait = int((31 - money_comes) * DAY)
     history = found(buy, Wait(wait), Ask(Fund(0, MONTH)), Wait(40 * DAY - wait), funds=MONTH)
-    books, _ = told(history)
+    books, _ = played(history)
     (posting,) = (posting for posting in books.postings if posting.kind == "Renewal")
     assert posting.since is not None
     assert posting.at == posting.since - renewed * DAY_US

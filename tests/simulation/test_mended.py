@@ -1,4 +1,4 @@
-"""What random histories once found wrong, each with the least that shows it."""
+"""Faults that random histories once found, each with the shortest history that shows it."""
 
 from __future__ import annotations
 

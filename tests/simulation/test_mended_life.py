@@ -1,4 +1,4 @@
-"""What random histories once found wrong in the long life of an instance, each with the least that shows it."""
+"""Faults that random histories once found in long lives of instances, each with its shortest history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SLOW = Engine()
 
 
 def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decision]]:
-    """Play it with an agenda that stands still until the end."""
+    """Play it with an agenda that does nothing until the end."""
 
     async def scene() -> tuple[Books, list[Decision]]:
         store = MemoryStore()
@@ -55,7 +55,7 @@ def test_a_month_that_begins_in_an_hour_which_comes_twice_is_a_whole_one_when_mo
 def test_a_price_that_was_quoted_for_a_month_does_not_hold_for_minutes() -> None:
     (unit,) = lived(
         found(
-            Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 1, None), held=True)),
+            Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 1, None), keep=True)),
             Wait(60),
             Ask(Offer("bj", "gpu-1", 1, None, None)),
             Ask(BuyQuoted(0, "same")),

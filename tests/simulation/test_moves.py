@@ -1,4 +1,4 @@
-"""The life of an instance, told in stories that together make every move there is."""
+"""The life of an instance, in stories that together make every move there is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leasebook.domain.values.calendar import HOUR_US
 from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, SwitchBilling, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
-from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
+from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, played
 from tests.simulation.memory_books import Books
 from tests.simulation.witness import Witness
 
@@ -21,7 +21,7 @@ DONE, FAILED = Report(), Report(failed=True)
 
 
 class Story(NamedTuple):
-    """What is done, and the statuses that the instance goes through. It is paid in for one month of one unit."""
+    """Steps, and the statuses that the instance goes through. The balance at first pays one month of one unit."""
 
     steps: tuple[Step, ...]
     path: tuple[InstanceStatus, ...]
@@ -117,7 +117,7 @@ STORIES: Final[dict[str, Story]] = {
 
 def of(story: Story) -> tuple[Books, Witness]:
     rules = Rules(arrears_grace_us=0, retention_us=HOUR_US)
-    return told(found(*story.steps, engine=Engine(), funds=story.funds, rules=rules))
+    return played(found(*story.steps, engine=Engine(), funds=story.funds, rules=rules))
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)

@@ -1,4 +1,4 @@
-"""Reminders in random histories: each once, at its own time, and never of what is over."""
+"""Reminders in random histories: each once, at its own time, and never of an end that is past."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tests.simulation.office import StoreHarness
 from tests.simulation.playing import played
 
 
-def told(store: MemoryStore) -> list[Event]:
+def events_in(store: MemoryStore) -> list[Event]:
     """Every event, in the order in which they were written."""
     return [event for page in store.events for event in page.events]
 
 
 def check(store: MemoryStore, rules: Rules) -> None:
     """Fail where a reminder is one too many, or not at its time, or of no deadline that was ever set."""
-    reminders = [event for event in told(store) if event.type == REMINDED]
+    reminders = [event for event in events_in(store) if event.type == REMINDED]
     given = Counter((event.unit_id, event.data["deadline"], event.data["offsetSeconds"]) for event in reminders)
     assert all(times == 1 for times in given.values()), given
     deadlines: dict[str, set[int]] = {}
-    for event in told(store):
+    for event in events_in(store):
         for name in ("release_at", "expires_at"):
             at = event.data.get(name)
             if at is not None and event.unit_id is not None:
@@ -103,7 +103,7 @@ async def test_histories_have_reminders_of_releases_and_of_expiries_in_them() ->
     check(store, TWICE)
     found_types = [
         (event.type, event.data.get("offsetSeconds"), event.data.get("what"))
-        for event in told(store)
+        for event in events_in(store)
         if event.type in (REMINDED, RELEASE_SET, RELEASE_MOVED, RELEASE_CLEARED)
     ]
     assert found_types == [

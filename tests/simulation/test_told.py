@@ -1,4 +1,4 @@
-"""Random histories: events tell every change once, and limits count what is held and charged and are never exceeded."""
+"""Random histories: events show every change once, and limits on units and charges count right and hold."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def setting(history: History, account: str, at: Instant) -> SetGuardRails:
     )
 
 
-def check_told(store: MemoryStore) -> None:
-    """Every status an instance had was told once, and the events together tell what its row says."""
+def check_events(store: MemoryStore) -> None:
+    """Every status that an instance had is in one event, and the events together say what its row says."""
     stories: defaultdict[str, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(STORY))
     statuses: defaultdict[str, list[str | None]] = defaultdict(lambda: [None])
     for page in store.events:
@@ -68,12 +68,12 @@ def check_told(store: MemoryStore) -> None:
     assert stories.keys() == units.keys()
     for unit_id, unit in units.items():
         assert stories[unit_id] == {name: getattr(unit, name) for name in STORY}
-        # No step of the way is missing and none is told twice: no status follows on itself.
+        # No step of the way is missing and none has two events: no status follows on itself.
         assert set(pairwise(statuses[unit_id])) <= LEGAL, statuses[unit_id]
 
 
 def check_counted(store: MemoryStore) -> None:
-    """What counts against limits is what the instances hold and what the month's postings charge."""
+    """The instances' units and the month's charged postings count against limits, and nothing else."""
     books = store.books()
     units = {unit.id: unit for unit in books.table(INSTANCES)}
     zones = {account.id: account.time_zone for account in books.table(ACCOUNT_ROWS)}
@@ -107,7 +107,7 @@ async def lived(history: History, late: int, batch: int) -> None:
             # Between others of the same batch.
             asked.insert(len(asked) // 2 if number else len(asked), setting(history, ACCOUNTS[1], at))
         await office.say(asked, at)
-        check_told(store)
+        check_events(store)
         check_counted(store)
         (first,) = [guard for guard in store.books().table(ACCOUNT_LIMITS) if guard.account_id == ACCOUNTS[0]]
         assert first.holds("gpu-1") <= MOST

@@ -1,4 +1,4 @@
-"""What becomes of an audit entry when the store is in the way: it is written once, or told of, and never lost."""
+"""Audit entries when the store fails: each is written once, or said to be missing, and none is lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CommandWithOutcome(Command, frozen=True, kw_only=True):
 
 
 class StoreFault:
-    """What the store does wrong next: once before a commit, or after it."""
+    """The next fault of the store: once before a commit, or after it."""
 
     def __init__(self) -> None:
         self.before: list[Exception] = []
@@ -217,7 +217,7 @@ def test_what_is_too_much_goes_to_the_log_and_is_counted() -> None:
     assert office.meter.lost == 1
 
 
-def test_what_may_or_may_not_be_written_is_told_of_and_never_written_twice() -> None:
+def test_what_may_or_may_not_be_written_is_logged_and_never_written_twice() -> None:
     office = AuditHarness()
 
     async def scene(office: AuditHarness) -> None:
@@ -228,7 +228,7 @@ def test_what_may_or_may_not_be_written_is_told_of_and_never_written_twice() -> 
         office.note("later")
         await office.sequencer.flush()
         assert office.store.written() == ["perhaps", "unknown", "later"]
-        # Nobody knows where the first chain ends, so there is a second, which knows of it.
+        # The end of the first chain is unknown, so there is a second, which knows of it.
         assert sorted(office.store.audit.chains) == ["chain-0", "chain-1"]
         last = office.store.audit.pages[max(office.store.audit.pages)]
         assert [head.chain for head in read_body(last.body).heads] == ["chain-0"]

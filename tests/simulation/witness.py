@@ -35,7 +35,7 @@ FINAL: Final = ("Released", "CreateFailed")
 
 
 class Witness:
-    """Told of every commit of one command; ``on_time``: each piece of due work is done at its own moment."""
+    """Called after every commit of one command; ``on_time``: each piece of due work is done at its own moment."""
 
     def __init__(self, rules: Rules, engine: Engine, *, on_time: bool = True) -> None:
         self.hops: set[Hop] = set()
@@ -107,7 +107,7 @@ class Witness:
         self._see_status(before, unit)
         own = [posting for posting in postings if posting.unit_id == unit.id]
         if before is not None:
-            # None twice: what is Released is never touched again, and what is Releasing only becomes Released.
+            # None twice: a Released instance is never touched again, and a Releasing one only becomes Released.
             assert before.status not in FINAL, f"touched after its end: {before} {unit}"
             if before.status == "Releasing":
                 assert unit.status == "Released"

@@ -39,9 +39,9 @@ def nodes(text: str) -> Sequence[ast.AST]:
     return list(ast.walk(parsed(text)))
 
 
-def of(ending: str, *folders: str) -> Mapping[str, str]:
+def of(suffix: str, *folders: str) -> Mapping[str, str]:
     """The files whose names end so, in these folders or in all."""
-    return {name: text for name, text in files().items() if name.endswith(ending) and name.startswith(folders or "")}
+    return {name: text for name, text in files().items() if name.endswith(suffix) and name.startswith(folders or "")}
 
 
 def none(findings: Iterable[str]) -> None:

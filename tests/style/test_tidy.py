@@ -15,9 +15,7 @@ from leasebook.contract.openapi import schemas
 from tests.style.repository import ROOT, files, nodes, none, of, parsed
 
 FILE_LINES_MAX = 500
-LONG_FILES = {
-    "tests/wire/test_signing.py": 872,
-}
+LONG_FILES: dict[str, int] = {}
 """Today's exceptions. They may only shrink, and an entry goes when its file fits."""
 FUNCTION_LINES_MAX = 70
 LONG_FUNCTIONS: dict[str, int] = {}

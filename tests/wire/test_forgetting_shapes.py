@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Final
 
-ROUNDS: Final = 60
+ROUNDS: Final = 30
 """With msgspec 0.22 a request of two kinds of ``appId`` ended the process in the first twenty."""
 PROGRAM: Final = f"""
 import gc

@@ -24,6 +24,7 @@ from tests.wire.likeness import differences
 from leasebook import __version__
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.chat import ROUTES
 from leasebook.contract.errors import ERRORS
 from leasebook.contract.openapi import FORGETFUL, document, text
 from leasebook.contract.shapes import Shape, Time
@@ -62,12 +63,14 @@ def test_a_document_with_a_mistake_is_not_valid() -> None:
     broken = json.loads(text(__version__))
     del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
     broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["requestBody"] = "none"
-    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+    # The first error will do: to look for all of them takes seconds.
+    assert next(iter(OpenAPIV31SpecValidator(broken).iter_errors()), None) is not None
 
 
-def test_every_row_of_the_table_is_an_operation_and_nothing_else_is() -> None:
-    assert list(PATHS) == [key_of(action) for action in ACTIONS]
-    assert len({item["post"]["operationId"] for item in PATHS.values()}) == len(ACTIONS)
+def test_every_row_of_the_table_and_every_route_is_an_operation_and_nothing_else_is() -> None:
+    assert list(PATHS) == [*(key_of(action) for action in ACTIONS), *(route.path for route in ROUTES)]
+    operations = [operation for item in PATHS.values() for operation in item.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(PATHS)
 
 
 def test_names_of_one_operation_take_and_give_the_same() -> None:
@@ -102,7 +105,7 @@ def said_of(hint: object) -> list[str]:
 
 
 def unexplained(shape: type[object]) -> Iterator[str]:
-    """Fields of a shape with nothing beside them that says what they mean. What their type says is not enough."""
+    """Fields of a shape that have no description of their own. The description of their type is not enough."""
     modules = [module for name, module in sys.modules.items() if name.startswith("leasebook.contract.")]
     of_types = {text for module in modules for alias in vars(module).values() for text in said_of(alias)}
     for field, hint in get_type_hints(shape, include_extras=True).items():

@@ -1,4 +1,4 @@
-"""What headers say of a body, and what a signature covers."""
+"""Headers about a body, and the cover of a signature."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_another_nonce_is_refused(value: bytes) -> None:
         nonce_of({NONCE: value})
 
 
-# What a signature covers
+# The cover of a signature
 
 
 def covered(

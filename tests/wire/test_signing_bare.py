@@ -1,9 +1,9 @@
-"""What Baidu's JavaScript SDK sends bare in a query and signs escaped: five characters, and nothing else."""
+"""Characters that Baidu's JavaScript SDK sends bare in a query and signs escaped: five characters, and nothing else."""
 
 from __future__ import annotations
 
 import pytest
-from tests.wire.test_signing import Sent, request_over
+from tests.wire.signed_requests import Sent, request_over
 
 
 def _sent(query: bytes, canonical: str) -> Sent:

@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| (.+) \|$", re.MULTILINE)
 
 
 def parts() -> dict[str, str]:
-    """What stands under each heading of the page."""
+    """The text under each heading of the page."""
     found = re.split(r"^## (\w+)\n", states_page(), flags=re.MULTILINE)
     return dict(zip(found[1::2], found[2::2], strict=True))
 

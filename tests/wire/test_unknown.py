@@ -1,4 +1,4 @@
-"""Keys that an action does not know: which they are, what was probably meant, and what is left without them."""
+"""Keys that an action does not know: which they are, which key was probably meant, and the body without them."""
 
 from __future__ import annotations
 

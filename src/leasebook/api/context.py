@@ -28,7 +28,7 @@ from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.worker import Scheduler
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     reader: Reader
     facts: SharedState
     sequencer: Sequencer
-    agenda: Agenda
+    scheduler: Scheduler
     clock: Clock
     rules: Rules
     keys: KeyMaker

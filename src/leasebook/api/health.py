@@ -41,8 +41,8 @@ class Gauges(Protocol):
     def oldest_overdue_release(self, seconds: float) -> None:
         """Set how late the oldest overdue release is."""
 
-    def clock_held(self, *, held: bool) -> None:
-        """Set whether due work is held."""
+    def clock_paused(self, *, paused: bool) -> None:
+        """Set whether a clock in doubt pauses due work."""
 
     def queue_length(self, length: int) -> None:
         """Set how many commands wait."""
@@ -185,7 +185,7 @@ class Health:
         await self._soon("counts", count)
 
     async def _overdue_s(self) -> float:
-        self._gauges.clock_held(held=self._clock.pause_reason() is not None)
+        self._gauges.clock_paused(paused=self._clock.pause_reason() is not None)
         self._gauges.queue_length(self._sequencer.queue_length)
 
         async def look() -> float:

@@ -1,7 +1,7 @@
 """The sequencer and its pieces: a queue, batches that are decided and committed together, and replies."""
 
 from leasebook.batch.audit_writer import AuditContext, AuditWriter, Keys
-from leasebook.batch.deciding import DEFERRED, decide_in_parts, load
+from leasebook.batch.deciding import DUE_DEFERRED, decide_in_parts, load
 from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.ports import (
     BatchLimits,
@@ -28,7 +28,7 @@ from leasebook.batch.write_health import Prober, WriteHealth
 from leasebook.observability.outage_log import OutageLog
 
 __all__ = [
-    "DEFERRED",
+    "DUE_DEFERRED",
     "AuditContext",
     "AuditWriter",
     "BatchLimits",

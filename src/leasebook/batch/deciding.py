@@ -22,7 +22,7 @@ from leasebook.domain.values.rule_settings import Rules
 FIRST: frozenset[Table[Any]] = frozenset({INSTANCES, SERVICES})
 """Tables whose rows name further rows that are needed. They are loaded and locked first, after idempotency records."""
 
-DEFERRED = Decision(answer=None)
+DUE_DEFERRED = Decision(answer=None)
 """The decision on due work that must wait, because the batch made something due that comes before it."""
 
 
@@ -107,7 +107,7 @@ def decide_in_parts(
             continue
         due = command.due
         if due.at > now or (next_due is not None and due > next_due):
-            outcomes.append(DEFERRED)
+            outcomes.append(DUE_DEFERRED)
             continue
         if due.kind is DueKind.REMIND:
             command = msgspec.structs.replace(command, seen_at=now)  # noqa: PLW2901 - the same work, with the present time

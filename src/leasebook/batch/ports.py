@@ -218,7 +218,7 @@ class DueRequest(msgspec.Struct, frozen=True):
 
 
 class DueDone(msgspec.Struct, frozen=True):
-    """The outcome of a piece of due work: a decision or an error. DEFERRED: other work comes before it."""
+    """The outcome of a piece of due work: a decision or an error. DUE_DEFERRED: other work comes before it."""
 
     due: Due
     outcome: Decision | None = None

@@ -32,8 +32,8 @@ from leasebook.ports.clock import Clock
 
 log = structlog.get_logger()
 
-ANSWER_TIME_S: Final = 0.0025
-"""Pause before a batch while another server competes for the rows: callers that were just answered can join it."""
+CONTENDED_PAUSE_S: Final = 0.0025
+"""Seconds that a batch waits while another server writes the same rows: callers that were just answered can join it."""
 
 
 class Sequencer:
@@ -153,7 +153,7 @@ class Sequencer:
             if self._is_contended and self._queue.callers:
                 # Another server has the rows now. Callers that are answered meanwhile can be in the next batch.
                 self._replies.send()
-                await asyncio.sleep(ANSWER_TIME_S)
+                await asyncio.sleep(CONTENDED_PAUSE_S)
             batch = self._gather()
             if batch:
                 await self._retry.run(batch)

@@ -14,6 +14,10 @@ PATH: Final = "/v1/BCE-BEARER/token"
 EXPIRE: Final = "expireInSeconds"
 """The parameter of the query."""
 SECONDS_USUAL: Final = 1800
+EXPIRE_MEANS: Final = (
+    f"For how many whole seconds the token is wanted; {SECONDS_USUAL} if it is left out. More than the setting "
+    "bearer_token.max_seconds gives that many, as expireTime says."
+)
 
 
 class BearerToken(Shape, kw_only=True):

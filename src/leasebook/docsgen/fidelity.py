@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from leasebook.contract.action import Action
 from leasebook.contract.actions import TABLE
 from leasebook.contract.documented import DOCUMENTED
-from leasebook.contract.openapi import named, schemas
+from leasebook.contract.openapi import schemas
+from leasebook.contract.openapi.parts import named
 from leasebook.docsgen.published import PublishedCall, clients, corpus, member
 
 DOCUMENTED_FIELD: Final = "documented"

@@ -11,8 +11,11 @@ from prometheus_client.registry import Collector
 
 from leasebook.contract.action import ALWAYS, WRITES, Action
 from leasebook.contract.actions import ACTIONS
+from leasebook.contract.chat import ROUTES, Route
 from leasebook.contract.errors import BEFORE_ACTIONS, ERRORS, GATEWAY, ErrorCode
-from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
+from leasebook.contract.openapi import FORGETFUL, schemas
+from leasebook.contract.openapi.parts import named, prose
+from leasebook.contract.openapi.routes import route_schemas
 from leasebook.contract.shapes import Request
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics
@@ -83,12 +86,24 @@ the header `x-bce-request-id`. A result leaves out keys without a value.
 """
 
 
+_ROUTES: Final = """\
+## Calls without an action
+
+These paths are called by themselves, and their answers have no envelope. Where a bearer is named it is a service key
+(`CreateServiceKey`) or a token, in the header `Authorization: Bearer ...`. Errors of calls with a bearer have, beside
+the keys of every error, `error` with `code`, `message` and `type`, and `id`: the clients of the OpenAI API read these.
+[Call a model with an official client](../how-to/chat.md) shows programs.
+"""
+
+
 def reference_page() -> str:
     """Return the page of all actions."""
     shapes = schemas()
     operations = _operations()
     parts = [_INTRODUCTION, _errors_of_all(), _table_of_actions(operations)]
     parts += [_operation(rows, shapes) for rows in operations.values()]
+    parts += [_ROUTES, *map(_route, ROUTES)]
+    shapes |= route_schemas()
     parts += ["## Shapes\n\nObjects inside requests and results.\n"]
     parts += [_shape(name, shapes) for name in _inner(shapes)]
     return "\n".join(parts)
@@ -259,6 +274,34 @@ Example:
 {_indented(main.answer)}
 ```
 """
+
+
+def _route(route: Route) -> str:
+    """Describe a path that is called without an action."""
+    facts = [
+        ("Authorization", "a signature of bce-auth-v1, as an action has it" if route.is_signed else "a bearer"),
+        ("Errors", _codes(error.code for error in sorted(set(route.errors), key=lambda one: one.number))),
+    ]
+    parts = [f"### {route.method.upper()} {route.path}", route.summary]
+    parts += ["\n".join(f"- {name}: {fact}." for name, fact in facts)]
+    shapes = route_schemas()
+    if route.query:
+        parts += [
+            _grid(("Parameter of the query", "Meaning"), ((f"`{one}`", said) for one, said in route.query.items()))
+        ]
+    if route.request is not None:
+        rows = _fields(shapes[named(route.request)], "yes", "no")
+        parts += [
+            "Body, whose other fields the replica gets as they are:",
+            _grid(("Field", "Type", "Required", "Bounds", "Meaning"), rows),
+            f"Example:\n\n```json\n{_indented(route.example)}\n```",
+        ]
+    if route.result is not None:
+        rows = _fields(shapes[named(route.result)], "always", "if any")
+        parts += ["Answer:", _grid(("Field", "Type", "Present", "Bounds", "Meaning"), rows)]
+    said = "An answer" if route.result is not None else "An answer of a replica"
+    parts += [f"{said}:\n\n```json\n{_indented(route.answer)}\n```"]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
 def _indented(value: Any) -> str:

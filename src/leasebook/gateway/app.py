@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import structlog
 
-from leasebook.batch import Sequencer
+from leasebook.batch import Overloaded, Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract import errors as e
 from leasebook.domain.book.changes import Changes
@@ -20,7 +20,7 @@ from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h
 from leasebook.gateway.balance import Balance, Rates
 from leasebook.gateway.call import UNEXPECTED, Call
-from leasebook.gateway.caller import Message, Receive, Send
+from leasebook.gateway.caller import Message, Receive, Send, sent_within
 from leasebook.gateway.chat.call import ChatCall
 from leasebook.gateway.chat.models import answer_of
 from leasebook.gateway.chat.names import Names
@@ -28,7 +28,7 @@ from leasebook.gateway.chat.paths import CALLS, own_path
 from leasebook.gateway.chat.served_names import ServedNames
 from leasebook.gateway.fault import JSON, Fault, send_fault
 from leasebook.gateway.keys import Keys, Sought
-from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Tokens
+from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Throttle, Tokens, Turns
 from leasebook.gateway.refused_keys import Refusals
 from leasebook.gateway.response_check import has_control, shown
 from leasebook.gateway.routes import Route, Routes
@@ -72,6 +72,8 @@ class Gateway:
         limits: Limits,
         tokens: Tokens,
         rooms: Rooms,
+        turns: Turns,
+        throttle: Throttle,
         alone: bool,
         engines: EngineRoutes = (),
         path_prefix: str = "",
@@ -81,6 +83,8 @@ class Gateway:
         self._keys = Keys(reader, facts, tokens, alone=alone)
         self.names = Names(reader, alone=alone)
         self.rooms = rooms
+        self._turns = turns
+        self._throttle = throttle
         self._routes = Routes(reader, targets, alone=alone, engines=engines)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
@@ -147,24 +151,50 @@ class Gateway:
 
     async def _list(self, scope: Message, send: Send, request_id: str, own: bytes) -> None:
         """Answer with models. No replica is asked, so that nothing is counted."""
-        is_head = scope["method"] == "HEAD"
+        is_head, idle_s = scope["method"] == "HEAD", self._limits.idle_s
         try:
-            key = await self.admit(scope, request_id)
-            body = await answer_of(self._reader, self.names, key, scope["method"], own)
+            body = await self._listed(scope, request_id, own)
         except Fault as fault:
-            await send_fault(send, fault, request_id, head=is_head)
+            await send_fault(send, fault, request_id, head=is_head, within_s=idle_s)
             return
         except Exception:
             log.exception("models cannot be listed", request_id=request_id)
-            await send_fault(send, Fault(e.INTERNAL_ERROR, UNEXPECTED), request_id, head=is_head)
+            unexpected = Fault(e.INTERNAL_ERROR, UNEXPECTED)
+            await send_fault(send, unexpected, request_id, head=is_head, within_s=idle_s)
             return
         headers = [
             (b"content-type", JSON),
             (b"content-length", str(len(body)).encode()),
             (b"x-request-id", request_id.encode()),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if is_head else body})
+        await sent_within(
+            idle_s,
+            send,
+            {"type": "http.response.start", "status": 200, "headers": headers},
+            {"type": "http.response.body", "body": b"" if is_head else body},
+        )
+
+    async def _listed(self, scope: Message, request_id: str, own: bytes) -> bytes:
+        """Return models as JSON. Raises Fault.
+
+        This reads from the store, as an action does, so the same limits count: calls a second, and calls at once.
+        """
+        key = await self.admit(scope, request_id)
+        refused = self._throttle.refusal(key.id, key.account_id)
+        if refused is not None:
+            raise Fault(e.TOO_MANY_REQUESTS, refused[0], retry_after_s=refused[1])
+        try:
+            turn = await self._turns.turn_of(key.account_id, key.id)
+            try:
+                return await answer_of(self._reader, self.names, key, scope["method"], own)
+            finally:
+                turn.leave()
+        except Overloaded:
+            raise Fault(
+                e.OVERLOADED,
+                "Too many calls of this account wait already. Nothing was done; try again in a moment.",
+                retry_after_s=1,
+            ) from None
 
     def address_of_service(self, service_id: str) -> str:
         """Return the path of a service, with the prefix."""

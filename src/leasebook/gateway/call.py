@@ -31,7 +31,7 @@ ERROR_MIN: Final = 400
 
 
 class KeyGone(Exception):
-    """The key was deleted while the answer passed."""
+    """The key stopped to open the service while the answer passed."""
 
 
 class Call:
@@ -44,6 +44,10 @@ class Call:
         self._request_id = request_id
         self._begun = False
         self._deadline: asyncio.Timeout | None = None
+        self._cut: Exception | None = None
+        """Why the answer broke off: the replica's error, KeyGone, or CallerSlow; None if it did not."""
+        self._is_giving = False
+        """Whether the caller has to take something of the answer before it goes on."""
         self.outcome: Outcome = "refused"
         self.key: Key | None = None
         self.service_id: str | None = None
@@ -72,7 +76,8 @@ class Call:
         if self._begun:
             return
         self._begun = True
-        await send_fault(self._send, fault, self._request_id, head=self._scope["method"] == "HEAD")
+        is_head = self._scope["method"] == "HEAD"
+        await send_fault(self._send, fault, self._request_id, head=is_head, within_s=self._gateway.limits.idle_s)
 
     async def _pass_on(self, route: Route, prefix: str, path: str, receive: Receive) -> None:
         """Exchange request and answer with a replica, unless the caller hangs up meanwhile."""
@@ -181,10 +186,17 @@ class Call:
         return answer
 
     async def _look(self) -> None:
-        """Raise KeyGone where the key that let the call in was deleted."""
+        """Raise KeyGone where the key that let the call in opens nothing any more."""
         if self.key is not None and not await self._gateway.holds(self.key):
             self.outcome = "aborted"
-            raise KeyGone("its key was deleted")
+            raise KeyGone("its key opens nothing any more")
+
+    def _broke_off(self, error: Exception) -> None:
+        """Note why an answer that has begun does not end."""
+        if isinstance(error, TimeoutError) and self._is_giving:
+            self.outcome, error = "aborted", CallerSlow("it does not take its answer")
+        self._cut = error
+        log.info("answer broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
 
     async def _answer(self, answer: aiohttp.ClientResponse) -> None:
         """Pass the answer on as it comes: the next piece is read when the caller has taken the last.
@@ -201,23 +213,28 @@ class Call:
             raise
         usage = reader_of(answer.headers.get("Content-Type", ""), answer.headers.get("Content-Encoding", ""))
         idle_s, loop = self._gateway.limits.idle_s, asyncio.get_running_loop()
+        self._is_giving = True
         try:
             async with asyncio.timeout(idle_s) as limit:
                 self._begun = True
                 await self._send({"type": "http.response.start", "status": answer.status, "headers": back})
                 look_at = loop.time() + CHECK_S
+                self._is_giving = False
                 async for piece in answer.content.iter_any():
                     if loop.time() >= look_at:
                         await self._look()
                         look_at = loop.time() + CHECK_S
                     usage.feed(piece)
                     limit.reschedule(loop.time() + idle_s)
+                    self._is_giving = True
                     await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                    self._is_giving = False
                     limit.reschedule(loop.time() + idle_s)
-            await self._send({"type": "http.response.body", "body": b""})
+                self._is_giving = True
+                await self._send({"type": "http.response.body", "body": b""})
         except (aiohttp.ClientError, TimeoutError, KeyGone) as error:
             # Returning without an end makes the server hang up, so that no caller takes a part for all of the answer.
-            log.info("answer broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
+            self._broke_off(error)
         else:
             if answer.status < ERROR_MIN:
                 self.outcome = "succeeded"

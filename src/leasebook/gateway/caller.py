@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
+
+log = structlog.get_logger()
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -17,6 +21,22 @@ class CallerGone(Exception):
 
 class CallerSlow(Exception):
     """The caller's body stopped coming, or it does not take its answer."""
+
+
+async def sent_within(seconds: float, send: Send, *messages: Message) -> bool:
+    """Send messages, unless the caller does not take what was sent before; returns whether all of them were sent.
+
+    A server makes the sender wait while its buffer for the caller is full. Without a bound, a caller that reads nothing
+    would keep the call for ever. A sender that returns early makes the server hang up.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            for message in messages:
+                await send(message)
+    except TimeoutError:
+        log.info("the caller does not take its answer", seconds=seconds)
+        return False
+    return True
 
 
 class Inbound:

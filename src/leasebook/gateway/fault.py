@@ -8,7 +8,7 @@ import msgspec
 
 from leasebook.contract import error_header
 from leasebook.contract.errors import ErrorCode
-from leasebook.gateway.caller import Send
+from leasebook.gateway.caller import Send, sent_within
 
 JSON: Final = b"application/json; charset=utf-8"
 SERVER_ERROR: Final = 500
@@ -43,8 +43,8 @@ def kind_of(status: int) -> str:
     return "server_error" if status >= SERVER_ERROR else "invalid_request_error"
 
 
-async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -> None:
-    """Answer with an error."""
+async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool, within_s: float) -> None:
+    """Answer with an error; give up if the caller does not take it within that time."""
     error = fault.error
     body = msgspec.json.encode(
         _Failure(
@@ -70,5 +70,9 @@ async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -
         headers.append((b"retry-after", str(fault.retry_after_s).encode()))
     if error.status == 401:  # noqa: PLR2004 - the one status that asks for this
         headers.append((b"www-authenticate", b'Bearer realm="services"'))
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await sent_within(
+        within_s,
+        send,
+        {"type": "http.response.start", "status": error.status, "headers": headers},
+        {"type": "http.response.body", "body": b"" if head else body},
+    )

@@ -72,6 +72,29 @@ class Rooms(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """Permission to read from the store."""
+
+    def leave(self) -> None:
+        """Give it back."""
+
+
+class Turns(Protocol):
+    """Bounds how many calls of an account read from the store at once."""
+
+    async def turn_of(self, account_id: str, key_id: str) -> Turn:
+        """Wait for a turn of the account, whose keys take turns. Raises Overloaded if too many calls wait."""
+        ...
+
+
+class Throttle(Protocol):
+    """Bounds how many calls a second a key and an account may make of the service itself."""
+
+    def refusal(self, key_id: str, account_id: str) -> tuple[str, int] | None:
+        """Count a call; returns the message and after how many seconds to come again where it came too fast."""
+        ...
+
+
 class Meter(Protocol):
     """Where calls are counted."""
 

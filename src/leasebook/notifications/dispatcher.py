@@ -69,7 +69,7 @@ class Meter(Protocol):
     def attempts_under_way(self, quick: int, slow: int) -> None:
         """Set how many attempts are under way."""
 
-    def delivery_held(self, limit: str, count: int) -> None:
+    def delivery_deferred(self, limit: str, count: int) -> None:
         """Count deliveries that were due and waited for a place."""
 
 
@@ -254,7 +254,7 @@ class Dispatcher:
                 await self._end(set(ids) - {hook_id for hook_id, _ in found})
         chosen = {one.key: one for one in self._turns.choose(due, _run_us())}
         for limit, count in self._turns.deferred.items():
-            self._meter.delivery_held(limit, count)
+            self._meter.delivery_deferred(limit, count)
         if not chosen:
             return False
         command = ClaimLanes(

@@ -19,6 +19,16 @@ from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.connection_metrics import ConnectionMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
+from leasebook.observability.instruments import (
+    BatchInstruments,
+    DeliveryInstruments,
+    DueInstruments,
+    RefusalInstruments,
+    ReplicaInstruments,
+    StockInstruments,
+    StoreInstruments,
+    StreamInstruments,
+)
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
 
@@ -43,19 +53,19 @@ def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secr
     """
     is_console = format == "console" or (format == "auto" and _is_terminal())
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    ending: list[Any] = [
+    last_processors: list[Any] = [
         structlog.processors.format_exc_info,
         Redaction(secrets),
         _console_renderer() if is_console else _render_json,
     ]
     structlog.configure(
-        processors=[*_beginning(), *ending],
+        processors=[*_beginning(), *last_processors],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=_StandardError,
         # Modules make their loggers at import, before this runs; a cached one would never follow.
         cache_logger_on_first_use=False,
     )
-    _configure_libraries(threshold, ending)
+    _configure_libraries(threshold, last_processors)
 
 
 def _beginning() -> list[Any]:
@@ -102,7 +112,7 @@ def _is_terminal() -> bool:
 
 
 class _StandardError:
-    """What structlog hands rendered lines to; the name that a caller may give its logger is not used."""
+    """The logger that structlog hands rendered lines to; the name that a caller may give its logger is not used."""
 
     def __init__(self, *_names: object) -> None:
         pass
@@ -121,12 +131,12 @@ class _LibraryHandler(logging.Handler):
         _write(self.format(record))
 
 
-def _configure_libraries(threshold: int, ending: list[Any]) -> None:
+def _configure_libraries(threshold: int, last_processors: list[Any]) -> None:
     handler = _LibraryHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_beginning(), structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_processors],
         )
     )
     root = logging.getLogger()
@@ -153,145 +163,158 @@ class Metrics:
     def __init__(self, version: str = __version__) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names without further information
         self._registry = CollectorRegistry()
+        self._requests = RequestCounts(_SECONDS)
+        self._collected(self._requests, self._requests.families)
+        self._refusals = self._refusal_instruments()
+        self._batches = self._batch_instruments()
+        self._store = self._store_instruments()
+        self._due = self._due_instruments()
         self._due_children: dict[str, Callable[[], None]] = {}
-        self._define_requests()
-        self._define_batches()
-        self._define_agenda()
-        self._define_audit()
-        self._define_outbox()
+        self._deliveries = self._delivery_instruments()
         self.gateway = GatewayMetrics(self._counter, self._gauge, self._histogram, _SECONDS)
-        self._define_streams()
-        self._define_replicas()
-        self._define_stock()
+        self._streams = self._stream_instruments()
+        self._replicas = self._replica_instruments()
+        self._stock = self._stock_instruments()
+        self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
         self.connections = ConnectionMetrics(self._counter, self._gauge)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
-    def _define_requests(self) -> None:
-        self._requests = RequestCounts(_SECONDS)
-        self._collected(self._requests, self._requests.families)
-        self._refusals = self._counter("leasebook_refusals_total", "Commands refused, by error code.", "code")
-
-        self._refused_unlisted = self._counter(
-            "leasebook_refused_calls_unlisted_total",
-            "Calls refused before the caller was authenticated that are counted only in the overflow row of their log.",
+    def _refusal_instruments(self) -> RefusalInstruments:
+        return RefusalInstruments(
+            commands=self._counter("leasebook_refusals_total", "Commands refused, by error code.", "code"),
+            unlisted=self._counter(
+                "leasebook_refused_calls_unlisted_total",
+                "Calls refused before the caller was authenticated that are counted only in the overflow row of their "
+                "log.",
+            ),
+            throttled=self._counter(
+                "leasebook_throttled_total",
+                "Calls refused because their key or their account exceeds its rate limit.",
+                "by",
+            ),
         )
 
-    def _define_batches(self) -> None:
-        self._batch_size = self._histogram("leasebook_batch_size", "Commands decided in one batch.", _SIZES)
-        self._batch_seconds = self._histogram(
-            "leasebook_batch_seconds", "Time of a batch: load, decide, save and commit.", _SECONDS
-        )
-        self._commit_seconds = self._histogram("leasebook_commit_seconds", "Time of a batch's commit.", _SECONDS)
-        self._writes_failed = self._counter(
-            "leasebook_store_writes_failed_total",
-            "Batches that the store failed to write, by outcome: refused (nothing was done) or unknown.",
-            "outcome",
-        )
-        self._writes_failing = self._gauge(
-            "leasebook_store_writes_failing_seconds",
-            "Seconds for which the store has been unwritable; 0 while it can be written.",
-        )
-        self._queue_length = self._gauge("leasebook_queue_length", "Commands waiting for a batch.")
-        self._calls_waiting = self._gauge(
-            "leasebook_calls_waiting",
-            "Calls waiting: for their account's turn (turn), for rows locked by another session of the database "
-            "(rows), or for memory for their bodies (room).",
-            "for",
-        )
-        self._store_away = self._gauge(
-            "leasebook_store_away_seconds",
-            "Seconds for which the shared store has been away; 0 while it is there.",
-            "for",
-        )
-        self._throttled = self._counter(
-            "leasebook_throttled_total",
-            "Calls refused because their key or their account exceeds its rate limit.",
-            "by",
+    def _batch_instruments(self) -> BatchInstruments:
+        return BatchInstruments(
+            size=self._histogram("leasebook_batch_size", "Commands decided in one batch.", _SIZES),
+            seconds=self._histogram(
+                "leasebook_batch_seconds", "Time of a batch: load, decide, save and commit.", _SECONDS
+            ),
+            commit_seconds=self._histogram("leasebook_commit_seconds", "Time of a batch's commit.", _SECONDS),
+            queue_length=self._gauge("leasebook_queue_length", "Commands waiting for a batch."),
+            calls_waiting=self._gauge(
+                "leasebook_calls_waiting",
+                "Calls waiting: for their account's turn (turn), for rows locked by another session of the database "
+                "(rows), or for memory for their bodies (room).",
+                "for",
+            ),
         )
 
-    def _define_agenda(self) -> None:
-        self._lateness = self._histogram(
-            "leasebook_release_lateness_seconds",
-            "Seconds between the due time of a release and its decision.",
-            _LATENESS,
-        )
-        self._oldest_overdue = self._gauge(
-            "leasebook_oldest_overdue_release_seconds", "Seconds by which the oldest due release is late."
-        )
-        self._due_done = self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind")
-        self._units = self._gauge("leasebook_units", "Compute-unit instances, by status.", "status")
-        self._clock_held = self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0.")
-
-    def _define_audit(self) -> None:
-        self._audit_lost = self._counter(
-            "leasebook_audit_lost_total",
-            "Audit entries that could not be written to the store; the log has them as errors.",
-        )
-
-    def _define_outbox(self) -> None:
-        self._attempts = self._gauge(
-            "leasebook_delivery_attempts",
-            "Running delivery attempts of this process, to quick and to slow receivers.",
-            "pace",
-        )
-        self._held = self._counter(
-            "leasebook_deliveries_held_total",
-            "Due deliveries that had to wait, by the limit that applied.",
-            "limit",
-        )
-        self._deliveries = self._counter(
-            "leasebook_deliveries_total",
-            "Attempts to deliver an event, by kind of receiver and result.",
-            "kind",
-            "result",
-        )
-        self._waiting = self._gauge("leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store.")
-        self._oldest_waiting = self._gauge(
-            "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
+    def _store_instruments(self) -> StoreInstruments:
+        return StoreInstruments(
+            writes_failed=self._counter(
+                "leasebook_store_writes_failed_total",
+                "Batches that the store failed to write, by outcome: refused (nothing was done) or unknown.",
+                "outcome",
+            ),
+            writes_failing=self._gauge(
+                "leasebook_store_writes_failing_seconds",
+                "Seconds for which the store has been unwritable; 0 while it can be written.",
+            ),
+            away=self._gauge(
+                "leasebook_store_away_seconds",
+                "Seconds for which the shared store has been away; 0 while it is there.",
+                "for",
+            ),
+            audit_lost=self._counter(
+                "leasebook_audit_lost_total",
+                "Audit entries that could not be written to the store; the log has them as errors.",
+            ),
         )
 
-    def _define_streams(self) -> None:
-        self._streams = self._gauge("leasebook_event_streams", "Open streams of events.")
-        self._streams_refused = self._counter(
-            "leasebook_event_streams_refused_total", "Streams of events refused because a limit was reached."
+    def _due_instruments(self) -> DueInstruments:
+        return DueInstruments(
+            lateness=self._histogram(
+                "leasebook_release_lateness_seconds",
+                "Seconds between the due time of a release and its decision.",
+                _LATENESS,
+            ),
+            oldest_overdue=self._gauge(
+                "leasebook_oldest_overdue_release_seconds", "Seconds by which the oldest due release is late."
+            ),
+            done=self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind"),
+            units=self._gauge("leasebook_units", "Compute-unit instances, by status.", "status"),
+            clock_paused=self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0."),
         )
 
-    def streams_open(self, change: int) -> None:
-        """Note that a stream of events was opened (1), or ended (-1)."""
-        self._streams.inc(change)
-
-    def stream_refused(self) -> None:
-        """Count a stream that was refused."""
-        self._streams_refused.inc()
-
-    def _define_replicas(self) -> None:
-        self._replicas = self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state")
-        self._instances_unrun = self._gauge(
-            "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
-        )
-        self._step_seconds = self._histogram(
-            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind of step.", _SECONDS, "step"
-        )
-        self._unserved = self._gauge(
-            "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
-        )
-        self._orphans = self._counter(
-            "leasebook_orphans_stopped_total", "Replicas stopped because the books have no instance for them.", "engine"
-        )
-        self._reachable = self._gauge(
-            "leasebook_engine_reachable", "1 while the engine is reachable, otherwise 0.", "engine"
+    def _delivery_instruments(self) -> DeliveryInstruments:
+        return DeliveryInstruments(
+            attempts=self._gauge(
+                "leasebook_delivery_attempts",
+                "Running delivery attempts of this process, to quick and to slow receivers.",
+                "pace",
+            ),
+            deferred=self._counter(
+                "leasebook_deliveries_held_total",
+                "Due deliveries that had to wait, by the limit that applied.",
+                "limit",
+            ),
+            tried=self._counter(
+                "leasebook_deliveries_total",
+                "Attempts to deliver an event, by kind of receiver and result.",
+                "kind",
+                "result",
+            ),
+            waiting=self._gauge("leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store."),
+            oldest_waiting=self._gauge(
+                "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
+            ),
         )
 
-    def _define_stock(self) -> None:
-        self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
-        self._stock_offered = self._gauge(
-            "leasebook_stock_offered_units", "Units offered, of types that an engine serves.", *_STOCK
+    def _stream_instruments(self) -> StreamInstruments:
+        return StreamInstruments(
+            open=self._gauge("leasebook_event_streams", "Open streams of events."),
+            refused=self._counter(
+                "leasebook_event_streams_refused_total", "Streams of events refused because a limit was reached."
+            ),
         )
-        self._stock_engine = self._gauge(
-            "leasebook_stock_engine_units", "Units that an engine has of a type, if the engine has a bound.", *_STOCK
+
+    def _replica_instruments(self) -> ReplicaInstruments:
+        return ReplicaInstruments(
+            by_state=self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state"),
+            instances_unrun=self._gauge(
+                "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
+            ),
+            step_seconds=self._histogram(
+                "leasebook_reconciler_step_seconds",
+                "Time of a step of the reconciler, by kind of step.",
+                _SECONDS,
+                "step",
+            ),
+            unserved=self._gauge(
+                "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
+            ),
+            orphans=self._counter(
+                "leasebook_orphans_stopped_total",
+                "Replicas stopped because the books have no instance for them.",
+                "engine",
+            ),
+            engine_reachable=self._gauge(
+                "leasebook_engine_reachable", "1 while the engine is reachable, otherwise 0.", "engine"
+            ),
         )
-        self._stock_oversold = self._gauge(
-            "leasebook_stock_oversold_units", "Units sold beyond an engine's capacity.", *_STOCK
+
+    def _stock_instruments(self) -> StockInstruments:
+        return StockInstruments(
+            offered=self._gauge(
+                "leasebook_stock_offered_units", "Units offered, of types that an engine serves.", *_STOCK
+            ),
+            engine=self._gauge(
+                "leasebook_stock_engine_units",
+                "Units that an engine has of a type, if the engine has a bound.",
+                *_STOCK,
+            ),
+            oversold=self._gauge("leasebook_stock_oversold_units", "Units sold beyond an engine's capacity.", *_STOCK),
         )
 
     def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
@@ -317,128 +340,136 @@ class Metrics:
 
     def refused(self, code: str) -> None:
         """Count a command that was refused with this error code (decision 19)."""
-        self._refusals.labels(code).inc()
+        self._refusals.commands.labels(code).inc()
 
     def refused_unlisted(self) -> None:
         """Count a refused call that has no row of its own in the log of refused calls."""
-        self._refused_unlisted.inc()
+        self._refusals.unlisted.inc()
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
         """Record a batch: its commands, and the seconds that all of it and its commit took."""
-        self._batch_size.observe(size)
-        self._batch_seconds.observe(seconds)
-        self._commit_seconds.observe(commit_seconds)
+        self._batches.size.observe(size)
+        self._batches.seconds.observe(seconds)
+        self._batches.commit_seconds.observe(commit_seconds)
 
     def writes_failed(self, outcome: str) -> None:
         """Count a batch that the store failed to write: ``refused``, or ``unknown``."""
-        self._writes_failed.labels(outcome).inc()
+        self._store.writes_failed.labels(outcome).inc()
 
     def writes_failing(self, seconds: Callable[[], float]) -> None:
         """Register the function that returns for how many seconds the store has been unwritable."""
-        self._writes_failing.set_function(seconds)
+        self._store.writes_failing.set_function(seconds)
 
     def queue_length(self, length: int) -> None:
         """Set the number of commands waiting for a batch."""
-        self._queue_length.set(length)
+        self._batches.queue_length.set(length)
 
     def calls_waiting(self, counts: Mapping[Literal["turn", "rows", "room"], Callable[[], int]]) -> None:
         """Register the functions that count waiting calls, by reason."""
         for what, count in counts.items():
-            self._calls_waiting.labels(what).set_function(count)
+            self._batches.calls_waiting.labels(what).set_function(count)
 
     def store_away(self, seconds: Mapping[Literal["writing", "reading"], Callable[[], float]]) -> None:
         """Register the functions that return for how many seconds the shared store has been away."""
         for use, away_s in seconds.items():
-            self._store_away.labels(use).set_function(away_s)
+            self._store.away.labels(use).set_function(away_s)
 
     def throttled(self, by: Literal["key", "account"]) -> None:
         """Count a call that exceeded the rate limit of its key or its account."""
-        self._throttled.labels(by).inc()
+        self._refusals.throttled.labels(by).inc()
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
         """Count a piece of due work; kinds with "release" in their name also record their lateness."""
         count = self._due_children.get(kind)
         if count is None:
-            count = self._due_children[kind] = self._due_done.labels(kind).inc
+            count = self._due_children[kind] = self._due.done.labels(kind).inc
         count()
         if "release" in kind:
-            self._lateness.observe(lateness_seconds)
+            self._due.lateness.observe(lateness_seconds)
 
     def oldest_overdue_release(self, seconds: float) -> None:
         """Set the age in seconds of the oldest release that is due and not done; 0 when there is none."""
-        self._oldest_overdue.set(seconds)
+        self._due.oldest_overdue.set(seconds)
 
     def units(self, by_status: Mapping[str, int]) -> None:
         """Set how many instances there are in each status; statuses that are left out have none."""
-        self._units.clear()
+        self._due.units.clear()
         for status, count in by_status.items():
-            self._units.labels(status).set(count)
+            self._due.units.labels(status).set(count)
 
-    def clock_held(self, *, held: bool) -> None:
+    def clock_paused(self, *, paused: bool) -> None:
         """Set whether a clock jump pauses all due work (decision 6a)."""
-        self._clock_held.set(held)
+        self._due.clock_paused.set(paused)
 
     def audit_lost(self, entries: int) -> None:
         """Count audit entries that went to the log because they could not be written to the store."""
-        self._audit_lost.inc(entries)
+        self._store.audit_lost.inc(entries)
 
     def delivery_tried(self, kind: str, result: str) -> None:
         """Count an attempt to deliver an event."""
-        self._deliveries.labels(kind, result).inc()
+        self._deliveries.tried.labels(kind, result).inc()
 
     def attempts_under_way(self, quick: int, slow: int) -> None:
         """Set how many attempts to deliver are under way."""
-        self._attempts.labels("quick").set(quick)
-        self._attempts.labels("slow").set(slow)
+        self._deliveries.attempts.labels("quick").set(quick)
+        self._deliveries.attempts.labels("slow").set(slow)
 
-    def delivery_held(self, limit: str, count: int) -> None:
+    def delivery_deferred(self, limit: str, count: int) -> None:
         """Count deliveries that were due and waited for a place."""
-        self._held.labels(limit).inc(count)
+        self._deliveries.deferred.labels(limit).inc(count)
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
         """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""
-        self._waiting.set(count)
-        self._oldest_waiting.set(oldest_seconds)
+        self._deliveries.waiting.set(count)
+        self._deliveries.oldest_waiting.set(oldest_seconds)
+
+    def streams_open(self, change: int) -> None:
+        """Note that a stream of events was opened (1), or ended (-1)."""
+        self._streams.open.inc(change)
+
+    def stream_refused(self) -> None:
+        """Count a stream that was refused."""
+        self._streams.refused.inc()
 
     def instances_unrun(self, count: int) -> None:
         """Set how many instances have replicas that no engine will run."""
-        self._instances_unrun.set(count)
+        self._replicas.instances_unrun.set(count)
 
     def replicas(self, by_state: Mapping[str, int]) -> None:
         """Set how many replicas there are in each state; states that are left out have none."""
-        self._replicas.clear()
+        self._replicas.by_state.clear()
         for state, count in by_state.items():
-            self._replicas.labels(state).set(count)
+            self._replicas.by_state.labels(state).set(count)
 
     def step_done(self, step: str, seconds: float) -> None:
         """Record a step of the reconciler, and the seconds that it took."""
-        self._step_seconds.labels(step).observe(seconds)
+        self._replicas.step_seconds.labels(step).observe(seconds)
 
     def orphan_stopped(self, engine: str) -> None:
         """Count a stopped orphan: a replica without an instance in the books."""
-        self._orphans.labels(engine).inc()
+        self._replicas.orphans.labels(engine).inc()
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine is reachable."""
-        self._reachable.labels(engine).set(reachable)
+        self._replicas.engine_reachable.labels(engine).set(reachable)
 
     def unserved(self, by_engine: Mapping[str, int]) -> None:
         """Set the number of live replicas without a server, by engine; engines that are left out have none."""
-        self._unserved.clear()
+        self._replicas.unserved.clear()
         for engine, count in by_engine.items():
-            self._unserved.labels(engine).set(count)
+            self._replicas.unserved.labels(engine).set(count)
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Set an engine's units and the offered units, by type; types that are left out are not offered."""
         self._stocks[engine] = stocks
-        for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):
+        for gauge in self._stock:
             gauge.clear()
         for name, counts in self._stocks.items():
             for unit_type, count in counts.items():
-                self._stock_offered.labels(name, unit_type).set(count.offered)
-                self._stock_oversold.labels(name, unit_type).set(count.oversold)
+                self._stock.offered.labels(name, unit_type).set(count.offered)
+                self._stock.oversold.labels(name, unit_type).set(count.oversold)
                 if count.has is not None:
-                    self._stock_engine.labels(name, unit_type).set(count.has)
+                    self._stock.engine.labels(name, unit_type).set(count.has)
 
     def render(self) -> tuple[bytes, str]:
         """Return all metrics in Prometheus' text format, and its content type."""

@@ -26,12 +26,15 @@ log = structlog.get_logger()
 
 
 class Reporter(NamedTuple):
-    """A worker on a node that reports. ``alone``: no other worker is on the store. ``told_to``: see EngineCapacity."""
+    """A worker on a node that reports.
+
+    ``alone``: no other worker is on the store. ``notify_account_id``: the account whose events report differences.
+    """
 
     worker_id: str
     node: str
     alone: bool
-    told_to: str | None
+    notify_account_id: str | None
 
 
 class Known(NamedTuple):
@@ -129,7 +132,7 @@ class CapacityPoller:
             for one in supply.words
             if one.node != self._node and (self._reporter.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
         ]
-        heard = supply.with_notify_account(self._reporter.told_to).hear(word, dead.keys(), set(gone))
+        heard = supply.with_notify_account(self._reporter.notify_account_id).hear(word, dead.keys(), set(gone))
         if heard is None:
             return None
         types = served_types(self._engine.name, offerings, self._routes)
@@ -147,7 +150,7 @@ class CapacityPoller:
             engine=self._engine.name,
             word=word,
             routes=self._routes,
-            notify_account_id=self._reporter.told_to,
+            notify_account_id=self._reporter.notify_account_id,
             types=tuple(sorted({*types, *supply.stocks})),
             dead=tuple(sorted(dead.items())),
             gone=tuple(sorted(gone)),

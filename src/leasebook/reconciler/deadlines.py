@@ -37,7 +37,7 @@ class Deadlines:
         if deadline is None:
             return None
         left_us = deadline - self._time.wall()
-        return (max(left_us, self._paused_us) if self._time.is_held() else left_us) / SECOND_US
+        return (max(left_us, self._paused_us) if self._time.is_paused() else left_us) / SECOND_US
 
     def set_in_engine(self, name: str, seconds: float | None) -> None:
         """Remember that the engine will end a replica after ``seconds`` from now; None: never."""
@@ -65,6 +65,6 @@ class Deadlines:
         if row.deadline is None or in_engine is None:
             return in_engine is not row.deadline
         ends = self._time.boot_us() + row.deadline - self._time.wall()
-        if self._time.is_held():
+        if self._time.is_paused():
             return in_engine < max(ends - APART_MAX_US, self._time.boot_us() + self._paused_us // 2)
         return abs(in_engine - ends) > APART_MAX_US

@@ -48,7 +48,7 @@ class Time(Protocol):
         """Return microseconds since this machine started, including suspended time."""
         ...
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether due work waits because the clock is in doubt."""
         ...
 
@@ -72,7 +72,7 @@ class MachineTime(Time):
         """Return microseconds since this machine started."""
         return boot_us()
 
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether due work waits."""
         return self._clock is not None and self._clock.pause_reason() is not None
 

@@ -1,4 +1,4 @@
-"""The reconciler: compares what is wanted with what runs, and begins the next step of each instance."""
+"""The reconciler: compares wanted with running replicas, and begins the next step of each instance."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def _exposing(limits: Limits, engines: Mapping[str, ReplicaEngine]) -> Limits:
 class Reconciler:
     """Looks after the replicas of the instances whose leases it has. Any number of these may work on one store.
 
-    ``alone``: no other reconciler works on the store, so that all that ever did are dead. ``told_to``: the account that
-    gets the events about stock that is not what an engine has. ``gone``: engines that an operator gave up, with what
-    ran there. ``keys`` returns which master keys this server knows; every beat says it.
+    ``alone``: no other reconciler works on the store, so that all that ever did are dead. ``notify_account_id``: the
+    account that gets the events about stock that differs from an engine's units. ``gone``: engines that an operator
+    gave up, with the replicas there. ``keys`` returns which master keys this server knows; every beat says it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Reconciler:
         meter: Meter,
         timing: Timing = Timing(),  # noqa: B008 - it is frozen
         time: Time | None = None,
-        told_to: str | None = None,
+        notify_account_id: str | None = None,
         gone: Collection[Gone] = (),
         keys: Callable[[], str] = str,
     ) -> None:
@@ -93,7 +93,7 @@ class Reconciler:
             meter=meter,
             may_act=self._leases.may_act,
         )
-        reporter = Reporter(worker_id, node, alone, told_to)
+        reporter = Reporter(worker_id, node, alone, notify_account_id)
         self._pollers: Final = {
             name: CapacityPoller(engine, reader, books, routes, reporter, timing=timing, time=time, meter=meter)
             for name, engine in engines.items()
@@ -122,7 +122,7 @@ class Reconciler:
         ]
 
     async def stop(self) -> None:
-        """Finish the steps in hand, give up all leases, and stop. What runs goes on running."""
+        """Finish the steps in hand, give up all leases, and stop. Replicas go on running."""
         self._queue.close()
         self._look_soon()
         for task in self._tasks[1:]:
@@ -254,7 +254,7 @@ class Reconciler:
                 self._queue.spawn(f"{ORPHAN}{name}", self._executor.stop(engine, name, GRACE_S))
 
     def _work_on(self, job: Job) -> None:
-        """Begin what is next about an instance, where nothing is under way."""
+        """Begin the next step of an instance, unless one is under way."""
         unit_id = job.unit.id
         if self._queue.is_busy(unit_id):
             self._queue.mark(unit_id)

@@ -7,7 +7,16 @@ from typing import Final, Protocol
 
 import structlog
 
-from leasebook.batch import DEFERRED, AuditContext, DueRequest, LockedOut, OutageLog, Outdated, Sequencer, Unavailable
+from leasebook.batch import (
+    DUE_DEFERRED,
+    AuditContext,
+    DueRequest,
+    LockedOut,
+    OutageLog,
+    Outdated,
+    Sequencer,
+    Unavailable,
+)
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
@@ -37,7 +46,7 @@ class Meter(Protocol):
         """Count one piece of due work, and how late it was done."""
 
 
-class Agenda:
+class Scheduler:
     """Looks due work up, submits it, and sleeps until the next work is due.
 
     Any number of these may work on one store: work that another one has done is no longer due, and nothing happens.
@@ -60,7 +69,7 @@ class Agenda:
 
     def start(self) -> None:
         """Begin to work."""
-        self._task = asyncio.create_task(self._run(), name="agenda")
+        self._task = asyncio.create_task(self._run(), name="scheduler")
         self._watch.start()
 
     async def stop(self) -> None:
@@ -127,7 +136,7 @@ class Agenda:
         for item in await self._sequencer.do_due(DueRequest(resting=frozenset(self._resting))):
             if item.error is not None:
                 self._rest(item.due, item.error)
-            elif item.outcome is DEFERRED:
+            elif item.outcome is DUE_DEFERRED:
                 again += 1
             elif item.outcome is not None and item.outcome.answer:
                 again += 1

@@ -11,12 +11,8 @@ import msgspec
 import structlog
 
 from leasebook.api.app import App
-from leasebook.api.auth.admission import Admission
-from leasebook.api.auth.admission import AdmissionLimits as InFlight
-from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
-from leasebook.api.body.budget import Bodies
 from leasebook.api.context import Context, HookMaker, KeyMaker
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
@@ -43,7 +39,8 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
-from leasebook.scheduler.worker import Agenda
+from leasebook.scheduler.old_minutes import OldMinutes
+from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
@@ -52,10 +49,13 @@ from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.factories import (
     Components,
+    Entrance,
     allowed_of,
+    audit_writer_of,
     callers_of,
     dispatcher_of,
     engines_of,
+    entrance_of,
     gateway_of,
     logs_of,
     patience_of,
@@ -63,9 +63,7 @@ from leasebook.server.factories import (
     reconciling,
     routes_of,
     streams_of,
-    throttle_of,
     timing_of,
-    trail_of,
 )
 from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
 from leasebook.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
@@ -75,15 +73,15 @@ log = structlog.get_logger()
 
 DUE_EMBEDDED: Final = 200
 ALONE_EMBEDDED: Final = 3
-"""A commit of the embedded store is waited for: with 600 releases in it there are fewer of them, and nobody is kept."""
+"""The embedded store waits for each commit. Batches of 600 releases need fewer, and then no caller waits."""
 DUE_SHARED: Final = 240
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. Twice as
 much on PostgreSQL drains no faster, and callers wait twice as long."""
 CROWD_PARTS_SHARED: Final = 2
 """On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
 PART_SHARED: Final = 64
-"""Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
-them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
+"""Commands in a part of a batch: PostgreSQL writes one part while the next is decided. A storm is as fast with half of
+this; but then the 64 commands of half a crowd of 128 would be parted too, which gains nothing."""
 
 # The prices of the demo. The real prices are not published anywhere; these only have to look plausible.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
@@ -111,7 +109,7 @@ class Service(msgspec.Struct, frozen=True):
     app: App
     health: Health
     sequencer: Sequencer
-    agenda: Agenda
+    scheduler: Scheduler
     clock: Clock
     store: OpenStore
     metrics: Metrics
@@ -152,43 +150,51 @@ async def running(
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
-        trail = trail_of(settings, audit_keys, clock, metrics)
+        trail = audit_writer_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
-        agenda = Agenda(store, sequencer, clock, metrics)
+        scheduler = Scheduler(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         identities = Identities(
             store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
         )
-        tokens = BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us)
-        bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
-        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, tokens, bodies)
-        _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
+        entrance = entrance_of(settings, identities, metrics)
+        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
+        _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
         logs = logs_of(settings, engines, timing)
-        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules, logs)
+        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
-        app = _app(ground, context, identities, health, pages, gateway, tokens, bodies)
+        app = _app(ground, context, identities, health, pages, gateway, entrance)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        stops = (sequencer.close, prober.stop, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop)
-        for stop in stops:
+        minutes = OldMinutes(store, sequencer, clock)
+        stops = (
+            sequencer.close,
+            prober.stop,
+            refusals.stop,
+            keeper.stop,
+            scheduler.stop,
+            dispatcher.stop,
+            gateway.stop,
+        )
+        for stop in (*stops, minutes.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, agenda, dispatcher, gateway):
+        for part in (keeper, scheduler, dispatcher, gateway, minutes):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key)
 
 
 def _app(
@@ -198,12 +204,11 @@ def _app(
     health: Health,
     links: LinkPages,
     gateway: Gateway,
-    tokens: BearerTokens,
-    bodies: Bodies,
+    entrance: Entrance,
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
-    admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
+    tokens, bodies, admission, throttle = entrance
     metrics.calls_waiting(
         {
             "turn": lambda: admission.waiting,
@@ -222,14 +227,14 @@ def _app(
         links=links,
         passing=gateway,
         admission=admission,
-        throttle=throttle_of(settings, metrics),
+        throttle=throttle,
         tokens=tokens,
     )
 
 
 def _context(
     ground: Components,
-    agenda: Agenda,
+    scheduler: Scheduler,
     vault: Vault,
     links: Links,
     audit_keys: AuditKeys,
@@ -246,7 +251,7 @@ def _context(
         reader=ground.store,
         facts=ground.facts,
         sequencer=ground.sequencer,
-        agenda=agenda,
+        scheduler=scheduler,
         clock=ground.clock,
         rules=rules,
         keys=KeyMaker(

@@ -21,7 +21,7 @@ PASSING: Final = 32
 """Lookups of names."""
 DELIVERIES_MAX: Final = 1024
 DELIVERIES_BEYOND: Final = 32
-"""An account that has no delivery under way gets one beyond what webhooks are allowed together: at least so many."""
+"""Deliveries beyond the common limit of webhooks: an account that has no other delivery under way gets one of these."""
 DELIVERIES_PART: Final = 8
 """And where there are many files, an eighth of them."""
 STARTS: Final = 8 * 8
@@ -39,7 +39,7 @@ class DescriptorPlan(NamedTuple):
     kept: int
     connections: int
     deliveries: int
-    """How many deliveries of events are under way at once at most; they are among what is kept."""
+    """Most deliveries of events that are under way at once; their files are among ``kept``."""
 
     @property
     def upstream(self) -> int:

@@ -45,7 +45,7 @@ class NotServed(Exception):
 
 
 class Home(msgspec.Struct, frozen=True):
-    """Where an engine keeps what it runs: ``name`` of the fact, what is in it, and how it is said."""
+    """The place where an engine keeps its replicas: name and id of the fact, and its wording for people."""
 
     engine: str
     name: str

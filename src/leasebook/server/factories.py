@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from leasebook.addressing.mail import is_bare, server_of
 from leasebook.addressing.webhook import Allowed, networks_of
 from leasebook.api.audit_record import Addresses
+from leasebook.api.auth.admission import Admission, AdmissionLimits
 from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Callers, SignatureLimits
 from leasebook.api.auth.identity import Identities
@@ -52,7 +53,7 @@ from leasebook.notifications.fair_queue import Places
 from leasebook.notifications.ports import Sender
 from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
-from leasebook.ports.clock import Clock
+from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -88,6 +89,25 @@ class Components(msgspec.Struct, frozen=True):
     def alone(self) -> bool:
         """Whether this server alone writes to the store."""
         return self.where.url is None
+
+
+class Entrance(NamedTuple):
+    """The parts that let callers in, which actions and calls of services share."""
+
+    tokens: BearerTokens
+    bodies: Bodies
+    admission: Admission
+    throttle: Throttle
+
+
+def entrance_of(settings: Settings, identities: Identities, metrics: Metrics) -> Entrance:
+    """Return the parts that let callers in."""
+    return Entrance(
+        BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us),
+        Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds),
+        Admission(AdmissionLimits(settings.fairness_in_flight_max, settings.queue_length_max)),
+        throttle_of(settings, metrics),
+    )
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -207,7 +227,7 @@ def callers_of(settings: Settings, identities: Identities, bodies: Bodies, forme
     )
 
 
-def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
+def audit_writer_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
     """Begin the audit trail of this run."""
     return AuditWriter(
         keys=keys,
@@ -302,7 +322,7 @@ class Replicas(Targets):
         ]
 
 
-def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens, bodies: Bodies) -> Gateway:
+def gateway_of(ground: Components, targets: Targets | None, entrance: Entrance) -> Gateway:
     """Return what passes calls of services on."""
     settings = ground.settings
     return Gateway(
@@ -325,8 +345,10 @@ def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens
             sockets_key_max=settings.gateway_sockets_per_key_max,
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
-        tokens=tokens,
-        rooms=bodies,
+        tokens=entrance.tokens,
+        rooms=entrance.bodies,
+        turns=entrance.admission,
+        throttle=entrance.throttle,
         alone=ground.alone,
         engines=routes_of(settings, ground.where),
         path_prefix=settings.path_prefix,
@@ -335,7 +357,7 @@ def gateway_of(ground: Components, targets: Targets | None, tokens: BearerTokens
 
 
 def routes_of(settings: Settings, where: Target) -> Routes:
-    """Return which engine runs what; a machine of its own runs what it is asked to, many must be told how."""
+    """Return the engine of each type: ``process`` by default on one machine, ``instant`` on PostgreSQL."""
     return settings.engines or parse_routes("*=process" if where.url is None else "*=instant")
 
 
@@ -386,7 +408,7 @@ async def reconciling(
         meter=ground.metrics,
         timing=timing,
         time=MachineTime(ground.clock),
-        told_to=None if root is None else root.account_id,
+        notify_account_id=None if root is None else root.account_id,
         gone=gone_of(settings),
         keys=ground.keeper.said,
     )

@@ -16,7 +16,7 @@ from leasebook.ports.clock import Clock, RealClock, VirtualClock
 from leasebook.security.keyring import KeyKeeper, Keyring, RotationState, keys_of, rotation_state
 from leasebook.security.vault import BadMasterKey, fingerprint
 from leasebook.server.bootstrap import stands
-from leasebook.server.factories import patience_of, rules_of, timing_of, trail_of
+from leasebook.server.factories import audit_writer_of, patience_of, rules_of, timing_of
 from leasebook.server.master_key_rotation import NotYet, Rotation
 from leasebook.store.errors import BadStore, StoreInUse
 from leasebook.store.maintenance.master_key import announce
@@ -132,7 +132,7 @@ async def _drive(
         engine=Engine(),
         limits=BatchLimits(),
         meter=metrics,
-        audit=trail_of(settings, audit, clock, metrics),
+        audit=audit_writer_of(settings, audit, clock, metrics),
     )
     keeper = KeyKeeper(ring, vault, audit, store)
     sequencer.watch(keeper)

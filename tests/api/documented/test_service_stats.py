@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leasebook.api.handlers.service import service_calls
+from leasebook.ports.queries.service_calls import BEFORE_ALL
+from leasebook.scheduler import old_minutes
+from leasebook.scheduler.old_minutes import OldMinutes
 from leasebook.store.queries.service_calls import CallQueries
+from leasebook.store.verify.check import check_store
 from tests.api.scene import SERVICE, Caller, ServiceHarness, new_service
+from tests.copies import STORES, empty
+from tests.gateway.scene import until
+from tests.harness import a_service
 
 DAY = {"startTime": "2030-01-14T16:00:00Z", "endTime": "2030-01-15T15:59:00Z"}
 APP = "1483416575"
@@ -77,6 +85,52 @@ def test_minutes_are_kept_for_two_days(either: ServiceHarness) -> None:
     # The next count two days later deletes the minutes of that hour from the store, and leaves the hour.
     either.advance("2030-01-17 08:10:00")
     assert stats(caller, **day, interval=3600) == {(service, APP): [("2030-01-15T07:00", 60, 1.0, 0.033333)]}
+
+
+def test_the_server_deletes_old_minutes_also_of_apps_that_call_no_more(
+    either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(old_minutes, "LOOK_MAX", 2)
+    monkeypatch.setattr(old_minutes, "DELETE_MAX", 1)
+    caller = either.customer()
+    service = caller.create_service()
+    for app in ("a", "b", "c", "d"):
+        call(caller, service, "2030-01-15 07:59:00", app=app)
+    call(caller, service, "2030-01-10 07:00:00", app="b")
+    running = either.running
+    minutes = OldMinutes(running.store, running.sequencer, running.clock)
+
+    def left() -> list[str]:
+        looks = [either.runner.run(minutes.look()) for _ in range(3)]
+        assert looks == [True, True, False], "two hours of five, two more, and the last"
+        return [one.key.app_id for one in running.store.ask(lambda ask: ask.usage_after(BEFORE_ALL, 9)) if one[1]]
+
+    either.advance("2030-01-17 07:59:59")
+    assert left() == ["a", "b", "c", "d"]
+    call(caller, service, "2030-01-17 07:10:00", app="d")
+    either.advance("2030-01-17 08:00:00")
+    looks = [either.runner.run(minutes.look()) for _ in range(4)]
+    assert looks == [True, True, True, False]
+    kept = [one for one in running.store.ask(lambda ask: ask.usage_after(BEFORE_ALL, 9)) if one.has_minutes]
+    assert [(one.key.app_id, one.key.hour) for one in kept] == [("d", max(one.key.hour for one in kept))]
+    day = {"startTime": "2030-01-15 07:00:00", "endTime": "2030-01-15 07:59:00"}
+    assert len(stats(caller, **day, interval=3600)) == 4
+
+
+@pytest.mark.parametrize("where", STORES)
+async def test_a_server_looks_for_old_minutes_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(old_minutes, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(old_minutes, "REST_S", 0.01)
+    with empty(where, tmp_path / "data", migrated=True) as store:
+        async with a_service(store) as desk:
+            asked = {"modelSetId": "am-0", "modelId": "amv-0", "name": "any", "urlSuffix": "any"}
+            made = await desk.call(SERVICE, "CreateService", {**asked, "resourceConfig": {"type": "GPU-1-1"}})
+            body = {"serviceId": made.result["serviceId"], "appId": APP, "succeeded": 1, "time": "2020-01-15 07:00:00"}
+            assert (await desk.call(SERVICE, "CountServiceCalls", body)).result is True
+            await until(lambda: not desk.service.store.ask(lambda ask: ask.usage_after(BEFORE_ALL, 9))[0].has_minutes)
+        assert check_store(store).findings == []
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def main() -> None:
         b"x-bce-content-sha256": hashlib.sha256(body.encode()).hexdigest().encode(),
         b"x-bce-nonce": secrets.token_hex(16).encode(),
     }
-    # Of the names it is told only the host; whatever begins with x-bce- it covers by itself.
+    # It is given only the name of the host; it covers everything that begins with x-bce- by itself.
     query = {b"Action": action.encode()}
     authorization = sign(keys, b"POST", path.encode(), headers, query, headers_to_sign={b"host"})
     sent = {name.decode(): value.decode() for name, value in headers.items()}

@@ -76,24 +76,33 @@ class Throttle:
 
     def admit(self, caller: Identity) -> None:
         """Count a call; raises Fault with when to come again where it came too fast."""
+        refused = self.refusal(caller.access_key_id, caller.account_id)
+        if refused is not None:
+            raise Fault(e.TOO_MANY_REQUESTS, refused[0], retry_after_s=refused[1])
+
+    def refusal(self, key_id: str, account_id: str) -> tuple[str, int] | None:
+        """Count a call; returns the message and after how many seconds to come again where it came too fast.
+
+        ``key_id`` is an access key or a service key.
+        """
         if not self._limits:
-            return
+            return None
         now = self._now()
         buckets: list[Bucket] = []
         for by, rate in self._limits:
-            bucket = self._bucket(by, caller.access_key_id if by == "key" else caller.account_id, rate, now)
+            bucket = self._bucket(by, key_id if by == "key" else account_id, rate, now)
             wait = bucket.wait(now)
             if wait > 0:
                 self._meter.throttled(by)
-                raise Fault(
-                    e.TOO_MANY_REQUESTS,
+                message = (
                     f"This {by} may make {rate.per_second} calls a second, and {rate.burst} at once after a rest. "
-                    "Nothing was done; come again when Retry-After says.",
-                    retry_after_s=math.ceil(wait),
+                    "Nothing was done; come again when Retry-After says."
                 )
+                return message, math.ceil(wait)
             buckets.append(bucket)
         for bucket in buckets:
             bucket.take()
+        return None
 
     def _bucket(self, by: By, name: str, rate: Rate, now: float) -> Bucket:
         bucket = self._buckets.get((by, name))

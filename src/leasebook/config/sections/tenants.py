@@ -17,7 +17,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
             "Maximum number of one account's calls in progress while other accounts call; the rest wait. A lower "
             "number delays others less, and makes a busy account's own calls slower.",
         ),
-    ] = 8
+    ] = 6
 
     fairness_batch_share_max: Annotated[
         int,

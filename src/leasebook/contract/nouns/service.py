@@ -116,7 +116,8 @@ class CreateServiceRequest(Request, kw_only=True):
             max_length=64,
             pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$",
             description="The end of the service's address. "
-            "If an account has several services with it, the address leads to the first.",
+            "If an account has several services with it, the address leads to the first. "
+            "It must not be the id of another service of the account.",
         ),
     ]
     resource_config: Annotated[

@@ -14,13 +14,8 @@ from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, Page
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 
 
-class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
-    """Sum up the calls from startTime to endTime, of some services or of all, by some apps or by all.
-
-    Times count to the minute: the seconds of the start as 00, those of the end as 59. A call counts in the hour in
-    which it was made, and an hour counts if it begins in that time; an end at a full hour leaves out the hour that
-    begins there.
-    """
+class CallsRequest(PagedRequest, kw_only=True):
+    """The calls from startTime to endTime, of some services or of all, by some apps or by all."""
 
     start_time: Annotated[Time, Meta(description="Since when.")]
     end_time: Annotated[Time, Meta(description="Until when.")]
@@ -40,6 +35,15 @@ class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
         Protocol | None,
         Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
     ] = None
+
+
+class DescribeServiceMetricRequest(CallsRequest, kw_only=True):
+    """Sum up the calls from startTime to endTime, of some services or of all, by some apps or by all.
+
+    Times count to the minute: the seconds of the start as 00, those of the end as 59. A call counts in the hour in
+    which it was made, and an hour counts if it begins in that time; an end at a full hour leaves out the hour that
+    begins there.
+    """
 
 
 class Metric(Shape, kw_only=True, omit_defaults=False):
@@ -79,7 +83,7 @@ class ServiceMetrics(Paged, kw_only=True):
 Interval = Literal[60, 3600, 86400]
 
 
-class DescribeServiceStatsRequest(PagedRequest, kw_only=True):
+class DescribeServiceStatsRequest(CallsRequest, kw_only=True):
     """Sum up the calls of intervals from startTime to endTime, of some services or of all, by some apps or by all.
 
     Times count to the minute: the seconds of the start as 00, those of the end as 59. Intervals are counted from the
@@ -87,25 +91,7 @@ class DescribeServiceStatsRequest(PagedRequest, kw_only=True):
     intervals can be asked for at once, and a page ends before it has 20,000.
     """
 
-    start_time: Annotated[Time, Meta(description="Since when.")]
-    end_time: Annotated[Time, Meta(description="Until when.")]
     interval: Annotated[Interval, Meta(description="The length of an interval in seconds.")]
-    service_id: Annotated[
-        Ids | None,
-        Meta(
-            description=(
-                "Only calls of these services. Each is listed, even without calls. Left out or empty: all "
-                "services that were called."
-            )
-        ),
-    ] = None
-    app_id: Annotated[
-        Id | Ids | None, Meta(description="Only calls of these apps, or of one; left out or empty: of all.")
-    ] = None
-    protocol_version: Annotated[
-        Protocol | None,
-        Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
-    ] = None
 
 
 class IntervalMetric(Metric, kw_only=True, omit_defaults=False):

@@ -13,6 +13,14 @@ MINUTES_KEEP_US: Final = 2 * DAY_US
 """How long an hour's counts are shown by the minute, too."""
 
 
+class UsageKey(NamedTuple):
+    """The key of a row of ``ServiceUsage``."""
+
+    service_id: str
+    app_id: str
+    hour: Instant
+
+
 class MinuteCount(NamedTuple):
     """The calls in one minute of an hour: 0 to 59."""
 
@@ -27,8 +35,8 @@ class ServiceUsage(msgspec.Struct, frozen=True):
     """The calls that an app made of a service in the hour that began at ``hour``.
 
     ``minutes`` are the same calls by the minute, in order, without minutes that had none. Calls that were counted by an
-    earlier version are not among them. After two days they are not shown any more. They are deleted if the app's calls
-    of the service are counted in the hour two days later; otherwise they stay.
+    earlier version are not among them. After two days they are not shown any more, and are deleted: at once if the
+    app's calls of the service are counted in the hour two days later, otherwise in the next hours (``ForgetMinutes``).
     """
 
     service_id: str

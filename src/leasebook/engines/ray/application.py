@@ -134,7 +134,7 @@ class Application:
         self._node = ""
         self._devices: list[str] = []
         self._deployer: subprocess.Popen[bytes] | None = None
-        self._told: Any = None
+        self._port_pipe: Any = None
         self._port = 0
         self._deployed_at: float | None = None
         self._deadline: float | None = None
@@ -205,7 +205,7 @@ class Application:
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         log, log_end = os.pipe()
-        told, telling = os.pipe()
+        port_pipe, telling = os.pipe()
         wanted["telling"] = telling
         self._deployer = subprocess.Popen(  # noqa: S603 - our own source
             [sys.executable, "-c", deployer],
@@ -218,7 +218,7 @@ class Application:
         )
         os.close(log_end)
         os.close(telling)
-        self._told = open(told, "rb")  # noqa: SIM115, PTH123 - it is read when the deployer has ended
+        self._port_pipe = open(port_pipe, "rb")  # noqa: SIM115, PTH123 - it is read when the deployer has ended
         threading.Thread(target=self._read_log, args=(log,), daemon=True).start()
         assert self._deployer.stdin is not None  # noqa: S101 - it was asked for
         self._deployer.stdin.write(json.dumps(wanted).encode() + b"\n")
@@ -282,8 +282,8 @@ class Application:
             self._finish("its deadline passed", self._order["grace_s"])
         if self._deployer is not None and self._deployed_at is None and self._deployer.poll() is not None:
             self._deployed_at = now
-            self._port = int(self._told.read() or 0)
-            self._told.close()
+            self._port = int(self._port_pipe.read() or 0)
+            self._port_pipe.close()
             if self._deployer.returncode and not self._state.must_end:
                 self._finish(f"it could not be deployed: {how_it_ended(self._deployer.returncode)}", 0)
         if self._state.must_end:

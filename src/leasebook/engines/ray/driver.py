@@ -413,7 +413,7 @@ class Driver:
         actor = self._living(name)
         if actor is not None:
             try:
-                ray.get(_told_to_end_in(actor, seconds), timeout=ASK_WAIT_S)
+                ray.get(_ordered_to_end_in(actor, seconds), timeout=ASK_WAIT_S)
             except ActorDiedError:
                 return
 
@@ -442,7 +442,7 @@ class Driver:
         return units
 
 
-def _told_to_end_in(actor: Any, seconds: float | None) -> Any:
+def _ordered_to_end_in(actor: Any, seconds: float | None) -> Any:
     """Tell an actor in how many seconds to end; one that a server before 0.2 made goes by the clock of the day."""
     if hasattr(actor, "end_in"):
         return actor.end_in.remote(seconds)

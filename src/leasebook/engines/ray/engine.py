@@ -161,7 +161,7 @@ class RayEngine:
         self._closed = False
 
     def isolation(self) -> Isolation:
-        """What is missing; see the class of the answer."""
+        """Name the walls that these replicas lack; see ``Isolation``."""
         return Isolation(("a sandbox: Ray runs every actor under its own user, in one file system and one network",))
 
     async def start(self, wanted: Wanted) -> None:

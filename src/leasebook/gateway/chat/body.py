@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 
 from leasebook.batch import Overloaded
 from leasebook.contract import errors as e
+from leasebook.contract.chat import MODEL_MAX
 from leasebook.gateway import headers as h
 from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive
 from leasebook.gateway.fault import Fault
@@ -17,7 +19,6 @@ from leasebook.gateway.ports import Room, Rooms
 from leasebook.gateway.upstream import PIECE_BYTES
 
 MODEL: Final = "model"
-MODEL_MAX: Final = 1024
 SMALL: Final = 16 * 1024
 """A body of up to this many bytes needs no room in the budget; every connection may use that much memory."""
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -76,6 +77,24 @@ def _too_large(most: int) -> Fault:
     )
 
 
+def _check_encoding(text: bytes) -> None:
+    """Raise Fault where a body is not UTF-8. Decoded as a whole it could take four times its size."""
+    if text.isascii():
+        return
+    decoder, view = codecs.getincrementaldecoder("utf-8")(), memoryview(text)
+    for start in range(0, len(text), PIECE_BYTES):
+        carried = len(decoder.getstate()[0])
+        try:
+            decoder.decode(view[start : start + PIECE_BYTES], start + PIECE_BYTES >= len(text))
+        except UnicodeDecodeError as error:
+            at = start - carried + error.start
+            raise Fault(
+                e.MALFORMED_JSON,
+                f"The body is not in UTF-8: the byte 0x{text[at]:02x} at position {at}, counted from 0, is part of no "
+                "character. Send JSON in UTF-8.",
+            ) from None
+
+
 class Asked(msgspec.Struct, frozen=True):
     """A body, its top level taken apart, and the service that it names."""
 
@@ -91,19 +110,22 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def asked_of(text: bytes) -> Asked:
-    """Take a body apart. Raises Fault where it is no JSON object, or names no service."""
+    """Take a body apart. Raises Fault where it is no JSON object in UTF-8, or names no service."""
+    _check_encoding(text)
     try:
         parts = _object(text or b"{}")
     except msgspec.ValidationError:
         raise Fault(e.INAPPROPRIATE_JSON, "The body is a JSON object.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON: {error}.") from None
     if MODEL not in parts:
         raise Fault(e.INAPPROPRIATE_JSON, f"{NAMES} param[model]")
     try:
         model = _text(parts[MODEL])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.ValidationError:
         raise Fault(e.INAPPROPRIATE_JSON, f"The value is no string. {NAMES} param[model]") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Fault(e.MALFORMED_JSON, f"The value is not well-formed JSON: {error}. {NAMES} param[model]") from None
     if not model or len(model) > MODEL_MAX:
         raise Fault(
             e.INAPPROPRIATE_JSON,

@@ -11,8 +11,8 @@ import structlog
 
 from leasebook.contract import errors as e
 from leasebook.domain.model.service_key import Key
-from leasebook.gateway.call import ERROR_MIN, Call
-from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive, Send
+from leasebook.gateway.call import ERROR_MIN, Call, KeyGone
+from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive, Send, sent_within
 from leasebook.gateway.chat.body import asked_of, given_again, read_whole, room_for, with_body
 from leasebook.gateway.chat.errors import READ_MAX, broken_off, conforming
 from leasebook.gateway.chat.paths import at_replica
@@ -31,6 +31,10 @@ DONE: Final = re.compile(rb"[\r\n]data: ?\[DONE\]")
 TAIL: Final = 64
 REDIRECT_MIN: Final = 300
 BROKE_OFF: Final = "The replica broke off in the middle of its answer. What came before is only a part of it."
+KEY_GONE: Final = (
+    "The key of this call was deleted or disabled, or its user may not call services any more. What came before is "
+    "only a part of the answer."
+)
 
 
 class ChatCall(Call):
@@ -96,8 +100,8 @@ class ChatCall(Call):
             is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
             self._is_open_ended = "Content-Length" not in answer.headers and not is_chunked
         await super()._answer(answer)
-        if self._tail is not None and self.outcome == "failed":
-            await self._break_off()
+        if self._tail is not None and self._cut is not None and not isinstance(self._cut, CallerSlow):
+            await self._break_off(self._tail, is_key_gone=isinstance(self._cut, KeyGone))
 
     async def _sent(self, message: Message) -> None:
         if self._tail is not None and message["type"] == "http.response.start":
@@ -114,12 +118,17 @@ class ChatCall(Call):
                 raise aiohttp.ClientPayloadError("the stream ended without [DONE]")
         await self._caller_send(message)
 
-    async def _break_off(self) -> None:
+    async def _break_off(self, tail: bytes, *, is_key_gone: bool) -> None:
         """Tell the caller of a stream that it has only a part. Some clients take a lost connection for the end."""
-        assert self._tail is not None  # noqa: S101 - only streams come here
-        gap = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
-        last = gap + broken_off(e.REPLICA_FAILED, BROKE_OFF, self._request_id)
-        await self._caller_send({"type": "http.response.body", "body": last, "more_body": True})
+        gap = b"" if tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
+        error, message = (e.INVALID_SERVICE_KEY, KEY_GONE) if is_key_gone else (e.REPLICA_FAILED, BROKE_OFF)
+        last = gap + broken_off(error, message, self._request_id)
+        await self._tell({"type": "http.response.body", "body": last, "more_body": True})
+
+    async def _tell(self, *messages: Message) -> None:
+        """Send what the gateway itself says; the connection ends if the caller does not take it."""
+        if not await sent_within(self._gateway.limits.idle_s, self._caller_send, *messages):
+            self.outcome = "aborted"
 
     async def _answer_error(self, answer: aiohttp.ClientResponse, kind: str) -> None:
         """Pass a replica's error on in the shape that clients read. Raises BadAnswer."""
@@ -142,5 +151,7 @@ class ChatCall(Call):
         headers = [(name, value) for name, value in back if name not in dropped]
         headers += [(b"content-type", JSON), (b"content-length", str(len(body)).encode())]
         self._begun = True
-        await self._caller_send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self._caller_send({"type": "http.response.body", "body": body})
+        await self._tell(
+            {"type": "http.response.start", "status": answer.status, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        )

@@ -6,10 +6,10 @@ import time
 from typing import Final
 
 from leasebook.contract import errors as e
+from leasebook.contract.chat import MODEL_MAX
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import SERVICES
 from leasebook.domain.model.service_key import Key
-from leasebook.gateway.chat.body import MODEL_MAX
 from leasebook.gateway.fault import Fault
 from leasebook.gateway.routes import FRESH_S
 from leasebook.ports.queries.read_repository import Called, Reader

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-CALLS: Final = frozenset({b"/v2/chat/completions", b"/v2/completions", b"/v2/embeddings"})
+from leasebook.contract import chat
+
+CALLS: Final = frozenset(route.path.encode() for route in chat.CALLS)
 """POST, with ``model`` in the body."""
-MODELS: Final = b"/v2/models"
+MODELS: Final = chat.MODELS.encode()
 """GET: the services that the key opens. With a name behind it, one of them."""
 VERSION: Final = b"/v2"
 

@@ -155,9 +155,9 @@ class SocketCall(Call):
         finally:
             meter.gateway_sockets(-1)
             meter.gateway_socket_bytes(tunnel.sent, tunnel.received)
-            if tunnel.ending is not None:
-                self.outcome = tunnel.ending.outcome
-                meter.gateway_socket_ended(tunnel.ending.why)
+            if tunnel.ended_by is not None:
+                self.outcome = tunnel.ended_by.outcome
+                meter.gateway_socket_ended(tunnel.ended_by.why)
 
     async def _still(self) -> Ending | None:
         """Return why the socket has to end; None while the key opens the service, and that takes calls."""

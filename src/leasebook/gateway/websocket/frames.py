@@ -77,7 +77,7 @@ class Frames:
         self._masked = masked
         self._message_max = message_max
         self._compressed = 0x40 if deflated else 0
-        self._held = b""
+        self._rest = b""
         self._left = 0
         self._open = False
         self._message = 0
@@ -97,8 +97,8 @@ class Frames:
 
     def feed(self, data: bytes) -> bytes:
         """Take what has come and return what goes on."""
-        text = self._held + data if self._held else data
-        self._held, self.behind = b"", False
+        text = self._rest + data if self._rest else data
+        self._rest, self.behind = b"", False
         at, size, begun = 0, len(text), 0
         while at < size and self.closed is None and self.violation is None:
             if self._left:
@@ -113,7 +113,7 @@ class Frames:
                 self.violation = violation
                 break
             if not step:
-                self._held = text[at:]
+                self._rest = text[at:]
                 break
             begun += 1
             at += step

@@ -53,8 +53,8 @@ class End(asyncio.Protocol):
         self._refused = False
         self.transport = transport
         self.frames = frames
-        self.told = False
-        """Whether a close has been sent to it."""
+        self.close_sent = False
+        """Whether a close has been sent to this end."""
         self.lost = False
         self.full_since: float | None = None
 
@@ -104,10 +104,10 @@ class End(asyncio.Protocol):
 
     def _pass(self, data: bytes) -> None:
         passed = self.frames.feed(data)
-        if passed and not self.peer.told:
+        if passed and not self.peer.close_sent:
             self.peer.write(passed)
             if self.frames.closed is not None:
-                self.peer.told = True
+                self.peer.close_sent = True
                 self._tunnel.closing(self)
 
     def write(self, data: bytes) -> None:
@@ -117,12 +117,12 @@ class End(asyncio.Protocol):
 
     def tell(self, code: int, reason: str) -> None:
         """Close it as soon as the frame that is passing to it has passed."""
-        if self.told or self._late is not None:
+        if self.close_sent or self._late is not None:
             return
         frame = f.close_frame(code, reason, None if self._is_client else secrets.token_bytes(4))
         if self.peer.frames.between:
             self.write(frame)
-            self.told = True
+            self.close_sent = True
         elif self.peer.lost or self.lost:
             # It has half a frame, whose other half will never come.
             self.transport.abort()
@@ -134,13 +134,13 @@ class End(asyncio.Protocol):
         if self._late is None or not self.peer.frames.between:
             return False
         self.write(self._late)
-        self._late, self.told = None, True
+        self._late, self.close_sent = None, True
         return True
 
     @property
     def settled(self) -> bool:
         """Whether a close went both ways, so that the connection can go."""
-        return self.told and (self.frames.closed is not None or self.lost)
+        return self.close_sent and (self.frames.closed is not None or self.lost)
 
     def pause_writing(self) -> None:
         """Do not read the other end while this one takes nothing."""
@@ -188,7 +188,7 @@ class Tunnel:
         self.caller = End(self, caller, reads(masked=True), is_client=True)
         self.replica = End(self, replica, reads(masked=False), is_client=False)
         self.caller.peer, self.replica.peer = self.replica, self.caller
-        self.ending: Ending | None = None
+        self.ended_by: Ending | None = None
         self.sent = 0
         """Bytes that came from the caller."""
         self.received = 0
@@ -213,26 +213,26 @@ class Tunnel:
         if end is self.caller:
             self.end(Ending(why, violation.code, other, violation.reason, "aborted"))
         else:
-            told = f.TOO_BIG if violation.code == f.TOO_BIG else f.BAD_GATEWAY
-            self.end(Ending(why, told, violation.code, f"of the replica: {violation.reason}", "failed"))
+            code = f.TOO_BIG if violation.code == f.TOO_BIG else f.BAD_GATEWAY
+            self.end(Ending(why, code, violation.code, f"of the replica: {violation.reason}", "failed"))
         # Whatever else it sends is not looked at, so no close of it will be seen.
         self._loop.call_later(LINGER_S, end.transport.close)
 
     def closing(self, end: End) -> None:
         """Note that one end has closed: the other has a while to answer."""
-        if self.ending is None:
+        if self.ended_by is None:
             code = end.frames.closed
             code = f.NORMAL if code is None or code == f.NO_CODE else code
             failed = end is self.replica and code in _BROKEN
-            self.ending = Ending("closed", code, code, "", "failed" if failed else "succeeded")
+            self.ended_by = Ending("closed", code, code, "", "failed" if failed else "succeeded")
         self._hurry()
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ended_by: Ending) -> None:
         """Close both ends."""
-        if self.ending is None:
-            self.ending = ending
-        self.caller.tell(ending.caller, ending.reason)
-        self.replica.tell(ending.replica, ending.reason)
+        if self.ended_by is None:
+            self.ended_by = ended_by
+        self.caller.tell(ended_by.caller, ended_by.reason)
+        self.replica.tell(ended_by.replica, ended_by.reason)
         self._hurry()
         self.settle()
 
@@ -248,7 +248,7 @@ class Tunnel:
 
     def gone(self, end: End) -> None:
         """Note that an end has hung up."""
-        self.end(self.ending or (CALLER_GONE if end is self.caller else REPLICA_GONE))
+        self.end(self.ended_by or (CALLER_GONE if end is self.caller else REPLICA_GONE))
         if self.caller.lost and self.replica.lost:
             self._look.set()
 
@@ -266,8 +266,8 @@ class Tunnel:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(CHECK_S, self._idle_s)):
                         await self._look.wait()
-                if self.ending is None and (ending := self._overdue() or await still()) is not None:
-                    self.end(ending)
+                if self.ended_by is None and (ended_by := self._overdue() or await still()) is not None:
+                    self.end(ended_by)
         finally:
             if self._timer is not None:
                 self._timer.cancel()

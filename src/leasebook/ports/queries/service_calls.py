@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from leasebook.domain.model.usage import ServiceUsage
+from leasebook.domain.model.usage import ServiceUsage, UsageKey
 from leasebook.domain.values.calendar import Instant
 
 
@@ -24,6 +24,17 @@ class UsedIn(NamedTuple):
 
     number: int
     used: Used
+
+
+class SeenUsage(NamedTuple):
+    """An hour in which an app called a service, and whether its calls are counted by the minute, too."""
+
+    key: UsageKey
+    has_minutes: bool
+
+
+BEFORE_ALL: Final = UsageKey("", "", Instant(-1))
+"""A key that comes before all others."""
 
 
 class CallQuestions(Protocol):
@@ -76,4 +87,8 @@ class CallQuestions(Protocol):
         apps: tuple[str, ...] | None,
     ) -> list[ServiceUsage]:
         """Return the hours that begin in a period and have counts by the minute, by service, app and time."""
+        ...
+
+    def usage_after(self, after: UsageKey, limit: int) -> list[SeenUsage]:
+        """Return the next hours of all accounts behind a key, by service, app and time."""
         ...

@@ -82,7 +82,7 @@ class Exchange:
     started = False
     complete = False
     gone = False
-    _held = b""
+    _unsent_head = b""
     _chunked = False
     _left = 0
 
@@ -131,7 +131,7 @@ class Exchange:
             (b"x-bce-error-code", INTERNAL_ERROR.code.encode()),
             (error_header.NAME, text),
         ]
-        self._held, self.keep_alive = b"", False
+        self._unsent_head, self.keep_alive = b"", False
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": text})
 
@@ -187,7 +187,7 @@ class Exchange:
             self._chunked = True
             content.append(b"transfer-encoding: chunked\r\n")
         content.append(b"\r\n")
-        self._held = b"".join(content)
+        self._unsent_head = b"".join(content)
         self._wire.loop.call_soon(self.flush)
 
     def _lines(self, headers: Any, content: list[bytes]) -> tuple[int, bool]:
@@ -213,9 +213,9 @@ class Exchange:
 
     def flush(self) -> None:
         """Send the head, if it is still held back."""
-        if self._held:
-            held, self._held = self._held, b""
-            self._wire.write(held)
+        if self._unsent_head:
+            head, self._unsent_head = self._unsent_head, b""
+            self._wire.write(head)
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
         if self._left == NO_BODY:
@@ -228,9 +228,9 @@ class Exchange:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("an answer has not as many bytes as its head says")
-        held, self._held = self._held, b""
-        if held or body:
-            self._wire.write(held + body)
+        head, self._unsent_head = self._unsent_head, b""
+        if head or body:
+            self._wire.write(head + body)
         if not more:
             self.complete = True
             self.body.close()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from leasebook.domain.book.tables import SERVICE_USAGE
-from leasebook.domain.model.usage import ServiceUsage
+from leasebook.domain.model.usage import ServiceUsage, UsageKey
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
-from leasebook.ports.queries.service_calls import Used, UsedIn
+from leasebook.ports.queries.service_calls import SeenUsage, Used, UsedIn
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS
@@ -80,6 +80,15 @@ class CallQueries(ReadRepository):
             params,
         )
         return [CODECS[SERVICE_USAGE].read(row) for row in rows]
+
+    def usage_after(self, after: UsageKey, limit: int) -> list[SeenUsage]:
+        """Return the next hours of all accounts behind a key, by service, app and time."""
+        rows = self._fetch(
+            "SELECT service_id, app_id, hour, minutes <> '' FROM calls WHERE (service_id, app_id, hour) > (?, ?, ?) "
+            "ORDER BY service_id, app_id, hour LIMIT ?",
+            (*after, limit),
+        )
+        return [SeenUsage(UsageKey(*key), bool(has_minutes)) for *key, has_minutes in rows]
 
 
 def _at_most(most: int | None) -> str:

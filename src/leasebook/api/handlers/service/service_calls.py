@@ -11,8 +11,8 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import WHOLE, ends, key_of, marker_of, unknown_marker
 from leasebook.contract.nouns import service_call as k
-from leasebook.domain.commands.service.usage import CountCalls
-from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage
+from leasebook.domain.commands.service.usage import CountCalls, shown_since
+from leasebook.domain.model.usage import ServiceUsage
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.ports.queries.service_calls import Used, UsedIn
@@ -27,7 +27,7 @@ TOO_MUCH: Final = (
 )
 RATE_DIGITS: Final = 6
 
-Asked = k.DescribeServiceMetricRequest | k.DescribeServiceStatsRequest
+Asked = k.CallsRequest
 R = TypeVar("R")
 S = TypeVar("S")
 Listed = tuple[list[S], dict[str, Any]]
@@ -73,7 +73,7 @@ async def describe_service_stats(context: Context, call: Call[k.DescribeServiceS
     def look(ask: ReadRepository) -> Listed[k.ServiceStats]:
         first, until, most = since, before, ANSWER_MAX + 1
         if by_minute:
-            first = Instant(max(since, context.clock.now() - MINUTES_KEEP_US) // HOUR_US * HOUR_US)
+            first = max(Instant(since // HOUR_US * HOUR_US), shown_since(context.clock.now()))
             until = Instant(last + MINUTE_US)
 
         def rows(service_id: str) -> list[UsedIn]:

@@ -38,7 +38,7 @@ async def describe_clock(context: Context, call: Call[base.Empty]) -> clk.ClockD
 async def advance_clock(context: Context, call: Call[clk.AdvanceClockRequest]) -> clk.ClockDetail:
     """Move the virtual clock, and do everything that falls due on the way."""
     await context.confirm(call)
-    await context.agenda.advance(context.time(call.request.to, "to"), call.record)
+    await context.scheduler.advance(context.time(call.request.to, "to"), call.record)
     return _detail(context)
 
 

@@ -37,6 +37,7 @@ EXAMPLES: Final = (
         "echo", "Answers with the text of the request, as JSON or as a stream of events.", "leasebook.examples.echo"
     ),
     Example("completion", "Speaks the OpenAI API with a very small model.", "leasebook.examples.completion"),
+    Example("embedding", "Turns texts into vectors, as the OpenAI API does.", "leasebook.examples.embedding"),
 )
 
 

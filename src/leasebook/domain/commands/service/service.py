@@ -24,7 +24,7 @@ from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import own_service, require_instance
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 MAX_PLACED = 1000
@@ -81,17 +81,27 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def needs(self) -> Needs:
-        """The new row, the model, and the number of the account's services."""
+        """The new row, a service whose id is the suffix, the model, and the number of the account's services."""
         yield SERVICES, (self.service_id,)
+        yield SERVICES, (self.url_suffix,)
         yield MODELS, (self.model_id,)
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
         """Write the first row, which says whether an engine runs the service or it is only counted.
 
-        Raises Refusal if the account has too many services, or no engine could run it.
+        Raises Refusal if the account has too many services, its suffix is the id of another one, or no engine could run
+        it.
         """
         check_bound(draft, rules, MADE, self.account_id)
+        other = draft.get(SERVICES, self.url_suffix)
+        if other is not None and other.account_id == self.account_id and other.deleted_at is None:
+            # Calls name a service by its id or its suffix, and an id has to lead to its own service.
+            raise Refusal(
+                BAD_VALUE,
+                f"{self.url_suffix!r} is the id of the service {other.name!r}. Give another suffix.",
+                field="urlSuffix",
+            )
         service = self.row(resource_type, region, now)
         service = msgspec.structs.replace(service, runs=is_run(draft, rules, service, self.counted))
         draft.put(SERVICES, service)

@@ -9,7 +9,7 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage
+from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage, UsageKey
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
@@ -51,7 +51,7 @@ class CountCalls(Command, frozen=True, kw_only=True):
         """Return the key of the hour whose minutes are deleted now: an app with steady calls keeps two days of them.
 
         Every hour does that for one before it: no row is looked for, and none is written more often than this one. If
-        an hour has no calls, the minutes of the one before it stay: they are not shown, and take room.
+        an hour has no calls, ``ForgetMinutes`` deletes those of the hour two days before.
         """
         service_id, app_id, hour = self._key()
         return service_id, app_id, hour - MINUTES_KEEP_US
@@ -83,6 +83,34 @@ class CountCalls(Command, frozen=True, kw_only=True):
             used = package.used + min(tokens, package.left())
             draft.put(TOKEN_PACKAGES, msgspec.structs.replace(package, used=used))
         return True
+
+
+def shown_since(now: Instant) -> Instant:
+    """Return the first hour whose minutes are still shown."""
+    return Instant((now - MINUTES_KEEP_US) // HOUR_US * HOUR_US)
+
+
+class ForgetMinutes(Command, frozen=True, kw_only=True):
+    """Delete the minutes of hours that are no longer shown by the minute. The sums of these hours stay."""
+
+    answer: ClassVar[type] = bool
+
+    hours: tuple[UsageKey, ...]
+
+    def needs(self) -> Needs:
+        """The hours."""
+        for key in self.hours:
+            yield SERVICE_USAGE, key
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Returns whether any minutes were there."""
+        found = False
+        for key in self.hours:
+            row = draft.get(SERVICE_USAGE, *key)
+            if row is not None and row.minutes and row.hour < shown_since(now):
+                draft.put(SERVICE_USAGE, msgspec.structs.replace(row, minutes=()))
+                found = True
+        return found
 
 
 def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,10 +12,17 @@ from leasebook.contract import error_header
 from leasebook.contract.action import ALWAYS, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import ErrorCode
+from leasebook.contract.openapi.parts import FAILURE, SCHEMA, by_status, named, prose
+from leasebook.contract.openapi.routes import (
+    BEARER,
+    BEARER_FAILURE,
+    bearer_failure,
+    bearer_scheme,
+    route_paths,
+    route_schemas,
+)
 from leasebook.contract.unknown import parts_of
 
-SCHEMA: Final = "#/components/schemas/{name}"
-FAILURE: Final = "Failure"
 SECURITY: Final = "bce-auth-v1"
 
 FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
@@ -26,16 +32,19 @@ _REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
 
-Every call is a POST, and the query parameter `Action` names the action. OpenAPI allows one operation for each method \
-at a path, so here the action is part of the path key: `/v2/computeunit?Action=PurchaseComputeUnit`. Append a key to \
-the server's address to get the URL to call. `x-leasebook` has path and action as separate fields; entries with the \
-same `operation` there are one action under several names, and those that only the older path has are marked \
+Every call of an action is a POST, and the query parameter `Action` names it. OpenAPI allows one operation for each \
+method at a path, so here the action is part of the path key: `/v2/computeunit?Action=PurchaseComputeUnit`. Append a \
+key to the server's address to get the URL to call. `x-leasebook` has path and action as separate fields; entries \
+with the same `operation` there are one action under several names, and those that only the older path has are marked \
 deprecated.
 
 A caller needs one of the policies in `x-policies`; where it is empty any valid key will do. Where \
 `documented` is true in `x-leasebook`, the action ignores unknown keys of the body and parameters of the query, \
 and the header `x-leasebook-ignored` names them; all other actions refuse them. An empty body counts as `{}`. Every \
-answer carries the header `x-bce-request-id`.
+answer of an action carries the header `x-bce-request-id`.
+
+At the end are the paths without an action: calls of models, which replicas answer, lists of models, and the token of \
+an access key.
 """
 _SIGNED: Final = """\
 The signature bce-auth-v1 of one request: \
@@ -58,10 +67,14 @@ def document(version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "http://127.0.0.1:8000", "description": "Where make run serves."}],
         "security": [{SECURITY: []}],
-        "paths": {f"{action.path}?Action={action.name}": {"post": _operation(action)} for action in ACTIONS},
+        "paths": {
+            **{f"{action.path}?Action={action.name}": {"post": _operation(action)} for action in ACTIONS},
+            **route_paths(SECURITY),
+        },
         "components": {
             "securitySchemes": {
-                SECURITY: {"type": "apiKey", "in": "header", "name": "Authorization", "description": _SIGNED}
+                SECURITY: {"type": "apiKey", "in": "header", "name": "Authorization", "description": _SIGNED},
+                BEARER: bearer_scheme(),
             },
             "parameters": {"clientToken": _client_token()},
             "headers": {
@@ -79,7 +92,7 @@ def document(version: str) -> dict[str, Any]:
                 },
             },
             "responses": _error_groups(),
-            "schemas": {**schemas(), FAILURE: _failure()},
+            "schemas": {**schemas(), **route_schemas(), FAILURE: _failure(), BEARER_FAILURE: bearer_failure()},
         },
     }
 
@@ -115,24 +128,6 @@ def _tolerant() -> set[str]:
     requests = {action.request for action in ACTIONS if action.is_documented}
     inner = {kind for request in requests for kind in parts_of(request)}
     return {named(kind) for kind in inner if not getattr(kind, "is_ours", False)}
-
-
-def named(shape: Any) -> str:
-    """Return the name of a shape, which is the key of its schema in the document."""
-    return str(shape.__name__)
-
-
-def prose(docstring: str) -> str:
-    """Turn the double backticks of docstrings into Markdown's."""
-    return docstring.replace("``", "`")
-
-
-def by_status(errors: Iterable[ErrorCode]) -> dict[int, list[ErrorCode]]:
-    """Sort errors under their HTTP status, each once."""
-    found: dict[int, list[ErrorCode]] = {}
-    for error in sorted(set(errors), key=lambda error: (error.status, error.number)):
-        found.setdefault(error.status, []).append(error)
-    return found
 
 
 def _operation(action: Action) -> dict[str, Any]:
