@@ -334,7 +334,8 @@ class App:
             # A refused call may be permitted later; without this a replay of it could succeed then.
             await once.spend(sequencer, admitted.caller.account_id)
             raise
-        await once.spend(sequencer, admitted.caller.account_id)
+        if not once.is_spent:
+            await once.spend(sequencer, admitted.caller.account_id)
         return result
 
     async def _perform(

@@ -24,6 +24,7 @@ from leasebook.domain.commands.command import Command
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc3339
+from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
@@ -89,7 +90,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             command = msgspec.structs.replace(command, by=caller.user_id)
             return await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
         command = msgspec.structs.replace(command, by=caller.user_id, nonce=once.nonce)
-        return await once.submit(self.sequencer, command, caller.epoch, call.record, party=caller.account_id)
+        try:
+            answer = await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
+        except Refusal as refusal:
+            once.decided(refusal)
+            raise
+        once.decided(None)
+        return answer
 
     async def confirm(self, call: Call[Any]) -> None:
         """Check that the caller's rights are current, for an action that does not ask the store; raises StaleIdentity.

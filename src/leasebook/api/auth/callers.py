@@ -155,7 +155,7 @@ class Callers:
             return None
         # The lifetime that the signer chose, not the server's present limit: after a restart the limit may be higher.
         until = Instant(auth.signed_at_us + lifetime_s(auth) * SECOND_US)
-        once = CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), self._seen)
+        once = CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), auth.signature, self._seen)
         try:
             once.refuse_replay()
         except Refusal as refusal:

@@ -47,9 +47,10 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
-from leasebook.domain.record.signature import Nonce, NoncePage, UsedNonces
+from leasebook.domain.record.signature import REPLAYED_TEXT, Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import REPLAYED, Refusal
 
 if TYPE_CHECKING:
     from leasebook.domain.book.draft import Draft
@@ -200,19 +201,19 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
-    def use_nonce(self, nonce: Nonce) -> bool:
-        """Use a nonce up; returns whether it was unused. Raises Refusal where its page is full.
+    def use_nonce(self, nonce: Nonce) -> None:
+        """Use a nonce up; raises Refusal where it was used before, or its page is full.
 
         No event tells of it and no limit counts it, so it needs no draft.
         """
         if nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None:
-            return False
+            raise Refusal(REPLAYED, REPLAYED_TEXT)
         key = (nonce.until, nonce.access_key_id)
         used = self._nonces.get(key)
         if used is None:
             page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
             used = self._nonces[key] = UsedNonces(page)
-        return used.use(nonce)
+        used.use(nonce)
 
     def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in found:

@@ -17,7 +17,7 @@ from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
-from leasebook.domain.values.refusal import REPLAYED, Refusal
+from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 Needs = Iterable[Needed]
@@ -97,8 +97,13 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     The engine's immediate confirmations for instances in transition are decided right after it, with the commands that
     slower engines report by.
     """
-    if command.nonce is not None and (refusal := _use(book, command.nonce)) is not None:
-        return Decision(refusal=refusal)
+    if command.nonce is not None:
+        # It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be
+        # sent again later and buy.
+        try:
+            book.use_nonce(command.nonce)
+        except Refusal as refusal:
+            return Decision(refusal=refusal)
     token = command.token
     if token is not None:
         before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
@@ -118,24 +123,6 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
             for report in engine.confirmations(row):
                 decide(book, report, rules, now, engine)
     return decided
-
-
-REPLAYED_TEXT: Final = (
-    "The signature carries a nonce (x-bce-nonce) that was used before, and such a signature is good once. "
-    "Sign the request again with a new nonce."
-)
-
-
-def _use(book: Book, nonce: Nonce) -> Refusal | None:
-    """Use a nonce up; returns the refusal where that is not possible.
-
-    It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be sent
-    again later and buy.
-    """
-    try:
-        return None if book.use_nonce(nonce) else Refusal(REPLAYED, REPLAYED_TEXT)
-    except Refusal as full:
-        return full
 
 
 def token_needs(command: Command) -> Needs:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from leasebook.domain.values.calendar import SECOND_US, Instant
-from leasebook.domain.values.refusal import SIGNED_TOO_OFTEN, Refusal
+from leasebook.domain.values.refusal import REPLAYED, SIGNED_TOO_OFTEN, Refusal
 
 Requirement = Literal["SignedBody", "Nonce"]
 """The parts that a signature can be required to cover: the body's hash, and a nonce, which makes it valid only once."""
@@ -62,23 +62,26 @@ class UsedNonces:
         self._used = set(struct.unpack(f"<{len(page.digests) // DIGEST_BYTES}Q", page.digests))
         self._new: list[bytes] = []
 
-    def use(self, nonce: Nonce) -> bool:
-        """Use a nonce up; returns whether it was unused. Raises Refusal where the page is full."""
+    def use(self, nonce: Nonce) -> None:
+        """Use a nonce up; raises Refusal where it was used before, or the page is full."""
         digest = nonce.digest
         number = int.from_bytes(digest, "little")
         if number in self._used:
-            return False
+            raise Refusal(REPLAYED, REPLAYED_TEXT)
         if len(self._used) >= PAGE_MAX:
             raise Refusal(SIGNED_TOO_OFTEN, FULL_TEXT, again_us=SECOND_US)
         self._used.add(number)
         self._new.append(digest)
-        return True
 
     def written(self) -> NoncePage:
         """Return the page with the new digests."""
         return msgspec.structs.replace(self.page, digests=b"".join((self.page.digests, *self._new)))
 
 
+REPLAYED_TEXT: Final = (
+    "The signature carries a nonce (x-bce-nonce) that was used before, and a signature with a nonce is good once. "
+    "Sign the request again with a new nonce."
+)
 FULL_TEXT: Final = (
     f"The access key has used {PAGE_MAX} nonces in signatures that end at the same second, and more are not taken. "
     "Nothing was done; sign the request again when you send it."
