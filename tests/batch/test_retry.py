@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ class RetryStore:
         self.replies = DeferredReplies()
         self.audit = AuditQueue(audit_writer(self.lost), lambda: None)
         self.retry = BatchRetry(self._execute, queue=self, replies=self.replies, audit=self.audit, writing=self.writing)
+
+    def stall(self, error: Callable[[], Exception]) -> None:
+        raise AssertionError(f"no batch takes that long: {error()}")
+
+    def resume(self) -> None:
+        raise AssertionError("nothing was stalled")
 
     async def _execute(self, batch: Batch, due: list[Due]) -> None:
         if batch.request is not None:

@@ -1,9 +1,13 @@
-"""From when on rows must have their digest in the audit log."""
+"""Which rows have their digest in the audit log, and from when on they must have it."""
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from leasebook.domain.record.row_digest import BYTES
+from leasebook.store.verify.digests import SPOOL_BYTES, RowDigests
 from leasebook.store.verify.nouns.audit_log import NotedRows
 
 
@@ -22,4 +26,21 @@ from leasebook.store.verify.nouns.audit_log import NotedRows
 def test_rows_of_an_earlier_version_need_no_digest(
     founded: int | None, older: int, noting: list[tuple[int, int]], closed: int | None, until: int | None
 ) -> None:
-    assert NotedRows(founded_at=founded, older_seq=older, noting=noting, closed_until=closed).unnoted_until == until
+    with closing(RowDigests()) as digests:
+        noted = NotedRows(digests, founded_at=founded, older_seq=older, noting=noting, closed_until=closed)
+        assert noted.unnoted_until == until
+
+
+def test_digests_that_are_on_no_page_are_found_among_more_than_fit_into_memory_at_once() -> None:
+    size = 3 * SPOOL_BYTES // BYTES
+    rows = [bytes(BYTES - 4) + number.to_bytes(4) for number in range(size)]
+    rows += [digest[::-1] for digest in rows]
+    missing = {rows[0], rows[size], rows[-1]}
+    with closing(RowDigests()) as digests:
+        for digest in rows:
+            digests.want(digest)
+        digests.note(b"".join(digest for digest in reversed(rows) if digest not in missing))
+        # A digest that no row has, or not any more, does no harm.
+        digests.note(bytes(range(BYTES)))
+        assert digests.missing() == missing
+        assert digests.missing() == missing

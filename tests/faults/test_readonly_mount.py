@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -12,29 +10,16 @@ import pytest
 
 from tests.crash.fleet import UNITS, eventually, postpaid
 from tests.crash.lone import data_of, every_page, prove_books
+from tests.faults.loop_disk import command, loop_disk
 from tests.faults.writing_scene import TYPE, PurchaseOutcomes, page, served
-
-IMAGE_BYTES = 48 << 20
-
-
-def _run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """An ext4 of its own: the file that it is in, and where it is mounted."""
     image, folder = tmp_path / "image", tmp_path / "mounted"
-    folder.mkdir()
-    with image.open("wb") as file:
-        file.truncate(IMAGE_BYTES)
-    made = os.geteuid() == 0 and not _run("mkfs.ext4", "-q", image).returncode
-    if not made or _run("mount", "-o", "loop", image, folder).returncode:
-        pytest.skip("a file system cannot be mounted here")
-    try:
+    with loop_disk(image, folder):
         yield image, folder
-    finally:
-        _run("umount", folder)
 
 
 def test_what_was_acknowledged_before_a_file_system_became_read_only_is_there_afterwards(
@@ -48,10 +33,10 @@ def test_what_was_acknowledged_before_a_file_system_became_read_only_is_there_af
             for number in range(2):
                 told.buy(caller, f"before-{number}")
             # The kernel itself refuses that while a server has its files open for writing: nothing changes.
-            assert "busy" in _run("mount", "-o", "remount,ro", folder).stderr
+            assert "busy" in command("mount", "-o", "remount,ro", folder).stderr
             assert told.buy(caller, "still").status == HTTPStatus.OK
             # That is what ext4 does by itself where the disk fails (errors=remount-ro).
-            assert _run("mount", "-o", "remount,abort", folder).returncode == 0
+            assert command("mount", "-o", "remount,abort", folder).returncode == 0
             for number in range(2):
                 answer = told.buy(caller, f"during-{number}")
                 assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -62,9 +47,9 @@ def test_what_was_acknowledged_before_a_file_system_became_read_only_is_there_af
         assert "Traceback" not in server.log(), server.log()[-3000:]
         server.kill()
         # Only a file system that was unmounted can be written again.
-        assert _run("umount", folder).returncode == 0
-        assert _run("e2fsck", "-fy", image).returncode in (0, 1)
-        assert _run("mount", "-o", "loop", image, folder).returncode == 0
+        assert command("umount", folder).returncode == 0
+        assert command("e2fsck", "-fy", image).returncode in (0, 1)
+        assert command("mount", "-o", "loop", image, folder).returncode == 0
         server.start()
         server.wait()
         with account.caller([server.port or 0]) as caller:

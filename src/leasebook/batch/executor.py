@@ -95,6 +95,7 @@ class BatchExecutor:
         """
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
+        batch.is_open = True
         book, commands = Book(), list[Command]()
         try:
             clock_now = self._clock.at(transaction.now())

@@ -192,6 +192,9 @@ class BatchLimits(msgspec.Struct, frozen=True):
 
     While other parties wait, at most ``share_max`` callers of a batch are of one party. A command waits for rows that
     another session has locked for at most ``lock_wait_s`` seconds.
+
+    When a batch has run for ``stall_s`` seconds, its callers and all others get an error instead of an answer, until it
+    ends; None: the store bounds its waits itself.
     """
 
     batch_max: int = 512
@@ -203,6 +206,7 @@ class BatchLimits(msgspec.Struct, frozen=True):
     part_size: int | None = None
     share_max: int = 32
     lock_wait_s: float = 8.0
+    stall_s: float | None = None
 
 
 class DueRequest(msgspec.Struct, frozen=True):

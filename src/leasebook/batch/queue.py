@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from leasebook.batch.ports import Closed, DueDone, DueRequest, Overloaded
@@ -121,12 +121,15 @@ class CommandQueue:
         self._due: deque[tuple[DueRequest, DueReply]] = deque()
         self._wake = asyncio.Event()
         self._called_at = float("-inf")
+        self._stalled: Callable[[], Exception] | None = None
         self.is_closed = False
 
     def put(self, call: WaitingCall) -> None:
-        """Let a caller wait for a batch. Raises Closed; one caller too many, perhaps another one, gets Overloaded."""
-        if self.is_closed:
-            raise Closed
+        """Let a caller wait for a batch. Raises Closed; one caller too many, perhaps another one, gets Overloaded.
+
+        Raises the error of ``stall`` while that holds.
+        """
+        self._require_open()
         surplus = self._callers.put(call.party, call)
         if surplus is not None:
             surplus.fail(Overloaded())
@@ -139,9 +142,8 @@ class CommandQueue:
         self._wake.set()
 
     def put_due(self, request: DueRequest) -> DueReply:
-        """Let a request for due work wait for a batch; returns the future of its reply. Raises Closed."""
-        if self.is_closed:
-            raise Closed
+        """Let a request for due work wait for a batch; returns the future of its reply. Raises as ``put`` does."""
+        self._require_open()
         reply: DueReply = asyncio.get_running_loop().create_future()
         self._due.append((request, reply))
         self._wake.set()
@@ -182,6 +184,21 @@ class CommandQueue:
         """Return what to await before the next batch; it ends at once where the loop was woken since ``sleep``."""
         return self._wake.wait()
 
+    def _require_open(self) -> None:
+        if self.is_closed:
+            raise Closed
+        if self._stalled is not None:
+            raise self._stalled()
+
+    def stall(self, error: Callable[[], Exception]) -> None:
+        """Give a new ``error`` to everything that waits, and to what comes from now on, until ``resume``."""
+        self._stalled = error
+        self._fail_all(error)
+
+    def resume(self) -> None:
+        """Accept callers again."""
+        self._stalled = None
+
     def close(self) -> None:
         """Accept nothing more, and wake the loop so that it can finish."""
         self.is_closed = True
@@ -190,9 +207,12 @@ class CommandQueue:
     def refuse_all(self) -> None:
         """Close, and give Closed to everything that waits: there are no more batches."""
         self.close()
+        self._fail_all(Closed)
+
+    def _fail_all(self, error: Callable[[], Exception]) -> None:
         for call in self._callers.drain():
-            call.fail(Closed())
+            call.fail(error())
         while self._due:
             reply = self._due.popleft()[1]
             if not reply.done():
-                reply.set_exception(Closed())
+                reply.set_exception(error())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -12,7 +13,7 @@ from leasebook.batch.audit_writer import AuditQueue
 from leasebook.batch.ports import Blocked, Conflict, DueDone, OutcomeUnknown, Unavailable
 from leasebook.batch.replies import DeferredReplies
 from leasebook.batch.waiting import Batch, WaitingCall
-from leasebook.batch.write_health import WriteHealth
+from leasebook.batch.write_health import StallGuard, WriteHealth, not_begun, not_confirmed
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due
@@ -23,13 +24,19 @@ TRIES: Final = 2
 """How often a batch is tried that conflicts with other servers. A try that finds new locked rows does not count."""
 
 
-class Closable(Protocol):
-    """The queue, as far as a failed batch needs to know it."""
+class Waiting(Protocol):
+    """The queue, as far as a batch that fails or does not end needs it."""
 
     @property
     def is_closed(self) -> bool:
         """Whether no further batch is certain to come."""
         ...
+
+    def stall(self, error: Callable[[], Exception]) -> None:
+        """Give a new ``error`` to everything that waits, and to what comes from now on, until ``resume``."""
+
+    def resume(self) -> None:
+        """Accept callers again."""
 
 
 class BatchRetry:
@@ -39,16 +46,18 @@ class BatchRetry:
     - Unavailable: it would fail for each command alike, so all callers get the error. This includes OutcomeUnknown,
       after which nothing must be tried again because it may have been done.
     - Any other error is a command's own. The commands are tried one by one, so that only that one fails.
+    - A batch that does not end within ``stall_s`` seconds goes on, and its callers get an error without it.
     """
 
     def __init__(
         self,
         execute: Callable[[Batch, list[Due]], Awaitable[None]],
         *,
-        queue: Closable,
+        queue: Waiting,
         replies: DeferredReplies,
         audit: AuditQueue,
         writing: WriteHealth,
+        stall_s: float | None = None,
     ) -> None:
         """``execute`` commits a batch, adds the due work that it took to the list, and defers the replies."""
         self._execute = execute
@@ -56,11 +65,13 @@ class BatchRetry:
         self._replies = replies
         self._audit = audit
         self._writing = writing
+        self._guard = StallGuard(stall_s, partial(self._stalled, stall_s or 0.0), queue.resume)
 
     async def run(self, batch: Batch) -> None:
         """Execute a batch. Raises nothing: its callers get what went wrong."""
         due: list[Due] = []
         self._writing.begins()
+        self._guard.begins(batch)
         try:
             await self._try(batch, due)
         except Unavailable as error:
@@ -80,6 +91,22 @@ class BatchRetry:
             await self._one_by_one(batch, due, error)
         finally:
             self._writing.ends()
+            self._guard.ends()
+
+    def _stalled(self, limit_s: float, batch: Batch) -> None:
+        """Answer everyone who waits for a batch that does not end, and for those that should follow it."""
+        error: Unavailable = not_confirmed(limit_s) if batch.is_open else not_begun(limit_s)
+        callers = batch.callers
+        if not batch.is_open:
+            # Their answer says that nothing was done, so nothing may be done for them when the store goes on.
+            batch.callers = []
+        # The reply to the batch before may wait for this one.
+        self._replies.send()
+        self._writing.failed(error)
+        for waiting in callers:
+            waiting.fail(error)
+        batch.fail_due(error)
+        self._queue.stall(partial(not_begun, limit_s))
 
     def _keep_entries(self, batch: Batch, *, is_certain: bool) -> None:
         """Keep the audit entries that the batch carried for the next one, if it ``is_certain`` that none is written."""

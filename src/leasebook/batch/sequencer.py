@@ -76,7 +76,12 @@ class Sequencer:
             before_save=self._replies.send,
         )
         self._retry = BatchRetry(
-            self._execute, queue=self._queue, replies=self._replies, audit=self._audit, writing=self.writing
+            self._execute,
+            queue=self._queue,
+            replies=self._replies,
+            audit=self._audit,
+            writing=self.writing,
+            stall_s=limits.stall_s,
         )
         self._is_contended = False
         self._task: asyncio.Task[None] | None = None

@@ -70,6 +70,8 @@ class Batch(msgspec.Struct):
     """Audit entries of calls that needed no batch. They are written with whichever batch comes next."""
     locked_out: list[DueDone] = []
     """Due work that is left out because another session has locked its rows."""
+    is_open: bool = False
+    """Whether its transaction has begun. Before that no command is decided, so that callers can still be taken out."""
     is_contended: bool | None = None
     """Whether another server competes for the rows; None: they are not loaded yet, so that it is not known."""
 

@@ -1,4 +1,9 @@
-"""Whether the store can be written: the result of the last batches, and since when writes fail."""
+"""Whether the store can be written: the result of the last batches, since when writes fail, and a batch that hangs.
+
+A batch hangs that neither ends nor fails, because a disk does not answer or a file system is frozen. It cannot be given
+up: nothing ends a write that waits in the kernel. Its callers get an answer in time, and so does each later caller,
+until it has ended.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from leasebook.batch.ports import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable
+from leasebook.batch.waiting import Batch
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.store.write_probe import ProveWriting
 
@@ -167,3 +173,70 @@ class Prober:
             await self._submit(ProveWriting())
         if self._writing.is_failing:
             self._soon()
+
+
+LOOK_AGAIN_S: Final = 0.25
+"""A batch that has run too long is looked at a second time after these seconds, before its callers are answered."""
+
+
+class StallGuard:
+    """Watches the running batch with one timer, so that a batch costs no timer of its own."""
+
+    def __init__(self, limit_s: float | None, stalled: Callable[[Batch], None], ended: Callable[[], None]) -> None:
+        """Call ``stalled`` when a batch has run for ``limit_s`` seconds, and ``ended`` when that batch is over.
+
+        ``limit_s`` None: the store bounds the wait itself.
+        """
+        self._limit_s: Final = limit_s
+        self._stalled = stalled
+        self._ended = ended
+        self._batch: Batch | None = None
+        self._began_at = 0.0
+        self._suspect: Batch | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stalled = False
+
+    def begins(self, batch: Batch) -> None:
+        """Watch a batch from now on."""
+        if self._limit_s is None:
+            return
+        self._batch, self._began_at = batch, time.monotonic()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._limit_s, self._look, self._limit_s)
+
+    def ends(self) -> None:
+        """Take note that the batch is over, whatever its result."""
+        self._batch = self._suspect = None
+        if self._is_stalled:
+            self._is_stalled = False
+            log.warning("the store has let a batch end", after_s=round(time.monotonic() - self._began_at, 1))
+            self._ended()
+
+    def _look(self, limit_s: float) -> None:
+        self._timer = None
+        if self._batch is None:
+            return
+        left_s = self._began_at + limit_s - time.monotonic()
+        if left_s <= 0 and self._suspect is not self._batch:
+            # This process may have been paused. If the batch has ended meanwhile, the loop learns of it first.
+            self._suspect, left_s = self._batch, LOOK_AGAIN_S
+        if left_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._look, limit_s)
+            return
+        self._is_stalled = True
+        self._stalled(self._batch)
+
+
+def not_begun(limit_s: float) -> Unavailable:
+    """Return the refusal for a command that no batch has decided, and none will."""
+    return Unavailable(
+        f"the store has kept a batch waiting for more than {limit_s:.0f} s: its disk does not answer, or its file "
+        "system is frozen; whoever runs the service must act"
+    )
+
+
+def not_confirmed(limit_s: float) -> OutcomeUnknown:
+    """Return the error for a command of the batch that waits: the disk may still write it."""
+    return OutcomeUnknown(
+        f"the disk of the store has not confirmed a write for more than {limit_s:.0f} s, or its file system is frozen"
+    )

@@ -62,6 +62,7 @@ from leasebook.server.factories import (
     placing_rules,
     reconciling,
     routes_of,
+    stall_s_of,
     streams_of,
     timing_of,
 )
@@ -327,6 +328,7 @@ def _limits(settings: Settings, where: Target) -> BatchLimits:
         part_size=None if embedded else PART_SHARED,
         share_max=settings.fairness_batch_share_max,
         lock_wait_s=settings.store_lock_wait_seconds,
+        stall_s=stall_s_of(settings) if embedded else None,
     )
 
 

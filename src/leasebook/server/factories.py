@@ -63,7 +63,7 @@ from leasebook.security.keyring import KeyKeeper
 from leasebook.security.vault import Vault
 from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
-from leasebook.store.postgres.timeouts import Patience
+from leasebook.store.postgres.timeouts import GRACE_S, Patience
 
 log = structlog.get_logger()
 
@@ -181,6 +181,14 @@ def patience_of(settings: Settings) -> Patience:
         unacknowledged_s=settings.store_tcp_user_timeout_seconds,
         lock_wait_s=settings.store_lock_wait_seconds,
     )
+
+
+def stall_s_of(settings: Settings) -> float:
+    """Return how long the embedded store may keep a batch waiting, in seconds.
+
+    Longer than a batch waits for another program's lock, so that the answer names that lock.
+    """
+    return max(settings.store_answer_seconds, settings.store_lock_wait_seconds) + GRACE_S
 
 
 def node_of(settings: Settings) -> str:

@@ -140,7 +140,8 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     if where.url is None:
         from leasebook.store.sqlite.store import SqliteStore
 
-        return SqliteStore(where.directory, (patience or Patience()).lock_wait_s, new=where.new)
+        bounds = patience or Patience()
+        return SqliteStore(where.directory, bounds.lock_wait_s, read_wait_s=bounds.silent_s, new=where.new)
     from leasebook.store.postgres.store import PostgresStore
 
     prepare(where.directory)

@@ -7,7 +7,7 @@ from leasebook.config.sections.stock import StockSettings
 
 
 class StoreSettings(StockSettings, frozen=True, kw_only=True):
-    """Timeouts of PostgreSQL; each field is its declaration. The embedded store ignores them."""
+    """Timeouts of PostgreSQL; each field is its declaration. The embedded store ignores all but ``answer_seconds``."""
 
     store_connect_seconds: Annotated[
         int,
@@ -26,7 +26,8 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
             "How long the database may take for a statement of a batch or of a read (`statement_timeout`; a shorter "
             "one of the role or the database takes precedence). A connection that is silent for a second longer is "
             "closed, and its callers are answered `StoreUnavailable`. With less than 7, a batch may fail that waits "
-            "for the rows of a paused server.",
+            "for the rows of a paused server. On the embedded store: how long a batch waits for the disk, if that is "
+            "longer than `store.lock_wait_seconds`, and a second longer.",
         ),
     ] = 7
 

@@ -8,15 +8,13 @@ and checks stay the same.
 
 from __future__ import annotations
 
-import gzip
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -24,8 +22,8 @@ import psycopg
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
-from leasebook.security.private_files import opened_private
 from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.archive_file import ArchiveFile, Line, clear_leftover, new_file
 from leasebook.store.maintenance.beside import Run, beside
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
@@ -54,27 +52,21 @@ class _Done(msgspec.Struct):
     changes: bool = False
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """A line of the file: the posting's number, the number of the posting that replaces it, and the posting."""
-
-    seq: int
-    rolled_into: int
-    posting: Posting
-
-
 def archive(where: Target, before: Instant, goal: Path) -> Archived:
     """Roll up the hourly charges before an instant, by calendar month of the account; servers may run meanwhile.
 
     Months that have not ended in an account's time zone stay, and an instant beyond them is refused.
 
-    The file is on the disk before the books change, and is never overwritten. Postings rolled up twice, after a crash
-    in between, are in two files with the same numbers. Raises BadStore; then the file is kept only if the books may
-    have changed.
+    The file is on the disk before the books change, and is never overwritten; only one that a killed run left, and
+    whose postings are all in the books, is replaced. Postings rolled up twice, after a crash in between, are in two
+    files with the same numbers. Raises BadStore; then the file is kept only if the books may have changed.
     """
     done = _Done()
     try:
-        with _over(where, before) as (run, transaction, now), _new_file(goal, done) as (file, raw):
-            _roll_up(run, transaction, (before, now), file, raw, done)
+        with _over(where, before) as (run, transaction, now):
+            clear_leftover(goal, run)
+            with _new_file(goal, done) as file:
+                _roll_up(run, transaction, (before, now), file, done)
     except FileExistsError:
         raise BadStore(f"{goal} exists already; an archive never writes over another.") from None
     except (OSError, sqlite3.Error, psycopg.Error) as error:
@@ -89,12 +81,11 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
 
 
 @contextmanager
-def _new_file(goal: Path, done: _Done) -> Iterator[tuple[gzip.GzipFile, IO[bytes]]]:
+def _new_file(goal: Path, done: _Done) -> Iterator[ArchiveFile]:
     """Create the file, and delete it after an error if the books have not changed."""
     try:
-        # The rest of the data is written when they are closed.
-        with open(goal, "xb", opener=opened_private) as raw, gzip.open(raw, "wb") as file:
-            yield file, raw
+        with new_file(goal) as file:
+            yield file
     except FileExistsError:
         raise
     except BaseException:
@@ -127,8 +118,7 @@ def _roll_up(
     run: Run,
     transaction: Callable[[], Any],
     until: tuple[Instant, Instant],
-    file: gzip.GzipFile,
-    raw: IO[bytes],
+    file: ArchiveFile,
     done: _Done,
 ) -> None:
     last = ""
@@ -137,16 +127,18 @@ def _roll_up(
         lines = [line for unit in units for line in _lines(run, unit, *until)]
         if not lines:
             continue
-        file.write(b"\n".join(map(msgspec.json.encode, lines)) + b"\n")
-        file.flush()
-        os.fsync(raw.fileno())
+        file.add(lines)
         done.changes = True
         with transaction():
             for kept, group in groupby(lines, lambda line: line.rolled_into):
                 _replace(run, kept, list(group))
                 done.monthly += 1
         done.hourly += len(lines)
-        time.sleep(PAUSE_S)
+        _pause()
+
+
+def _pause() -> None:
+    time.sleep(PAUSE_S)
 
 
 def _next_units(run: Run, last: str) -> list[str]:
@@ -163,7 +155,7 @@ def _next_units(run: Run, last: str) -> list[str]:
     return units
 
 
-def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[_Line]:
+def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[Line]:
     """Yield the hourly charges to roll up, each with the last of its consecutive charges."""
     rows = run(
         f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
@@ -185,9 +177,9 @@ def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[_Line
     yield from _rolled(run_on)
 
 
-def _rolled(run_on: list[tuple[int, Posting]]) -> Iterator[_Line]:
+def _rolled(run_on: list[tuple[int, Posting]]) -> Iterator[Line]:
     if len(run_on) > 1:
-        yield from (_Line(seq, run_on[-1][0], posting) for seq, posting in run_on)
+        yield from (Line(seq, run_on[-1][0], posting) for seq, posting in run_on)
 
 
 def _goes_on(last: Posting, posting: Posting, zone: str) -> bool:
@@ -213,7 +205,7 @@ def _month(at: Instant, zone: str) -> tuple[int, int]:
     return moment.year, moment.month
 
 
-def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
+def _replace(run: Run, kept: int, lines: list[Line]) -> None:
     """Make the month's last posting carry the sum. It keeps its number, and so its place in lists."""
     amount = sum(line.posting.amount for line in lines)
     minutes = sum(line.posting.minutes or 0 for line in lines)

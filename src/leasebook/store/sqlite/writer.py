@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -19,6 +19,8 @@ LOCK_WAIT_S: Final = 8.0
 LOOK_S: Final = 0.1
 """How long later callers try for a lock that has been taken for long, in seconds."""
 FIRST_WAIT_S, WAIT_MAX_S = 0.002, 0.05
+LOOP_WAIT_S: Final = 0.005
+"""Upper bound of how long the event loop itself waits for the thread, in seconds; a commit takes about one."""
 
 _PLAIN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _TROUBLE: Final = _PLAIN | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
@@ -79,6 +81,9 @@ def _is_sure(error: sqlite3.Error) -> bool:
 class Writer:
     """Keeps the connection. The event loop never blocks: it polls for the lock, and a thread waits for the disk.
 
+    **BEGIN and COMMIT always run in the thread.** Both write to the log's index, which is a mapped file: while a file
+    system is frozen, this write waits in the kernel until it is thawed, and no signal ends that wait.
+
     **A commit whose sync failed** has its frames in the log, where SQLite does not count them: this process does not
     see them, and the next transaction overwrites them. But after a crash of this process, the next one to open the
     store takes them for a transaction like any other. So before the next batch, a small transaction is written in their
@@ -107,7 +112,7 @@ class Writer:
             try:
                 if self._is_in_doubt or self.connection.in_transaction:
                     await self.off_loop(self._settle)
-                self.connection.execute("BEGIN IMMEDIATE")
+                await self.at_once(self._begin)
             except sqlite3.Error as error:
                 if not _is_busy(error):
                     raise cannot_write(error) from None
@@ -128,6 +133,20 @@ class Writer:
                 "still work; whoever runs the service must have it let go"
             )
         await asyncio.sleep(min(WAIT_MAX_S, max(FIRST_WAIT_S, (now - asked_at) / 4)))
+
+    def _begin(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    async def at_once(self, work: Callable[[], T]) -> T:
+        """Run a function in the thread, for work that takes a millisecond unless the disk does not answer.
+
+        The loop waits for it, which is quicker than to be woken by the thread; after ``LOOP_WAIT_S`` it goes on.
+        """
+        working = self._thread.submit(work)
+        # Not ``result(timeout)``: the work may raise TimeoutError itself.
+        if wait((working,), LOOP_WAIT_S).done:
+            return working.result()
+        return await asyncio.wrap_future(working)
 
     async def off_loop(self, work: Callable[[], T]) -> T:
         """Run a function in the thread that waits for the disk."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.queries.sums import summed
 from leasebook.store.sqlite.there import store_in
+from leasebook.store.verify.digests import RowDigests
 from leasebook.store.verify.files import Amcheck, embedded, embedded_schema, integrity, shared_schema
 from leasebook.store.verify.indexes import delivery_findings, named_findings
 from leasebook.store.verify.looking import Looking
@@ -150,11 +151,16 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
 
 def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     """Run every check; ``own`` is the summary of the database's own checks."""
-    fetch, rows = looking.fetch, Rows()
+    with closing(RowDigests()) as digests:
+        return _proved(looking, keys, own, Rows(digests))
+
+
+def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows) -> Report:
+    fetch = looking.fetch
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
     overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
-    audited, identities = Audited(NotedRows(rows.wanted, founded), turned=turned), Identities()
+    audited, identities = Audited(NotedRows(rows.digests, founded), turned=turned), Identities()
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
     for what, lines in (

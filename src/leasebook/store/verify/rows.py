@@ -21,6 +21,7 @@ from leasebook.store.rows.codec import AUDIT_CHAINS, AUDIT_CLOSURES, CODECS, Cod
 from leasebook.store.rows.codec import ORDERS as ORDERS_CODEC
 from leasebook.store.rows.codec import POSTINGS as POSTINGS_CODEC
 from leasebook.store.rows.schema import metadata
+from leasebook.store.verify.digests import RowDigests
 from leasebook.store.verify.nouns.audit_log import Audited
 
 ROWS_AT_ONCE: Final = 2_000
@@ -172,9 +173,8 @@ def pages(fetch: Fetch, kind: _Kind) -> Iterator[list[tuple[Any, ...]]]:
 class Rows:
     """Reads every row once, reports unreadable ones, and collects the digests that the audit log must have."""
 
-    def __init__(self) -> None:
-        self.wanted: set[bytes] = set()
-        """Digests of rows. Each takes about 100 bytes of memory."""
+    def __init__(self, digests: RowDigests) -> None:
+        self.digests: Final = digests
 
     def findings(self, fetch: Fetch, kind: _Kind) -> Iterator[str]:
         """Check a table."""
@@ -200,7 +200,7 @@ class Rows:
     def _want(self, kind: _Kind, row: Any) -> None:
         noted = _NOTED.get(kind.table.name)
         if noted is not None and (noted is not POSTINGS or is_noted(row)):
-            self.wanted.add(noted.digest(row))
+            self.digests.want(noted.digest(row))
 
 
 def _read(kind: _Kind, row: Sequence[Any]) -> Any:
@@ -223,7 +223,10 @@ def _misfits(kind: _Kind, row: Sequence[Any]) -> Iterator[str]:
 
 def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
     """Yield the rows without a digest in the audit log, if a server would have written one."""
-    if not audited.chains or not rows.wanted or audited.is_torn:
+    if not audited.chains or not rows.digests.has_rows or audited.is_torn:
+        return
+    missing = rows.digests.missing()
+    if not missing:
         return
     for name, noted in _NOTED.items():
         kind = _kind(metadata.tables[name])
@@ -231,7 +234,7 @@ def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
             for row in page:
                 try:
                     found = _read(kind, row)
-                    is_missing = noted.digest(found) in rows.wanted
+                    is_missing = noted.digest(found) in missing
                 except Exception:  # noqa: BLE001, S112 - it was found already that it cannot be read
                     continue
                 if is_missing and _must_be_noted(name, found, audited):

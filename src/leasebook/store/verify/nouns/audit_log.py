@@ -19,10 +19,10 @@ from leasebook.domain.record.audit_log import (
     head_message,
     read_body,
 )
-from leasebook.domain.record.row_digest import BYTES
 from leasebook.security.audit_keys import AuditKeys, is_signed
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES
+from leasebook.store.verify.digests import RowDigests
 
 PAGES: Final = 200
 """Pages in memory at once."""
@@ -46,8 +46,7 @@ _NEXT_CHAIN: Final = (
 class NotedRows(msgspec.Struct):
     """The rows whose digests are on the pages of the audit log, as far as pages were read."""
 
-    wanted: set[bytes] = set()
-    """Digests of rows that were on no page so far (``verify.rows``)."""
+    digests: RowDigests
     founded_at: int | None = None
     """When the store was created, on its own clock."""
     closed_until: int | None = None
@@ -58,8 +57,8 @@ class NotedRows(msgspec.Struct):
     """For each chain whose server wrote digests: the number and the time of its first page."""
 
     def note(self, digests: bytes) -> None:
-        """Remove a page's digests from those still wanted."""
-        self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
+        """Take a page's digests."""
+        self.digests.note(digests)
 
     @property
     def unnoted_until(self) -> int | None:
@@ -81,7 +80,7 @@ class NotedRows(msgspec.Struct):
 class Audited(msgspec.Struct):
     """The progress and the results of the check."""
 
-    rows: NotedRows = msgspec.field(default_factory=NotedRows)
+    rows: NotedRows
     chains: int = 0
     entries: int = 0
     closed: int = 0
