@@ -25,9 +25,9 @@ from tests.wire.likeness import differences
 from leasebook import __version__
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS, TABLE
-from leasebook.contract.chat import ROUTES
 from leasebook.contract.errors import ERRORS
 from leasebook.contract.openapi import FORGETFUL, document, text
+from leasebook.contract.routes.chat import ROUTES
 from leasebook.contract.shapes import Shape, Time
 from leasebook.contract.unknown import parts_of
 

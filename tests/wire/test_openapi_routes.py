@@ -12,8 +12,8 @@ from tests.gateway.scene import GatewayHarness, an_office, answer, served
 from tests.gateway.test_bearer_tokens import token_of
 
 from leasebook import __version__
-from leasebook.contract.chat import CALLS, ROUTES, Route
 from leasebook.contract.openapi import document
+from leasebook.contract.routes.chat import CALLS, ROUTES, Route
 from leasebook.docsgen.reference import reference_page
 from leasebook.gateway.chat.paths import own_path
 

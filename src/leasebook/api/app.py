@@ -45,9 +45,9 @@ from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
 from leasebook.contract.actions import TABLE
-from leasebook.contract.bearer import CREATE_TOKEN
 from leasebook.contract.documented import NOT_OFFERED
 from leasebook.contract.nearest import no_such, wrong_method
+from leasebook.contract.routes.bearer import CREATE_TOKEN
 from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import OK
 from leasebook.domain.values.refusal import Refusal

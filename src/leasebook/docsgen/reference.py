@@ -11,11 +11,11 @@ from prometheus_client.registry import Collector
 
 from leasebook.contract.action import ALWAYS, WRITES, Action
 from leasebook.contract.actions import ACTIONS
-from leasebook.contract.chat import ROUTES, Route
 from leasebook.contract.errors import BEFORE_ACTIONS, ERRORS, GATEWAY, ErrorCode
 from leasebook.contract.openapi import FORGETFUL, schemas
 from leasebook.contract.openapi.parts import named, prose
 from leasebook.contract.openapi.routes import route_schemas
+from leasebook.contract.routes.chat import ROUTES, Route
 from leasebook.contract.shapes import Request
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from leasebook.api.auth.identity import Identities, Identity
 from leasebook.api.fault import bad_field
 from leasebook.batch import StaleIdentity
-from leasebook.contract.bearer import EXPIRE, SECONDS_USUAL, BearerToken
+from leasebook.contract.routes.bearer import EXPIRE, SECONDS_USUAL, BearerToken
 from leasebook.domain.model.service_key import TokenKey, TokenWhy
 from leasebook.domain.values.calendar import SECOND_US
 

@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document about calls that are no POST with an action (``contract/chat.py``)."""
+"""The part of the OpenAPI document about calls that are no POST with an action (``contract/routes/chat.py``)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.contract.chat import ROUTES, Route
 from leasebook.contract.errors import ErrorCode
 from leasebook.contract.openapi.parts import FAILURE, SCHEMA, by_status, named, prose
+from leasebook.contract.routes.chat import ROUTES, Route
 
 BEARER: Final = "bearer"
 BEARER_FAILURE: Final = "BearerFailure"

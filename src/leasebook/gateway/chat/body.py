@@ -11,7 +11,7 @@ import msgspec
 
 from leasebook.batch import Overloaded
 from leasebook.contract import errors as e
-from leasebook.contract.chat import MODEL_MAX
+from leasebook.contract.routes.chat import MODEL_MAX
 from leasebook.gateway import headers as h
 from leasebook.gateway.caller import CallerGone, CallerSlow, Message, Receive
 from leasebook.gateway.fault import Fault

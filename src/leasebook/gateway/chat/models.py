@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from leasebook.contract import errors as e
-from leasebook.contract.chat import ListedModel, ModelList
+from leasebook.contract.routes.chat import ListedModel, ModelList
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import Key
 from leasebook.domain.values.calendar import SECOND_US

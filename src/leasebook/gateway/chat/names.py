@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from leasebook.contract import errors as e
-from leasebook.contract.chat import MODEL_MAX
+from leasebook.contract.routes.chat import MODEL_MAX
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import SERVICES
 from leasebook.domain.model.service_key import Key

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from leasebook.contract import bearer
 from leasebook.contract import errors as e
+from leasebook.contract.routes import bearer
 
 MODEL_MAX: Final = 1024
 """Characters of a ``model``."""

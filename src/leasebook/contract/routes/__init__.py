@@ -1,0 +1,1 @@
+"""The calls that are no POST with an action."""
