@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.contract import chat
+from leasebook.contract.routes import chat
 
 CALLS: Final = frozenset(route.path.encode() for route in chat.CALLS)
 """POST, with ``model`` in the body."""
