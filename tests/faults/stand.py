@@ -72,7 +72,7 @@ class StandbyBuyer:
         self._dice = dice
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until ``stop`` is set; a purchase that has begun is finished."""
+        """Go on until ``stop`` is set; what is under way is finished."""
         while not stop.wait(REST_S):
             at = moment(self._dice.uniform(1, 3)) if self._dice.random() < 0.5 else None
             body, token = postpaid(TYPE, at), uuid.uuid4().hex
