@@ -19,6 +19,7 @@ from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.connection_metrics import ConnectionMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
+from leasebook.observability.log_store_metrics import LogStoreMetrics
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
 
@@ -164,6 +165,7 @@ class Metrics:
         self._define_replicas()
         self._define_stock()
         self.connections = ConnectionMetrics(self._counter, self._gauge)
+        self.log_store = LogStoreMetrics(self._counter, self._gauge)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
