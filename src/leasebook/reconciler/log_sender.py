@@ -8,6 +8,7 @@ is away, lines stay where they are; those that a full log drops meanwhile are co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal, Protocol
@@ -33,6 +34,8 @@ LINE_BYTES: Final = 64
 """A line counts as this many bytes more than its text has: empty ones are not free."""
 EVERY_S: Final = 1.0
 PAUSE_MAX_S: Final = 60.0
+STOP_S: Final = 3.0
+"""How long a stopping sender may take for the request under way, in seconds."""
 
 
 class LogMeter(Protocol):
@@ -100,6 +103,7 @@ class LogSender:
         self._pauses = 0
         self._outage: Final = OutageLog(log)
         self._reading: Final = OutageLog(log)
+        self._stopping: Final = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -107,8 +111,13 @@ class LogSender:
         self._task = asyncio.create_task(self._run(), name="log-sender")
 
     async def stop(self) -> None:
-        """Stop. Lines that were not sent yet are sent by the next server on this machine."""
+        """Stop. Lines that were not sent yet are sent by the next server on this machine.
+
+        A request that is under way may end, and its place be noted: the same lines would be sent again otherwise.
+        """
+        self._stopping.set()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_S)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -125,7 +134,7 @@ class LogSender:
             self._followed[row.name] = Followed(row)
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             wait_s = EVERY_S
             try:
                 wait_s = await self.turn()
@@ -136,7 +145,8 @@ class LogSender:
                 self._reading.goes_on("lines for the log store wait for the store", error=repr(error))
             except Exception:
                 log.exception("lines cannot be sent to the log store")
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
 
     async def turn(self) -> float:
         """Send one request, if there are lines; returns how many seconds to wait. Raises what the store raises."""

@@ -147,6 +147,8 @@ class FakeWorld:
         self.missing: tuple[str, ...] = ()
         """The missing parts of its isolation (``Isolation``)."""
         self._scripts: list[tuple[str, Script]] = [("*", script or Script())]
+        self.sent: dict[str, LogPlace] = {}
+        """The places that engines noted."""
         self._ports = 0
         self._cut_until = -math.inf
         self._answers_only = False
@@ -305,7 +307,6 @@ class FakeEngine:
 
     def __init__(self, world: FakeWorld) -> None:
         self.world = world
-        self._sent: dict[str, LogPlace] = {}
 
     def script(self, pattern: str, **how: Any) -> None:
         """Say how replicas with names like this behave: the fields of ``Script``."""
@@ -353,7 +354,7 @@ class FakeEngine:
     async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
         """Return the next lines of a replica's script."""
         self.world.asked()
-        place = after or self._sent.get(name, LogPlace(0, 0))
+        place = after or self.world.sent.get(name, LogPlace(0, 0))
         prints = [line for run in self.world.runs if run.wanted.name == name for line in run.start.script.prints]
         lines: list[str] = []
         for line in prints[place.lines :]:
@@ -369,7 +370,7 @@ class FakeEngine:
 
     async def log_sent(self, name: str, place: LogPlace) -> None:
         """Note a place."""
-        self._sent[name] = place
+        self.world.sent[name] = place
 
     async def capacity(self) -> dict[str, int]:
         """Return the world's units."""
