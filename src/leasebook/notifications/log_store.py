@@ -7,7 +7,6 @@ import itertools
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
-from urllib.parse import unquote
 
 import httpcore2
 import msgspec
@@ -57,12 +56,6 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 
 _read_answer: Final = msgspec.json.Decoder(_Answer).decode
-
-
-def headers_of(text: str) -> list[tuple[str, str]]:
-    """Read the headers that the setting ``log_store.headers`` has."""
-    pairs = (part.partition("=") for part in text.split(",") if part)
-    return [(name, unquote(value)) for name, _, value in pairs]
 
 
 def encoded(batch: Sequence[LogLines], observed_ns: int) -> bytes:

@@ -27,6 +27,7 @@ from leasebook.api.presenters import rows as present
 from leasebook.batch import AuditWriter, Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
+from leasebook.config.sections.log_store import headers_of
 from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
@@ -49,7 +50,7 @@ from leasebook.gateway.ports import Target as Answering
 from leasebook.gateway.ports import Targets
 from leasebook.notifications.dispatcher import Dispatcher
 from leasebook.notifications.fair_queue import Places
-from leasebook.notifications.log_store import LogStoreClient, headers_of
+from leasebook.notifications.log_store import LogStoreClient
 from leasebook.notifications.ports import Sender
 from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
@@ -370,8 +371,7 @@ def log_store_of(settings: Settings) -> LogStoreClient | None:
     """Return the client of the log store; None: there is none."""
     if settings.log_store_url is None:
         return None
-    headers = "" if settings.log_store_headers is None else settings.log_store_headers.reveal()
-    return LogStoreClient(settings.log_store_url, headers_of(headers))
+    return LogStoreClient(settings.log_store_url, headers_of(settings.log_store_headers))
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The settings of the log store that the lines of replicas are sent to."""
 
 from typing import Annotated
+from urllib.parse import unquote
 
 from leasebook.addressing.host_port import web_of
 from leasebook.config.kinds import Declared, Parsed, Secret, SecretText
@@ -8,6 +9,12 @@ from leasebook.config.sections.store import StoreSettings
 
 _NAME = r"(?!(?i:host|content-(?:length|type)|transfer-encoding|connection)=)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
 _VALUE = r"(?:[!-$&-+\--~]|%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])){0,4000}"
+
+
+def headers_of(secret: Secret | None) -> list[tuple[str, str]]:
+    """Return the headers that the setting ``log_store.headers`` has: names and plain values."""
+    pairs = (part.partition("=") for part in (secret.reveal() if secret is not None else "").split(",") if part)
+    return [(name, unquote(value)) for name, _, value in pairs]
 
 
 class LogStoreSettings(StoreSettings, frozen=True, kw_only=True):
