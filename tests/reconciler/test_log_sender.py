@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from leasebook.domain.model.replica import Replica, RunSpec, Wanted
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.values.calendar import Instant
 from leasebook.engines.contract import LogPlace, Unreachable
+from leasebook.notifications import log_store as log_store_client
 from leasebook.notifications.log_store import LogStoreClient
 from leasebook.ports.queries.log_stores import LogSources
 from leasebook.reconciler import log_sender
@@ -288,3 +290,39 @@ async def test_an_engine_that_cannot_be_asked_is_asked_again(sending: Sending, m
     await sending.sender.turn()
     await sending.sender.turn()
     assert sending.keeper.lines == ["one"]
+
+
+async def test_a_probe_takes_a_bounded_time_and_probes_at_once_share_a_request(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await asyncio.gather(*(sending.client.probe() for _ in range(20)))
+    assert (set(found), len(sending.keeper.requests)) == ({None}, 1)
+    monkeypatch.setattr(log_store_client, "PROBE_S", 0.05)
+    waiting = asyncio.Event()
+
+    async def hangs(_request: LogRequest) -> bytes:
+        await waiting.wait()
+        return b""
+
+    sending.keeper.answer = hangs
+    assert await sending.client.probe() == "It did not answer within 0.05 s."
+
+
+async def test_a_sender_that_stops_ends_its_request_first(sending: Sending) -> None:
+    row = await sending.run(replica("Ready"), "one")
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: LogRequest) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return answer_of(200)
+
+    sending.keeper.answer = slow
+    sending.sender.start()
+    await arrived.wait()
+    stopping = asyncio.create_task(sending.sender.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
+    assert sending.world.sent[row.name].lines == 1
+    assert sending.meter.lines == {"sent": 1}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import structlog
@@ -98,8 +98,6 @@ class LogSender:
         self._now_ns: Final = now_ns
         self._followed: dict[str, Followed] = {}
         self._services: Mapping[str, Service] = {}
-        self._rows: Collection[str] = frozenset()
-        """The names of the replicas that the store has now. Others that are followed are gone, or change just now."""
         self._pauses = 0
         self._outage: Final = OutageLog(log)
         self._reading: Final = OutageLog(log)
@@ -162,7 +160,6 @@ class LogSender:
         self._services = sources.services
         for row in sources.replicas:
             self._follow(row)
-        self._rows = {row.name for row in sources.replicas}
         # Without a log store nothing is sent; its place is noted, for the day on which one is attached again.
         self._followed = {name: one for name, one in self._followed.items() if one.row.service_id in sources.services}
 
@@ -180,7 +177,8 @@ class LogSender:
                 self._followed[name] = one
                 batch.append((one, part))
                 size += sum(map(len, part.lines)) + LINE_BYTES * len(part.lines)
-            elif part.is_over and name not in self._rows:
+            elif part.is_over:
+                # Or it is about to start: then the store has its row, and it is followed again.
                 self._followed.pop(name, None)
             if size >= BATCH_BYTES:
                 return batch, True
