@@ -16,6 +16,7 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ServiceHarness, a_scene
 from tests.copies import ROUNDS, STORES, copy_of, empty
+from tests.log_stores import with_log_store
 
 PROVED_EVERY = 3
 """On PostgreSQL the books are proved after one of three tests."""
@@ -39,7 +40,7 @@ def _plain_log() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service for a module, with something to sell. Its tests open accounts of their own."""
-    with a_scene(tmp_path_factory.mktemp("shared")) as scene:
+    with a_scene(tmp_path_factory.mktemp("shared"), environment=with_log_store()) as scene:
         for unit_type in ("cpu", "gpu-1", "gpu-2"):
             scene.sell("bj", unit_type, stock=1_000_000)
         scene.sell_quota(stock=1_000_000)

@@ -13,6 +13,7 @@ from tests.actions.office import QUOTA_MODEL, Office
 from tests.actions.records import ANY_ACTION, body_of
 from tests.api.bad_values import ABSENT, KINDS, FieldPlace, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.scene import a_scene
+from tests.log_stores import with_log_store
 
 TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
 """Client tokens are the same everywhere; test_client_tokens.py tries everything else."""
@@ -23,7 +24,7 @@ FIRST = {action.operation: action for action in reversed(ACTIONS)}
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away, so that money and stock refuse no purchase."""
-    keys = {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "1000"}
+    keys = {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "1000", **with_log_store()}
     with a_scene(tmp_path_factory.mktemp("office"), environment=keys) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000_000)
         scene.sell_quota(QUOTA_MODEL, minute="0", stock=1_000_000_000)

@@ -31,6 +31,7 @@ from tests.api.scene import (
     order,
 )
 from tests.harness import Answer
+from tests.log_stores import with_log_store
 
 Key = tuple[str, str]
 """A path and an action."""
@@ -259,7 +260,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[Any]]]:
     """Everything that the actions answered in the course of one small history."""
-    with a_scene(tmp_path_factory.mktemp("data")) as scene:
+    with a_scene(tmp_path_factory.mktemp("data"), environment=with_log_store()) as scene:
         caller = Recorder(scene.runner, scene.desk)
         caller.kept = {}
         lead_a_whole_life(scene, caller)
@@ -269,7 +270,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """The account that the bodies of the records are for."""
-    with a_scene(tmp_path_factory.mktemp("office")) as scene:
+    with a_scene(tmp_path_factory.mktemp("office"), environment=with_log_store()) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000)
         scene.sell_quota(QUOTA_MODEL, minute="0", stock=1_000_000)
         yield Office(scene)

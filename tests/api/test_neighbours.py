@@ -25,6 +25,7 @@ from tests.api.scene import (
     a_scene,
     order,
 )
+from tests.log_stores import with_log_store
 
 NAMES: Final = frozenset(
     {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId", "subscriptionId", "keyId", "modelId"}
@@ -50,7 +51,7 @@ ABSENT: Final = {
 @pytest.fixture(scope="module")
 def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceHarness, Caller, dict[str, str]]]:
     """A service with two accounts: the one that calls, and what it would have to name of the other."""
-    with a_scene(tmp_path_factory.mktemp("neighbours")) as scene:
+    with a_scene(tmp_path_factory.mktemp("neighbours"), environment=with_log_store()) as scene:
         scene.sell(stock=1000)
         scene.sell_quota()
         owner, stranger = scene.customer(), scene.customer()

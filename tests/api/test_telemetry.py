@@ -266,6 +266,9 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 NAMES = {
+    "leasebook_log_store_lines": "counter",
+    "leasebook_log_store_requests": "counter",
+    "leasebook_log_store_away": "gauge",
     "leasebook_connections_open": "gauge",
     "leasebook_connections_refused": "counter",
     "leasebook_connection_timeouts": "counter",

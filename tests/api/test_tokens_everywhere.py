@@ -28,6 +28,7 @@ from tests.api.scene import (
     billing_of,
     order,
 )
+from tests.log_stores import with_log_store
 
 WRITES: Final = [action for action in ACTIONS if action.writes and action.operation not in FORGETFUL]
 HOOK: Final = {"kind": "Webhook", "url": "https://hooks.example.org/x"}
@@ -36,7 +37,7 @@ HOOK: Final = {"kind": "Webhook", "url": "https://hooks.example.org/x"}
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away."""
-    with a_scene(tmp_path_factory.mktemp("desk")) as scene:
+    with a_scene(tmp_path_factory.mktemp("desk"), environment=with_log_store()) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000)
         scene.sell_quota(QUOTA_MODEL, minute="0", stock=1_000_000)
         yield Office(scene)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tests import forked
 from tests.copies import put_tables
+from tests.log_stores import with_log_store
 from tests.postgres import shared_server
 
 HOST = "127.0.0.1"
@@ -99,7 +100,12 @@ def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[forke
 def _environment() -> dict[str, str]:
     """The caller's, without what it sets for a server of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEBOOK_")}
-    return {**kept, "LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY}
+    return {
+        **kept,
+        **with_log_store(),
+        "LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY,
+        "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY,
+    }
 
 
 def _wait_until_ready(process: forked.Forked, port: int, log: Path) -> None:

@@ -48,7 +48,7 @@ from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
-from leasebook.domain.model.service import Service
+from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
@@ -194,6 +194,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "runs": True,
             "ready": HIGH,
             "deleted_at": HIGH,
+            "log_store": LogStore(None, TEXT, "lines", "user-1", Instant(LOW)),
         },
     ),
     MODEL_SETS: (

@@ -23,6 +23,7 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
+    Row("log_store.url", None, '"http://c:4318/v1/logs"', "http://c:4318/v1/logs", "https://c/x", "https://c/x"),
     Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),

@@ -471,10 +471,13 @@ def test_everything_secret_is_kept_out_of_logs_and_so_is_the_password_in_the_sto
             "LEASEBOOK_ROOT_ACCESS_KEY": "key",
             "LEASEBOOK_ROOT_SECRET_KEY": "a-secret-of-the-root",
             "LEASEBOOK_SMTP_URL": "smtps://mailer:letters@mail.example.org",
+            "LEASEBOOK_LOG_STORE_HEADERS": "x-scope=1,authorization=Bearer%20a%2Clog%2Ctoken",
         },
     )
     kept = {secret.reveal() for secret in secrets_of(settings)}
     assert {"two%40words", "two@words", "ab" * 32, "a-secret-of-the-root"} <= kept
+    assert {"Bearer a,log,token", "a,log,token"} <= kept
+    assert "1" not in kept
     assert len([secret for secret in kept if "letters" in secret]) == 1
 
 

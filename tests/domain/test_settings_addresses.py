@@ -37,6 +37,11 @@ ADDRESSES = [
         ["head:6379", "10.0.0.1:1", "[::1]:65535"],
         ["head", "head:0", "head:65536", "head:", ":6379", "::1:6379", "[::1]", "a..b:1", "http://a:1"],
     ),
+    (
+        "log_store.url",
+        ["http://collector:4318/v1/logs", "https://[::1]/insert/v1/logs", "https://logs.example.com"],
+        ["collector:4318", "http://u:p@c/v1/logs", "http://c/v1/logs?key=1", "http://c:0/", "ftp://c/", "http://a b/"],
+    ),
     ("mail.from", ["a@b.c", "a+b@c"], ["a", "@b", "a@", "a@-b", "a..b@c", "a@b..c", "a@b\n", "A <a@b>"]),
 ]
 

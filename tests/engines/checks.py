@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from leasebook.domain.model.replica import Seen, SeenState
-from leasebook.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
+from leasebook.engines.contract import CannotRun, LogPlace, NoRoom, ReplicaEngine, Unreachable
 from tests.engines.kinds import CPU, GPU, UNITS, Behaviour, Bench
 
 Check = Callable[[Bench], Awaitable[None]]
@@ -406,12 +406,48 @@ async def logs_are_the_last_lines_of_both_streams_oldest_first(bench: Bench) -> 
     assert await engine.logs("talks", 3) == expected[-3:], "the last log stays for a while"
 
 
+@check
+async def a_log_comes_in_parts_each_line_once_also_when_its_replica_is_gone(bench: Bench) -> None:
+    engine = bench.engine()
+    if not engine.has_log_parts:
+        part = await engine.log_part("never-was", None, 100)
+        assert (part.lines, part.is_over) == ((), True)
+        pytest.skip("this engine gives no log parts")
+    await engine.start(bench.wanted("talks", Behaviour(prints=20)))
+    await ready(bench, engine, "talks")
+    expected = [f"line {number}" for number in range(20)]
+    got: list[str] = []
+    place: LogPlace | None = None
+    give_up = bench.now() + bench.patience_s
+    while len(got) < 10:
+        part = await engine.log_part("talks", place, 40)
+        assert len("\n".join(part.lines)) < 40
+        assert not part.is_over
+        got, place = [*got, *part.lines], part.place
+        assert bench.now() < give_up, got
+        await bench.wait(bench.step_s)
+    assert place is not None
+    await engine.log_sent("talks", place)
+    await engine.stop("talks", 10)
+    await gone(bench, engine, "talks")
+    engine = bench.engine()
+    part = await engine.log_part("talks", None, 1000)
+    assert [*got, *part.lines] == expected
+    assert (part.lost, part.place.lines) == (0, 20)
+    part = await engine.log_part("talks", part.place, 1000)
+    assert (part.lines, part.is_over) == ((), True)
+    part = await engine.log_part("never-was", None, 1000)
+    assert (part.lines, part.is_over) == ((), True)
+
+
 def _questions(bench: Bench, engine: ReplicaEngine) -> Iterator[Awaitable[object]]:
     yield engine.start(bench.wanted("b"))
     yield engine.stop("a", 1)
     yield engine.end_in("a", None)
     yield engine.observe()
     yield engine.logs("a", 10)
+    if engine.has_log_parts:
+        yield engine.log_part("a", None, 10)
     yield engine.capacity()
 
 

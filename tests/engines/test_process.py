@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from leasebook.domain.model.replica import RunSpec, Wanted
-from leasebook.engines.contract import CannotRun, NoRoom
+from leasebook.engines.contract import CannotRun, LogPlace, NoRoom
 from leasebook.engines.process import engine as process
 from leasebook.engines.process import keeper, keeper_kin, keeper_state
 from leasebook.engines.process.devices import NvmlDevices
@@ -369,6 +369,8 @@ async def test_a_name_that_is_no_name_of_a_file_is_refused_and_otherwise_unknown
     await engine.stop(name, 0)
     await engine.end_in(name, 0)
     assert await engine.logs(name, 1) == []
+    assert (await engine.log_part(name, None, 1)).is_over
+    await engine.log_sent(name, LogPlace(1, 1))
     assert await engine.observe() == {}
 
 

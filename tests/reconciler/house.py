@@ -20,6 +20,7 @@ from leasebook.domain.replicas.planner import Limits
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.combined import RoutedEngine
+from leasebook.engines.contract import LogPart, LogPlace
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.worker import Reconciler
@@ -63,6 +64,7 @@ class WiredEngine:
 
     name = "fake"
     local = False
+    has_log_parts = False
 
     def __init__(self, engine: FakeEngine, wire: CountedWire) -> None:
         self._engine = engine
@@ -96,6 +98,12 @@ class WiredEngine:
 
     async def logs(self, name: str, lines_max: int) -> list[str]:
         return await self._engine.logs(name, lines_max)
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        return await self._engine.log_part(name, after, bytes_max)
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        await self._engine.log_sent(name, place)
 
     async def capacity(self) -> dict[str, int]:
         return await self._engine.capacity()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from leasebook.domain.book.tables import (
@@ -22,6 +22,7 @@ from leasebook.domain.model.lease import LEFT, Worker
 from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.ports.queries.log_stores import LogSources
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.queries.replicas import job_of
 
@@ -60,6 +61,25 @@ class ReplicaQuestions(ReadRepository):
         ]
         rows.sort(key=lambda row: (row.state, row.key))
         return [Target(row.name, row.address, row.state, row.model_id, row.engine, row.node) for row in rows]
+
+    def log_sources(self, holder: str, service_ids: Collection[str]) -> LogSources:
+        """Return the replicas whose lines a worker sends, with their services."""
+        attached = {
+            row.id: row for row in self._rows(SERVICES).values() if row.log_store is not None and row.deleted_at is None
+        }
+        rows = sorted(
+            (
+                row
+                for row in self._rows(REPLICAS).values()
+                if row.service_id in attached
+                and row.state != "Gone"
+                and (row.unit_id,) in self._rows(LEASES)
+                and self._rows(LEASES)[row.unit_id,].holder == holder
+            ),
+            key=lambda row: row.key,
+        )
+        ids = {*service_ids, *(row.service_id for row in rows)}
+        return LogSources({name: row for name, row in attached.items() if name in ids}, rows)
 
     def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
         """Return an account's replicas, by instance, service and number."""

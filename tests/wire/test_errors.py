@@ -90,6 +90,7 @@ def test_where_a_client_tries_again_by_the_status_nothing_was_done_or_its_token_
         e.TOO_MANY_CALLS,
         e.TOO_MANY_SOCKETS,
         e.TOO_MANY_STREAMS,
+        e.LOG_STORE_UNREACHABLE,
     }
 
 

@@ -20,6 +20,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.actions.forms import misfit
 from tests.actions.records import record_of
 from tests.harness import Answer, Client, a_service
+from tests.log_stores import with_log_store
 from tests.wire.likeness import differences
 
 from leasebook import __version__
@@ -235,7 +236,7 @@ async def test_a_demo_service_takes_every_example_and_answers_as_the_document_sa
     unlike: list[str] = []
 
     async def scene() -> None:
-        async with a_service(tmp_path, demo=True) as desk:
+        async with a_service(tmp_path, demo=True, environment=with_log_store()) as desk:
             real = await prepare(desk)
             for operation in in_a_workable_order():
                 action = OPERATIONS[operation]

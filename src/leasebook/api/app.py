@@ -45,7 +45,6 @@ from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
 from leasebook.contract.actions import TABLE
-from leasebook.contract.documented import NOT_OFFERED
 from leasebook.contract.nearest import no_such, wrong_method
 from leasebook.contract.routes.bearer import CREATE_TOKEN
 from leasebook.contract.shapes import Empty
@@ -236,9 +235,6 @@ class App:
             return CREATE_TOKEN, query
         action = TABLE.get((path.decode("latin-1"), query.action))
         if action is None:
-            reason = NOT_OFFERED.get((path.decode("latin-1"), query.action))
-            if reason is not None:
-                raise Fault(e.OPERATION_NOT_SUPPORTED, reason)
             what = no_such(path.decode("latin-1"), query.action, query.unknown)
             raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):

@@ -42,6 +42,10 @@ ReplicaLogs = Callable[[Replica, int], Awaitable[tuple[list[str], str | None]]]
 """Returns the last lines of a replica, at most that many, and None; or no lines, and why this server has none."""
 
 
+LogStoreProbe = Callable[[], Awaitable[str | None]]
+"""Asks the log store to take a request without lines; returns None if it did, else why it did not."""
+
+
 class KeyMaker(msgspec.Struct, frozen=True):
     """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret.
 
@@ -80,6 +84,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     identities: Identities
     refusals: Refusals
     replica_logs: ReplicaLogs
+    log_store: LogStoreProbe | None
+    """None: this server has no log store."""
+    without_log_parts: frozenset[str]
+    """Engines of this server whose replicas cannot be sent to a log store."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 

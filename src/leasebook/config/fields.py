@@ -20,7 +20,7 @@ from leasebook.config.kinds import (
     Whole,
     Zone,
 )
-from leasebook.config.sections.store import StoreSettings
+from leasebook.config.sections.log_store import LogStoreSettings
 from leasebook.domain.replicas.engine_route import Routes
 
 _DAY: Final = 86_400
@@ -28,7 +28,7 @@ _YEAR: Final = 366 * _DAY
 _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m)"
 
 
-class Settings(StoreSettings, frozen=True, kw_only=True):
+class Settings(LogStoreSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
     time_zone: Annotated[

@@ -17,6 +17,7 @@ from leasebook.addressing.mail import is_bare, is_here, server_of
 from leasebook.config.command_line import option_for
 from leasebook.config.fields import DECLARED, Settings
 from leasebook.config.kinds import PREFIX, Declared, Secret, SecretText, did_you_mean
+from leasebook.config.sections.log_store import headers_of
 from leasebook.domain.model.replica import VARIABLES
 
 __all__ = [
@@ -88,13 +89,23 @@ def secret_variables() -> tuple[str, ...]:
     return tuple(declared.variable for declared in DECLARED.values() if declared.is_secret)
 
 
+HEADER_SECRET_MIN: Final = 8
+"""A shorter value of a header of the log store is not kept out of logs, in characters."""
+
+
 def secrets_of(settings: Settings) -> list[Secret]:
-    """Return every secret that is set, and the password in the store's address by itself, to keep them out of logs."""
+    """Return every secret that is set, to keep them out of logs.
+
+    The password in the store's address, and the values of the log store's headers, are in it by themselves as well.
+    """
     found = [value for name in DECLARED if isinstance(value := getattr(settings, name), Secret)]
     if settings.store is not None:
         password = urlsplit(settings.store.reveal()).password
         found += [Secret(text) for text in {password, unquote(password)} if text] if password else []
-    return found
+    # A value such as "Bearer TOKEN" is secret in its parts, and a short one is a word that other lines have as well.
+    values = [value for _, value in headers_of(settings.log_store_headers)]
+    parts = {part for value in values for part in (value, *value.split(" ")) if len(part) >= HEADER_SECRET_MIN}
+    return found + [Secret(text) for text in sorted(parts)]
 
 
 def given(settings: Settings, options: Mapping[str, object]) -> Settings:

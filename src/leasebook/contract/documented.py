@@ -5,7 +5,6 @@ The documented actions ignore keys that they do not know, as the cloud does. Our
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 UNIT_NAMES: Final = (
@@ -65,12 +64,4 @@ DOCUMENTED: Final[frozenset[tuple[str, str]]] = frozenset(
     )
     for name in names
 )
-"""The path and name of each. This service does not implement all of them."""
-
-NOT_OFFERED: Final[Mapping[tuple[str, str], str]] = {
-    ("/v2/service", "AttachLogStore"): (
-        "AttachLogStore is not offered here, and no setting switches it on: this service sends logs to no log store, "
-        "and attached nothing. DescribeReplicaLogs (/v2/service) has the last lines of a replica."
-    ),
-}
-"""The documented actions that are missing: the answer to each, which is ``OperationNotSupported``."""
+"""The path and name of each."""

@@ -130,6 +130,13 @@ UNTRUSTED_MODEL: Final = ErrorCode(
     "No operator has approved the version, and the engine does not isolate it; the message says what to do.",
 )
 
+LOG_STORE_UNREACHABLE: Final = ErrorCode(
+    "LogStoreUnreachable",
+    503,
+    720027,
+    "The operator's log store does not answer, or does not take lines. Nothing was done; try again.",
+)
+
 # Answered before the action is known; the connection ends with them.
 URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than the limit.")
 HEAD_TOO_LARGE: Final = ErrorCode("HeadTooLarge", 431, 720020, "The headers are more, or longer, than the limit.")

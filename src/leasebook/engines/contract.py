@@ -6,7 +6,7 @@ its report with the wanted replicas. Every request may be repeated, because the 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from leasebook.domain.model.replica import Isolation, Seen, Wanted
 
@@ -23,6 +23,26 @@ class NoRoom(Exception):
     """The engine has no room for this replica now, but may have later. Nothing was started."""
 
 
+class LogPlace(NamedTuple):
+    """A place in all that a replica has written: the bytes before it, and how many of them end a line."""
+
+    bytes: int
+    lines: int
+
+
+class LogPart(NamedTuple):
+    """Whole lines of a replica's log, oldest first.
+
+    ``place`` is where the next part begins. ``lost`` is how many lines before the first of these were dropped unread,
+    because a log is bounded. With ``is_over`` the replica is gone, and no part follows.
+    """
+
+    lines: tuple[str, ...]
+    place: LogPlace
+    lost: int = 0
+    is_over: bool = False
+
+
 class ReplicaEngine(Protocol):
     """Runs replicas. After a crash at any point, every method may be called again, also from another process.
 
@@ -33,6 +53,8 @@ class ReplicaEngine(Protocol):
     name: str
     local: bool
     """Whether replicas run on this very machine, so that only servers on it can manage them."""
+    has_log_parts: bool
+    """Whether ``log_part`` returns lines. Without it, the engine's replicas are not sent to log stores."""
 
     def isolation(self) -> Isolation:
         """Return how completely replicas are isolated, as found out when the engine was made. Makes no call."""
@@ -68,6 +90,17 @@ class ReplicaEngine(Protocol):
 
         They are kept for a while after the replica is gone.
         """
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """Return the next lines of both of a replica's streams after a place, at most ``bytes_max`` bytes of them.
+
+        None: after the place that ``log_sent`` noted last, or from the beginning. A line that is not finished yet is
+        left out while its replica runs. A line longer than ``bytes_max`` comes in pieces. No lines and ``is_over``: the
+        engine does not know the name, or has no log parts.
+        """
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        """Note a place beside the replica, for the servers that come after this one."""
 
     async def capacity(self) -> dict[str, int]:
         """Return how many units of each type the engine has, used ones included. It has none of other types.

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from leasebook.domain.model.replica import Isolation, Seen, Wanted
 from leasebook.domain.replicas.unserved import Gone
-from leasebook.engines.contract import NoRoom, ReplicaEngine
+from leasebook.engines.contract import LogPart, LogPlace, NoRoom, ReplicaEngine
 
 
 class GoneEngine:
     """Takes the place of an engine that this server does not have, so that stored replicas of it can end."""
 
     local = False
+    has_log_parts = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,6 +40,14 @@ class GoneEngine:
         """None are left."""
         del name, lines_max
         return []
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """None are left."""
+        del name, bytes_max
+        return LogPart((), after or LogPlace(0, 0), is_over=True)
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        """Nothing is there to note it."""
 
     async def capacity(self) -> dict[str, int]:
         """It has nothing."""

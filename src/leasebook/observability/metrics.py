@@ -29,6 +29,7 @@ from leasebook.observability.instruments import (
     StoreInstruments,
     StreamInstruments,
 )
+from leasebook.observability.log_store_metrics import LogStoreMetrics
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
 
@@ -177,6 +178,7 @@ class Metrics:
         self._stock = self._stock_instruments()
         self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
         self.connections = ConnectionMetrics(self._counter, self._gauge)
+        self.log_store = LogStoreMetrics(self._counter, self._gauge)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _refusal_instruments(self) -> RefusalInstruments:

@@ -21,6 +21,11 @@ class ReplicaLogs:
         self._node: Final = node
         self._call_s: Final = call_s
 
+    @property
+    def without_parts(self) -> frozenset[str]:
+        """The engines of this server whose replicas cannot be sent to a log store."""
+        return frozenset(name for name, engine in self._engines.items() if not engine.has_log_parts)
+
     async def last(self, row: Replica, lines_max: int) -> tuple[list[str], str | None]:
         """Return at most the last ``lines_max`` lines and None; or no lines, and why this server cannot get them."""
         engine = self._engines.get(row.engine)

@@ -57,6 +57,7 @@ from leasebook.server.factories import (
     engines_of,
     entrance_of,
     gateway_of,
+    log_store_of,
     logs_of,
     patience_of,
     placing_rules,
@@ -238,6 +239,7 @@ def _context(
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
+    log_store = log_store_of(settings)
     hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
     return Context(
@@ -260,6 +262,8 @@ def _context(
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
         replica_logs=logs.last,
+        log_store=None if log_store is None else log_store.probe,
+        without_log_parts=logs.without_parts,
         public_base=None if settings.public_url is None else settings.public_url + settings.path_prefix,
     )
 

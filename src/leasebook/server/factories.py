@@ -28,6 +28,7 @@ from leasebook.api.presenters import rows as present
 from leasebook.batch import AuditWriter, Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
+from leasebook.config.sections.log_store import headers_of
 from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
@@ -50,11 +51,13 @@ from leasebook.gateway.ports import Target as Answering
 from leasebook.gateway.ports import Targets
 from leasebook.notifications.dispatcher import Dispatcher
 from leasebook.notifications.fair_queue import Places
+from leasebook.notifications.log_store import LogStoreClient
 from leasebook.notifications.ports import Sender
 from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
+from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
@@ -396,6 +399,40 @@ def logs_of(settings: Settings, engines: Mapping[str, ReplicaEngine], timing: Ti
     return ReplicaLogs(with_gone(engines, gone_of(settings)), node_of(settings), timing.call_s)
 
 
+def log_store_of(settings: Settings) -> LogStoreClient | None:
+    """Return the client of the log store; None: there is none."""
+    if settings.log_store_url is None:
+        return None
+    return LogStoreClient(settings.log_store_url, headers_of(settings.log_store_headers))
+
+
+@asynccontextmanager
+async def sending_lines(
+    ground: Components, engines: Mapping[str, ReplicaEngine], worker_id: str, timing: Timing
+) -> AsyncIterator[None]:
+    """Send the lines of replicas to the log store meanwhile, if there is one."""
+    store, with_parts = log_store_of(ground.settings), {name: one for name, one in engines.items() if one.has_log_parts}
+    if store is None or not with_parts:
+        yield
+        return
+    sender = LogSender(
+        ground.store,
+        with_parts,
+        store,
+        holder=worker_id,
+        node=node_of(ground.settings),
+        call_s=timing.call_s,
+        meter=ground.metrics.log_store,
+    )
+    ground.sequencer.watch(sender)
+    sender.start()
+    try:
+        yield
+    finally:
+        await sender.stop()
+        await store.close()
+
+
 @asynccontextmanager
 async def reconciling(
     ground: Components, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing
@@ -404,12 +441,13 @@ async def reconciling(
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
+    worker_id = hex_id()
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,
         engines,
         routes,
-        worker_id=hex_id(),
+        worker_id=worker_id,
         node=node_of(settings),
         alone=ground.alone,
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
@@ -423,6 +461,7 @@ async def reconciling(
     ground.sequencer.watch(reconciler)
     reconciler.start()
     try:
-        yield reconciler
+        async with sending_lines(ground, engines, worker_id, timing):
+            yield reconciler
     finally:
         await reconciler.stop()

@@ -26,7 +26,7 @@ import msgspec
 
 from leasebook.domain.model.replica import Isolation, Seen, SeenState, Wanted
 from leasebook.domain.values.wording import are
-from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
+from leasebook.engines.contract import CannotRun, LogPart, LogPlace, NoRoom, Unreachable
 
 _FIRST_PORT = 20_000
 
@@ -147,6 +147,8 @@ class FakeWorld:
         self.missing: tuple[str, ...] = ()
         """The missing parts of its isolation (``Isolation``)."""
         self._scripts: list[tuple[str, Script]] = [("*", script or Script())]
+        self.sent: dict[str, LogPlace] = {}
+        """The places that engines noted."""
         self._ports = 0
         self._cut_until = -math.inf
         self._answers_only = False
@@ -301,6 +303,7 @@ class FakeEngine:
 
     name = "fake"
     local = False
+    has_log_parts = True
 
     def __init__(self, world: FakeWorld) -> None:
         self.world = world
@@ -347,6 +350,27 @@ class FakeEngine:
         lines = [line for run in self.world.runs if run.wanted.name == name for line in run.start.script.prints]
         self.world.answered()
         return lines[-lines_max:] if lines_max > 0 else []
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """Return the next lines of a replica's script."""
+        self.world.asked()
+        place = after or self.world.sent.get(name, LogPlace(0, 0))
+        prints = [line for run in self.world.runs if run.wanted.name == name for line in run.start.script.prints]
+        lines: list[str] = []
+        for line in prints[place.lines :]:
+            size = len(line.encode()) + 1
+            bytes_max -= size
+            if bytes_max < 0:
+                break
+            lines.append(line)
+            place = LogPlace(place.bytes + size, place.lines + 1)
+        is_here = any(run.wanted.name == name for run in self.world.here())
+        self.world.answered()
+        return LogPart(tuple(lines), place, is_over=not is_here and place.lines == len(prints))
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        """Note a place."""
+        self.world.sent[name] = place
 
     async def capacity(self) -> dict[str, int]:
         """Return the world's units."""

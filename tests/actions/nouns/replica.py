@@ -8,8 +8,9 @@ from typing import Any, Final
 from tests.actions.forms import MAY_END_A_PAGE, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe, Unfilled
 from tests.actions.office import Office, billed
 from tests.actions.record import READERS, WRITERS, ActionRecord
-from tests.api.scene import billing_of
+from tests.api.scene import SERVICE, billing_of
 
+LOG_STORE: Final = {"serviceType": "Custom", "logRegion": "bj", "logProject": "default", "logStoreName": "lines"}
 INSTANCE = {
     "instanceId": UNIT_ID,
     "paymentTiming": TIMING,
@@ -27,6 +28,12 @@ def describe_service_instance(office: Office) -> Any:
 
 def describe_replicas(office: Office) -> Any:
     return {"serviceId": office.service, "instanceId": office.caller.buy_replicas(office.service, 1)}
+
+
+def detach_log_store(office: Office) -> Any:
+    service = office.caller.create_service()
+    office.caller.do(SERVICE, "AttachLogStore", {"serviceId": service, **LOG_STORE})
+    return {"serviceId": service}
 
 
 RECORDS: Final = {
@@ -80,5 +87,19 @@ RECORDS: Final = {
         foreign=({"serviceId": "SERVICE", "instanceId": "UNIT"},),
         shape={"logLines": Unfilled([str]), "why": (str, None)},
         example_differs=True,
+    ),
+    "attach_log_store": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"serviceId": office.service, **LOG_STORE},
+        foreign=({"serviceId": "SERVICE", **LOG_STORE},),
+        shape=True,
+        example_stage=1,
+    ),
+    "detach_log_store": ActionRecord(
+        permitted=WRITERS,
+        body=detach_log_store,
+        foreign=({"serviceId": "SERVICE"},),
+        shape=True,
+        example_stage=2,
     ),
 }

@@ -32,6 +32,7 @@ SERVICE_DETAIL = {
     "creator": HEX_ID,
     "createTime": TIME,
     "counted": bool,
+    "logStore": Maybe({"logRegion": Maybe(str), "logProject": str, "logStoreName": str, "attachedAt": TIME}),
     "whyNotRun": Maybe(list),
 }
 OPERATION = {"operation": True, "message": str}

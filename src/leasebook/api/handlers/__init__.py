@@ -17,7 +17,7 @@ from leasebook.api.handlers.account import (
     subscriptions,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
-from leasebook.api.handlers.service import models, replicas, service_calls, service_keys, services
+from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
 from leasebook.api.handlers.store import catalogue, clock, engine_capacity
 
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -39,6 +39,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **models.OPERATIONS,
     **service_keys.OPERATIONS,
     **replicas.OPERATIONS,
+    **log_stores.OPERATIONS,
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
 }

@@ -18,7 +18,7 @@ from leasebook.contract.nouns import user as iam
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import UP, Instance, InstanceStatus, Placement
 from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering, PriceChange
-from leasebook.domain.model.service import Service
+from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.event import REMINDED, Event
 from leasebook.domain.record.identity_event import IAM_TYPES
@@ -129,6 +129,16 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
         creator=row.created_by,
         create_time=shown(row.created_at),
         counted=not row.runs,
+        log_store=None if row.log_store is None else _log_store(row.log_store, shown),
+    )
+
+
+def _log_store(row: LogStore, shown: Shown) -> r.ServiceLogStore:
+    return r.ServiceLogStore(
+        log_region=row.region,
+        log_project=row.project,
+        log_store_name=row.name,
+        attached_at=shown(row.attached_at),
     )
 
 

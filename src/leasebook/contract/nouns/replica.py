@@ -1,4 +1,4 @@
-"""Replicas of a service: the instances that they run on, their state, and their logs."""
+"""Replicas of a service: the instances that they run on, their state, their logs, and where those are sent."""
 
 from __future__ import annotations
 
@@ -231,6 +231,41 @@ INSTANCES: Final = (
 )
 
 
+LogWord = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[^\\x00-\\x1f\\x7f]*$")]
+
+
+class AttachLogStoreRequest(Request, kw_only=True):
+    """Have the lines that a service's replicas write sent to the operator's log store.
+
+    The three words are for those who search there: they go with every line, and choose no other store. A log store that
+    the service had before is replaced.
+    """
+
+    service_type: Annotated[
+        Literal["Custom", "Preset"],
+        Meta(description="Custom: a service of the account. Preset services run no replicas here, and are refused."),
+    ]
+    service_id: Annotated[Id, Meta(description="The service.")]
+    log_region: Annotated[LogWord | None, Meta(description="A region, sent as leasebook.log_region.")] = None
+    log_project: Annotated[LogWord, Meta(description="A project, sent as leasebook.log_project.")]
+    log_store_name: Annotated[LogWord, Meta(description="A name, sent as leasebook.log_store.")]
+
+
+class DetachLogStoreRequest(Request, kw_only=True):
+    """Send the lines of a service's replicas nowhere any more."""
+
+    service_id: Annotated[Id, Meta(description="The service.")]
+
+
+class ServiceLogStore(Shape, kw_only=True):
+    """Where the lines of a service's replicas are sent."""
+
+    log_region: Annotated[str | None, Meta(description="The region that was given.")] = None
+    log_project: Annotated[str, Meta(description="The project that was given.")]
+    log_store_name: Annotated[str, Meta(description="The name that was given.")]
+    attached_at: Annotated[str, Meta(description="When it was attached.")]
+
+
 ACTIONS: Final = (
     read(
         SERVICE,
@@ -276,5 +311,33 @@ ACTIONS: Final = (
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J", "replica": 0, "linesMax": 50},
         answer={"logLines": ["listening on 127.0.0.1:20985"], "why": None},
+    ),
+    write(
+        SERVICE,
+        "AttachLogStore",
+        "attach_log_store",
+        AttachLogStoreRequest,
+        bool,
+        "Have the lines of a service's replicas sent to the operator's log store.",
+        errors=(e.SERVICE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.LOG_STORE_UNREACHABLE),
+        example={
+            "serviceType": "Custom",
+            "serviceId": "svco-48esssdpa594",
+            "logRegion": "bj",
+            "logProject": "default",
+            "logStoreName": "replicas",
+        },
+        answer=True,
+    ),
+    write(
+        SERVICE,
+        "DetachLogStore",
+        "detach_log_store",
+        DetachLogStoreRequest,
+        bool,
+        "Send the lines of a service's replicas to no log store any more.",
+        errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer=True,
     ),
 )

@@ -11,6 +11,7 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing
 from leasebook.contract.nouns.model import VERSION_MEANS
+from leasebook.contract.nouns.replica import ServiceLogStore
 from leasebook.contract.shapes import (
     Id,
     Ids,
@@ -234,6 +235,9 @@ class ServiceDetail(Shape, kw_only=True):
     creator: Annotated[str, Meta(description="The user who made it.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
     counted: Annotated[bool, Meta(description="Whether it is only counted: nothing runs of it.")]
+    log_store: Annotated[
+        ServiceLogStore | None, Meta(description="Where the lines of its replicas are sent; absent: nowhere.")
+    ] = None
     why_not_run: Annotated[
         list[str] | None,
         Meta(

@@ -21,6 +21,7 @@ from leasebook.domain.book.tables import (
     OFFERINGS,
     REPLICAS,
     SERVICE_KEYS,
+    SERVICES,
     SUBSCRIPTIONS,
     TABLES,
     USERS,
@@ -41,6 +42,7 @@ from leasebook.domain.record.event import (
     model_events,
     page_of,
     replica_events,
+    service_events,
     supply_events,
     unit_events,
     whose,
@@ -67,6 +69,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     REPLICAS: replica_events,
     ENGINE_CAPACITIES: supply_events,
     MODELS: model_events,
+    SERVICES: service_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 

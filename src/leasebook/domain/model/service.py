@@ -52,12 +52,26 @@ def resource_type_of(unit_type: str, units_per_replica: int) -> str:
     return f"{card}-{units_per_replica}"
 
 
+class LogStore(msgspec.Struct, frozen=True):
+    """Where the lines of a service's replicas go in the operator's log store.
+
+    ``region``, ``project`` and ``name`` are words of the caller, which go with every line. ``attached_by`` is the user
+    who attached it.
+    """
+
+    region: str | None
+    project: str
+    name: str
+    attached_by: str
+    attached_at: Instant
+
+
 class Service(msgspec.Struct, frozen=True):
     """A service of an account.
 
     Its counts are derived from the instances with its replicas: ``replicas`` on instances that are up, ``deploying`` on
     instances that are being created, and the number of instances of either payment. With ``runs`` an engine runs the
-    replicas, and ``ready`` of them answer requests.
+    replicas, and ``ready`` of them answer requests. With a ``log_store`` the lines of its replicas are sent there.
     """
 
     id: str
@@ -82,6 +96,7 @@ class Service(msgspec.Struct, frozen=True):
     runs: bool = False
     ready: int = 0
     deleted_at: Instant | None = None
+    log_store: LogStore | None = None
 
     @property
     def shape(self) -> Shape:

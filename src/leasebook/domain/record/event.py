@@ -19,6 +19,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 
@@ -65,6 +66,8 @@ IAM_SERVICE_KEY_CREATED: Final = "iam.serviceKeyCreated"
 IAM_SERVICE_KEY_CHANGED: Final = "iam.serviceKeyChanged"
 IAM_FOUND: Final = "iam.found"
 REPLICA_FAILING: Final = "replica.failing"
+LOG_STORE_ATTACHED: Final = "service.logStoreAttached"
+LOG_STORE_DETACHED: Final = "service.logStoreDetached"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -109,6 +112,8 @@ TYPES: Final[dict[str, str]] = {
     IAM_SERVICE_KEY_CHANGED: "A key for calling services was deleted, or something else of it is another one now.",
     IAM_FOUND: "An account, user or key was there when the store began to tell of them; nothing happened to it.",
     REPLICA_FAILING: "A replica failed three times in a row; it is paid, and tried again with longer rests.",
+    LOG_STORE_ATTACHED: "The lines of a service's replicas are sent to a log store from now on, or to another one.",
+    LOG_STORE_DETACHED: "The lines of a service's replicas are sent to no log store any more.",
 }
 """Every type, and what it means."""
 
@@ -260,6 +265,19 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
         yield MODEL_APPROVED, data
     elif after.withdrawn_at is not None and was_withdrawn is None:
         yield MODEL_WITHDRAWN, data
+
+
+def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the event that a log store was attached to a service, or replaced or detached."""
+    was = None if before is None else before.log_store
+    if after.log_store == was:
+        return
+    if after.log_store is None:
+        yield LOG_STORE_DETACHED, {"serviceId": after.id}
+        return
+    names = {"logProject": after.log_store.project, "logStoreName": after.log_store.name}
+    region = {} if after.log_store.region is None else {"logRegion": after.log_store.region}
+    yield LOG_STORE_ATTACHED, {"serviceId": after.id, **region, **names}
 
 
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:

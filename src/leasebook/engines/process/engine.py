@@ -33,7 +33,7 @@ from leasebook.domain.model.replica import (
     Wanted,
 )
 from leasebook.domain.values.wording import are
-from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
+from leasebook.engines.contract import CannotRun, LogPart, LogPlace, NoRoom, Unreachable
 from leasebook.engines.process import keeper, keeper_clock, keeper_state, subuids
 from leasebook.engines.process import ports as process_ports
 from leasebook.engines.process.devices import DeviceFinder, NvmlDevices, say_unusable
@@ -72,6 +72,7 @@ class ProcessEngine:
 
     name = "process"
     local = True
+    has_log_parts = True
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class ProcessEngine:
         targets = {
             one.name: Target(self._host, one.run.port, one.run.wanted.spec.health_path, one.ready)
             for one in found
-            if one.run is not None and one.run.port is not None and _runs(one) and one.name not in strangers
+            if one.run is not None and one.run.port is not None and one.runs and one.name not in strangers
         }
         health = await self._checks.look(targets)
         first = [one.name for one in found if not one.ready and one.name in health and health[one.name].ready]
@@ -150,6 +151,17 @@ class ProcessEngine:
         if not _NAME.fullmatch(name):
             return []
         return await self._do(functools.partial(self._files.tail, name, lines_max))
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """Return the next whole lines of a replica's log, also of one that is gone."""
+        if not _NAME.fullmatch(name):
+            return LogPart((), after or LogPlace(0, 0), is_over=True)
+        return await self._do(functools.partial(self._files.log_part, name, after, bytes_max))
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        """Note a place beside the replica's state directory."""
+        if _NAME.fullmatch(name):
+            await self._do(functools.partial(self._files.log_sent, name, place))
 
     async def capacity(self) -> dict[str, int]:
         """Return the units of each type, as they were declared and as far as there are accelerators for them."""
@@ -372,7 +384,7 @@ class ProcessEngine:
             {
                 one.name: Owner(one.run.port, int((one.state or {})["keeper"].split()[0]), one.run.uid)
                 for one in found
-                if one.run is not None and one.run.port is not None and _runs(one)
+                if one.run is not None and one.run.port is not None and one.runs
             }
         )
 
@@ -416,11 +428,6 @@ class ProcessEngine:
         words = self._files.last_words(found.name)
         parts = [state.get("ending"), how, f"its last words: {words}" if words else None]
         return "; ".join(part for part in parts if part)
-
-
-def _runs(found: Found) -> bool:
-    state = found.state or {}
-    return found.alive and not found.stop_requested and "main" in state and "ending" not in state
 
 
 def _environment(spec: RunSpec) -> dict[str, str]:

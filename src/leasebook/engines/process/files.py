@@ -5,6 +5,8 @@
     replicas   by name, one state directory for each replica: running, or ended and not removed
     gone       state directories that are being deleted
     ended      the last logs of replicas that are gone
+    ends       for each of those, how many bytes and lines it had written
+    sent       by name, up to which byte and line a replica's log was sent to a log store
 
 ``keeper`` describes the files of a state directory; ``run`` and ``ready`` in it are the engine's own.
 """
@@ -20,10 +22,12 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from leasebook.domain.model.replica import RUN, Wanted
+from leasebook.engines.contract import LogPart, LogPlace
 from leasebook.engines.process import keeper, keeper_clock, keeper_kin, keeper_state
 from leasebook.engines.process.own_user import FOLDERS, USERS
 from leasebook.engines.process.subuids import clear
@@ -32,7 +36,10 @@ from leasebook.engines.sandbox.sandbox import ACCOUNTS, Confinement, accounts
 
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
-PARTS = ("replicas", "new", "gone", "ended")
+PARTS = ("replicas", "new", "gone", "ended", "ends", "sent")
+_NOTES_KEPT_S = 60.0
+"""Notes about a replica that is gone are kept this long at least: one that is being written has no name yet."""
+_LOOKS_MAX = 10
 _OLD_DEADLINE = "deadline"
 """Where keepers before 0.2 look, which go by the machine's clock, in seconds since 1970 UTC."""
 _TAIL_LINES, _TAIL_CHARS = 5, 1000
@@ -67,9 +74,31 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         return not self.alive and not self.stop_requested and self.state is None and self.run is not None
 
     @property
+    def runs(self) -> bool:
+        """Whether its command runs, and is not about to end."""
+        state = self.state or {}
+        return self.alive and not self.stop_requested and "main" in state and "ending" not in state
+
+    @property
     def orphaned(self) -> bool:
         """Whether its keeper was killed, so that the reason of its end is not recorded."""
         return not self.alive and self.state is not None and "exit" not in self.state
+
+
+class _Piece(NamedTuple):
+    """An open file with a part of a log, and the place of its first byte in all that the replica has written."""
+
+    descriptor: int
+    begin: int
+
+    @property
+    def end(self) -> int:
+        """The place after its last byte."""
+        return self.begin + os.fstat(self.descriptor).st_size
+
+
+class _Torn(Exception):
+    """The log was rotated while its files were opened."""
 
 
 def alive(directory: Path) -> bool:
@@ -125,6 +154,12 @@ class Files:
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
                 clear(str(left))
+            old = time.time() - _NOTES_KEPT_S
+            for note in (*(self.root / "ends").iterdir(), *(self.root / "sent").iterdir()):
+                is_of_one = (self.replicas / note.name).exists() or (self._ended / f"{note.name}.log").exists()
+                with contextlib.suppress(FileNotFoundError):
+                    if not is_of_one and note.stat().st_mtime < old:
+                        note.unlink()
 
     def find(self, name: str) -> Found | None:
         """Return a replica's state directory as it is; None: there is none."""
@@ -305,10 +340,99 @@ class Files:
             text.split("\n")[: None if not text.endswith("\n") else -1][-lines_max:] if lines_max > 0 and text else []
         )
 
+    def log_sent(self, name: str, place: LogPlace) -> None:
+        """Note up to where a replica's log was sent."""
+        keeper_state.write(str(self.root / "sent" / name), f"{place.bytes} {place.lines}")
+
+    def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """Return the next lines of a log after a place; None: after the one that was noted, or from the beginning."""
+        after = after or _place(keeper_state.read(str(self.root / "sent" / name))) or LogPlace(0, 0)
+        for _ in range(_LOOKS_MAX):
+            with contextlib.ExitStack() as files, contextlib.suppress(_Torn):
+                is_final, rotated, pieces = self._opened(name, files)
+                return _part(pieces, rotated, after, bytes_max, is_final=is_final)
+        return LogPart((), after)  # The replica writes so fast that its log is rotated at every look.
+
+    def _opened(self, name: str, files: contextlib.ExitStack) -> tuple[bool, LogPlace, list[_Piece]]:
+        """Open the files of a log; returns whether its replica is gone, a place before its end, and the files."""
+        self.reach()
+        directory = self.replicas / name
+        before = keeper_state.read(str(directory / "rotated"))
+        log, older = _open(directory / "log", files), _open(directory / "log.1", files)
+        if log is None and older is None and not directory.exists():
+            end = _place(keeper_state.read(str(self.root / "ends" / name)))
+            ended = _open(self._ended / f"{name}.log", files)
+            if end is None or ended is None:
+                return True, LogPlace(0, 0), []
+            return True, end, [_Piece(ended, end.bytes - os.fstat(ended).st_size)]
+        if keeper_state.read(str(directory / "rotated")) != before:
+            raise _Torn
+        if before is None:
+            # A keeper that did not count, one from before an update, leaves a second file without places.
+            return False, LogPlace(0, 0), [] if log is None or older is not None else [_Piece(log, 0)]
+        inode, rotated = int(before.split()[0]), LogPlace(*map(int, before.split()[1:]))
+        found = {os.fstat(one).st_ino: one for one in (log, older) if one is not None}
+        if inode not in found or log == found[inode]:
+            # The file is renamed just now, or both names led to it.
+            raise _Torn
+        pieces = [_Piece(found[inode], rotated.bytes - os.fstat(found[inode]).st_size)]
+        return False, rotated, pieces + ([] if log is None else [_Piece(log, rotated.bytes)])
+
     def last_words(self, name: str) -> str | None:
         """Return the end of what a replica wrote, for a reason; None: it wrote nothing."""
         lines = [line.strip() for line in self.tail(name, _TAIL_LINES) if line.strip()]
         return " | ".join(lines)[-_TAIL_CHARS:] or None
+
+
+def _place(text: str | None) -> LogPlace | None:
+    return None if text is None else LogPlace(*map(int, text.split()))
+
+
+def _open(path: Path, files: contextlib.ExitStack) -> int | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    files.callback(os.close, descriptor)
+    return descriptor
+
+
+def _read(pieces: Sequence[_Piece], begin: int, bytes_max: int) -> bytes:
+    """Read what lies after a place, at most that much."""
+    found = b""
+    for piece in pieces:
+        if begin + len(found) < piece.end and len(found) < bytes_max:
+            found += os.pread(piece.descriptor, bytes_max - len(found), begin + len(found) - piece.begin)
+    return found
+
+
+def _part(pieces: Sequence[_Piece], known: LogPlace, after: LogPlace, bytes_max: int, *, is_final: bool) -> LogPart:
+    """Return the lines after a place. ``known`` is any place in the log that a keeper counted."""
+    lost = 0
+    if pieces and after.bytes < pieces[0].begin:
+        begin = pieces[0].begin
+        kept = _read(pieces, begin, max(0, known.bytes - begin)).count(b"\n")
+        lost = max(0, known.lines - kept - after.lines)
+        after = LogPlace(begin, known.lines - kept)
+    data = _read(pieces, after.bytes, bytes_max)
+    whole = data.rfind(b"\n") + 1
+    if is_final and len(data) < bytes_max:
+        whole = len(data)
+    elif whole == 0 and len(data) == bytes_max:
+        whole = _cut(data)
+    data = data[:whole]
+    texts = data.split(b"\n")
+    lines = tuple(text.decode(errors="replace") for text in (texts if texts[-1] else texts[:-1]))
+    place = LogPlace(after.bytes + whole, after.lines + data.count(b"\n"))
+    return LogPart(lines, place, lost, is_over=is_final and (not pieces or place.bytes >= pieces[-1].end))
+
+
+def _cut(data: bytes) -> int:
+    """Return where a long line can be cut: not within a character of UTF-8."""
+    for size in range(len(data) - 1, max(0, len(data) - 5), -1):
+        if data[size] & 0xC0 != 0x80:  # noqa: PLR2004 - the two bits that mark a continuation
+            return size
+    return len(data)
 
 
 def _write_confinement(directory: Path, confinement: Confinement, uid: int | None) -> None:

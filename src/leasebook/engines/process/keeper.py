@@ -15,7 +15,7 @@ The files of a state directory, all written whole and then renamed into place:
     state      key and value a line: the keeper's steps and their results
     alive      locked by the keeper while it lives; the kernel lets go of it, however the keeper ends
     bell       a named pipe: a byte in it means that ``ends`` or ``stop`` is new
-    log, log.1 the replica's output, and the older part of it
+    log, log.1 the replica's output, and the older part of it; ``rotated``: where that part ends (keeper_disk)
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ def put_away(name: str, directory: str, root: str, bytes_max: int, delete: Calla
     kept = (read(f"{directory}/log.1") or "") + (read(f"{directory}/log") or "")
     if kept:
         _keep_log(f"{root}/ended", name, kept.encode(errors="surrogateescape")[-bytes_max:])
+        with contextlib.suppress(OSError):  # As with the log itself.
+            if (end := _log_end(directory)) is not None:
+                write(f"{root}/ends/{name}", end)
     gone = f"{root}/gone/{name}.{os.getpid()}.{time.monotonic_ns()}"
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{root}/replicas/{name}", gone)
@@ -91,6 +94,22 @@ def remove_group(cgroup: str | None) -> None:
             return
         except OSError:
             time.sleep(0.002)
+
+
+def _log_end(directory: str) -> str | None:
+    """Return how many bytes and lines a replica has written in all; None: a keeper that did not count kept it."""
+    rotated, last = read(f"{directory}/rotated"), os.stat(f"{directory}/log")
+    if rotated is None:
+        bytes_before, lines_before = 0, 0
+        if os.path.exists(f"{directory}/log.1"):
+            return None
+    else:
+        inode, bytes_before, lines_before = map(int, rotated.split())
+        if inode == last.st_ino:
+            return f"{bytes_before} {lines_before}"
+    with open(f"{directory}/log", "rb") as log:
+        lines_here = log.read().count(b"\n")
+    return f"{bytes_before + last.st_size} {lines_before + lines_here}"
 
 
 def _keep_log(ended: str, name: str, log: bytes) -> None:

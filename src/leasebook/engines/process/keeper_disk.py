@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from leasebook.engines.process.keeper_state import write
+
 _BLOCK_BYTES = 512
 _ENTRY_BYTES = 4096
 """The bytes that an entry of a directory counts, so that a million empty files are not free."""
@@ -21,10 +23,16 @@ _REST_MIN = 10.0
 
 
 class Log:
-    """A replica's output, in at most two files of a bounded size."""
+    """A replica's output, in at most two files of a bounded size.
+
+    When the first of them is full, it becomes the second. ``rotated`` then has its inode, and how many bytes and lines
+    the replica had written up to its end: so each byte that is still there has a place that does not change.
+    """
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
+        self._before = 0
+        self._lines = 0
         self._open()
 
     def _open(self) -> None:
@@ -34,12 +42,21 @@ class Log:
     def add(self, text: bytes) -> None:
         """Append to the log. On a full disk the text is lost, and the replica goes on."""
         if self._size + len(text) > self._bytes_max // 2:
-            os.close(self._descriptor)
-            os.replace("log", "log.1")
-            self._open()
+            self._rotate()
         with contextlib.suppress(OSError):
             os.write(self._descriptor, text)
         self._size += len(text)
+        self._lines += text.count(b"\n")
+
+    def _rotate(self) -> None:
+        found = os.fstat(self._descriptor)
+        self._before += found.st_size
+        with contextlib.suppress(OSError):
+            # Before the file is renamed: who reads meanwhile finds the inode under the one name or the other.
+            write("rotated", f"{found.st_ino} {self._before} {self._lines}")
+        os.close(self._descriptor)
+        os.replace("log", "log.1")
+        self._open()
 
 
 def _below(path: str, seen: set[int]) -> Iterator[int]:

@@ -22,7 +22,7 @@ from typing import IO, Any
 import msgspec
 
 from leasebook.domain.model.replica import Isolation, Seen, Wanted
-from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
+from leasebook.engines.contract import CannotRun, LogPart, LogPlace, NoRoom, Unreachable
 
 CONNECT_S = 30.0
 """How long a driver may take to be connected. It takes two to three seconds on an idle machine."""
@@ -128,6 +128,7 @@ class RayEngine:
 
     name = "ray"
     local = False
+    has_log_parts = False
 
     def __init__(
         self,
@@ -189,6 +190,14 @@ class RayEngine:
     async def logs(self, name: str, lines_max: int) -> list[str]:
         """Return the last lines of a replica; none once it is cleared away, or its node is lost."""
         return msgspec.convert(await self._ask("logs", self._call_s, name=name, lines_max=lines_max), list[str])
+
+    async def log_part(self, name: str, after: LogPlace | None, bytes_max: int) -> LogPart:
+        """Return no lines: an actor keeps the last lines, without their places."""
+        del name, bytes_max
+        return LogPart((), after or LogPlace(0, 0), is_over=True)
+
+    async def log_sent(self, name: str, place: LogPlace) -> None:
+        """Nothing is noted: no lines were returned."""
 
     async def capacity(self) -> dict[str, int]:
         """Return what the nodes that are there declare, by unit type."""

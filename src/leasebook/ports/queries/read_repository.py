@@ -28,6 +28,7 @@ from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
+from leasebook.ports.queries.log_stores import LogStoreQuestions
 from leasebook.ports.queries.places import PlaceQuestions
 from leasebook.ports.queries.service_calls import CallQuestions
 
@@ -198,7 +199,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class ReadRepository(CallQuestions, IdentityQuestions, PlaceQuestions, Protocol):
+class ReadRepository(CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol):
     """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:

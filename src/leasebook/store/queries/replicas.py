@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.ports.queries.log_stores import LogSources
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.rows.codec import CODECS
 
@@ -62,6 +63,23 @@ class ReplicaQueries(ReadRepository):
         found = self._by(REPLICAS, column, [value or ""])
         mine = (row for row in found if row.account_id == account_id and unit_id in (None, row.unit_id))
         return sorted(mine, key=lambda row: row.key)
+
+    def log_sources(self, holder: str, service_ids: Collection[str]) -> LogSources:
+        """Return the replicas whose lines a worker sends, with their services and those of ``service_ids``."""
+        names = ", ".join(f'r."{name}"' for name in CODECS[REPLICAS].columns)
+        rows = self._fetch(
+            f"SELECT {names} FROM services s JOIN replicas r ON r.service_id = s.id "
+            "JOIN leases l ON l.unit_id = r.unit_id "
+            "WHERE s.log_store IS NOT NULL AND s.deleted_at IS NULL AND r.state <> 'Gone' AND l.holder = ? "
+            "ORDER BY r.unit_id, r.service_id, r.number",
+            (holder,),
+        )
+        replicas = [CODECS[REPLICAS].read(row) for row in rows]
+        ids = sorted({*service_ids, *(row.service_id for row in replicas)})
+        services = {
+            row.id: row for row in self._by(SERVICES, "id", ids) if row.log_store is not None and row.deleted_at is None
+        }
+        return LogSources(services, replicas)
 
     def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
         """Return the instances whose replicas need a worker, with their rows."""

@@ -46,6 +46,7 @@ from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.service import LogStore
 from leasebook.domain.model.usage import MinuteCount
 from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
@@ -180,6 +181,17 @@ def _read_minutes(text: str) -> tuple[MinuteCount, ...]:
     return _minutes(text) if text else ()
 
 
+_log_store = msgspec.json.Decoder(LogStore).decode
+
+
+def _written_log_store(log_store: LogStore | None) -> str | None:
+    return None if log_store is None else _json(log_store)
+
+
+def _read_log_store(text: str | None) -> LogStore | None:
+    return None if text is None else _log_store(text)
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -197,6 +209,7 @@ SERVICE_MUTABLE: Final = (
     "runs",
     "ready",
     "deleted_at",
+    "log_store",
 )
 
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
@@ -220,7 +233,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "mutable": UNIT_MUTABLE,
             },
         ),
-        (SERVICES, {"to_field": {"active": bool, "runs": bool}, "mutable": SERVICE_MUTABLE}),
+        (
+            SERVICES,
+            {
+                "to_column": {"log_store": _written_log_store},
+                "to_field": {"active": bool, "runs": bool, "log_store": _read_log_store},
+                "mutable": SERVICE_MUTABLE,
+            },
+        ),
         (
             MODEL_SETS,
             {

@@ -193,11 +193,13 @@ services = _table(
     Column("runs", Boolean, nullable=False, server_default=text("false")),
     _count("ready"),
     _big("deleted_at", null=True),
+    _text("log_store", null=True),
     Index("services_id", "id", unique=True),
     Index("services_account", "account_id", "seq"),
     Index("services_suffix", "account_id", "url_suffix", "seq"),
     _where("services_run", "runs", "id"),
     _where("services_kept", "deleted_at IS NULL", "account_id"),
+    _where("services_log_store", "log_store IS NOT NULL", "id"),
 )
 
 model_sets = _table(

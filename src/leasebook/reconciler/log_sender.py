@@ -1,0 +1,274 @@
+"""Sends the lines of replicas to the log store, in order.
+
+The files in which an engine keeps a log are the buffer: a part of a log is read when it can be sent, and its place is
+noted beside the replica when the log store has it. The sender's memory is bounded by one request. While the log store
+is away, lines stay where they are; those that a full log drops meanwhile are counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, Protocol
+
+import structlog
+
+from leasebook.batch import OutageLog, Outdated
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import REPLICAS
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.service import Service
+from leasebook.engines.contract import LogPart, LogPlace, ReplicaEngine, Unreachable
+from leasebook.notifications.log_store import LogLines, LogOutcome
+from leasebook.reconciler.ports import LATER, Reader
+
+log = structlog.get_logger()
+
+PART_BYTES: Final = 64 * 1024
+"""Most bytes of one replica's lines in a request. A longer line comes in pieces of this size."""
+BATCH_BYTES: Final = 8 * PART_BYTES
+"""A request with this many bytes is full, and has a part more at most."""
+LINE_BYTES: Final = 64
+"""A line counts as this many bytes more than its text has: empty ones are not free."""
+EVERY_S: Final = 1.0
+PAUSE_MAX_S: Final = 60.0
+STOP_S: Final = 3.0
+"""How long a stopping sender may take for the request under way, in seconds."""
+
+
+class LogMeter(Protocol):
+    """Counts lines and requests for metrics."""
+
+    def log_lines(self, outcome: Literal["sent", "refused", "lost"], count: int) -> None:
+        """Count lines by what became of them."""
+
+    def log_request(self, outcome: Literal["taken", "refused", "later"]) -> None:
+        """Count a request with lines."""
+
+    def log_store_away(self, *, away: bool) -> None:
+        """Set whether the log store does not take lines now."""
+
+
+class LogReceiver(Protocol):
+    """Takes lines; the client of the log store does."""
+
+    async def send(self, batch: Sequence[LogLines], observed_ns: int) -> LogOutcome:
+        """Send lines that were read at a time, in nanoseconds since 1970 UTC."""
+        ...
+
+
+class Followed:
+    """One try of a replica, and how far its lines were sent. A place of None: as its engine noted."""
+
+    def __init__(self, row: Replica) -> None:
+        self.row: Final = row
+        self.place: LogPlace | None = None
+        self.lost_known = 0
+        """How many of the lines that are lost after ``place`` were counted."""
+
+
+class LogSender:
+    """Sends the lines of replicas of the instances whose leases the worker ``holder`` has.
+
+    ``engines`` have log parts. ``node`` is this machine: a local engine has the logs of its own machine only. An engine
+    that has not answered after ``call_s`` seconds is asked again at the next look.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        engines: Mapping[str, ReplicaEngine],
+        receiver: LogReceiver,
+        *,
+        holder: str,
+        node: str,
+        call_s: float,
+        meter: LogMeter,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._reader: Final = reader
+        self._engines: Final = engines
+        self._receiver: Final = receiver
+        self._holder: Final = holder
+        self._node: Final = node
+        self._call_s: Final = call_s
+        self._meter: Final = meter
+        self._now_ns: Final = now_ns
+        self._followed: dict[str, Followed] = {}
+        self._services: Mapping[str, Service] = {}
+        self._pauses = 0
+        self._outage: Final = OutageLog(log)
+        self._reading: Final = OutageLog(log)
+        self._stopping: Final = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run(), name="log-sender")
+
+    async def stop(self) -> None:
+        """Stop. Lines that were not sent yet are sent by the next server on this machine.
+
+        A request that is under way may end, and its place be noted: the same lines would be sent again otherwise.
+        """
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_S)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def committed(self, changes: Changes) -> None:
+        """Follow each try of a replica from its first row on, even if it is gone before the next look."""
+        for rows in (changes.inserted.get(REPLICAS, ()), changes.updated.get(REPLICAS, ())):
+            for row in rows:
+                if row.service_id in self._services and row.is_live:
+                    self._follow(row)
+
+    def _follow(self, row: Replica) -> None:
+        engine = self._engines.get(row.engine)
+        if engine is not None and row.name not in self._followed and (not engine.local or row.node == self._node):
+            self._followed[row.name] = Followed(row)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            wait_s = EVERY_S
+            try:
+                wait_s = await self.turn()
+                self._reading.ends()
+            except Outdated:
+                return
+            except LATER as error:
+                self._reading.goes_on("lines for the log store wait for the store", error=repr(error))
+            except Exception:
+                log.exception("lines cannot be sent to the log store")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
+
+    async def turn(self) -> float:
+        """Send one request, if there are lines; returns how many seconds to wait. Raises what the store raises."""
+        await self._look()
+        batch, is_full = await self._gather()
+        pause_s = await self._send(batch) if batch else 0.0
+        # After a full request more lines wait. In between, the store is asked whether they still have somewhere to go.
+        return pause_s or (0.0 if is_full else EVERY_S)
+
+    async def _look(self) -> None:
+        followed = {one.row.service_id for one in self._followed.values()}
+        sources = await self._reader.read(lambda ask: ask.log_sources(self._holder, followed))
+        self._services = sources.services
+        for row in sources.replicas:
+            self._follow(row)
+        # Without a log store nothing is sent; its place is noted, for the day on which one is attached again.
+        self._followed = {name: one for name, one in self._followed.items() if one.row.service_id in sources.services}
+
+    async def _gather(self) -> tuple[list[tuple[Followed, LogPart]], bool]:
+        """Read the next parts, and say whether more may wait. Replicas whose lines go now have their next turn last."""
+        size = 0
+        batch: list[tuple[Followed, LogPart]] = []
+        for name, one in list(self._followed.items()):
+            part = await self._part(one)
+            if part is None:
+                continue
+            self._count_lost(one, part)
+            if part.lines:
+                self._followed.pop(name, None)
+                self._followed[name] = one
+                batch.append((one, part))
+                size += sum(map(len, part.lines)) + LINE_BYTES * len(part.lines)
+            elif part.is_over:
+                # Or it is about to start: then the store has its row, and it is followed again.
+                self._followed.pop(name, None)
+            if size >= BATCH_BYTES:
+                return batch, True
+        is_full = any(sum(map(len, part.lines)) >= PART_BYTES // 2 for _, part in batch)
+        return batch, is_full
+
+    async def _part(self, one: Followed) -> LogPart | None:
+        try:
+            async with asyncio.timeout(self._call_s):
+                return await self._engines[one.row.engine].log_part(one.row.name, one.place, PART_BYTES)
+        except (TimeoutError, Unreachable) as error:
+            log.debug("a log cannot be read now", name=one.row.name, error=repr(error))
+            return None
+
+    def _count_lost(self, one: Followed, part: LogPart) -> None:
+        if part.lost > one.lost_known:
+            lost = part.lost - one.lost_known
+            one.lost_known = part.lost
+            self._meter.log_lines("lost", lost)
+            log.warning(
+                "lines were dropped from a full log before the log store took them",
+                service_id=one.row.service_id,
+                name=one.row.name,
+                lines=lost,
+            )
+
+    async def _send(self, batch: Sequence[tuple[Followed, LogPart]]) -> float:
+        """Send parts; returns for how many seconds to leave the log store alone."""
+        lines = [LogLines(self._attributes(one.row), part.lines) for one, part in batch]
+        outcome = await self._receiver.send(lines, self._now_ns())
+        if outcome.kind == "Later":
+            self._meter.log_request("later")
+            return self._pause(outcome)
+        self._meter.log_request("refused" if outcome.kind == "Refused" else "taken")
+        self._resume()
+        if outcome.kind == "Refused" and len(batch) > 1:
+            # One of them may be at fault, and the others must not go with it.
+            for alone in batch:
+                pause_s = await self._send([alone])
+                if pause_s:
+                    return pause_s
+            return 0.0
+        count = sum(len(part.lines) for _, part in batch)
+        rejected = count if outcome.kind == "Refused" else min(count, outcome.rejected)
+        if rejected:
+            self._meter.log_lines("refused", rejected)
+            names = sorted({one.row.name for one, _ in batch})
+            log.warning("the log store refused lines", lines=rejected, names=names, why=outcome.failure)
+        if rejected < count:
+            self._meter.log_lines("sent", count - rejected)
+        for one, part in batch:
+            await self._note(one, part.place)
+        return 0.0
+
+    async def _note(self, one: Followed, place: LogPlace) -> None:
+        one.place, one.lost_known = place, 0
+        try:
+            async with asyncio.timeout(self._call_s):
+                await self._engines[one.row.engine].log_sent(one.row.name, place)
+        except (TimeoutError, Unreachable) as error:
+            # The place is in memory. Without the note, lines are sent twice after a restart.
+            log.debug("a place in a log cannot be noted now", name=one.row.name, error=repr(error))
+
+    def _pause(self, outcome: LogOutcome) -> float:
+        self._meter.log_store_away(away=True)
+        self._outage.goes_on("the log store takes no lines", why=outcome.failure)
+        pause_s = min(PAUSE_MAX_S, EVERY_S * 2.0 ** min(self._pauses, 10))
+        self._pauses += 1
+        return max(pause_s, outcome.again_s or 0.0)
+
+    def _resume(self) -> None:
+        self._meter.log_store_away(away=False)
+        if self._pauses:
+            log.info("the log store takes lines again")
+        self._pauses = 0
+        self._outage.ends()
+
+    def _attributes(self, row: Replica) -> dict[str, str]:
+        service = self._services[row.service_id]
+        attached = service.log_store
+        assert attached is not None  # noqa: S101 - only services with one are followed
+        region = {} if attached.region is None else {"leasebook.log_region": attached.region}
+        return {
+            "service.name": service.name,
+            "service.instance.id": row.name,
+            "leasebook.account_id": row.account_id,
+            "leasebook.service_id": row.service_id,
+            "leasebook.instance_id": row.unit_id,
+            "leasebook.replica": str(row.number),
+            "leasebook.log_project": attached.project,
+            "leasebook.log_store": attached.name,
+            **region,
+        }
