@@ -20,9 +20,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
-from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, free_port, postpaid
+from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, postpaid
 from tests.crash.lone import data_of, prove_books
 from tests.faults.moved_clock import MovedClock, ask, eventually, reasons
+from tests.ports import free_port
 
 from benchmarks import history
 

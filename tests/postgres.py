@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -23,6 +22,7 @@ import psycopg
 import pytest
 
 from leasebook.store.postgres.store import upgrade
+from tests.ports import free_port
 
 VERSION_MIN = 15
 MIGRATED = "test_migrated"
@@ -88,7 +88,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="leasebook-postgres-"))
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
-        self.port = _free_port()
+        self.port = free_port()
         self._durable = durable
         self._make_data()
         atexit.register(self.remove)
@@ -183,12 +183,6 @@ def _original() -> Path:
         if not place.exists():
             _FirstServer().leave(place)
     return place
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
@@ -81,14 +81,16 @@ def opened_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target
 
 
 @contextmanager
-def a_copy(request: pytest.FixtureRequest, directory: Path) -> Iterator[ServiceHarness]:
+def a_copy(
+    request: pytest.FixtureRequest, directory: Path, *, environment: Mapping[str, str] | None = None
+) -> Iterator[ServiceHarness]:
     """Run a service like ``fresh`` on the kind of store that is asked for; its books are proved in the end."""
     original = (
         Target(request.getfixturevalue("opened"))
         if request.param == "sqlite"
         else request.getfixturevalue("opened_database")
     )
-    with copy_of(original, directory) as where, a_scene(where) as scene:
+    with copy_of(original, directory) as where, a_scene(where, environment=environment) as scene:
         yield scene
         if is_proved(request):
             assert check_store(where).findings == []
@@ -112,5 +114,5 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceHa
 @pytest.fixture(scope="module", params=STORES)
 def either_shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service like ``either`` for the tests of a module that only look, or open accounts of their own."""
-    with a_copy(request, tmp_path_factory.mktemp("either") / "data") as scene:
+    with a_copy(request, tmp_path_factory.mktemp("either") / "data", environment=with_log_store()) as scene:
         yield scene

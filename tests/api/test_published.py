@@ -11,6 +11,7 @@ from leasebook.docsgen.published import PublishedCall
 from tests.conformance.published import CALLS, PENDING, differences, steps, with_answers
 from tests.copies import STORES, empty
 from tests.harness import Answer, a_service, play
+from tests.log_stores import with_log_store
 
 
 @pytest.fixture(scope="module", params=STORES)
@@ -20,7 +21,7 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
     async def scene() -> None:
         results: dict[str, Any] = {}
-        async with a_service(where, demo=True) as root:
+        async with a_service(where, demo=True, environment=with_log_store()) as root:
             for step in steps("raw"):
                 answer = await root.call(step.route, step.action, with_answers(step.body, results))
                 found[step.name] = answer

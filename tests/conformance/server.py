@@ -3,7 +3,6 @@
 import http.client
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from tests import forked
 from tests.copies import put_tables
 from tests.log_stores import with_log_store
+from tests.ports import free_port
 from tests.postgres import shared_server
 
 HOST = "127.0.0.1"
@@ -42,7 +42,7 @@ def stores() -> list[str]:
 def running(store: str, folder: Path) -> Iterator[ConformanceServer]:
     """A fresh server with the demonstration catalogue. It must end well and leave consistent books."""
     with _options(store, folder) as options:
-        port = _free_port()
+        port = free_port()
         log = folder / "server.log"
         with log.open("wb") as output, _started(options, port, output.fileno()) as process:
             _wait_until_ready(process, port, log)
@@ -78,12 +78,6 @@ def _database(address: str) -> Iterator[str]:
             yield urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

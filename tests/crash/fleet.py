@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from tests import forked
 from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this package take it from here
 from tests.forked import Forked
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
+from tests.ports import free_port
 
 MASTER_KEY = "5ea1" * 16
 HOST = "leasebook.test"
@@ -46,13 +46,6 @@ def environment() -> dict[str, str]:
         "LEASEBOOK_ROOT_SECRET_KEY": ROOT_SECRET,
         "LEASEBOOK_MASTER_KEY": MASTER_KEY,
     }
-
-
-def free_port() -> int:
-    """Return a port that no process listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 60.0, every_s: float = 0.02) -> Any:

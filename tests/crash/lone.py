@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from tests import forked
 from tests.copies import put_tables
-from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, FleetClient, Process, environment, free_port
+from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, FleetClient, Process, environment
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
+from tests.ports import free_port
 
 NAME = "server"
 PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.fleet import environment, eventually, free_port
+from tests.crash.fleet import environment, eventually
 from tests.forked import Forked, run
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("no-such-command",), ("check", "--data", "absent")])

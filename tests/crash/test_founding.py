@@ -14,8 +14,9 @@ import alembic.op
 import pytest
 
 from leasebook.store.sqlite.store import FILE, SqliteStore
-from tests.crash.fleet import ACCOUNT, ROUNDS, Process, eventually, free_port
+from tests.crash.fleet import ACCOUNT, ROUNDS, Process, eventually
 from tests.crash.lone import data_of, lone_server, prove_books, root_of
+from tests.ports import free_port
 
 KILLS = 3
 RECOVERED_EVERY = 3 if ROUNDS > 1 else 15

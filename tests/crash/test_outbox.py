@@ -15,9 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.fleet import UNITS, FleetClient, Process, check, eventually, free_port, offer, open_account, postpaid
+from tests.crash.fleet import UNITS, FleetClient, Process, check, eventually, offer, open_account, postpaid
 from tests.crash.lone import NAME, data_of, lone_server, prove_books, root_of
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import shared_server
 
 PATH = "/v2/notification"

@@ -28,13 +28,13 @@ from tests.crash.fleet import (
     books,
     check,
     eventually,
-    free_port,
     moment,
     offer,
     open_account,
 )
 from tests.crash.lone import show
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import shared_server
 
 MODEL, SERVICE = "/v2/model", "/v2/service"

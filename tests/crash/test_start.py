@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from leasebook.security.private_files import create_private
-from tests.crash.fleet import environment, free_port
+from tests.crash.fleet import environment
 from tests.crash.lone import data_of, leasebook, lone_server
+from tests.ports import free_port
 
 CANNOT_START = 2
 DATABASE = "leasebook.db"

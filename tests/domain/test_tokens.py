@@ -105,7 +105,7 @@ KEPT = (
     "wrong_state",
     "untrusted",
 )
-UNDECIDED = ("bad_value", "denied", "replayed")
+UNDECIDED = ("bad_value", "denied", "replayed", "signed_too_often")
 
 
 def test_every_refusal_is_kept_or_was_never_decided() -> None:

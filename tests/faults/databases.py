@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from tests.crash.fleet import eventually
-from tests.postgres import NoPostgresError, PostgresServer, _free_port, _somebody, binaries
+from tests.ports import free_port
+from tests.postgres import NoPostgresError, PostgresServer, _somebody, binaries
 
 
 def need_postgres() -> None:
@@ -38,7 +39,7 @@ class Standby(PostgresServer):
         self._folder = Path(tempfile.mkdtemp(prefix="leasebook-standby-"))
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._durable = False
         atexit.register(self.remove)
         copied = ("-D", str(self._folder / "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")

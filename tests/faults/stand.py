@@ -35,7 +35,6 @@ from tests.crash.fleet import (
     FleetClient,
     Process,
     eventually,
-    free_port,
     moment,
     offer,
     open_account,
@@ -45,6 +44,7 @@ from tests.crash.lone import leasebook
 from tests.crash.test_replicas import keepers, running
 from tests.faults.nasty import NASTY, program
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import PostgresServer
 
 Kind = Literal["sqlite", "postgres"]

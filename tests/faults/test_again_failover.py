@@ -11,21 +11,11 @@ import pytest
 
 from leasebook.store.postgres.hosts import Hosts, Replaced
 from leasebook.store.postgres.timeouts import Patience
-from tests.crash.fleet import (
-    UNITS,
-    FleetClient,
-    Process,
-    books,
-    check,
-    eventually,
-    free_port,
-    offer,
-    open_account,
-    postpaid,
-)
+from tests.crash.fleet import UNITS, FleetClient, Process, books, check, eventually, offer, open_account, postpaid
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import MIGRATED, PostgresServer
 
 DATABASE = "books"

@@ -28,7 +28,7 @@ from tests.copies import empty
 from tests.lived import live
 
 TABLES: Final = [table.name for table in metadata.sorted_tables]
-FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "notice_rates"}
+FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "nonces", "notice_rates"}
 """Tables in which the store may have no row."""
 SAMPLE: Final = ("tokens", "orders", "postings", "units", "hooks")
 """The tables that are tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""

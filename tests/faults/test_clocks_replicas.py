@@ -19,9 +19,10 @@ import pytest
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, books, free_port
+from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, books
 from tests.crash.test_replicas import MODEL, SERVES, SERVICE, keepers, running
 from tests.faults.moved_clock import MovedClock, a_moved_database, ask, eventually, reasons
+from tests.ports import free_port
 
 pytestmark = pytest.mark.crash
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, free_port, postpaid
+from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, postpaid
 from tests.faults.moved_clock import ROUNDS, MovedClock, ask, eventually, reasons
+from tests.ports import free_port
 
 HOUR_S = 3600
 

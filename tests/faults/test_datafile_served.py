@@ -17,9 +17,10 @@ import pytest
 from leasebook.security.private_files import create_private
 from leasebook.store.sqlite.directory import MARK, STORE
 from leasebook.store.sqlite.mark import Mark
-from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, Process, eventually, free_port
+from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, Process, eventually
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
 from tests.harness import Answer
+from tests.ports import free_port
 
 CANNOT_START = 2
 PURCHASE = {

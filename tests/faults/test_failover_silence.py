@@ -16,20 +16,10 @@ import pytest
 
 from leasebook.store.postgres.presence import WAIT_MAX_S
 from leasebook.store.postgres.timeouts import Patience
-from tests.crash.fleet import (
-    ACCOUNT,
-    ROUNDS,
-    UNITS,
-    FleetClient,
-    Process,
-    eventually,
-    free_port,
-    offer,
-    open_account,
-    postpaid,
-)
+from tests.crash.fleet import ACCOUNT, ROUNDS, UNITS, FleetClient, Process, eventually, offer, open_account, postpaid
 from tests.faults.databases import FarServer, frozen, need_postgres, patient
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 
 BOUND_S = 10.0
 BACK_S = 5.0

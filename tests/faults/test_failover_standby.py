@@ -23,7 +23,6 @@ from tests.crash.fleet import (
     books,
     check,
     eventually,
-    free_port,
     moment,
     offer,
     open_account,
@@ -31,6 +30,7 @@ from tests.crash.fleet import (
 )
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import MIGRATED, PostgresServer
 
 BACK_S = 5.0

@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 
 from tests.copies import put_tables
-from tests.crash.fleet import UNITS, FleetClient, Process, books, environment, eventually, free_port, offer
+from tests.crash.fleet import UNITS, FleetClient, Process, books, environment, eventually, offer
 from tests.crash.test_replicas import SERVES, keepers, running
 from tests.faults.test_moves_versions import page
 from tests.forked import run
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 from tests.postgres import shared_server
 
 TYPE = "solid"

@@ -29,13 +29,13 @@ from tests.crash.fleet import (
     environment,
     eventually,
     fleet,
-    free_port,
     offer,
     open_account,
     postpaid,
 )
 from tests.crash.lone import data_of, every_page, leasebook, lone_server, root_of
 from tests.newer import NEXT, write_next
+from tests.ports import free_port
 from tests.postgres import shared_server
 
 TYPE = "lasting"

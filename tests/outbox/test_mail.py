@@ -26,11 +26,11 @@ from leasebook.domain.record.event import BOUGHT, Event
 from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.mail import MailSender, message_of
 from leasebook.notifications.ports import Parcel
-from tests.crash.fleet import free_port
 from tests.harness import Client, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
 from tests.outbox.test_address import certificate
+from tests.ports import free_port
 
 TO = "ops@example.org"
 

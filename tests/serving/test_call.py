@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from leasebook.cli.main import cli
-from tests.crash.fleet import free_port
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET
+from tests.ports import free_port
 
 KEYS = ("--access-key", ROOT_KEY, "--secret-key", ROOT_SECRET)
 CLOCK = ("/v2/clock", "DescribeClock")

@@ -13,7 +13,7 @@ import pytest
 from leasebook.config.load import Settings, load_settings
 from leasebook.server.descriptors import CONNECTIONS_MIN, TooFewFiles, planned
 from leasebook.server.factories import places_of
-from tests.crash.fleet import free_port
+from tests.ports import free_port
 
 CANNOT_START = 2
 NONE, PROCESS = frozenset({"instant"}), frozenset({"process", "instant"})

@@ -24,8 +24,9 @@ from cryptography.x509.oid import NameOID
 
 from leasebook.server.transport.admin import memory
 from leasebook.server.transport.tls import BadTls, Tls, load
-from tests.crash.fleet import Process, environment, eventually, free_port
+from tests.crash.fleet import Process, environment, eventually
 from tests.crash.lone import leasebook, lone_server
+from tests.ports import free_port
 
 CANNOT_START = 2
 

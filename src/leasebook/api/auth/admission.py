@@ -27,7 +27,7 @@ AT_ONCE: Final = 2
 """Upper bound on the waiting calls of an account that begin in one turn of the event loop."""
 PROVED_MAX: Final = 10_000
 LOOKS_SHARE: Final = 4
-"""Reads get one part in this many of the places that writes get: writes share a commit, reads share nothing."""
+"""Reads get one part in this many of the places that writes get, rounded up: writes share a commit, reads nothing."""
 STRANGERS: Final = ""
 """The account for callers that have not yet proved from their address that they hold the key that they name."""
 _SCHEME: Final = b"bce-auth-v"
@@ -185,7 +185,7 @@ class Admission:
                 if other.seen_at <= now - PRESENT_S:
                     break
                 most = self._limits.in_flight_max
-                return most if lane.writes else max(1, most // LOOKS_SHARE)
+                return most if lane.writes else -(-most // LOOKS_SHARE)
         return ALONE_MAX
 
     def _next(self) -> None:
