@@ -31,7 +31,6 @@ from leasebook.store.postgres.hosts import is_doubtful, one_line
 from leasebook.store.postgres.session import Row, Session, Statement
 from leasebook.store.postgres.statements import (
     CLAIM,
-    CLAIM_TIE,
     HALTED,
     LOAD,
     NOTE_USES,
@@ -46,7 +45,7 @@ from leasebook.store.postgres.statements import (
 )
 from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.queries.batch_queries import asking
-from leasebook.store.queries.due import cut, in_order
+from leasebook.store.queries.due import in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
@@ -151,9 +150,7 @@ class PostgresTransaction(AuditReads):
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
         """Claim due work: its instances are locked. Instances that others have locked are skipped unless ``wait``."""
         skip = "" if wait else " SKIP LOCKED"
-        rows = await self._rows(CLAIM + skip, (until, limit))
-        tie = cut(rows, limit)
-        return in_order(rows, () if tie is None else await self._rows(CLAIM_TIE + skip, tie))
+        return in_order(await self._rows(CLAIM + skip, (until, limit)), until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
