@@ -73,9 +73,7 @@ def bought(number: int) -> tuple[Instance, Order]:
         started_at=Instant(NOW + number), meter_from=Instant(NOW + number), release_at=end,
         charge_at=Instant(NOW + HOUR_US), remind_at=Instant(end - DAY_US), remind_before_us=(DAY_US, HOUR_US),
     )  # fmt: skip
-    return unit, Order(
-        order, owner, "Purchase", name, "Postpaid", "bj", "gpu-1", 1, 0, Micro(0), unit.created_at, user
-    )
+    return unit, Order(order, owner, "Purchase", name, "Postpaid", "bj", "gpu-1", 1, 0, Micro(0), unit.created_at, user)
 
 
 def charged(unit: Instance) -> Instance:
@@ -180,13 +178,18 @@ class Embedded(Bench):
         self._begun()
         if "number" in self.layout:
             self._connection.executemany(
-                "DELETE FROM agenda WHERE at = ? AND kind = ? AND seq = (SELECT seq FROM units WHERE id = ?)", [(d.at, int(d.kind), d.unit_id) for d in gone])
+                "DELETE FROM agenda WHERE at = ? AND kind = ? AND seq = (SELECT seq FROM units WHERE id = ?)",
+                [(d.at, int(d.kind), d.unit_id) for d in gone],
+            )
             self._connection.executemany(
-                "INSERT INTO agenda (at, kind, seq) SELECT ?, ?, seq FROM units WHERE id = ?", [(d.at, int(d.kind), d.unit_id) for d in new])
+                "INSERT INTO agenda (at, kind, seq) SELECT ?, ?, seq FROM units WHERE id = ?",
+                [(d.at, int(d.kind), d.unit_id) for d in new],
+            )
             return
         if gone:
             self._connection.executemany(
-                "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?", [(d.at, int(d.kind), d.unit_id) for d in gone]
+                "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?",
+                [(d.at, int(d.kind), d.unit_id) for d in gone],
             )
         if new:
             self._connection.executemany(
@@ -234,7 +237,9 @@ class Shared(Bench):
         values = ", ".join(f'"{name}" = new."{name}"' for name in names)
         columns = ", ".join(f'"{name}"' for name in arrays.columns)
         self._connection.execute(
-            cast("Any", f"UPDATE units AS old SET {values} FROM {arrays.unnest} AS new({columns}) WHERE old.id = new.id"),
+            cast(
+                "Any", f"UPDATE units AS old SET {values} FROM {arrays.unnest} AS new({columns}) WHERE old.id = new.id"
+            ),
             arrays.write(rows),
         )
 
@@ -243,20 +248,29 @@ class Shared(Bench):
         if "number" in self.layout:
             if gone:
                 self._connection.execute(
-                cast("Any", f"DELETE FROM agenda AS old USING {arrays.unnest} AS gone(at, kind, unit_id), units u "
-                "WHERE u.id = gone.unit_id AND old.at = gone.at AND old.kind = gone.kind AND old.seq = u.seq"),
-                arrays.write([(d.at, int(d.kind), d.unit_id) for d in gone]),
+                    cast(
+                        "Any",
+                        f"DELETE FROM agenda AS old USING {arrays.unnest} AS gone(at, kind, unit_id), units u "
+                        "WHERE u.id = gone.unit_id AND old.at = gone.at AND old.kind = gone.kind AND old.seq = u.seq",
+                    ),
+                    arrays.write([(d.at, int(d.kind), d.unit_id) for d in gone]),
                 )
             if new:
                 self._connection.execute(
-                cast("Any", f"INSERT INTO agenda (at, kind, seq) SELECT new.at, new.kind, u.seq FROM {arrays.unnest} AS new(at, kind, unit_id) JOIN units u ON u.id = new.unit_id"),
-                arrays.write([(d.at, int(d.kind), d.unit_id) for d in new]),
+                    cast(
+                        "Any",
+                        f"INSERT INTO agenda (at, kind, seq) SELECT new.at, new.kind, u.seq FROM {arrays.unnest} AS new(at, kind, unit_id) JOIN units u ON u.id = new.unit_id",
+                    ),
+                    arrays.write([(d.at, int(d.kind), d.unit_id) for d in new]),
                 )
             return
         if gone:
             self._connection.execute(
-                cast("Any", f"DELETE FROM agenda AS old USING {arrays.unnest} AS gone(at, kind, unit_id) "
-                "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"),
+                cast(
+                    "Any",
+                    f"DELETE FROM agenda AS old USING {arrays.unnest} AS gone(at, kind, unit_id) "
+                    "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id",
+                ),
                 arrays.write([(d.at, int(d.kind), d.unit_id) for d in gone]),
             )
         if new:
@@ -280,7 +294,9 @@ class Shared(Bench):
             "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relname IN ('units', 'orders', 'agenda')"
         ).fetchone()
         assert row is not None
-        hot = self._connection.execute("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'units'").fetchone()
+        hot = self._connection.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'units'"
+        ).fetchone()
         print(hot)
         return int(row[0])
 
@@ -306,8 +322,10 @@ def _ddl(layout: str, dialect: Any) -> Iterator[str]:
     columns = LAYOUTS[layout]
     if columns is None:
         if "number" in layout:
-            yield ("CREATE TABLE agenda (at BIGINT NOT NULL, kind SMALLINT NOT NULL, seq BIGINT NOT NULL, "
-            "PRIMARY KEY (at, kind, seq))") + (" WITHOUT ROWID" if dialect.name == "sqlite" else "")
+            yield (
+                "CREATE TABLE agenda (at BIGINT NOT NULL, kind SMALLINT NOT NULL, seq BIGINT NOT NULL, "
+                "PRIMARY KEY (at, kind, seq))"
+            ) + (" WITHOUT ROWID" if dialect.name == "sqlite" else "")
             return
         yield str(CreateTable(_AGENDA).compile(dialect=dialect))
         return
@@ -379,8 +397,10 @@ def main() -> None:
                 found = play(bench, options.units)
                 best[layout] = [min(pair) for pair in zip(found, best.get(layout, found), strict=True)]
                 print(
-                    f"{layout:26}" + "".join(f"{us:>13.1f} us {size:>7.0f} B" for us, size in found)
-                    + f"{bench.size() / options.units:>14.0f}", flush=True,
+                    f"{layout:26}"
+                    + "".join(f"{us:>13.1f} us {size:>7.0f} B" for us, size in found)
+                    + f"{bench.size() / options.units:>14.0f}",
+                    flush=True,
                 )
     print("the least of all rounds")
     for layout, found in best.items():

@@ -1,8 +1,8 @@
 """Stores full of instances, written straight into the tables: a million take a minute or two instead of an hour.
 
 The rows are those that buying would have left there, so the books are right: every instance has its order, every
-charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the due work is
-what the rules say of each instance, events tell of all of it, and the audit log has its digests. ``leasebook check`` finds
+charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the due work is what
+the rules say of each instance, events tell of all of it, and the audit log has its digests. ``leasebook check`` finds
 nothing.
 """
 
