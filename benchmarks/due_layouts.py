@@ -7,7 +7,7 @@ tables and indexes of instances and orders, and with due work in five layouts:
 - a row for the first piece of each instance, by time, kind and id
 - the same by time, kind and number, which is looked up by id
 - two columns of the instance, with an index of time, kind and id
-- the same with an index of time, kind and number
+- the same with an index of time, kind and number, and the release time
 
 A purchase is postpaid and has a release time, so that three pieces of work are due. Printed for one instance:
 processor time of the statements and of what makes them (with the database's own on PostgreSQL), and bytes of the log.
@@ -81,7 +81,7 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def is_by_number(self) -> bool:
         """Whether work of the same moment is in the order of the purchases."""
-        return self.table is BY_NUMBER or self.index.endswith("seq")
+        return self.table is BY_NUMBER or "seq" in self.index
 
     @property
     def codec(self) -> Codec[Instance]:
@@ -112,7 +112,7 @@ LAYOUTS: Final = (
     Layout("first pieces by id", BY_ID),
     Layout("first pieces by number", BY_NUMBER),
     Layout("columns, index by id", index="due_at, due_kind, id"),
-    Layout("columns, index by number", index="due_at, due_kind, seq"),
+    Layout("columns, index by number", index="due_at, due_kind, seq, release_at"),
 )
 
 

@@ -90,10 +90,8 @@ def test_due_work_is_read_along_its_index_and_never_sorted(planner: Planner) -> 
 def test_an_overdue_release_is_looked_for_along_the_index_of_due_work(planner: Planner) -> None:
     planner.ask.oldest_release_due(Instant(2**62))
     planner.plan(RELEASE_BEFORE_TEXT, (5, 5))
-    assert {plan.removesuffix(" (due_at<?)") for plan in planner.plans} == {
-        "SEARCH units USING COVERING INDEX units_due",
-        "SEARCH units USING INDEX units_due",
-    }
+    # Without a look at the rows of instances: a million charges may be overdue with no release among them.
+    assert planner.plans == ["SEARCH units USING COVERING INDEX units_due (due_at<?)"] * 3
 
 
 def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) -> None:

@@ -140,8 +140,8 @@ units = _table(
     Column("due_kind", SmallInteger, nullable=True),
     Index("units_id", "id", unique=True),
     # The order in which due work is done. Many thousand instances may be due at the same time, and with the time alone
-    # every batch would sort them all.
-    _where("units_due", "due_at IS NOT NULL", "due_at", "due_kind", "seq"),
+    # every batch would sort them all. With the release time, overdue releases are found without reading the rows.
+    _where("units_due", "due_at IS NOT NULL", "due_at", "due_kind", "seq", "release_at"),
     # Only live instances: a release removes the entry once, and lists never scan released ones.
     _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
     # A list by any of these three columns is merged from this index; each part is a scan from the start of the page.

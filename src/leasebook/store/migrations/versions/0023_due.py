@@ -24,4 +24,6 @@ def upgrade() -> None:
     )
     op.drop_table("agenda")
     is_due = sa.text("due_at IS NOT NULL")
-    op.create_index("units_due", "units", ["due_at", "due_kind", "seq"], sqlite_where=is_due, postgresql_where=is_due)
+    op.create_index(
+        "units_due", "units", ["due_at", "due_kind", "seq", "release_at"], sqlite_where=is_due, postgresql_where=is_due
+    )
