@@ -125,8 +125,7 @@ def bought(number: int) -> tuple[Instance, Order]:
         started_at=now, meter_from=now, release_at=end, charge_at=Instant(NOW + HOUR_US),
         remind_at=Instant(end - DAY_US), remind_before_us=(DAY_US, HOUR_US),
     )  # fmt: skip
-    made = (owner, "Purchase", unit.id, "Postpaid", "bj", "gpu-1", 1, 0, Micro(0), now, user)
-    return unit, Order(unit.order_id, *made)
+    return unit, Order(unit.order_id, owner, "Purchase", unit.id, "Postpaid", "bj", "gpu-1", 1, 0, Micro(0), now, user)
 
 
 def charged(unit: Instance) -> Instance:
@@ -215,7 +214,7 @@ class Embedded(Bench):
         self._connection = sqlite3.connect(Path(folder) / "bench.db", isolation_level="IMMEDIATE")
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "cache_size = -65536"):
             self._connection.execute(f"PRAGMA {pragma}")
-        for text in layout.ddl(sqlite.dialect()):  # type: ignore[no-untyped-call]
+        for text in layout.ddl(sqlite.dialect()):
             self._connection.execute(text)
         self._connection.commit()
         self._log = Path(folder) / "bench.db-wal"

@@ -127,9 +127,9 @@ async def test_a_limit_cuts_due_work_where_it_cuts_the_whole_agenda(on_store: On
                 found = store.ask(lambda ask, limit=limit, until=until: ask.due(until, limit))  # type: ignore[misc]
                 assert found == expected[:limit], (until, limit)
         releases = [due.at for due in whole if due.kind is R]
-        for until in range(9, 17):
-            oldest_of_all = min((at for at in releases if at <= until), default=None)
-            assert store.ask(lambda ask, until=until: ask.oldest_release_due(Instant(until))) == oldest_of_all  # type: ignore[misc]
+        for moment in range(9, 17):
+            oldest_of_all = min((at for at in releases if at <= moment), default=None)
+            assert store.ask(lambda ask, moment=moment: ask.oldest_release_due(Instant(moment))) == oldest_of_all  # type: ignore[misc]
 
 
 async def test_a_release_that_waits_behind_an_overdue_charge_is_overdue_too(on_store: OnStore) -> None:
