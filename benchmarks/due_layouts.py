@@ -85,11 +85,11 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def codec(self) -> Codec[Instance]:
-        """What an instance's row has."""
+        """Return the codec of an instance's row."""
         return UNITS if self.table is None else FIELDS
 
     def rows(self, unit: Instance) -> set[Due]:
-        """Return what the table of due work has of an instance."""
+        """Return the rows of an instance in the table of due work."""
         agenda = agenda_of(unit)
         return set(agenda) if self.has_all or not agenda else {min(agenda)}
 

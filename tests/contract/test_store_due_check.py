@@ -1,4 +1,4 @@
-"""What ``check`` says of an instance whose row does not have the first of its due work."""
+"""``check`` names instances whose row does not have the first of their due work."""
 
 from __future__ import annotations
 

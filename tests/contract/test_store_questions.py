@@ -100,7 +100,7 @@ async def test_work_of_one_moment_and_kind_comes_in_the_order_of_the_purchases(o
 
 
 async def test_a_limit_cuts_due_work_where_it_cuts_the_whole_agenda(on_store: OnStore) -> None:
-    """What an instance makes due after its first work comes among the first work of others, up to every limit."""
+    """The later work of an instance comes among the first work of others, up to every limit."""
     dice = Random(21)  # noqa: S311 - the same instances each time
     names = [f"unit-{number}" for number in dice.sample(range(100, 1000), 24)]
     times = ("release_at", "charge_at", "expires_at", "renew_at", "stop_at", "retire_at", "resume_at", "remind_at")

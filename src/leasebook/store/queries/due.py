@@ -41,8 +41,8 @@ def in_order(heads: Sequence[Sequence[Any]], until: Instant, limit: int) -> list
     """Return at most ``limit`` pieces of due work in the order in which they are done.
 
     ``heads`` are the rows of ``HEADS_TEXT`` for the same arguments. If the limit has cut them, no other instance has
-    work before the last of them. What an instance makes due after its first work is derived here, and is part of the
-    result only as far as that is certain to come next.
+    work before the last of them. The later work of an instance is derived here, and is part of the result only as far as
+    it is certain to come next.
     """
     is_cut = len(heads) >= limit
     last = Instant(heads[-1][0]) if heads and is_cut else until

@@ -94,7 +94,7 @@ class Codec(Generic[R]):
         ]
 
     def _fields(self, row: R) -> tuple[Any, ...]:
-        """Return a row's fields, and what is derived from them."""
+        """Return a row's fields, and the columns derived from them."""
         fields = msgspec.structs.astuple(row)
         return fields if self._derive is None else (*fields, *self._derive(row))
 

@@ -1,6 +1,6 @@
 """An instance's row has the first of its due work, and there is no table of all due work any more.
 
-What follows is derived from the times in the row when work is read.
+The later pieces are derived from the times in the row when work is read.
 """
 
 from __future__ import annotations
