@@ -81,7 +81,6 @@ def test_every_kind_of_due_work_has_a_time_of_its_own() -> None:
 
 def test_nothing_happens_to_an_instance_that_is_none() -> None:
     assert agenda_of(None) == frozenset()
-    assert head_of(None) is None
 
 
 def test_of_work_due_at_one_moment_the_first_is_that_of_the_lowest_kind() -> None:

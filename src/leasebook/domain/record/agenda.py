@@ -96,19 +96,22 @@ def due_until(unit: DueTimes, last: Instant) -> list[Due]:
     return [Due(at, kind, unit.id) for kind, when in kinds if (at := when(unit)) is not None and at <= last]
 
 
-def head_of(unit: Instance | None) -> Due | None:
-    """Return the piece of an instance's due work that comes first, and None if nothing is due ever."""
-    kinds = None if unit is None else _KINDS.get(unit.status)
-    if unit is None or kinds is None:
-        return None
+def first_due(unit: Instance) -> tuple[Instant | None, int | None]:
+    """Return when the first of an instance's due work is due, and its kind as a number; None if none is ever due."""
     first: Instant | None = None
-    which = DueKind.RENEW
-    for kind, when in kinds:
+    which: int | None = None
+    for kind, when in _KINDS.get(unit.status, ()):
         at = when(unit)
         # Of two kinds at the same time the lower one comes first, and is seen first.
         if at is not None and (first is None or at < first):
             first, which = at, kind
-    return None if first is None else Due(first, which, unit.id)
+    return first, None if which is None else int(which)
+
+
+def head_of(unit: Instance) -> Due | None:
+    """Return the piece of an instance's due work that comes first, and None if none is ever due."""
+    at, kind = first_due(unit)
+    return None if at is None or kind is None else Due(at, DueKind(kind), unit.id)
 
 
 def soonest_new(before: Instance | None, after: Instance) -> Due | None:

@@ -41,16 +41,18 @@ def in_order(heads: Sequence[Sequence[Any]], until: Instant, limit: int) -> list
     """Return at most ``limit`` pieces of due work in the order in which they are done.
 
     ``heads`` are the rows of ``HEADS_TEXT`` for the same arguments. If the limit has cut them, no other instance has
-    work before the last of them. The later work of an instance is derived here, and is part of the result only as far as
-    it is certain to come next.
+    work before the last of them. The later work of an instance is derived here, and is part of the result only as far
+    as it is certain to come next.
     """
     is_cut = len(heads) >= limit
     last = Instant(heads[-1][0]) if heads and is_cut else until
-    found: list[tuple[int, int, int, Due]] = []
-    for at, kind, place, *times in heads:
-        head = Due(at, DueKind(kind), times[0])
-        found.append((at, kind, place, head))
-        found += [(due.at, due.kind, place, due) for due in due_until(DueTimes(*times), last) if due != head]
-    # No two pieces of an instance are of one kind, so pieces themselves are never compared.
+    found: list[tuple[int, int, int, str]] = []
+    for head in heads:
+        at, kind, place, unit_id = head[:4]
+        found.append((at, kind, place, unit_id))
+        # Mostly none but the first is due, and a storm has many thousand of them.
+        if len([time for time in head[5:] if time is not None and time <= last]) > 1:
+            later = due_until(DueTimes(*head[3:]), last)
+            found += [(due.at, due.kind, place, unit_id) for due in later if (due.at, due.kind) != (at, kind)]
     found.sort()
-    return [due for _, _, _, due in found[:limit]]
+    return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, _, unit_id in found[:limit]]

@@ -41,12 +41,12 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
-from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.usage import MinuteCount
-from leasebook.domain.record.agenda import head_of
+from leasebook.domain.record.agenda import first_due
 from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
@@ -191,12 +191,6 @@ def _read_minutes(text: str) -> tuple[MinuteCount, ...]:
     return _minutes(text) if text else ()
 
 
-def _first_due(unit: Instance) -> tuple[int | None, int | None]:
-    """Return when the first of an instance's due work is due, and its kind."""
-    head = head_of(unit)
-    return (None, None) if head is None else (head.at, int(head.kind))
-
-
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -236,7 +230,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 },
                 "mutable": UNIT_MUTABLE,
                 "derived": ("due_at", "due_kind"),
-                "derive": _first_due,
+                "derive": first_due,
             },
         ),
         (SERVICES, {"to_field": {"active": bool, "runs": bool}, "mutable": SERVICE_MUTABLE}),
