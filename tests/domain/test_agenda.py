@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from leasebook.domain.model.instance import Instance, InstanceStatus
-from leasebook.domain.record.agenda import Due, DueKind, DueTimes, agenda_of, due_until, head_of, soonest_new
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of, due_until, head_of, soonest_new
 from leasebook.domain.values.calendar import Instant
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
@@ -68,9 +68,7 @@ def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set
         expected = {Due(at, kind, "unit-1") for at, kind in map(TIMES.get, names) if kind in FALLS_DUE[status]}  # type: ignore[misc]
         assert agenda_of(unit(status, **times)) == expected, names
         assert head_of(unit(status, **times)) == min(expected, default=None), names
-        row = DueTimes("unit-1", status, **times)
-        assert agenda_of(row) == expected, names
-        assert due_until(row, Instant(40)) == sorted(
+        assert due_until(unit(status, **times), Instant(40)) == sorted(
             (due for due in expected if due.at <= 40), key=lambda due: due.kind
         ), names
 

@@ -45,23 +45,8 @@ class Due(msgspec.Struct, frozen=True, order=True, gc=False):
 NOTHING: frozenset[Due] = frozenset()
 
 
-class DueTimes(msgspec.Struct, frozen=True, gc=False):
-    """The fields of an instance on which its due work depends. A store reads them for all work of a batch at once."""
-
-    id: str
-    status: InstanceStatus
-    renew_at: Instant | None = None
-    release_at: Instant | None = None
-    expires_at: Instant | None = None
-    retire_at: Instant | None = None
-    charge_at: Instant | None = None
-    stop_at: Instant | None = None
-    resume_at: Instant | None = None
-    remind_at: Instant | None = None
-
-
 _STOPPED: Final[frozenset[InstanceStatus]] = frozenset({"Stopped"})
-_WHEN: Final[dict[DueKind, tuple[frozenset[InstanceStatus], Callable[[Instance | DueTimes], Instant | None]]]] = {
+_WHEN: Final[dict[DueKind, tuple[frozenset[InstanceStatus], Callable[[Instance], Instant | None]]]] = {
     DueKind.RENEW: (UP | _STOPPED, attrgetter("renew_at")),
     DueKind.RELEASE: (ENDABLE, attrgetter("release_at")),
     DueKind.EXPIRE: (UP, attrgetter("expires_at")),
@@ -78,7 +63,7 @@ _KINDS: Final = {
 """The same, by status: every charge looks it up several times."""
 
 
-def agenda_of(unit: Instance | DueTimes | None) -> frozenset[Due]:
+def agenda_of(unit: Instance | None) -> frozenset[Due]:
     """Return all due work of an instance.
 
     The agenda is a projection of the instances. The store keeps the earliest piece (``head_of``) with every change of
@@ -90,7 +75,7 @@ def agenda_of(unit: Instance | DueTimes | None) -> frozenset[Due]:
     return frozenset([Due(at, kind, unit.id) for kind, when in kinds if (at := when(unit)) is not None])
 
 
-def due_until(unit: DueTimes, last: Instant) -> list[Due]:
+def due_until(unit: Instance, last: Instant) -> list[Due]:
     """Return the due work of an instance up to ``last``."""
     kinds = _KINDS.get(unit.status, ())
     return [Due(at, kind, unit.id) for kind, when in kinds if (at := when(unit)) is not None and at <= last]

@@ -43,6 +43,7 @@ from leasebook.store.queries.due import (
     HEADS_TEXT,
     RELEASE_BEFORE_TEXT,
     RELEASE_BY_TEXT,
+    heads_of,
     in_order,
 )
 from leasebook.store.queries.engine_capacity import SupplyQueries
@@ -383,7 +384,7 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work due by an instant, in the order in which it is done."""
-        return in_order(self._fetch(HEADS_TEXT, (until, limit)), until, limit)
+        return in_order(heads_of(self._fetch(HEADS_TEXT, (until, limit))), until, limit)
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return the due time of the oldest release that is overdue; None: no release is."""
