@@ -1,7 +1,7 @@
 """Stores full of instances, written straight into the tables: a million take a minute or two instead of an hour.
 
 The rows are those that buying would have left there, so the books are right: every instance has its order, every
-charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the agenda is what
+charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the due work is what
 the rules say of each instance, events tell of all of it, and the audit log has its digests. ``leasebook check`` finds
 nothing.
 """
@@ -28,7 +28,6 @@ from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.account import Account, User
 from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.model.offering import Offering, PriceChange
-from leasebook.domain.record.agenda import agenda_of
 from leasebook.domain.record.ledger import (
     FUNDING,
     PREPAID_REVENUE,
@@ -58,7 +57,6 @@ FAR_US: Final = 300 * DAY_US
 ZONE: Final = "Asia/Shanghai"
 """Of tenants that are made."""
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_AGENDA: Final = '"at", "kind", "unit_id"'
 
 
 class Sale(msgspec.Struct, frozen=True):
@@ -322,13 +320,10 @@ class Filler:
         while chunk := list(islice(source, CHUNK)):
             units = [sale.unit for sale in chunk]
             postings = [posting for sale in chunk for posting in sale.postings]
-            agenda = sorted(due for unit in units for due in agenda_of(unit))
             self._insert(CODECS[INSTANCES], units)
             self._insert(ORDERS, [sale.order for sale in chunk])
             self._insert(POSTINGS, postings)
             self._record.sold(units, [sale.order for sale in chunk], postings)
-            if agenda:
-                self._out.insert("agenda", _AGENDA, [(due.at, int(due.kind), due.unit_id) for due in agenda])
             for posting in postings:
                 self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
             for unit in units:
@@ -348,7 +343,7 @@ class Filler:
 
     def _insert(self, codec: Codec[Any], rows: Sequence[Any]) -> None:
         if rows:
-            self._out.insert(codec.name, columns(codec), [*map(codec.values, rows)])
+            self._out.insert(codec.name, ", ".join(f'"{name}"' for name in codec.written), [*map(codec.values, rows)])
 
     def close(self, *, spare: int = 10**14) -> None:
         """Pay for everything, with something to spare for each account, and take reserved units out of the stock."""

@@ -77,11 +77,10 @@ _ORDER: Final = (
 _UNIT: Final = (
     "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, payment_timing, status, created_at, "
     "term_months, term_from, term_anchor, auto_renew, auto_renew_months, started_at, meter_from, release_at, "
-    "charge_at, expires_at, remind_at, remind_before_us, metered_minutes, charged) "
+    "charge_at, expires_at, remind_at, remind_before_us, due_at, due_kind, metered_minutes, charged) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'Running', %s, %s, %s, %s, false, 1, "
-    "%s, %s, %s, %s, %s, %s, %s, 0, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)"
 )
-_AGENDA: Final = "INSERT INTO agenda (at, kind, unit_id) VALUES (%s, %s, %s)"
 _ANSWER: Final = (
     'INSERT INTO tokens (account_id, "value", digest, refused, answer, created_at) VALUES (%s, %s, %s, false, %s, %s)'
 )
@@ -241,11 +240,9 @@ class Buyer:
         metered = None if job.prepaid else now
         remind = Instant((release or expires or 0) - AHEAD_US[0])
         times = (now, metered, release, charge, expires, remind, REMIND)
-        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, amount))
         due = (release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE), (remind, DueKind.REMIND)
-        for at, kind in due:
-            if at is not None:
-                run(_AGENDA, (at, int(kind), unit))
+        first = min((at, int(kind)) for at, kind in due if at is not None)
+        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, *first, amount))
         answer = msgspec.json.encode({"unit_id": unit, "order_id": order})
         run(_ANSWER, (job.account_id, token, digest, answer, now))
 

@@ -296,7 +296,7 @@ def test_the_operator_says_how_new_accounts_begin(tmp_path: Path, text: str, exp
 
 
 SPOILED: Final = {
-    "its agenda": "DELETE FROM agenda WHERE kind = 7",
+    "its due time": "UPDATE units SET due_at = NULL, due_kind = NULL WHERE remind_at IS NOT NULL",
     "its time": "UPDATE units SET remind_at = remind_at + 1 WHERE remind_at IS NOT NULL",
     "its offsets": "UPDATE units SET remind_before_us = '' WHERE remind_at IS NOT NULL",
     "its past": "UPDATE units SET reminded_at = remind_at WHERE remind_at IS NOT NULL",

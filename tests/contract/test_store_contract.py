@@ -40,7 +40,7 @@ OURS = HistoryFilter(account_id="acc-1")
 
 def test_the_rows_of_this_suite_change_every_field_that_can_change() -> None:
     assert {table: set(changed) for table, changed in CHANGED.items()} == {
-        table: set(codec.mutable) for table, codec in CODECS.items()
+        table: set(codec.mutable).intersection(codec.columns) for table, codec in CODECS.items()
     }
     assert set(ROWS) == set(TABLES)
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import Target, upgrade
+from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
 from leasebook.store.sqlite.store import FILE
 
@@ -78,6 +80,18 @@ def test_all_that_live_are_walked_along_without_the_dead(planner: Planner) -> No
 def test_what_stands_still_is_found_among_the_rare(planner: Planner) -> None:
     planner.plan(HALTED_TEXT, (WHO, 500))
     assert planner.plans[0].startswith("SEARCH units USING INDEX units_unusual (account_id=? AND status=?")
+
+
+def test_due_work_is_read_along_its_index_and_never_sorted(planner: Planner) -> None:
+    planner.ask.due(Instant(2**62), 200)
+    assert planner.plans == ["SEARCH units USING INDEX units_due (due_at<?)"]
+
+
+def test_an_overdue_release_is_looked_for_along_the_index_of_due_work(planner: Planner) -> None:
+    planner.ask.oldest_release_due(Instant(2**62))
+    planner.plan(RELEASE_BEFORE_TEXT, (5, 5))
+    # Without a look at the rows of instances: a million charges may be overdue with no release among them.
+    assert planner.plans == ["SEARCH units USING COVERING INDEX units_due (due_at<?)"] * 3
 
 
 def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from random import Random
 from typing import Any
 
 from leasebook.domain.book.book import Book
@@ -12,7 +13,7 @@ from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import Offering
-from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
@@ -29,7 +30,7 @@ def next_due(ask: ReadRepository) -> Instant | None:
     return next((due.at for due in ask.due(Instant(HIGH), 1)), None)
 
 
-async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore) -> None:
+async def test_due_work_comes_by_time_then_by_kind_then_in_the_order_of_the_purchases(on_store: OnStore) -> None:
     ten, eleven = Instant(10), Instant(11)
     units = [
         unit("unit-2", release_at=eleven, charge_at=ten),
@@ -45,8 +46,8 @@ async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: On
         Due(ten, R, "unit-1"),
         Due(ten, E, "unit-3"),
         Due(ten, T, "unit-0"),
-        Due(ten, C, "unit-1"),
         Due(ten, C, "unit-2"),
+        Due(ten, C, "unit-1"),
         Due(ten, STOP, "unit-1"),
         Due(ten, RESUME, "unit-6"),
         Due(eleven, R, "unit-2"),
@@ -54,7 +55,8 @@ async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: On
     ]
 
     async with on_store() as store:
-        await write(store, *units)
+        for one in units:
+            await write(store, one)
 
         async def claimed(until: int, limit: int, *, wait: bool) -> list[Due]:
             transaction = await store.begin()
@@ -78,13 +80,13 @@ async def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: On
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(HIGH))) == 10
 
 
-async def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(on_store: OnStore) -> None:
+async def test_work_of_one_moment_and_kind_comes_in_the_order_of_the_purchases(on_store: OnStore) -> None:
     names = [f"unit-{number}" for number in (7, 3, 9, 1, 5)]
     bought = {"payment_timing": "Prepaid", "auto_renew": True}
     units = [unit(name, renew_at=Instant(10), expires_at=Instant(11), **bought) for name in names]
     released = [unit(name, release_at=Instant(10)) for name in ("unit-8", "unit-2")]
     order = [Due(Instant(10), RENEW, name) for name in names]
-    order += [Due(Instant(10), R, name) for name in ("unit-2", "unit-8")]
+    order += [Due(Instant(10), R, name) for name in ("unit-8", "unit-2")]
     order += [Due(Instant(11), E, name) for name in names]
 
     async with on_store() as store:
@@ -95,6 +97,49 @@ async def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purc
             transaction = await store.begin()
             assert await transaction.due(Instant(HIGH), limit, wait=False) == order[:limit]
             await transaction.rollback()
+
+
+async def test_a_limit_cuts_due_work_where_it_cuts_the_whole_agenda(on_store: OnStore) -> None:
+    """The later work of an instance comes among the first work of others, up to every limit."""
+    dice = Random(21)  # noqa: S311 - the same instances each time
+    names = [f"unit-{number}" for number in dice.sample(range(100, 1000), 24)]
+    times = ("release_at", "charge_at", "expires_at", "renew_at", "stop_at", "retire_at", "resume_at", "remind_at")
+    units = [
+        unit(
+            name,
+            status=dice.choice(("Running", "Stopped", "Creating", "Released")),
+            **{time: Instant(dice.randrange(10, 16)) for time in times if dice.random() < 0.7},
+        )
+        for name in names
+    ]
+    places = {one.id: place for place, one in enumerate(units)}
+    whole = sorted(
+        (due for one in units for due in agenda_of(one)), key=lambda due: (due.at, due.kind, places[due.unit_id])
+    )
+    assert len(whole) > 50
+
+    async with on_store() as store:
+        for one in units:
+            await write(store, one)
+        for until in (Instant(9), Instant(12), Instant(HIGH)):
+            expected = [due for due in whole if due.at <= until]
+            for limit in range(1, len(whole) + 2):
+                found = store.ask(lambda ask, limit=limit, until=until: ask.due(until, limit))  # type: ignore[misc]
+                assert found == expected[:limit], (until, limit)
+        releases = [due.at for due in whole if due.kind is R]
+        for moment in range(9, 17):
+            oldest_of_all = min((at for at in releases if at <= moment), default=None)
+            assert store.ask(lambda ask, moment=moment: ask.oldest_release_due(Instant(moment))) == oldest_of_all  # type: ignore[misc]
+
+
+async def test_a_release_that_waits_behind_an_overdue_charge_is_overdue_too(on_store: OnStore) -> None:
+    async with on_store() as store:
+        await write(store, unit("unit-1", charge_at=Instant(10), release_at=Instant(15)))
+        await write(store, unit("unit-2", charge_at=Instant(90), release_at=Instant(20)))
+        for until, oldest in ((14, None), (15, Instant(15)), (19, Instant(15)), (30, Instant(15))):
+            assert store.ask(lambda ask, until=until: ask.oldest_release_due(Instant(until))) == oldest  # type: ignore[misc]
+        await write(store, unit("unit-1", charge_at=Instant(70), release_at=Instant(25)))
+        assert store.ask(lambda ask: ask.oldest_release_due(Instant(30))) == 20
 
 
 async def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 from typing import Any, get_args
 
 import pytest
 
 from leasebook.domain.model.instance import Instance, InstanceStatus
-from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of, due_until, head_of, soonest_new
 from leasebook.domain.values.calendar import Instant
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
@@ -67,6 +67,10 @@ def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set
         times = {name: TIMES[name][0] for name in names}
         expected = {Due(at, kind, "unit-1") for at, kind in map(TIMES.get, names) if kind in FALLS_DUE[status]}  # type: ignore[misc]
         assert agenda_of(unit(status, **times)) == expected, names
+        assert head_of(unit(status, **times)) == min(expected, default=None), names
+        assert due_until(unit(status, **times), Instant(40)) == sorted(
+            (due for due in expected if due.at <= 40), key=lambda due: due.kind
+        ), names
 
 
 def test_every_kind_of_due_work_has_a_time_of_its_own() -> None:
@@ -77,7 +81,29 @@ def test_nothing_happens_to_an_instance_that_is_none() -> None:
     assert agenda_of(None) == frozenset()
 
 
-def test_due_work_is_done_by_time_then_by_kind_then_by_instance() -> None:
+def test_of_work_due_at_one_moment_the_first_is_that_of_the_lowest_kind() -> None:
+    """For every pair of kinds, in both orders of their fields."""
+    for one, other in permutations(TIMES.values(), 2):
+        names = {kind: name for name, (_, kind) in TIMES.items()}
+        together: dict[str, Any] = {names[one[1]]: Instant(7), names[other[1]]: Instant(7)}
+        for status, kinds in FALLS_DUE.items():
+            both = sorted(kinds & {one[1], other[1]})
+            first = head_of(unit(status, **together))
+            assert first == (Due(Instant(7), both[0], "unit-1") if both else None)
+
+
+def test_a_change_makes_due_what_was_not_due_before_and_the_soonest_of_it_is_passed_on() -> None:
+    later = {"release_at": Instant(90), "charge_at": Instant(50)}
+    old = unit("Running", **later)
+    assert soonest_new(None, old) == Due(Instant(50), C, "unit-1")
+    assert soonest_new(old, old) is None
+    # The charge still comes first. Who sleeps until it rests must learn of the release nevertheless.
+    assert soonest_new(old, unit("Running", **{**later, "release_at": Instant(60)})) == Due(Instant(60), R, "unit-1")
+    assert soonest_new(old, unit("Running", release_at=Instant(90))) is None
+    assert soonest_new(old, unit("Releasing", **later)) is None
+
+
+def test_sorting_puts_due_work_by_time_then_by_kind_then_by_id() -> None:
     in_order = [
         Due(Instant(1), C, "unit-9"),
         Due(Instant(2), RENEW, "unit-9"),

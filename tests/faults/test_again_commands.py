@@ -153,7 +153,7 @@ def _left_since(data: Path, *, seen_h: int, due_h: int) -> None:
         for text, params in (
             ("DELETE FROM facts WHERE name = ?", (CLOCK_SEEN,)),
             ("INSERT INTO facts (name, value) VALUES (?, ?)", (CLOCK_SEEN, mark)),
-            ("UPDATE agenda SET at = ? WHERE kind = 4", (now - due_h * HOUR_US,)),
+            ("UPDATE units SET charge_at = ?1, due_at = ?1 WHERE due_kind = 4", (now - due_h * HOUR_US,)),
         ):
             connection.execute(text, params)
 

@@ -39,7 +39,7 @@ from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.identity_log import LOG_END, read_mark
@@ -112,6 +112,14 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to close."""
 
+    def project(self, units: Iterable[Instance]) -> None:
+        """Let the agenda be what these instances say, instead of their former rows."""
+        for unit in units:
+            for due in agenda_of(self.rows[INSTANCES].get((unit.id,))):
+                self.agenda.remove(due)
+            for due in agenda_of(unit):
+                insort(self.agenda, due)
+
     def books(self) -> Books:
         """Return a copy of everything."""
         return Books(
@@ -129,7 +137,6 @@ class MemoryTransaction:
         self._store = store
         self._saved: list[Changes] = []
         self._new: set[tuple[Table[Any], Key]] = set()
-        self._agenda: set[Due] | None = None
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
         self._forget: tuple[Instant, Instant, int] | None = None
@@ -193,15 +200,9 @@ class MemoryTransaction:
             keys = [table.key_of(row) for row in updated]
             lost = [key for key in keys if key not in rows[table] and (table, key) not in new]
             assert not lost, f"{table.name}: these do not exist: {lost}"
-        gone, due = set(changes.due_gone), set(changes.due_new)
-        if self._agenda is None:
-            self._agenda = set(self._store.agenda)
-        assert gone <= self._agenda, "due work goes that is not there"
-        self._agenda -= gone
-        assert not due & self._agenda, "due work comes that is there already"
-        self._agenda |= due
-        assert len(gone) == len(changes.due_gone)
-        assert len(due) == len(changes.due_new)
+        changed = changes.inserted.get(INSTANCES, []) + changes.updated.get(INSTANCES, [])
+        found = {unit.id: agenda_of(unit) for unit in changed}
+        assert all(due in found[due.unit_id] for due in changes.due_new), "work is due that no instance knows of"
         if changes.audit:
             self._store.audit.check(changes.audit)
         self._saved.append(changes)
@@ -243,6 +244,7 @@ class MemoryTransaction:
                 store.uses[name] = max(at, store.uses.get(name, at))
         for changes in self._saved:
             for changed in (changes.inserted, changes.updated):
+                store.project(changed.get(INSTANCES, ()))
                 for table, rows in changed.items():
                     store.rows[table].update({table.key_of(row): row for row in rows})
             store.orders += changes.orders
@@ -250,10 +252,6 @@ class MemoryTransaction:
             store.events += changes.events
             if changes.audit:
                 store.audit.write(changes.audit, {unit.id: unit.account_id for unit in store.rows[INSTANCES].values()})
-            for due in changes.due_gone:
-                store.agenda.remove(due)
-            for due in changes.due_new:
-                insort(store.agenda, due)
         if self._prune_before is not None:
             tokens = store.rows[IDEMPOTENCY_RECORDS]
             old = sorted((row.created_at, key) for key, row in tokens.items() if row.created_at < self._prune_before)
@@ -414,8 +412,7 @@ class MemoryQuestions(
         """Return the work that is due by then, in the order in which it is to be done."""
         agenda, units = self._store.agenda, list(self._store.rows[INSTANCES])
         due = agenda[: bisect_right(agenda, until, key=lambda due: due.at)]
-        first = {DueKind.RENEW, DueKind.EXPIRE}
-        due.sort(key=lambda one: (one.at, one.kind, units.index((one.unit_id,)) if one.kind in first else 0))
+        due.sort(key=lambda one: (one.at, one.kind, units.index((one.unit_id,))))
         return due[:limit]
 
     def oldest_release_due(self, until: Instant) -> Instant | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+import pytest
+
 from leasebook.batch import DUE_DEFERRED, decide_in_parts, load
 from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision
@@ -97,6 +100,24 @@ async def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> 
     ]
     answers = await do(store, due, after(24 * 60))
     assert answers == [Decision(answer=True), Decision(answer=True), DUE_DEFERRED, DUE_DEFERRED]
+
+
+@pytest.mark.parametrize("second", ["unit-000", "unit-999"])
+async def test_late_work_of_one_moment_and_kind_waits_for_work_that_is_made_due_then(second: str) -> None:
+    """The order of the two is that of the purchases, which ids do not tell."""
+    store = await bought(BUY, Wait(40 * 60), BUY)
+    units = store.rows[INSTANCES]
+    unit = units.pop([*units][1])
+    store.agenda = [due for due in store.agenda if due.unit_id != unit.id]
+    renamed = msgspec.structs.replace(unit, id=second)
+    store.project([renamed])
+    units[second,] = renamed
+    due = store.ask(lambda ask: ask.due(after(90), 99))
+    assert [(item.at, item.unit_id) for item in due] == [(after(30), "unit-001"), (after(90), second)]
+    assert await do(store, due, after(24 * 60)) == [Decision(answer=True), DUE_DEFERRED]
+    due = store.ask(lambda ask: ask.due(after(90), 99))
+    assert [(item.at, item.unit_id) for item in due] == [(after(90), "unit-001"), (after(90), second)]
+    assert await do(store, due, after(24 * 60)) == [Decision(answer=True)] * 2
 
 
 async def test_work_of_the_same_moment_is_done_together() -> None:

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.tables import INSTANCES, METADATA, TABLES
 from leasebook.domain.commands.command import Decision
-from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.clock import VirtualClock
@@ -198,9 +197,8 @@ def books_of(store: OpenStore) -> Books:
         tables[METADATA.name].pop((IDENTITY_EPOCH,), None)
         # Written by a migration, and the store in memory has none.
         tables[METADATA.name].pop((UNITS_BEFORE_EVENTS,))
-        agenda = fetch("SELECT at, kind, unit_id FROM agenda ORDER BY at, kind, unit_id", ())
-        due = [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in agenda]
-        return Books(tables, list(rows(ORDERS)), list(rows(POSTINGS)), due)
+        due = Queries(fetch).due(Instant(2**62), 2**30)
+        return Books(tables, list(rows(ORDERS)), list(rows(POSTINGS)), sorted(due))
 
     return fetched(store, everything)
 

@@ -15,7 +15,7 @@ from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import INSTANCES, SERVICES, Table
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
 from leasebook.domain.record import identity_log
-from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.record.agenda import DueKind, agenda_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
@@ -92,11 +92,11 @@ def decide_in_parts(
     """Decide a batch on its book, in order, and yield the decisions on ``size`` commands at a time; None: on all.
 
     Due work is decided as of its own due time, never before it, and strictly in its order (``Due``). If a piece of
-    work makes something due, later work is deferred to another batch. So the result does not depend on how late the
-    work is done, nor on how much of it one batch takes.
+    work makes something due, all work that does not come before its time and kind is deferred to another batch. So the
+    result does not depend on how late the work is done, nor on how much of it one batch takes.
     """
     outcomes: list[Decision] = []
-    next_due: Due | None = None
+    next_due: tuple[Instant, DueKind] | None = None
     last = max((command.due.at for command in commands if isinstance(command, DueCommand)), default=None)
     for command in commands:
         if len(outcomes) == size:
@@ -106,7 +106,7 @@ def decide_in_parts(
             outcomes.append(decide(book, command, rules, now, engine))
             continue
         due = command.due
-        if due.at > now or (next_due is not None and due > next_due):
+        if due.at > now or (next_due is not None and (due.at, due.kind) >= next_due):
             outcomes.append(DUE_DEFERRED)
             continue
         if due.kind is DueKind.REMIND:
@@ -118,6 +118,6 @@ def decide_in_parts(
         before = agenda_of(book.get(INSTANCES, due.unit_id))
         outcomes.append(decide(book, command, rules, due.at, engine))
         for item in agenda_of(book.get(INSTANCES, due.unit_id)) - before:
-            if next_due is None or item < next_due:
-                next_due = item
+            if next_due is None or (item.at, item.kind) < next_due:
+                next_due = item.at, item.kind
     yield outcomes

@@ -151,6 +151,10 @@ class BatchExecutor:
         is_idle = sizing.is_idle(self._backlog.since_last_call_s)
         most = sizing.due_to_take(self._limits, moves_clock=request.moving, is_idle=is_idle)
         until = now if request.until is None else request.until
+        if request.moving:
+            # Only the work of the first moment is done, so no more of it is read.
+            first = await transaction.due(until, 1, wait=True)
+            until = first[0].at if first else until
         found = await transaction.due(until, most + len(request.resting), wait=request.moving)
         return sizing.select_due(found, request, most)
 

@@ -34,7 +34,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.subscription import delivery_events, hook_events
-from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.record.agenda import soonest_new
 from leasebook.domain.record.event import (
     Event,
     account_events,
@@ -298,9 +298,7 @@ class Book:
                 changes.updated.setdefault(table, []).append(after)
                 changes.before.setdefault(table, []).append(before)
             if table is INSTANCES:
-                old, new = agenda_of(before), agenda_of(after)
-                if old != new:
-                    changes.due_gone += old - new
-                    changes.due_new += new - old
+                if (due := soonest_new(before, after)) is not None:
+                    changes.due_new.append(due)
                 changes.place(before, after)
         return changes

@@ -1,4 +1,4 @@
-"""The change set that a batch writes: new and changed rows, orders, postings, events and due work."""
+"""The change set that a batch writes: new and changed rows, orders, postings and events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from leasebook.domain.record.ledger import Order, Posting
 
 
 class Changes:
-    """The change set of a batch, by table; ``before`` has the rows of ``updated`` as they were, in the same order."""
+    """The change set of a batch, by table; ``before`` has the rows of ``updated`` as they were, in the same order.
+
+    ``due_new`` has for each changed instance the first work that it made due (``soonest_new``), for those who wait for
+    the next due time.
+    """
 
     def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
         self.orders = orders
@@ -24,7 +28,6 @@ class Changes:
         self.inserted: dict[Table[Any], list[Any]] = {}
         self.updated: dict[Table[Any], list[Any]] = {}
         self.before: dict[Table[Any], list[Any]] = {}
-        self.due_gone: list[Due] = []
         self.due_new: list[Due] = []
         self.placed_gone: list[tuple[str, str]] = []
         self.placed_new: list[tuple[str, str]] = []
@@ -55,7 +58,6 @@ class Changes:
             ):
                 for table, rows in other.items():
                     mine.setdefault(table, []).extend(rows)
-            whole.due_gone += part.due_gone
             whole.due_new += part.due_new
             whole.placed_gone += part.placed_gone
             whole.placed_new += part.placed_new

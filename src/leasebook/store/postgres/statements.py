@@ -18,11 +18,10 @@ from leasebook.domain.book.tables import (
     USERS,
     Table,
 )
-from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.store.postgres.arrays import Arrays
-from leasebook.store.queries.due import DUE_TEXT, TIE_TEXT, UNRENEWED_TEXT
+from leasebook.store.queries.due import HEADS_TEXT, UNRENEWED_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, columns
 from leasebook.store.rows.codec import (
     AUDIT_CHAINS,
@@ -40,10 +39,6 @@ from leasebook.store.rows.updates import Changed, columns_of, updates
 def trusted(text: str) -> LiteralString:
     """Mark a text as composed only of names in this code."""
     return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
-
-
-def _due_values(due: Due) -> tuple[int, int, str]:
-    return due.at, int(due.kind), due.unit_id
 
 
 def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
@@ -83,11 +78,7 @@ def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
 
 
 def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Yield the statements that update the projections of instances: due work, and placements by service."""
-    if changes.due_gone:
-        yield _DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])
-    if changes.due_new:
-        yield _DUE_NEW, _DUE.write([*map(_due_values, changes.due_new)])
+    """Yield the statements that update the placements by service."""
     if changes.placed_gone:
         yield _PLACED_GONE, _PLACED.write(changes.placed_gone)
     if changes.placed_new:
@@ -146,7 +137,8 @@ def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
 
 
 def _insert_text(codec: Codec[Any]) -> LiteralString:
-    return trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {_INSERTED[codec.name].unnest}")
+    names = _names(codec.written)
+    return trusted(f"INSERT INTO {codec.name} ({names}) SELECT * FROM {_INSERTED[codec.name].unnest}")
 
 
 @lru_cache(maxsize=1024)
@@ -165,10 +157,9 @@ def _update_of(codec: Codec[Any], changed: Changed) -> tuple[LiteralString, Arra
 _AUDIT: Final = (AUDIT_PAGES, AUDIT_CHAINS, AUDIT_CLOSURES)
 _ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS, EVENTS, *_AUDIT)
 _KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
-_INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
+_INSERTED: Final = {codec.name: Arrays(codec.name, codec.written) for codec in _ALL}
 _SHELVES: Final = Arrays("offerings", ("type",))
 _PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
-_DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
 
 LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 # While a batch waited for its rows, another server may have answered the same client token. The row is read without a
@@ -176,11 +167,6 @@ LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
 _INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
-_DUE_GONE: Final = trusted(
-    f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
-    "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
-)
-_DUE_NEW: Final = trusted(f"INSERT INTO agenda (at, kind, unit_id) SELECT * FROM {_DUE.unnest}")
 _PLACED_GONE: Final = trusted(
     f"DELETE FROM placements AS old USING {_PLACED.unnest} AS gone(service_id, unit_id) "
     "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"
@@ -231,8 +217,7 @@ def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
 
 HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
 UNRENEWED: Final = UNRENEWED_TEXT.replace("?", "%s") + " FOR UPDATE"
-CLAIM: Final = DUE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
-CLAIM_TIE: Final = TIE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
+CLAIM: Final = HEADS_TEXT.replace("?", "%s") + " FOR UPDATE"
 USES: Final = Arrays("access_keys", ("id", "used_at"))
 NOTE_USES: Final = trusted(
     f"WITH given AS (SELECT * FROM {USES.unnest} AS one(id, used_at)), free AS MATERIALIZED "

@@ -23,6 +23,7 @@ from leasebook.domain.book.loads import (
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import ACCESS_KEYS, IDEMPOTENCY_RECORDS, INSTANCES, OFFERINGS, TABLES, Table
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
@@ -31,7 +32,6 @@ from leasebook.store.postgres.hosts import is_doubtful, one_line
 from leasebook.store.postgres.session import Row, Session, Statement
 from leasebook.store.postgres.statements import (
     CLAIM,
-    CLAIM_TIE,
     HALTED,
     LOAD,
     NOTE_USES,
@@ -46,7 +46,7 @@ from leasebook.store.postgres.statements import (
 )
 from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.queries.batch_queries import asking
-from leasebook.store.queries.due import cut, in_order
+from leasebook.store.queries.due import heads_of, in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
@@ -118,6 +118,7 @@ class PostgresTransaction(AuditReads):
         self._id, machine_now, virtual_now, self.identity_epoch = facts[:4]
         self.schema: tuple[str, str | None] = (facts[4], facts[5])
         self._tokens: list[tuple[str, ...]] = []
+        self._claimed: dict[str, Instance] = {}
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._is_virtual = virtual_now is not None
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
@@ -151,13 +152,14 @@ class PostgresTransaction(AuditReads):
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
         """Claim due work: its instances are locked. Instances that others have locked are skipped unless ``wait``."""
         skip = "" if wait else " SKIP LOCKED"
-        rows = await self._rows(CLAIM + skip, (until, limit))
-        tie = cut(rows, limit)
-        return in_order(rows, () if tie is None else await self._rows(CLAIM_TIE + skip, tie))
+        heads = heads_of(await self._rows(CLAIM + skip, (until, limit)))
+        self._claimed = {unit.id: unit for *_, unit in heads}
+        return in_order(heads, until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
         wanted, shelves, special = _by_table(needs)
+        self._load_claimed(wanted, book)
         tables = [table for table in TABLES if table in wanted]
         self._tokens += wanted.get(IDEMPOTENCY_RECORDS, ())
         statements: list[Statement] = [load_statement(table, wanted[table], shelves) for table in tables]
@@ -183,6 +185,15 @@ class PostgresTransaction(AuditReads):
             book.load(IDEMPOTENCY_RECORDS, IDEMPOTENCY_RECORDS.key_of(token), token)
         for need in special:
             await self._load_special(need, book)
+
+    def _load_claimed(self, wanted: dict[Table[Any], list[tuple[str, ...]]], book: Book) -> None:
+        """Load the instances that were locked and read with their due work, and take them out of ``wanted``."""
+        keys = wanted.pop(INSTANCES, []) if self._claimed else []
+        for key in keys:
+            if key[0] in self._claimed:
+                book.load(INSTANCES, key, self._claimed[key[0]])
+            else:
+                wanted.setdefault(INSTANCES, []).append(key)
 
     async def _load_special(self, need: SuspendedInstances | UsageTotals | KeysOfUser | Asked, book: Book) -> None:
         """Load a need other than rows; the rows that it depends on are locked already."""

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from leasebook.domain.book.tables import INSTANCES
-from leasebook.domain.model.instance import FIRST_TRY_US
-from leasebook.domain.record.agenda import BY_AGE, Due, DueKind
+from leasebook.domain.model.instance import FIRST_TRY_US, Instance
+from leasebook.domain.record.agenda import Due, DueKind, due_until
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import CODECS
 
-_FROM: Final = "SELECT a.at, a.kind, a.unit_id, u.seq FROM agenda a JOIN units u ON u.id = a.unit_id"
-DUE_TEXT: Final = f"{_FROM} WHERE a.at <= ? ORDER BY a.at, a.kind, a.unit_id LIMIT ?"
-"""Due work, with each instance's place in the order of purchases."""
-TIE_TEXT: Final = f"{_FROM} WHERE a.at = ? AND a.kind = ? ORDER BY u.seq LIMIT ?"
-"""Due work of one kind at one instant, in the order of purchases."""
+HEADS_TEXT: Final = (
+    f"SELECT due_at, due_kind, seq, {columns(CODECS[INSTANCES])} FROM units WHERE due_at <= ? "
+    "ORDER BY due_at, due_kind, seq LIMIT ?"
+)
+"""The instances with work due by an instant, in the order of the first work of each."""
+FIRST_RELEASE_TEXT: Final = (
+    f"SELECT due_at FROM units WHERE due_at <= ? AND due_kind = {DueKind.RELEASE:d} ORDER BY due_at, due_kind LIMIT 1"
+)
+"""The oldest release among the first work of each instance."""
+_BEHIND: Final = "SELECT min(release_at) FROM units WHERE due_at {sign} ? AND release_at {sign} ?"
+RELEASE_BY_TEXT: Final = _BEHIND.format(sign="<=")
+"""The oldest release due by an instant, of instances with any work that is due by then."""
+RELEASE_BEFORE_TEXT: Final = _BEHIND.format(sign="<")
+"""The oldest release due before an instant, of instances on which other work is due even before it."""
 UNRENEWED_TEXT: Final = (
     f"SELECT {columns(CODECS[INSTANCES])} FROM units WHERE account_id = ? AND auto_renew AND status <> 'Released' "
     "AND payment_timing = 'Prepaid' AND (status = 'Stopped' OR (status IN ('Running', 'Reconfiguring', "
@@ -27,27 +35,30 @@ UNRENEWED_TEXT: Final = (
 """Instances whose renewal waits for money (``Instance.awaits_renewal``), in the order of purchases."""
 
 
-def cut(rows: Sequence[Sequence[Any]], limit: int) -> tuple[int, int, int] | None:
-    """Return the time and kind of a tie that the limit has cut, and the number of its rows wanted; None: no tie.
+Head = tuple[int, int, int, Instance]
+"""The time and kind of the first work of an instance, its place in the order of purchases, and the instance."""
 
-    The rows of a tie come by id. If that kind is done in the order of purchases, they must be read again
-    (``TIE_TEXT``).
+
+def heads_of(rows: Sequence[Sequence[Any]]) -> list[Head]:
+    """Return the instances in the rows of ``HEADS_TEXT``."""
+    read = CODECS[INSTANCES].read
+    return [(row[0], row[1], row[2], read(row[3:])) for row in rows]
+
+
+def in_order(heads: Sequence[Head], until: Instant, limit: int) -> list[Due]:
+    """Return at most ``limit`` pieces of due work in the order in which they are done.
+
+    ``heads`` are the result of ``HEADS_TEXT`` for the same arguments. If the limit has cut them, no other instance has
+    work before the last of them. The later work of an instance is derived here, and is part of the result only as far
+    as it is certain to come next.
     """
-    if len(rows) < limit or not rows:
-        return None
-    at, kind = rows[-1][0], rows[-1][1]
-    return (at, kind, sum((row[0], row[1]) == (at, kind) for row in rows)) if DueKind(kind) in BY_AGE else None
-
-
-def in_order(rows: Sequence[Sequence[Any]], tie: Sequence[Sequence[Any]] = ()) -> list[Due]:
-    """Return due work in the order in which it is done. Rows of a tie that was read again replace the cut ones."""
-    ties = {(row[0], row[1]) for row in tie}
-    whole = [*(row for row in rows if (row[0], row[1]) not in ties), *tie]
-    found: list[Due] = []
-    for (at, number), group in groupby(whole, key=lambda row: (row[0], row[1])):
-        kind = DueKind(number)
-        same = list(group)
-        if kind in BY_AGE:
-            same.sort(key=lambda row: row[3])
-        found += [Due(Instant(at), kind, row[2]) for row in same]
-    return found
+    last = Instant(heads[-1][0]) if len(heads) >= limit and heads else until
+    found: list[tuple[int, int, int, str]] = []
+    for at, kind, place, unit in heads:
+        found.append((at, kind, place, unit.id))
+        work = due_until(unit, last)
+        # Mostly none but the first is due, and a storm has many thousand of them.
+        if len(work) != 1 or (work[0].at, work[0].kind) != (at, kind):
+            found += [(due.at, due.kind, place, unit.id) for due in work if (due.at, due.kind) != (at, kind)]
+    found.sort()
+    return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, _, unit_id in found[:limit]]

@@ -23,7 +23,7 @@ from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceList
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import Event, types_mask
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -38,7 +38,14 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
-from leasebook.store.queries.due import DUE_TEXT, TIE_TEXT, cut, in_order
+from leasebook.store.queries.due import (
+    FIRST_RELEASE_TEXT,
+    HEADS_TEXT,
+    RELEASE_BEFORE_TEXT,
+    RELEASE_BY_TEXT,
+    heads_of,
+    in_order,
+)
 from leasebook.store.queries.engine_capacity import SupplyQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
@@ -377,14 +384,17 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work due by an instant, in the order in which it is done."""
-        rows = self._fetch(DUE_TEXT, (until, limit))
-        tie = cut(rows, limit)
-        return in_order(rows, () if tie is None else self._fetch(TIE_TEXT, tie))
+        return in_order(heads_of(self._fetch(HEADS_TEXT, (until, limit))), until, limit)
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return the due time of the oldest release that is overdue; None: no release is."""
-        ((at,),) = self._fetch("SELECT min(at) FROM agenda WHERE at <= ? AND kind = ?", (until, int(DueKind.RELEASE)))
-        return None if at is None else Instant(at)
+        found = self._fetch(FIRST_RELEASE_TEXT, (until,))
+        if not found:
+            ((at,),) = self._fetch(RELEASE_BY_TEXT, (until, until))
+            return None if at is None else Instant(at)
+        (first,) = found[0]
+        ((at,),) = self._fetch(RELEASE_BEFORE_TEXT, (first, first))
+        return Instant(first if at is None else at)
 
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""

@@ -48,6 +48,7 @@ from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service import LogStore
 from leasebook.domain.model.usage import MinuteCount
+from leasebook.domain.record.agenda import first_due
 from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
@@ -61,7 +62,8 @@ class Codec(Generic[R]):
     """The columns of a kind of row: its fields, by the same names and in the same order.
 
     Most fields are stored unchanged, so that writing a row is one call; ``to_column`` and ``to_field`` name the few
-    that need a conversion.
+    that need a conversion. ``derived`` are further columns, which are written with the fields and never read back:
+    ``derive`` computes them from a row.
     """
 
     def __init__(
@@ -73,24 +75,34 @@ class Codec(Generic[R]):
         to_column: dict[str, Callable[[Any], Any]] | None = None,
         to_field: dict[str, Callable[[Any], Any]] | None = None,
         mutable: Sequence[str] = (),
+        derived: Sequence[str] = (),
+        derive: Callable[[R], tuple[Any, ...]] | None = None,
     ) -> None:
         self.name: Final = name
         self.row: Final = row
         self.key: Final = tuple(key)
         self.columns: Final = tuple(field.name for field in msgspec.structs.fields(row))
-        self.mutable: Final = tuple(mutable)
+        self.written: Final = (*self.columns, *derived)
+        """The columns of a new row: the fields, and then those derived from them."""
+        self.mutable: Final = (*mutable, *derived)
         self._to_column = [(self.columns.index(field), call) for field, call in (to_column or {}).items()]
         self._to_field = [(self.columns.index(field), call) for field, call in (to_field or {}).items()]
-        places = [self.columns.index(field) for field in (*mutable, *key)]
+        self._derive = derive
+        places = [self.written.index(column) for column in (*self.mutable, *key)]
         self._may_change: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places) if mutable else tuple
         calls = dict(self._to_column)
         self._update_calls = [
-            (place, calls[index]) for place, index in enumerate(places[: len(mutable)]) if index in calls
+            (place, calls[index]) for place, index in enumerate(places[: len(self.mutable)]) if index in calls
         ]
 
+    def _fields(self, row: R) -> tuple[Any, ...]:
+        """Return a row's fields, and the columns derived from them."""
+        fields = msgspec.structs.astuple(row)
+        return fields if self._derive is None else (*fields, *self._derive(row))
+
     def values(self, row: R) -> tuple[Any, ...]:
-        """Return a row's columns."""
-        values = msgspec.structs.astuple(row)
+        """Return the columns of a new row (``written``)."""
+        values = self._fields(row)
         if not self._to_column:
             return values
         changed = list(values)
@@ -99,8 +111,8 @@ class Codec(Generic[R]):
         return tuple(changed)
 
     def may_change(self, row: R) -> tuple[Any, ...]:
-        """Return the fields that may change, then the key, before conversion: enough to detect changes."""
-        return self._may_change(msgspec.structs.astuple(row))
+        """Return what may change (``mutable``), then the key, before conversion: enough to detect changes."""
+        return self._may_change(self._fields(row))
 
     def changed_values(self, fields: tuple[Any, ...], changed: tuple[bool, ...]) -> tuple[Any, ...]:
         """Return the changed fields among those of ``may_change`` as columns, then the key."""
@@ -231,6 +243,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "remind_before_us": _read_numbers,
                 },
                 "mutable": UNIT_MUTABLE,
+                "derived": ("due_at", "due_kind"),
+                "derive": first_due,
             },
         ),
         (

@@ -135,7 +135,13 @@ units = _table(
     _big("remind_at", null=True),
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
     _big("reminded_at", null=True),
+    # The first due work of the instance, derived from the times above (``agenda.head_of``).
+    _big("due_at", null=True),
+    Column("due_kind", SmallInteger, nullable=True),
     Index("units_id", "id", unique=True),
+    # The order in which due work is done. Many thousand instances may be due at the same time, and with the time alone
+    # every batch would sort them all. With the release time, overdue releases are found without reading the rows.
+    _where("units_due", "due_at IS NOT NULL", "due_at", "due_kind", "seq", "release_at"),
     # Only live instances: a release removes the entry once, and lists never scan released ones.
     _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
     # A list by any of these three columns is merged from this index; each part is a scan from the start of the page.
@@ -154,16 +160,6 @@ units = _table(
 placements = _table(
     "placements",
     _text("service_id", key=True),
-    _text("unit_id", key=True),
-    without_rowid=True,
-)
-
-# The key is the order in which due work is done. Many thousand rows may be due at the same time, and with the time
-# alone every batch would sort them all.
-agenda = _table(
-    "agenda",
-    _big("at", key=True),
-    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     _text("unit_id", key=True),
     without_rowid=True,
 )

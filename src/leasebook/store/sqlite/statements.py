@@ -9,7 +9,6 @@ from typing import Any
 
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import OFFERINGS
-from leasebook.domain.record.agenda import Due
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.updates import Changed, columns_of, updates
@@ -25,18 +24,12 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
     others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
         (_INSERT["orders"], ORDERS.values, changes.orders),
         (_INSERT["postings"], POSTINGS.values, changes.postings),
-        (_DUE_GONE, _due_values, changes.due_gone),
-        (_DUE_NEW, _due_values, changes.due_new),
         (_PLACED_GONE, tuple, changes.placed_gone),
         (_PLACED_NEW, tuple, changes.placed_new),
     )
     for text, values_of, written in others:
         if written:
             yield text, map(values_of, written)
-
-
-def _due_values(due: Due) -> tuple[int, int, str]:
-    return due.at, int(due.kind), due.unit_id
 
 
 def _load_text(codec: Codec[Any]) -> str:
@@ -58,8 +51,8 @@ def _load_one_text(codec: Codec[Any]) -> str:
 
 
 def _insert_text(codec: Codec[Any]) -> str:
-    marks = ", ".join("?" for _ in codec.columns)
-    return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
+    names, marks = ", ".join(f'"{name}"' for name in codec.written), ", ".join("?" for _ in codec.written)
+    return f"INSERT INTO {codec.name} ({names}) VALUES ({marks})"
 
 
 @lru_cache(maxsize=1024)
@@ -74,8 +67,6 @@ LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
 _INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
 SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
-_DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
-_DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
 LAST_PAGE = "SELECT max(seq) FROM event_pages"
 EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"

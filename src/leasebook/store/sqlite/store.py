@@ -22,6 +22,7 @@ from leasebook.domain.book.loads import (
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import ACCESS_KEYS, INSTANCES, OFFERINGS, Table
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.values.calendar import Instant
@@ -32,7 +33,7 @@ from leasebook.store.errors import BadStore
 from leasebook.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
 from leasebook.store.queries import audit_log as audit
 from leasebook.store.queries.batch_queries import answer
-from leasebook.store.queries.due import UNRENEWED_TEXT
+from leasebook.store.queries.due import HEADS_TEXT, UNRENEWED_TEXT, heads_of, in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT, USE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
 from leasebook.store.queries.readers import Connection, Readers
@@ -343,6 +344,8 @@ class SqliteTransaction(audit.AuditReads):
         self._disk = disk
         self._checkpointer = checkpointer
         self._acknowledged = acknowledged
+        self._claimed: dict[str, Instance] = {}
+        """Instances that were read with the due work, and are loaded without another look."""
         # There is one server, and its own code reports each change of a key.
         self.identity_epoch: str | None = None
         self.has_concurrent_writers = False
@@ -353,7 +356,9 @@ class SqliteTransaction(audit.AuditReads):
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - there is one writer
         """Return work due by an instant, in order."""
-        return queries_on(self._connection).due(until, limit)
+        heads = heads_of(self._connection.execute(HEADS_TEXT, (until, limit)).fetchall())
+        self._claimed = {unit.id: unit for *_, unit in heads}
+        return in_order(heads, until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Load the needed rows into the book. No other server writes while this transaction is open."""
@@ -372,19 +377,29 @@ class SqliteTransaction(audit.AuditReads):
             else:
                 wanted.setdefault(need[0], []).append(need[1])
         for table, keys in wanted.items():
-            codec = CODECS[table]
-            # One key is looked up directly; many keys share one statement, whose text never changes.
-            found = (
-                self._connection.execute(LOAD_ONE[table], keys[0])
-                if len(keys) == 1
-                else self._connection.execute(LOAD[table], (written_keys(keys),))
-            )
-            for row in found:
-                loaded = codec.read(row)
-                book.load(table, table.key_of(loaded), loaded)
+            self._load_rows(table, keys, book)
+
+    def _load_rows(self, table: Table[Any], keys: list[tuple[str, ...]], book: Book) -> None:
+        if table is INSTANCES and self._claimed:
             for key in keys:
-                if not book.has(table, key):
-                    book.load(table, key, None)
+                if key[0] in self._claimed:
+                    book.load(INSTANCES, key, self._claimed[key[0]])
+            keys = [key for key in keys if key[0] not in self._claimed]
+        if not keys:
+            return
+        codec = CODECS[table]
+        # One key is looked up directly; many keys share one statement, whose text never changes.
+        found = (
+            self._connection.execute(LOAD_ONE[table], keys[0])
+            if len(keys) == 1
+            else self._connection.execute(LOAD[table], (written_keys(keys),))
+        )
+        for row in found:
+            loaded = codec.read(row)
+            book.load(table, table.key_of(loaded), loaded)
+        for key in keys:
+            if not book.has(table, key):
+                book.load(table, key, None)
 
     def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         account_id = need.account_id

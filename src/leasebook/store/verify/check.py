@@ -12,8 +12,6 @@ import msgspec
 
 from leasebook.domain.commands.store.bootstrap import FOUNDED
 from leasebook.domain.model.instance import Placement
-from leasebook.domain.record.agenda import DueKind
-from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.money import amount_text
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.errors import BadStore
@@ -28,6 +26,7 @@ from leasebook.store.verify.indexes import delivery_findings, named_findings
 from leasebook.store.verify.looking import Looking
 from leasebook.store.verify.mark import MarkCheck
 from leasebook.store.verify.nouns.audit_log import Audited, NotedRows, check_audit
+from leasebook.store.verify.nouns.due_work import COUNT_TEXT, due_findings
 from leasebook.store.verify.nouns.engine_capacity import supply_findings, supply_remarks
 from leasebook.store.verify.nouns.events import check_events, check_limits
 from leasebook.store.verify.nouns.identities import Identities
@@ -50,26 +49,6 @@ SHOWN_MAX: Final = 1000
 _PAID: Final = "CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END"
 _CHARGED: Final = "CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END"
 _UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
-_AGENDA: Final = f"""
-SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
- WHERE release_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
-UNION ALL
-SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND {_UP}
-UNION ALL
-SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND (status = 'Stopped' OR {_UP})
-UNION ALL
-SELECT stop_at, {DueKind.STOP:d}, id FROM units WHERE stop_at IS NOT NULL AND {_UP}
-UNION ALL
-SELECT charge_at, {DueKind.CHARGE:d}, id FROM units WHERE charge_at IS NOT NULL AND {_UP}
-UNION ALL
-SELECT retire_at, {DueKind.RETIRE:d}, id FROM units WHERE retire_at IS NOT NULL AND status = 'Stopped'
-UNION ALL
-SELECT resume_at, {DueKind.RESUME:d}, id FROM units WHERE resume_at IS NOT NULL AND status = 'Stopped'
-UNION ALL
-SELECT remind_at, {DueKind.REMIND:d}, id FROM units
- WHERE remind_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
-"""
-"""The agenda computed from the instances in SQL, independently of the rules in Python."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -176,7 +155,7 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows) -> R
         ("services", _services(fetch)),
         ("models", _models(fetch)),
         ("overdue work", overdue.findings(fetch, SHOWN_MAX)),
-        ("the agenda", _agenda(fetch)),
+        ("the agenda", due_findings(fetch, SHOWN_MAX)),
         ("meters and terms", unit_findings(fetch)),
         ("whose rows are", tie_findings(fetch)),
         ("the audit log", check_audit(fetch, keys, audited)),
@@ -353,17 +332,6 @@ def _stock(fetch: Fetch) -> Iterator[str]:
         yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held{more}"
 
 
-def _agenda(fetch: Fetch) -> Iterator[str]:
-    listed = "SELECT at, kind, unit_id FROM agenda"
-    for missing, text in (
-        (True, f"SELECT * FROM ({_AGENDA}) a EXCEPT {listed}"),
-        (False, f"{listed} EXCEPT SELECT * FROM ({_AGENDA}) a"),
-    ):
-        for at, kind, unit in fetch(f"{text} LIMIT ?", (SHOWN_MAX,)):
-            what = f"due work {DueKind(kind).name.lower()} of unit {unit} at {rfc3339(Instant(at), 'UTC')}"
-            yield f"{what} is missing" if missing else f"{what} belongs to nothing"
-
-
 def _reminders(fetch: Fetch) -> Iterator[str]:
     """Check that reminders are set, and were given, before a deadline that is still ahead."""
     rows = fetch(
@@ -385,5 +353,5 @@ def _summary(fetch: Fetch) -> str:
     ((units, live),) = fetch(
         "SELECT count(*), coalesce(sum(CASE WHEN status <> 'Released' THEN 1 ELSE 0 END), 0) FROM units", ()
     )
-    ((due,),) = fetch("SELECT count(*) FROM agenda", ())
+    ((due,),) = fetch(COUNT_TEXT, ())
     return f"{accounts} accounts, {postings} postings, {units} units ({live} live), {due} pieces of due work"

@@ -49,8 +49,8 @@ UNPROVED: Final[dict[str, str]] = {
     "supplies.stocks": _SEEN,
     "units.metered_minutes": "of an instance that ended standing still: its meter is over, and its charges are proved",
     "units.metered_peak": "of an instance that ended standing still: its meter is over, and its charges are proved",
-    "units.stop_at": "when an unpaid instance stops hangs on a setting; that the agenda has it is proved",
-    "units.retire_at": "when a stopped instance is released hangs on a setting; that the agenda has it is proved",
+    "units.stop_at": "when an unpaid instance stops hangs on a setting; that it is done then is proved",
+    "units.retire_at": "when a stopped instance is released hangs on a setting; that it is done then is proved",
     "units.failure": "why an instance cannot begin to run is in its row only; what failed in the end is told by events",
     "units.remind_before_us": "how long before an end the later reminders are due; the next one is proved",
 }

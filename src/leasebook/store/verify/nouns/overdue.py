@@ -11,11 +11,11 @@ from typing import Final
 
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN, VIRTUAL_NOW
-from leasebook.domain.record.agenda import DueKind
 from leasebook.domain.record.clock_mark import read
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
 from leasebook.ports.clock import RealClock, wall_us
 from leasebook.store.queries.read_repository import Fetch
+from leasebook.store.verify.nouns.due_work import agenda, name_of
 
 GRACE_US: Final = 60 * SECOND_US
 """Due work of the last minute may be under way in a server."""
@@ -63,18 +63,16 @@ class Overdue:
         )
         for unit, status, end in held:
             yield f"unit {unit} is still {status}, and its end was {rfc3339(Instant(end), 'UTC')}"
-        late = fetch("SELECT at, kind, unit_id FROM agenda WHERE at < ? ORDER BY at LIMIT ?", (before, most))
-        for at, kind, unit in late:
-            yield f"due work {DueKind(kind).name.lower()} of unit {unit} was due at {rfc3339(Instant(at), 'UTC')}"
+        late = f"SELECT at, kind, unit_id FROM ({agenda(f'due_at < {before:d}')}) a WHERE at < ? ORDER BY at LIMIT ?"
+        for at, kind, unit in fetch(late, (before, most)):
+            yield f"due work {name_of(kind)} of unit {unit} was due at {rfc3339(Instant(at), 'UTC')}"
 
     def remarks(self, fetch: Fetch) -> Iterator[str]:
         """Yield the work that waits since the last server ended; the next server does it."""
         if self._seen is None:
             return
-        counts = fetch(
-            "SELECT count(*), min(at) FROM agenda WHERE at >= ? AND at < ?", (self._seen - GRACE_US, self._late)
-        )
-        for count, oldest in counts:
+        waiting = f"SELECT count(*), min(at) FROM ({agenda(f'due_at < {self._late:d}')}) a WHERE at >= ? AND at < ?"
+        for count, oldest in fetch(waiting, (self._seen - GRACE_US, self._late)):
             if count:
                 yield (
                     f"{count} pieces of due work wait for a server, the first since {rfc3339(Instant(oldest), 'UTC')}: "
