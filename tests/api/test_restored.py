@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from leasebook.store.opening import Target
-from leasebook.store.rows.epochs import EPOCH_PAGES, first_page
+from leasebook.store.rows.epochs import BEGIN, EPOCH_PAGES, first_page
 from leasebook.store.verify.check import check_store
 from tests.copies import copy_of
 from tests.harness import Client, a_service
@@ -133,3 +133,52 @@ async def test_a_connection_to_another_database_than_before_begins_anew_too(migr
         second = (await _listed(desk))[-1]
         assert _page(second) // EPOCH_PAGES > _page(first) // EPOCH_PAGES
         assert datetime.fromisoformat(await now(desk))
+
+
+@pytest.mark.parametrize("migrated", ["postgres"], indirect=True)
+async def test_a_database_that_is_opened_again_and_again_under_a_clock_set_back_never_numbers_backwards(
+    migrated: Target,
+) -> None:
+    """Events are in the order of their numbers: with smaller numbers, a release would come before its beginning."""
+    hour_ahead = 3_600_000 * EPOCH_PAGES
+    async with a_service(migrated) as desk:
+        assert migrated.url is not None
+        _ = (await desk.call(IAM, "CreateUser", {"name": "one"})).result
+        with psycopg.connect(migrated.url, autocommit=True) as connection:
+            # The numbers of a page that was written while the clock was an hour ahead. It is set back now.
+            connection.execute("UPDATE event_units SET page = page + %s", (hour_ahead,))
+            connection.execute("UPDATE event_pages SET seq = seq + %s", (hour_ahead,))
+            connection.execute(
+                "SELECT setval(pg_get_serial_sequence('event_pages', 'seq'), (SELECT max(seq) FROM event_pages))"
+            )
+            for _ in range(2):
+                # Another server opens it, and has nothing to write.
+                with connection.transaction():
+                    for text in BEGIN:
+                        connection.execute(text.encode())
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid()"
+            )
+        listed = await _listed(desk)
+        _ = (await desk.call(IAM, "CreateUser", {"name": "two"})).result
+        assert (await _listed(desk))[: len(listed)] == listed
+        assert len(await _listed(desk)) == len(listed) + 1
+    assert check_store(migrated).findings == []
+
+
+@pytest.mark.parametrize("migrated", ["postgres"], indirect=True)
+async def test_a_sequence_that_an_earlier_version_left_unused_is_set_after_the_last_page(migrated: Target) -> None:
+    assert migrated.url is not None
+    async with a_service(migrated) as desk:
+        _ = (await desk.call(IAM, "CreateUser", {"name": "one"})).result
+    with psycopg.connect(migrated.url, autocommit=True) as connection:
+        connection.execute("UPDATE event_pages SET seq = seq + %s", (3_600_000 * EPOCH_PAGES,))
+        connection.execute("SELECT setval(pg_get_serial_sequence('event_pages', 'seq'), 1, false)")
+        with connection.transaction():
+            for text in BEGIN:
+                connection.execute(text.encode())
+        found = connection.execute(
+            "SELECT nextval(pg_get_serial_sequence('event_pages', 'seq')) > (SELECT max(seq) FROM event_pages)"
+        )
+        assert found.fetchall() == [(True,)]

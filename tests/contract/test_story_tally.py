@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from leasebook.domain.record.event import (
     RUNNING,
     STOPPED,
 )
-from leasebook.store.verify.nouns.stories import Tally
+from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, Stories, Tally
 
 MINUTE = 60_000_000
 Step = tuple[str, int, dict[str, Any], dict[str, Any]]
@@ -59,3 +61,21 @@ def test_a_billing_switch_after_an_extension_leaves_the_number_open(extended: bo
         tally.add(RELEASE_CLEARED, 1, {}, {})
     tally.add(BILLING_CHANGING, 2, {}, {})
     assert tally.counts_extensions is counts
+
+
+def _peak_bytes(units: int) -> int:
+    """Return the peak of memory while the stories of ``units`` instances are read, in bytes."""
+    row = [f"a value of {name}" for name in (*WHOLE, *BESIDES)]
+    with closing(Stories(units)) as stories:
+        for number in range(units):
+            stories.row(f"unit-{number}", "account", number, row)
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in stories.stories()) == units
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+def test_the_memory_for_stories_does_not_grow_with_their_number() -> None:
+    assert _peak_bytes(20_000) < 1.5 * _peak_bytes(6_000)

@@ -7,6 +7,7 @@ import resource
 import signal
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ import leasebook.store.maintenance.archive
 import leasebook.store.maintenance.copy
 from leasebook.domain.commands.store.clock import CLOCK_SEEN
 from leasebook.domain.record.clock_mark import ClockMark, written
-from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.ports.clock import boot_us
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.backup import back_up
 from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
 from leasebook.store.sqlite.directory import STORE
 from leasebook.store.verify.check import check_store
+from leasebook.store.verify.files import integrity
+from leasebook.store.verify.nouns import overdue
 from tests.faults.kept import CANNOT_START, refused, run
 
 ANOTHER_UID = 64_321
@@ -167,6 +171,24 @@ def test_what_fell_due_since_the_last_server_ended_waits_for_the_next_and_is_not
     assert _late(data) == []
     (said,) = [line for line in check_store(Target(data)).remarks if "wait for a server" in line]
     assert said.startswith("1 pieces of due work wait for a server, the first since ")
+
+
+def test_what_falls_due_while_the_file_is_checked_waits_for_no_server(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _left_since(data, seen_h=0, due_h=0)
+    later_us, now_by = 240 * SECOND_US, overdue.store_now
+
+    def slow(connection: sqlite3.Connection) -> Iterator[str]:
+        # Servers have done the work that fell due in the minutes since the copy was made; it is due in the copy.
+        monkeypatch.setattr(overdue, "store_now", lambda fetch: (Instant(now_by(fetch)[0] + later_us), 60 * SECOND_US))
+        monkeypatch.setattr(overdue, "boot_us", lambda: boot_us() + later_us)
+        return integrity(connection)
+
+    monkeypatch.setattr("leasebook.store.verify.check.integrity", slow)
+    report = check_store(Target(data))
+    assert [line for line in report.remarks if "wait for a server" in line] == []
+    assert [line for line in report.findings if " was due at " in line] == []
 
 
 def test_what_a_server_failed_to_do_while_it_worked_is_wrong(data: Path) -> None:

@@ -17,6 +17,7 @@ from leasebook.cli.server_packages import ServerCommand
 from leasebook.domain.values.wording import are
 
 if TYPE_CHECKING:
+    from leasebook.ports.queries.read_repository import ReadRepository
     from leasebook.security.audit_keys import AuditKeys
     from leasebook.store.opening import Target
 
@@ -99,29 +100,31 @@ def audit_keys(where: Target) -> AuditKeys | None:
 
     Ends the command where the key lies there and may not be read: "not here" would be untrue.
     """
+    from leasebook.store.queries.snapshot import glimpse
+
+    with glimpse(where) as ask:
+        return _keys_by(where, ask)
+
+
+def _keys_by(where: Target, ask: ReadRepository) -> AuditKeys | None:
+    """Return the keys by the facts that a snapshot has."""
     from leasebook.config.load import BadSettings, load_settings
     from leasebook.security.keyring import Keyring, keys_of, rotation_state
     from leasebook.security.vault import BadMasterKey, UnreadableMasterKey
-    from leasebook.store.queries.snapshot import glimpse
 
     try:
-        ring = Keyring(load_settings(None, os.environ), where.directory)
-        with glimpse(where) as ask:
-            standing = rotation_state(ask)
-        return keys_of(ring, standing)[1]
+        return keys_of(Keyring(load_settings(None, os.environ), where.directory), rotation_state(ask))[1]
     except UnreadableMasterKey as error:
         stop(error)
     except (BadSettings, BadMasterKey):
         return None
 
 
-def _keys_if_any(where: Target) -> AuditKeys | None:
+def _keys_if_any(where: Target, ask: ReadRepository) -> AuditKeys | None:
     """Return the keys of the audit log, as far as a store that may be damaged says which they are."""
-    from leasebook.store.errors import BadStore
-
     try:
-        return audit_keys(where)
-    except (BadStore, OSError, ValueError, LookupError):
+        return _keys_by(where, ask)
+    except (OSError, ValueError, LookupError):
         # The check itself reports the faults of the store, row by row.
         return None
 
@@ -130,11 +133,13 @@ def _keys_if_any(where: Target) -> AuditKeys | None:
 @store_options
 def check(data: Path, store: str | None) -> None:
     """Prove a store: its files, its books and its audit log, also while a server works on it."""
+    from leasebook.store.queries.read_repository import Queries
     from leasebook.store.verify.check import check_store
 
     with refusing():
         where = target(data, store)
-        report = check_store(where, _keys_if_any(where))
+        # Read from the same snapshot as the rest: the master key may be replaced during the check.
+        report = check_store(where, lambda fetch: _keys_if_any(where, Queries(fetch)))
     for finding in report.findings:
         click.echo(finding)
     if not report.findings:

@@ -17,12 +17,18 @@ MILLISECOND_US: Final = 1000
 # Several servers may open the store at once, and one with a slower clock must not set the numbers back.
 BEGIN_LOCK: Final = 0x1EA5EE90C
 _SEQUENCE: Final = "pg_get_serial_sequence('event_pages', 'seq')"
-_LAST: Final = f"coalesce(pg_sequence_last_value({_SEQUENCE}::regclass), 0)"
+# A sequence that was set and not yet used has no last value. An opening therefore sets it as used, and pages count for
+# stores that an earlier version opened: otherwise two openings without an event between them, the second under a clock
+# that was set back, would number new pages before old ones.
+_LAST: Final = (
+    f"greatest(coalesce(pg_sequence_last_value({_SEQUENCE}::regclass), 0), "
+    "coalesce((SELECT max(seq) FROM event_pages), 0))"
+)
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _FIRST: Final = f"{EPOCH_PAGES} * greatest({_CLOCK}, {_LAST} / {EPOCH_PAGES} + 1)"
 BEGIN: Final = (
     f"SELECT pg_advisory_xact_lock({BEGIN_LOCK})",
-    f"SELECT setval({_SEQUENCE}, {_FIRST}, false)",
+    f"SELECT setval({_SEQUENCE}, {_FIRST})",
 )
 """The statements that begin an epoch on PostgreSQL, in a transaction of their own."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import msgspec
 from leasebook.domain.commands.store.bootstrap import FOUNDED
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.values.money import amount_text
+from leasebook.ports.clock import boot_us
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
@@ -43,6 +44,9 @@ from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
 from leasebook.store.verify.service_calls import call_findings
 
+KeysOf = Callable[[Fetch], AuditKeys | None]
+"""Returns the keys of the audit log by the facts of a snapshot; None: they are not here."""
+
 SHOWN_MAX: Final = 1000
 """Upper bound of the findings of one kind: a longer list would not be read."""
 
@@ -62,32 +66,36 @@ class Report(msgspec.Struct, frozen=True):
     remarks: list[str] = []
 
 
-def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
+def check_store(where: Target, keys: AuditKeys | KeysOf | None = None) -> Report:
     """Check a store, even while servers work on it; raises BadStore if there is none or it cannot be read at all.
 
-    With the ``keys`` of its master key, the seals of the audit log are verified too.
+    With the ``keys`` of its master key, the seals of the audit log are verified too. Keys that were read before the
+    check may be those of before a rotation: a function reads them as of the same instant as everything else.
     """
     return check_directory(where.directory, keys) if where.url is None else check_database(where.url, keys)
 
 
-def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
+def check_directory(directory: Path, keys: AuditKeys | KeysOf | None = None) -> Report:
     """Check an embedded store: its file and its rows."""
     path = store_in(directory)
     mark = MarkCheck(directory)
+    began = boot_us()
     connection = still(path)
     try:
         looking = Looking(embedded(connection))
+        # First, because the files of the master keys are those of now, and an older copy needs older keys.
+        found = _keys(looking, keys)
         looking.part("the file", integrity(connection))
         looking.part("the schema", embedded_schema(looking.fetch))
-        looking.part("the mark beside the store", mark.findings(looking.fetch, keys))
-        return _checked(looking, keys, "SQLite's integrity_check looked at its file")
+        looking.part("the mark beside the store", mark.findings(looking.fetch, found))
+        return _checked(looking, found, "SQLite's integrity_check looked at its file", began)
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
 
 
-def check_database(url: str, keys: AuditKeys | None = None) -> Report:
+def check_database(url: str, keys: AuditKeys | KeysOf | None = None) -> Report:
     """Check a shared store, in one snapshot."""
     import psycopg
 
@@ -113,10 +121,12 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
         connection.execute("SET statement_timeout = 0")
         looking, own = Looking(fetch), Amcheck(connection)
         looking.part("the database's own files", own.findings())
+        began = boot_us()
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         looking = Looking(fetch, shelter, looking.findings)
+        found = _keys(looking, keys)
         looking.part("the schema", shared_schema(looking.fetch))
-        return _checked(looking, keys, own.summary)
+        return _checked(looking, found, own.summary, began)
     except psycopg.Error as error:
         raise BadStore(f"The database cannot be read: {error}") from None
     finally:
@@ -128,16 +138,26 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     return _checked(Looking(fetch), keys, "")
 
 
-def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
-    """Run every check; ``own`` is the summary of the database's own checks."""
+def _keys(looking: Looking, keys: AuditKeys | KeysOf | None) -> AuditKeys | None:
+    if keys is None or isinstance(keys, AuditKeys):
+        return keys
+    found: AuditKeys | None = looking.ask("the master key", lambda: keys(looking.fetch), otherwise=None)
+    return found
+
+
+def _checked(looking: Looking, keys: AuditKeys | None, own: str, began: int | None = None) -> Report:
+    """Run every check. ``own`` is the summary of the database's own checks.
+
+    ``began`` is the time since boot just before the snapshot, in microseconds; None: now.
+    """
     with closing(RowDigests()) as digests:
-        return _proved(looking, keys, own, Rows(digests))
+        return _proved(looking, keys, own, Rows(digests), boot_us() if began is None else began)
 
 
-def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows) -> Report:
+def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, began: int) -> Report:
     fetch = looking.fetch
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
-    overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
+    overdue = looking.ask("the clock", lambda: Overdue.of(fetch, began), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
     audited, identities = Audited(NotedRows(rows.digests, founded), turned=turned), Identities()
     for name, kind in kinds().items():

@@ -13,7 +13,7 @@ from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN, VIRTUAL_NOW
 from leasebook.domain.record.clock_mark import read
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
-from leasebook.ports.clock import RealClock, wall_us
+from leasebook.ports.clock import RealClock, boot_us, wall_us
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.verify.nouns.due_work import agenda, name_of
 
@@ -45,9 +45,14 @@ class Overdue:
         self._seen = seen
 
     @classmethod
-    def of(cls, fetch: Fetch) -> Overdue:
-        """Read both times. Servers record their clock's reading four times a minute."""
+    def of(cls, fetch: Fetch, began: int) -> Overdue:
+        """Read both times as of the snapshot; ``began`` is the time since boot just before it, in microseconds.
+
+        Servers record their clock's reading four times a minute. Until the clock is read, a large store may have been
+        copied for minutes: work that fell due meanwhile is in the snapshot and is long done.
+        """
         now, grace = store_now(fetch)
+        now = Instant(now - (boot_us() - began)) if grace else now
         marks = fetch("SELECT value FROM facts WHERE name = ?", (CLOCK_SEEN,)) if grace else []
         mark = read(marks[0][0]) if marks else None
         return cls(Instant(now - grace), None if mark is None else Instant(mark.floor))

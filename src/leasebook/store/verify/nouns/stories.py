@@ -30,10 +30,12 @@ from leasebook.domain.record.event import (
 from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import MINUTE_US, Instant
 
-UNITS_AT_ONCE: Final = 100_000
-"""Approximate number of instances that share a file. Their stories take some 100 MB of memory."""
-SPOOL_BYTES: Final = 1 << 20
-"""Upper bound of a file in memory, in bytes: a small store is checked without files on the disk."""
+UNITS_AT_ONCE: Final = 8_000
+"""Approximate number of instances that share a file. Their stories take some 10 MB of memory."""
+FILES_MAX: Final = 256
+"""Upper bound of files, because a process may open 1,024. Only beyond two million instances do more share a file."""
+SPOOL_BYTES: Final = 1 << 23
+"""Upper bound of all files together in memory, in bytes: a small store is checked without files on the disk."""
 
 WHOLE: Final = (
     *STORY,
@@ -135,10 +137,11 @@ class Stories:
     """Collects events, rows and index entries, in any order of instances, into one story for each instance."""
 
     def __init__(self, units: int) -> None:
+        count = min(FILES_MAX, 1 + units // UNITS_AT_ONCE)
         # Closed with this object, or earlier after their stories were yielded.
         self._files: list[IO[bytes]] = [
-            tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
-            for _ in range(1 + units // UNITS_AT_ONCE)
+            tempfile.SpooledTemporaryFile(max(1, SPOOL_BYTES // count))  # noqa: SIM115
+            for _ in range(count)
         ]
 
     def close(self) -> None:
