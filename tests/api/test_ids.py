@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import string
 import uuid
 from itertools import groupby
 
 import pytest
 
+from leasebook.api import ids
 from leasebook.api.ids import UNIT_COMMON, UNIT_RUN, IdRun, unit_id, uuid4_text
 
 BASE62 = string.digits + string.ascii_letters
@@ -45,6 +47,40 @@ def test_a_run_ends_after_its_size(size: int) -> None:
     drawn = [run.draw() for _ in range(4 * size)]
     begins = [one[:7] for one in drawn]
     assert [len(list(same)) for _, same in groupby(begins)] == [size] * 4
+
+
+def _in_a_fork() -> tuple[str, str]:
+    """Draw an id of an instance and one of a request in a process that is forked from this one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, f"{unit_id()} {uuid4_text()}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    unit, request = os.read(reading, 100).decode().split()
+    os.close(reading)
+    os.close(writing)
+    return unit, request
+
+
+def test_processes_that_are_forked_from_one_draw_ids_of_their_own() -> None:
+    drawn = [(unit_id(), uuid4_text()), _in_a_fork(), _in_a_fork()]
+    beginnings = {unit[: len("unit-") + UNIT_COMMON] for unit, _ in drawn}
+    assert len(beginnings) == len({request for _, request in drawn}) == 3
+
+
+def test_a_run_begins_with_its_first_id_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    thrown: list[int] = []
+
+    def throw(_: str, length: int) -> str:
+        thrown.append(length)
+        return "a" * length
+
+    monkeypatch.setattr(ids, "_throw", throw)
+    run = IdRun("a", common=3, length=8, size=1)
+    assert thrown == []
+    assert run.draw() == "aaaaaaaa"
+    assert thrown == [3, 5]
 
 
 def test_a_request_has_a_random_uuid_as_the_library_would_write_it() -> None:

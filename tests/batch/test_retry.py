@@ -10,7 +10,7 @@ import pytest
 
 from leasebook.batch import Conflict, DueRequest, OutcomeUnknown, Unavailable, WriteHealth
 from leasebook.batch.audit_writer import AuditQueue
-from leasebook.batch.ports import Blocked
+from leasebook.batch.ports import Blocked, Duplicate, IdTaken
 from leasebook.batch.replies import DeferredReplies
 from leasebook.batch.retry import BatchRetry
 from leasebook.batch.waiting import Batch, WaitingCall
@@ -108,6 +108,49 @@ async def test_a_batch_that_conflicts_twice_is_taken_apart_and_only_what_conflic
     assert [outcome(callers[0]), outcome(callers[2])] == [0, 2]
     assert type(outcome(callers[1])) is Unavailable
     assert store.writing.is_failing
+
+
+async def test_a_command_whose_new_id_is_taken_fails_alone_and_says_so_and_the_store_is_well() -> None:
+    store = RetryStore()
+    store.errors = {1: Duplicate("units ('unit-1',)")}
+    callers = calls(3)
+    await store.retry.run(Batch(callers))
+    assert store.executed == [[0, 1, 2], [0, 1, 2], [0], [1], [1], [2]]
+    assert [outcome(callers[0]), outcome(callers[2])] == [0, 2]
+    assert type(outcome(callers[1])) is IdTaken
+    assert not store.writing.is_failing
+
+
+async def test_a_row_that_another_server_has_added_meanwhile_is_no_taken_id() -> None:
+    store = RetryStore()
+    store.next_errors = [Duplicate("tokens ('acc-1', 'once')")]
+    callers = calls(1)
+    await store.retry.run(Batch(callers))
+    assert store.executed == [[0], [0]]
+    assert list(map(outcome, callers)) == [0]
+
+
+async def test_where_the_clock_moves_a_taken_id_of_a_caller_does_not_keep_it_from_moving() -> None:
+    store = RetryStore()
+    store.due, store.errors = [piece(1)], {0: Duplicate("units ('unit-1',)")}
+    callers = calls(2)
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch(callers, request=DueRequest(moving=True), due_reply=reply))
+    whole = [store.due[0], 0, 1]
+    assert store.executed == [whole, whole, store.due, [0], [0], [1]]
+    assert [item.due for item in reply.result()] == store.due
+    assert [type(outcome(callers[0])), outcome(callers[1])] == [IdTaken, 1]
+
+
+async def test_due_work_whose_new_row_is_there_already_fails_alone() -> None:
+    store = RetryStore()
+    store.due = [piece(1)]
+    store.errors = {store.due[0]: Duplicate("orders ('order-1',)")}
+    reply = asyncio.get_running_loop().create_future()
+    await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
+    (done,) = reply.result()
+    assert type(done.error) is IdTaken
+    assert not store.writing.is_failing
 
 
 async def test_tries_after_which_it_is_known_which_rows_are_locked_do_not_count() -> None:

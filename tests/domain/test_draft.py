@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.draft import Draft, KeyTaken
 from leasebook.domain.book.loads import NotLoaded
 from leasebook.domain.book.tables import METADATA
 from leasebook.domain.model.metadata import StoreMetadata
@@ -51,3 +51,16 @@ def test_a_row_that_no_command_named_is_not_loaded() -> None:
         draft.get(METADATA, "engine")
     with pytest.raises(NotLoaded):
         draft.require(METADATA, "engine")
+
+
+def test_a_new_row_never_takes_the_place_of_one_that_is_there() -> None:
+    book = loaded()
+    with pytest.raises(KeyTaken, match="clock"):
+        Draft(book).add(METADATA, AFTER)
+    first = Draft(book)
+    first.add(METADATA, StoreMetadata("home", "here"))
+    with pytest.raises(KeyTaken):
+        first.add(METADATA, StoreMetadata("home", "there"))
+    book.accept(first, Instant(0), None)
+    with pytest.raises(KeyTaken):
+        Draft(book).add(METADATA, StoreMetadata("home", "there"))

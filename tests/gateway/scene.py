@@ -213,11 +213,19 @@ class GatewayHarness:
 
 @contextlib.asynccontextmanager
 async def an_office(
-    where: Path | Store, *, qps: float | None = None, opened: bool = True, prefix: str = "", **settings: str
+    where: Path | Store,
+    *,
+    qps: float | None = None,
+    opened: bool = True,
+    prefix: str = "",
+    away_s: str | None = None,
+    **settings: str,
 ) -> AsyncIterator[GatewayHarness]:
-    """Run a service on a socket, with something to call in it."""
+    """Run a service on a socket, with something to call in it. ``away_s``: how long it waits for its database."""
     environment: Mapping[str, str] = {f"LEASEBOOK_GATEWAY_{name.upper()}": value for name, value in settings.items()}
     environment = {**environment, "LEASEBOOK_PATH_PREFIX": prefix}
+    if away_s is not None:
+        environment = {**environment, "LEASEBOOK_STORE_AWAY_SECONDS": away_s}
     targets = ReplicaTable()
     async with (
         a_service(where, environment=environment, targets=targets) as desk,

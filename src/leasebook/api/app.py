@@ -40,7 +40,7 @@ from leasebook.api.responses import (
     send_pieces,
     success,
 )
-from leasebook.batch import Overloaded, StaleIdentity
+from leasebook.batch import IdTaken, Overloaded, StaleIdentity
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
@@ -56,6 +56,8 @@ log = structlog.get_logger()
 
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
+ID_REPEATS: Final = 3
+"""How often a call is decided again because an id that it drew is taken."""
 LINKS: Final = PATH.encode()
 NO_METHOD: Final = 405
 DOCUMENT: Final = "/openapi.json"
@@ -359,7 +361,21 @@ class App:
         last = _last_event_id(scope) if action.follows else None
         origin, zone = partial(self._origin, scope), self._context.rules.time_zone
         call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
-        return await OPERATIONS[action.operation](self._context, call)
+        return await self._operate(call)
+
+    async def _operate(self, call: Call[Any]) -> Any:
+        """Perform an operation, which draws the new ids; again with others where one of them is taken.
+
+        Nothing was done then, and no client token or nonce was used. An operation submits one command, after which
+        nothing can be taken. Raises IdTaken after ``ID_REPEATS`` repeats.
+        """
+        operation = OPERATIONS[call.action.operation]
+        for _ in range(ID_REPEATS):
+            try:
+                return await operation(self._context, call)
+            except IdTaken as taken:
+                self._log.warning("a new id is taken, another is drawn", action=call.action.name, reason=taken.detail)
+        return await operation(self._context, call)
 
     def _reference(self, scope: Scope) -> str:
         """Say where every action is described."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
 from typing import Final
@@ -28,6 +29,7 @@ class IdRun:
 
     Rows that are written together are then neighbours in every index by id: a batch of 60 purchases changes a few
     pages of it instead of 60. Two ids are no likelier to be equal than fully random ones: within a run no id repeats.
+    A run begins with its first id and not before, and never goes on in a process that was forked meanwhile.
     """
 
     def __init__(self, alphabet: str, common: int, length: int, size: int) -> None:
@@ -35,16 +37,21 @@ class IdRun:
         self._common = common
         self._rest = length - common
         self._size = size
-        self._run = self._begun()
+        self._run: tuple[str, set[str]] | None = None
+
+    def forget(self) -> None:
+        """Forget the run, whose ids the process that was forked from draws as well."""
+        self._run = None
 
     def _begun(self) -> tuple[str, set[str]]:
         return _throw(self._alphabet, self._common), set()
 
     def draw(self) -> str:
         """Return the next one. Several threads may draw: at worst a run ends early."""
-        begin, taken = self._run
-        if len(taken) >= self._size:
-            begin, taken = self._run = self._begun()
+        run = self._run
+        if run is None or len(run[1]) >= self._size:
+            run = self._run = self._begun()
+        begin, taken = run
         while (rest := _throw(self._alphabet, self._rest)) in taken:
             pass
         taken.add(rest)
@@ -63,6 +70,10 @@ class _Digits:
         self._text = ""
         self._at = 0
 
+    def forget(self) -> None:
+        """Forget the digits, which the process that was forked from uses as well."""
+        self._text = ""
+
     def draw(self) -> str:
         """Return the next 32 digits; none of them is used twice."""
         begin, end = self._at, self._at + 32
@@ -73,6 +84,14 @@ class _Digits:
 
 
 _DIGITS: Final = _Digits()
+
+
+def _forget() -> None:
+    _UNITS.forget()
+    _DIGITS.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def unit_id() -> str:

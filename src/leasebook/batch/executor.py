@@ -13,10 +13,11 @@ from leasebook.batch.audit_writer import AuditContext, AuditWriter
 from leasebook.batch.deciding import decide_in_parts
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.locked_rows import LockedRows
-from leasebook.batch.ports import BatchLimits, Blocked, DueRequest, Store, Transaction
+from leasebook.batch.ports import BatchLimits, Blocked, DueRequest, Duplicate, Store, Transaction
 from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.draft import KeyTaken
 from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.clock import MoveClock
@@ -90,8 +91,9 @@ class BatchExecutor:
     async def execute(self, batch: Batch, due: list[Due]) -> CommittedBatch:
         """Execute a batch; returns after the commit. Adds the due work that the batch took to ``due``.
 
-        Raises Conflict (Blocked, where a row was locked) and Unavailable where nothing was done, OutcomeUnknown where
-        the commit may have been made, and what a command raises that is no refusal; then nothing was done either.
+        Raises Conflict (Blocked where a row was locked, Duplicate where a new row has the key of another) and
+        Unavailable where nothing was done, OutcomeUnknown where the commit may have been made, and what a command
+        raises that is no refusal; then nothing was done either.
         """
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
@@ -161,14 +163,20 @@ class BatchExecutor:
     def _decide(
         self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
     ) -> tuple[list[Decision], list[Changes]]:
-        """Decide all commands; returns the decisions, and the parts that the store is writing already."""
+        """Decide all commands; returns the decisions, and the parts that the store is writing already.
+
+        Raises Duplicate where a new row has the key of a row that is loaded.
+        """
         decisions: list[Decision] = []
         parts: list[Changes] = []
-        for part in decide_in_parts(book, commands, self._rules, now, self._engine, self._limits.part_size):
-            decisions += part
-            if len(decisions) < len(commands) and (changes := book.part()):
-                transaction.save_part(changes)
-                parts.append(changes)
+        try:
+            for part in decide_in_parts(book, commands, self._rules, now, self._engine, self._limits.part_size):
+                decisions += part
+                if len(decisions) < len(commands) and (changes := book.part()):
+                    transaction.save_part(changes)
+                    parts.append(changes)
+        except KeyTaken as taken:
+            raise Duplicate(str(taken)) from None
         return decisions, parts
 
     def _confirm(self, batch: Batch, changes: Changes, entries: Sequence[tuple[AuditContext, Line]]) -> None:

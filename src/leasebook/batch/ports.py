@@ -78,6 +78,23 @@ class Blocked(Conflict):
     learned = False
 
 
+class Duplicate(Conflict):
+    """A new row has the key of a row that the store has already. Nothing was done.
+
+    Either another server has added the same row meanwhile, which the next try finds; or an id was drawn that is taken.
+    """
+
+
+class IdTaken(Unavailable):
+    """A command draws an id that belongs to another row, so that it has to be made again with a new one.
+
+    Nothing was done. Only the caller can draw: the same command would fail again.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("a new id was drawn that another row has", detail)
+
+
 class StaleIdentity(Exception):
     """A key or a user has changed since the caller's identity was looked up; nothing was done."""
 
@@ -113,7 +130,10 @@ class Transaction(Protocol):
         """
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed since the last part."""
+        """Write everything that the batch changed since the last part.
+
+        Raises Duplicate where a new row has the key of one that is there.
+        """
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Delete at most ``limit`` idempotency records that are older than ``before``."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import structlog
 
 from leasebook.batch.audit_writer import AuditQueue
-from leasebook.batch.ports import Blocked, Conflict, DueDone, OutcomeUnknown, Unavailable
+from leasebook.batch.ports import Blocked, Conflict, DueDone, Duplicate, IdTaken, OutcomeUnknown, Unavailable
 from leasebook.batch.replies import DeferredReplies
 from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.batch.write_health import StallGuard, WriteHealth, not_begun, not_confirmed
@@ -43,6 +43,7 @@ class BatchRetry:
     """Executes batches so that each of their callers gets an answer or an error, whatever happens.
 
     - Conflict: nothing was done. The batch is tried once more, and then its commands are tried one by one.
+      A command that still conflicts alone because its new id is taken (Duplicate) fails with IdTaken.
     - Unavailable: it would fail for each command alike, so all callers get the error. This includes OutcomeUnknown,
       after which nothing must be tried again because it may have been done.
     - Any other error is a command's own. The commands are tried one by one, so that only that one fails.
@@ -76,13 +77,17 @@ class BatchRetry:
             await self._try(batch, due)
         except Unavailable as error:
             self._keep_entries(batch, is_certain=not isinstance(error, OutcomeUnknown))
-            self._writing.failed(error)
+            self._failed(error)
             for waiting in batch.callers:
                 waiting.fail(error)
             batch.fail_due(error)
         except Conflict as conflict:
-            # Other servers are the reason. A traceback of ours would not help to find them.
-            log.warning("others are in the way, taking commands one by one", callers=len(batch.callers), due=len(due))
+            # Other servers are the reason, or the dice. A traceback of ours would not help to find it.
+            counts = {"callers": len(batch.callers), "due": len(due)}
+            if isinstance(conflict, Duplicate):
+                log.warning("a new row is there already, taking commands one by one", **counts)
+            else:
+                log.warning("others are in the way, taking commands one by one", **counts)
             self._keep_entries(batch, is_certain=True)
             await self._one_by_one(batch, due, conflict)
         except Exception as error:
@@ -92,6 +97,11 @@ class BatchRetry:
         finally:
             self._writing.ends()
             self._guard.ends()
+
+    def _failed(self, error: Unavailable) -> None:
+        """Have health checks learn of a failed write; a taken id is none, since the store works."""
+        if not isinstance(error, IdTaken):
+            self._writing.failed(error)
 
     def _stalled(self, limit_s: float, batch: Batch) -> None:
         """Answer everyone who waits for a batch that does not end, and for those that should follow it."""
@@ -119,7 +129,10 @@ class BatchRetry:
         is_moving = batch.is_moving
         # Only the work of the first moment is done now, because it may make more due before the rest.
         done = [] if is_moving else [await self._do_alone(batch, item) for item in due if item.at == due[0].at]
-        if is_moving or (not done and not batch.callers):
+        if is_moving and batch.callers and isinstance(error, Duplicate):
+            # The id that is taken is a caller's, since the move draws none. So it may go first, as in the whole batch.
+            await self._move_alone(batch)
+        elif is_moving or (not done and not batch.callers):
             batch.fail_due(error)
         elif batch.due_reply is not None and not batch.due_reply.done():
             batch.due_reply.set_result(done)
@@ -127,7 +140,7 @@ class BatchRetry:
             try:
                 await self._try_alone(batch, waiting)
             except Unavailable as its_own:
-                self._writing.failed(its_own)
+                self._failed(its_own)
                 waiting.fail(its_own)
             except Conflict as its_own:
                 log.error("command failed", command=type(waiting.command).__name__, error=str(its_own))  # noqa: TRY400
@@ -135,6 +148,18 @@ class BatchRetry:
             except Exception as its_own:
                 log.exception("command failed", command=type(waiting.command).__name__)
                 waiting.fail(its_own)
+
+    async def _move_alone(self, batch: Batch) -> None:
+        """Move the clock as the batch was to, without its callers."""
+        alone = Batch([], request=batch.request, due_reply=batch.due_reply)
+        try:
+            await self._try(alone, [])
+        except Exception as error:
+            if isinstance(error, Unavailable):
+                self._failed(error)
+            else:
+                log.exception("the clock cannot be moved")
+            alone.fail_due(error)
 
     async def _do_alone(self, batch: Batch, item: Due) -> DueDone:
         reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
@@ -169,6 +194,11 @@ class BatchRetry:
                     due.clear()
                     continue
                 if len(batch.callers) + len(due) > 1:
+                    raise
+                if isinstance(conflict, Duplicate) and batch.callers:
+                    raise IdTaken(str(conflict)) from None
+                if isinstance(conflict, Duplicate) and not batch.is_moving:
+                    # Due work draws no ids. Its own failure must not look like one of the store.
                     raise
                 raise Unavailable("others are in the way", str(conflict)) from None
             return

@@ -19,14 +19,14 @@ from leasebook.domain.model.service_key import Key
 from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h
 from leasebook.gateway.balance import Balance, Rates
-from leasebook.gateway.call import UNEXPECTED, Call
+from leasebook.gateway.call import Call
 from leasebook.gateway.caller import Message, Receive, Send, sent_within
 from leasebook.gateway.chat.call import ChatCall
 from leasebook.gateway.chat.models import answer_of
 from leasebook.gateway.chat.names import Names
 from leasebook.gateway.chat.paths import CALLS, own_path
 from leasebook.gateway.chat.served_names import ServedNames
-from leasebook.gateway.fault import JSON, Fault, send_fault
+from leasebook.gateway.fault import JSON, UNEXPECTED, Fault, fault_of, send_fault
 from leasebook.gateway.keys import Keys, Sought
 from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Throttle, Tokens, Turns
 from leasebook.gateway.refused_keys import Refusals
@@ -157,10 +157,15 @@ class Gateway:
         except Fault as fault:
             await send_fault(send, fault, request_id, head=is_head, within_s=idle_s)
             return
-        except Exception:
-            log.exception("models cannot be listed", request_id=request_id)
-            unexpected = Fault(e.INTERNAL_ERROR, UNEXPECTED)
-            await send_fault(send, unexpected, request_id, head=is_head, within_s=idle_s)
+        except Exception as error:
+            known = fault_of(error)
+            if known is None:
+                log.exception("models cannot be listed", request_id=request_id)
+            else:
+                log.info("models cannot be listed", reason=str(error), request_id=request_id)
+            await send_fault(
+                send, known or Fault(e.INTERNAL_ERROR, UNEXPECTED), request_id, head=is_head, within_s=idle_s
+            )
             return
         headers = [
             (b"content-type", JSON),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import structlog
 
+from leasebook.batch import Closed, Overloaded, Unavailable
 from leasebook.contract import errors as e
 from leasebook.domain.model.service_key import Key
 from leasebook.gateway import headers as h
 from leasebook.gateway.caller import CallerGone, CallerSlow, Inbound, Message, Receive, Send
-from leasebook.gateway.fault import Fault, send_fault
+from leasebook.gateway.fault import UNEXPECTED, Fault, fault_of, send_fault
 from leasebook.gateway.ports import CHECK_S, Outcome, Target
 from leasebook.gateway.response_check import BadAnswer, sent_back
 from leasebook.gateway.routes import Route
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-UNEXPECTED: Final = "Something went wrong here. The requestId finds it in the log."
 ERROR_MIN: Final = 400
 """A lower status is no error."""
 
@@ -43,6 +43,8 @@ class Call:
         self._send = send
         self._request_id = request_id
         self._begun = False
+        self._is_passed_on = False
+        """Whether a replica may have got something of the call."""
         self._deadline: asyncio.Timeout | None = None
         self._cut: Exception | None = None
         """Why the answer broke off: the replica's error, KeyGone, or CallerSlow; None if it did not."""
@@ -60,9 +62,13 @@ class Call:
             await self._serve(self.key, receive)
         except Fault as fault:
             await self._refuse(fault)
-        except Exception:
-            log.exception("call failed", request_id=self._request_id)
-            await self._refuse(Fault(e.INTERNAL_ERROR, UNEXPECTED))
+        except Exception as error:
+            known = fault_of(error, is_passed_on=self._is_passed_on)
+            if known is None:
+                log.exception("call failed", request_id=self._request_id)
+            else:
+                log.info("call refused", reason=str(error), request_id=self._request_id)
+            await self._refuse(known or Fault(e.INTERNAL_ERROR, UNEXPECTED))
 
     async def _serve(self, key: Key, receive: Receive) -> None:
         """Find the service, and have a replica answer. Raises Fault."""
@@ -166,6 +172,7 @@ class Call:
         )
         query: bytes = scope["query_string"]
         began = time.perf_counter()
+        self._is_passed_on = True
         try:
             async with asyncio.timeout(self._gateway.limits.first_byte_s) as self._deadline:
                 answer = await self._gateway.upstream.ask(
@@ -186,8 +193,18 @@ class Call:
         return answer
 
     async def _look(self) -> None:
-        """Raise KeyGone where the key that let the call in opens nothing any more."""
-        if self.key is not None and not await self._gateway.holds(self.key):
+        """Raise KeyGone where the key that let the call in opens nothing any more.
+
+        Where the store cannot be asked, the answer goes on and the key is looked at again, as for WebSockets.
+        """
+        if self.key is None:
+            return
+        try:
+            holds = await self._gateway.holds(self.key)
+        except (Closed, Overloaded, Unavailable) as error:
+            log.info("a key cannot be checked", request_id=self._request_id, reason=str(error)[:200])
+            return
+        if not holds:
             self.outcome = "aborted"
             raise KeyGone("its key opens nothing any more")
 

@@ -6,13 +6,18 @@ from typing import Final
 
 import msgspec
 
+from leasebook.batch import Closed, LockedOut, Overloaded, Unavailable
 from leasebook.contract import error_header
+from leasebook.contract import errors as e
 from leasebook.contract.errors import ErrorCode
 from leasebook.gateway.caller import Send, sent_within
 
 JSON: Final = b"application/json; charset=utf-8"
 SERVER_ERROR: Final = 500
 """This status and those above it say that the caller did nothing wrong."""
+AGAIN_S: Final = 1
+LOCKED_AGAIN_S: Final = 5
+UNEXPECTED: Final = "Something went wrong here. The requestId finds it in the log."
 
 
 class Fault(Exception):
@@ -23,6 +28,25 @@ class Fault(Exception):
         self.error = error
         self.message = message
         self.retry_after_s = retry_after_s
+
+
+def fault_of(error: Exception, *, is_passed_on: bool = False) -> Fault | None:
+    """Return the fault for an error that says that the store, or this server, takes no calls now; None for any other.
+
+    ``is_passed_on``: a replica may have the call, so that the fault must not say that nothing was done.
+    """
+    done = "The replica may have done what was asked" if is_passed_on else "Nothing was done"
+    match error:
+        case Overloaded():
+            return Fault(e.OVERLOADED, f"Too many calls wait already. {done}.", retry_after_s=AGAIN_S)
+        case Closed():
+            return Fault(e.OVERLOADED, f"The service is stopping. {done}.", retry_after_s=AGAIN_S)
+        case LockedOut():
+            return Fault(e.ROWS_LOCKED, f"{done}: {error}.", retry_after_s=LOCKED_AGAIN_S)
+        case Unavailable():
+            return Fault(e.STORE_UNAVAILABLE, f"{done}: {error}.", retry_after_s=AGAIN_S)
+        case _:
+            return None
 
 
 class _Failure(msgspec.Struct):

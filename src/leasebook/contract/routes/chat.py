@@ -23,6 +23,7 @@ ERRORS: Final = (
     e.UPGRADE_NOT_SUPPORTED,
     e.INVALID_SERVICE_KEY,
     e.OVERLOADED,
+    e.STORE_UNAVAILABLE,
     e.INTERNAL_ERROR,
 )
 """The errors that every call with a key that opens services may get."""

@@ -17,6 +17,10 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import checked
 
 
+class KeyTaken(Exception):
+    """A new row has the key of a row that exists: an id was drawn that belongs to another. Another id will do."""
+
+
 class Draft:
     """One command's overlay on the book: its changes are kept aside, and dropped if the command is refused."""
 
@@ -65,6 +69,16 @@ class Draft:
     def put(self, table: Table[R], row: R) -> None:
         """Write a row, new or changed."""
         self.changed[table, table.key_of(row)] = row
+
+    def add(self, table: Table[R], row: R) -> None:
+        """Write a new row under an id that was drawn for it; raises KeyTaken where the book has a row with that id.
+
+        A row that no command of the batch loaded is found by the store, when it inserts this one.
+        """
+        key = table.key_of(row)
+        if (table, key) in self.changed or self.book.rows[table].get(key) is not None:
+            raise KeyTaken(f"{table.name} {key}")
+        self.put(table, row)
 
     def order(self, order: Order) -> None:
         """Write an order."""

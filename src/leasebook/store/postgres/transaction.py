@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
-from leasebook.batch import Blocked, Conflict, OutcomeUnknown, Unavailable
+from leasebook.batch import Blocked, Conflict, Duplicate, OutcomeUnknown, Unavailable
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import (
@@ -81,7 +81,6 @@ _BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE", more=""))
 _AGAIN: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
-    psycopg.errors.UniqueViolation,
     psycopg.errors.AdminShutdown,
     psycopg.errors.CrashShutdown,
     psycopg.errors.IdleInTransactionSessionTimeout,
@@ -340,6 +339,8 @@ class PostgresTransaction(AuditReads):
         except psycopg.errors.LockNotAvailable as error:
             self._store.stuck()
             raise Blocked(f"another session is in the way: {one_line(error)}") from None
+        except psycopg.errors.UniqueViolation as error:
+            raise Duplicate(f"{type(error).__name__}: {one_line(error)}") from None
         except _AGAIN as error:
             raise Conflict(f"{type(error).__name__}: {one_line(error)}") from None
         except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:

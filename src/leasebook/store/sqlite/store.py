@@ -60,7 +60,7 @@ from leasebook.store.sqlite.statements import (
     statements,
     written_keys,
 )
-from leasebook.store.sqlite.writer import DISK_ERRORS, LOCK_WAIT_S, Writer
+from leasebook.store.sqlite.writer import DISK_ERRORS, LOCK_WAIT_S, NEW_KEYS, Writer
 
 T = TypeVar("T")
 
@@ -418,7 +418,7 @@ class SqliteTransaction(audit.AuditReads):
 
     def save_part(self, changes: Changes) -> None:
         """Write a part, table by table, at once: the same processor decides and writes here."""
-        with DISK_ERRORS:
+        with DISK_ERRORS, NEW_KEYS:
             self._save_events(changes.events)
             for text, rows in statements(changes):
                 self._connection.executemany(text, rows)

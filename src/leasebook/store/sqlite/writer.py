@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from leasebook.batch import Unavailable
+from leasebook.batch import Duplicate, Unavailable
 from leasebook.domain.commands.store.write_probe import WRITTEN
 from leasebook.store.errors import Unsure
 
@@ -25,6 +25,7 @@ LOOP_WAIT_S: Final = 0.005
 _PLAIN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _TROUBLE: Final = _PLAIN | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
 """Error codes about the disk or other programs, independent of the statement."""
+_TWICE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
 _MARK: Final = (
     f"INSERT INTO facts (name, value) VALUES ('{WRITTEN}', '1') "
     "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
@@ -53,6 +54,20 @@ class _DiskErrors:
 
 
 DISK_ERRORS: Final = _DiskErrors()
+
+
+class _NewKeys:
+    """Turns the error about a new row whose key is there already into Duplicate; costs nothing without an error."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, sqlite3.IntegrityError) and error.sqlite_errorcode in _TWICE:
+            raise Duplicate(str(error)) from None
+
+
+NEW_KEYS: Final = _NewKeys()
 
 
 def _without_waiting(connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -70,8 +70,9 @@ class CreateAccount(Command, frozen=True, kw_only=True):
         yield ACCESS_KEYS, (self.key.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountMade:
-        """Raises Refusal (WRONG_STATE) if the key id is taken."""
-        _refuse_taken(draft, self.key.id)
+        """Raises Refusal (WRONG_STATE) if the key id that the environment gives is taken."""
+        if self.from_environment:
+            _refuse_taken(draft, self.key.id)
         account = Account(
             self.account_id,
             self.name,
@@ -80,8 +81,8 @@ class CreateAccount(Command, frozen=True, kw_only=True):
             now,
             remind_before_us=rules.remind_before_us,
         )
-        draft.put(ACCOUNTS, account)
-        draft.put(USERS, User(self.user_id, account.id, "root", True, self.policies, now))
+        draft.add(ACCOUNTS, account)
+        draft.add(USERS, User(self.user_id, account.id, "root", True, self.policies, now))
         key = AccessKey(
             self.key.id,
             self.user_id,
@@ -91,7 +92,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
             now,
             from_environment=self.from_environment,
         )
-        draft.put(ACCESS_KEYS, key)
+        draft.add(ACCESS_KEYS, key)
         return AccountMade(account.id, self.user_id, key.id)
 
 
@@ -115,7 +116,7 @@ class CreateUser(Command, frozen=True, kw_only=True):
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         check_bound(draft, rules, USERS_MADE, self.account_id)
         user = User(self.user_id, self.account_id, self.name, False, (), now)
-        draft.put(USERS, user)
+        draft.add(USERS, user)
         return user
 
 
@@ -139,14 +140,13 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> KeyMade:
-        """Raises Refusal: unknown user, operator needed, key id taken, or too many keys."""
+        """Raises Refusal: unknown user, operator needed, or too many keys."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
             refuse_operator(user, self.operators, "userId")
-        _refuse_taken(draft, self.key.id)
         check_bound(draft, rules, USER_KEYS_MADE, user.id)
         check_bound(draft, rules, KEYS_MADE, user.account_id)
-        draft.put(ACCESS_KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
+        draft.add(ACCESS_KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
         return KeyMade(self.key.id, user.id)
 
 

@@ -98,7 +98,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
             confirms=int(is_mail),
             confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
         )
-        draft.put(SUBSCRIPTIONS, hook)
+        draft.add(SUBSCRIPTIONS, hook)
         return _without_secrets(hook)
 
 

@@ -281,7 +281,7 @@ def buy(
         unit = msgspec.structs.replace(
             unit, quoted_price=quote.price, quoted_count=units, quoted_number=offering.price_number
         )
-    draft.put(INSTANCES, reminding(draft, None, unit))
+    draft.add(INSTANCES, reminding(draft, None, unit))
     count(draft, unit, 1)
     return Purchased(purchase.unit_id, purchase.order_id)
 

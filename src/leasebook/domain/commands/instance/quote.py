@@ -86,7 +86,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         expires_at = Instant(now + rules.quote_keep_us) if held else None
         if self.quote_id is not None and terms.price is not None and expires_at is not None:
             check_bound(draft, rules, MADE, self.purchase.account_id)
-            draft.put(
+            draft.add(
                 QUOTES,
                 Quote(
                     id=self.quote_id,

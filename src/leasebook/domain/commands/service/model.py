@@ -54,7 +54,7 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
             model_type=self.model_type,
             labels=self.labels,
         )
-        draft.put(MODEL_SETS, row)
+        draft.add(MODEL_SETS, row)
         return row
 
 
@@ -239,7 +239,7 @@ def add_version(
     model = Model(model_id, found.id, found.account_id, user_id, f"V{number}", description, run, now)
     if trusted:
         model = msgspec.structs.replace(model, approved_by=user_id, approved_at=now)
-    draft.put(MODELS, model)
+    draft.add(MODELS, model)
     more = found.models + 1
     draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=more, modified_at=_modified(found, now)))
     return model

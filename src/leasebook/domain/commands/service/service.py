@@ -104,7 +104,7 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
             )
         service = self.row(resource_type, region, now)
         service = msgspec.structs.replace(service, runs=is_run(draft, rules, service, self.counted))
-        draft.put(SERVICES, service)
+        draft.add(SERVICES, service)
         use_model(draft, service, 1)
         return service
 

@@ -43,7 +43,7 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
             own_service(draft, self.account_id, self.service_id)
         check_bound(draft, rules, MADE, self.account_id)
         row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
-        draft.put(SERVICE_KEYS, row)
+        draft.add(SERVICE_KEYS, row)
         return row
 
 

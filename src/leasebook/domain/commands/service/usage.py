@@ -175,7 +175,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             started_at=starts_at,
             expires_at=self.expires_at,
         )
-        draft.put(TOKEN_PACKAGES, package)
+        draft.add(TOKEN_PACKAGES, package)
         return package
 
 
