@@ -139,7 +139,6 @@ def test_others_of_the_same_batch_do_not_notice_that_an_id_is_taken(either: Serv
     dice.load(taken)
 
     async def at_once() -> None:
-        # The release loads the row that has the id, so that the book knows it and not only the store.
         released = owner.desk.call(UNITS, "ReleaseComputeUnit", {"instanceId": taken})
         answers = await asyncio.gather(
             released, *(one.desk.call(UNITS, "PurchaseComputeUnit", order()) for one in others)

@@ -127,6 +127,14 @@ def test_preset_services_and_services_that_are_not_there_are_refused_before_the_
     assert "logStore" not in caller.service(service)
 
 
+def test_a_service_that_is_deleted_leaves_its_log_store(place: AttachScene) -> None:
+    caller = place.scene.customer()
+    service = caller.create_service()
+    caller.do(SERVICE, "AttachLogStore", {"serviceId": service, **BODY})
+    caller.do(SERVICE, "DeleteService", {"serviceId": service})
+    assert events(caller)[-1] == ("service.logStoreDetached", {"serviceId": service})
+
+
 def test_a_log_store_of_a_deleted_service_cannot_be_attached_or_detached(place: AttachScene) -> None:
     caller = place.scene.customer()
     service = caller.create_service()

@@ -320,7 +320,7 @@ class SwitchService(Command, frozen=True, kw_only=True):
 
 
 class DeleteService(Command, frozen=True, kw_only=True):
-    """Delete a service that has no replicas left. Its calls and costs stay on record."""
+    """Delete a service that has no replicas left, and detach its log store. Its calls and costs stay on record."""
 
     answer: ClassVar[type] = bool
 
@@ -346,7 +346,7 @@ class DeleteService(Command, frozen=True, kw_only=True):
                 field="serviceId",
             )
         use_model(draft, service, -1)
-        draft.put(SERVICES, msgspec.structs.replace(service, active=False, deleted_at=now))
+        draft.put(SERVICES, msgspec.structs.replace(service, active=False, deleted_at=now, log_store=None))
         return True
 
 
