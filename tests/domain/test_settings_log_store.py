@@ -25,6 +25,9 @@ from tests.domain.test_settings import refusal
         "Content-Type=text/plain",
         "a=b,host=c",
         "connection=close",
+        "a=%20b",
+        "a=b,c=d%20",
+        "a=%20",
     ],
 )
 def test_headers_of_the_log_store_that_no_request_can_have_are_refused(text: str) -> None:
@@ -33,6 +36,7 @@ def test_headers_of_the_log_store_that_no_request_can_have_are_refused(text: str
 
 
 def test_headers_of_the_log_store_are_read_with_their_escapes() -> None:
-    settings = load_settings(None, {"LEASEBOOK_LOG_STORE_HEADERS": "x-a=,content-types=b%25%2c%3D="})
-    assert headers_of(settings.log_store_headers) == [("x-a", ""), ("content-types", "b%,==")]
+    settings = load_settings(None, {"LEASEBOOK_LOG_STORE_HEADERS": "x-a=,content-types=b%25%2c%3D=,x-b=%2520c%2520"})
+    read = [("x-a", ""), ("content-types", "b%,=="), ("x-b", "%20c%20")]
+    assert headers_of(settings.log_store_headers) == read
     assert headers_of(None) == []

@@ -159,3 +159,39 @@ def test_the_log_of_a_keeper_that_did_not_count_is_not_read(written: WrittenLog)
     assert written.part() == LogPart((), LogPlace(0, 0))
     written.end()
     assert written.part() == LogPart((), LogPlace(0, 0), is_over=True)
+
+
+@pytest.mark.parametrize("text", ["", "1", "x y", "1 -2", "9" * 5000 + " 1"])
+def test_notes_that_are_no_places_count_as_none(written: WrittenLog, text: str) -> None:
+    for number in range(300):
+        written.write(f"line {number}\n")
+    whole = written.part()
+    (written.root / "sent" / "a").write_text(text)
+    assert written.part() == whole, "lines are sent again rather than never"
+    (written.directory / "rotated").write_text(text)
+    assert written.part().lines == ()
+    written.end()
+    assert not written.directory.exists(), "its replica is cleared away all the same"
+    assert written.part().is_over
+    (written.root / "ends" / "a").write_text(text)
+    assert written.part().is_over
+
+
+def test_the_lines_of_a_keeper_that_was_killed_between_two_files_are_all_there(written: WrittenLog) -> None:
+    for number in range(150):
+        written.write(f"line {number}\n")
+    (written.directory / "log").replace(written.directory / "kept")
+    before = written.part()
+    assert before.lines
+    written.end()
+    after = written.part()
+    assert (after.lines, after.is_over) == (before.lines, True)
+
+
+def test_after_a_note_that_a_full_disk_refused_no_wrong_place_is_noted(written: WrittenLog) -> None:
+    for number in range(300):
+        written.write(f"line {number}\n")
+    inode = (written.directory / "rotated").read_text().split()[0]
+    (written.directory / "rotated").write_text(f"{int(inode) + 10**9} 500 20")
+    written.end()
+    assert not (written.root / "ends" / "a").exists()

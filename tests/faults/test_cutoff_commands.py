@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,3 +187,17 @@ def test_an_archive_never_writes_over_a_file_of_a_run_that_goes_on_nor_over_anyt
         goal.write_bytes(content)
         assert "exists already; an archive never writes over another" in archived(Target(charged), goal).line
         assert goal.read_bytes() == content
+
+
+def test_an_archive_whose_file_another_run_deletes_before_it_is_locked_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal, flock = tmp_path / "hours.gz", fcntl.flock
+
+    def late(file: Any, operation: int) -> None:
+        goal.unlink()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(FileExistsError), new_file(goal):
+        pass

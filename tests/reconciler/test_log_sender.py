@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import REPLICAS
@@ -306,6 +307,38 @@ async def test_a_probe_takes_a_bounded_time_and_probes_at_once_share_a_request(
 
     sending.keeper.answer = hangs
     assert await sending.client.probe() == "It did not answer within 0.05 s."
+
+
+async def test_what_a_caller_reads_of_a_failure_has_no_header_and_no_host_of_the_operator(sending: Sending) -> None:
+    secret = LogStoreClient(sending.keeper.url, [("authorization", " Bearer log-key")])
+    assert await secret.probe() == "The headers of the request are not allowed in HTTP."
+    away = LogStoreClient("http://collector.invalid:4318/v1/logs")
+    with capture_logs() as lines:
+        assert await away.probe() == "There is no connection, or it broke."
+    assert [(line["event"], bool(line["detail"])) for line in lines] == [("the log store cannot be reached", True)]
+
+
+async def test_a_log_that_cannot_be_read_does_not_keep_the_lines_of_others(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = await sending.run(replica("Ready", 0), "unreadable")
+    await sending.run(replica("Ready", 1), "good")
+    log_part = FakeEngine.log_part
+
+    async def broken(engine: FakeEngine, name: str, after: LogPlace | None, bytes_max: int) -> Any:
+        if name == bad.name:
+            raise ValueError("its notes are no numbers")
+        return await log_part(engine, name, after, bytes_max)
+
+    monkeypatch.setattr(FakeEngine, "log_part", broken)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await sending.sender.turn()
+    assert sending.keeper.lines == ["good"]
+    assert [line["name"] for line in lines] == [bad.name], "it is logged once"
+    monkeypatch.setattr(FakeEngine, "log_part", log_part)
+    await sending.sender.turn()
+    assert sending.keeper.lines == ["good", "unreadable"]
 
 
 async def test_a_sender_that_stops_ends_its_request_first(sending: Sending) -> None:

@@ -10,9 +10,12 @@ from typing import Final, Literal
 
 import httpcore2
 import msgspec
+import structlog
 
 from leasebook import __version__
 from leasebook.notifications.webhook import USER_AGENT
+
+log = structlog.get_logger()
 
 PROBE_S: Final = 5.0
 SEND_S: Final = 30.0
@@ -37,13 +40,14 @@ class LogOutcome(msgspec.Struct, frozen=True):
 
     Taken: it has the lines, all but ``rejected`` of them. Refused: it will never take these. Later: it took none of
     them now; ``again_s`` is how many seconds it wants to be left alone, None: it did not say. ``failure`` says why it
-    did not take all.
+    did not take all. ``detail`` is for the operator's log only: it may name hosts of the operator's network.
     """
 
     kind: Literal["Taken", "Refused", "Later"]
     failure: str | None = None
     again_s: float | None = None
     rejected: int = 0
+    detail: str | None = None
 
 
 class _PartialSuccess(msgspec.Struct, rename="camel"):
@@ -121,7 +125,10 @@ class LogStoreClient:
     async def _probe(self) -> LogOutcome:
         # A connection of its own: one that is busy with lines may be slow.
         async with httpcore2.AsyncConnectionPool(self._tls, max_connections=1) as pool:
-            return await self._post(pool, encoded((), 0), PROBE_S)
+            outcome = await self._post(pool, encoded((), 0), PROBE_S)
+        if outcome.detail is not None:
+            log.warning("the log store cannot be reached", why=outcome.failure, detail=outcome.detail)
+        return outcome
 
     async def send(self, batch: Sequence[LogLines], observed_ns: int) -> LogOutcome:
         """Post lines. ``observed_ns`` is when they were read, in nanoseconds since 1970 UTC."""
@@ -145,9 +152,12 @@ class LogStoreClient:
                 return _outcome(answer.status, dict(answer.headers), body)
         except TimeoutError:
             return LogOutcome("Later", f"It did not answer within {timeout_s:g} s.")
+        except httpcore2.LocalProtocolError:
+            # Its text has the header that is at fault, and that may be a secret.
+            return LogOutcome("Later", "The headers of the request are not allowed in HTTP.")
         except _FAILURES as error:
             words = " ".join(str(error).split())[:200] or type(error).__name__
-            return LogOutcome("Later", f"There is no connection, or it broke: {words}.")
+            return LogOutcome("Later", "There is no connection, or it broke.", detail=words)
 
 
 def _outcome(status: int, headers: Mapping[bytes, bytes], body: bytes) -> LogOutcome:

@@ -67,6 +67,8 @@ class Followed:
         self.place: LogPlace | None = None
         self.lost_known = 0
         """How many of the lines that are lost after ``place`` were counted."""
+        self.is_unreadable = False
+        """Whether reading its log failed, and was logged."""
 
 
 class LogSender:
@@ -191,7 +193,11 @@ class LogSender:
                 return await self._engines[one.row.engine].log_part(one.row.name, one.place, PART_BYTES)
         except (TimeoutError, Unreachable) as error:
             log.debug("a log cannot be read now", name=one.row.name, error=repr(error))
-            return None
+        except Exception as error:  # noqa: BLE001 - one log must not keep the lines of all others
+            if not one.is_unreadable:
+                log.warning("a log cannot be read, and its lines wait", name=one.row.name, error=repr(error))
+            one.is_unreadable = True
+        return None
 
     def _count_lost(self, one: Followed, part: LogPart) -> None:
         if part.lost > one.lost_known:
@@ -244,7 +250,7 @@ class LogSender:
 
     def _pause(self, outcome: LogOutcome) -> float:
         self._meter.log_store_away(away=True)
-        self._outage.goes_on("the log store takes no lines", why=outcome.failure)
+        self._outage.goes_on("the log store takes no lines", why=outcome.failure, detail=outcome.detail)
         pause_s = min(PAUSE_MAX_S, EVERY_S * 2.0 ** min(self._pauses, 10))
         self._pauses += 1
         return max(pause_s, outcome.again_s or 0.0)

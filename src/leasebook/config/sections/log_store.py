@@ -8,7 +8,7 @@ from leasebook.config.kinds import Declared, Parsed, Secret, SecretText
 from leasebook.config.sections.store import StoreSettings
 
 _NAME = r"(?!(?i:host|content-(?:length|type)|transfer-encoding|connection)=)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
-_VALUE = r"(?:[!-$&-+\--~]|%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])){0,4000}"
+_VALUE = r"(?!%20)(?:[!-$&-+\--~]|%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])){0,4000}(?<!%20)"
 
 
 def headers_of(secret: Secret | None) -> list[tuple[str, str]]:
@@ -38,7 +38,8 @@ class LogStoreSettings(StoreSettings, frozen=True, kw_only=True):
             SecretText(
                 rf"{_NAME}={_VALUE}(?:,{_NAME}={_VALUE})*",
                 "NAME=VALUE with commas between several, and %XX for spaces, commas and % in a value, such as "
-                "authorization=Bearer%20abc; not host, connection, transfer-encoding, content-type or content-length",
+                "authorization=Bearer%20abc, and no space at the ends of one; not host, connection, transfer-encoding, "
+                "content-type or content-length",
             ),
             "Headers that each request to the log store has besides those of the format, such as one that lets it in.",
             unset="none",

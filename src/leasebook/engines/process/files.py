@@ -40,6 +40,7 @@ PARTS = ("replicas", "new", "gone", "ended", "ends", "sent")
 _NOTES_KEPT_S = 60.0
 """Notes about a replica that is gone are kept this long at least: one that is being written has no name yet."""
 _LOOKS_MAX = 10
+_DIGITS_MAX = 18
 _OLD_DEADLINE = "deadline"
 """Where keepers before 0.2 look, which go by the machine's clock, in seconds since 1970 UTC."""
 _TAIL_LINES, _TAIL_CHARS = 5, 1000
@@ -370,7 +371,12 @@ class Files:
         if before is None:
             # A keeper that did not count, one from before an update, leaves a second file without places.
             return False, LogPlace(0, 0), [] if log is None or older is not None else [_Piece(log, 0)]
-        inode, rotated = int(before.split()[0]), LogPlace(*map(int, before.split()[1:]))
+        number, _, rest = before.partition(" ")
+        rotated = _place(rest)
+        if rotated is None or not _is_number(number):
+            # Nothing tells which bytes are in which file, until the log is rotated the next time.
+            return False, LogPlace(0, 0), []
+        inode = int(number)
         found = {os.fstat(one).st_ino: one for one in (log, older) if one is not None}
         if inode not in found or log == found[inode]:
             # The file is renamed just now, or both names led to it.
@@ -385,7 +391,15 @@ class Files:
 
 
 def _place(text: str | None) -> LogPlace | None:
-    return None if text is None else LogPlace(*map(int, text.split()))
+    """Read a noted place; None: there is none. After a loss of power a file may be empty, or hold anything."""
+    numbers = (text or "").split()
+    if len(numbers) != len(LogPlace._fields) or not all(map(_is_number, numbers)):
+        return None
+    return LogPlace(*map(int, numbers))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
 
 
 def _open(path: Path, files: contextlib.ExitStack) -> int | None:

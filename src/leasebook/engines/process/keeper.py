@@ -97,19 +97,40 @@ def remove_group(cgroup: str | None) -> None:
 
 
 def _log_end(directory: str) -> str | None:
-    """Return how many bytes and lines a replica has written in all; None: a keeper that did not count kept it."""
-    rotated, last = read(f"{directory}/rotated"), os.stat(f"{directory}/log")
-    if rotated is None:
-        bytes_before, lines_before = 0, 0
-        if os.path.exists(f"{directory}/log.1"):
+    """Return how many bytes and lines a replica has written in all; None: that is not known.
+
+    A keeper that did not count has not noted it. A killed keeper may leave no ``log``, a full disk an old ``rotated``,
+    and a loss of power an empty one.
+    """
+    noted, older, last = (read(f"{directory}/rotated") or "").split(), *map(_found, _logs(directory))
+    if not all(number.isdigit() for number in noted) or len(noted) not in (0, 3):
+        return None
+    if not noted:
+        if older is not None or last is None:
             return None
+        bytes_before, lines_before = 0, 0
     else:
-        inode, bytes_before, lines_before = map(int, rotated.split())
-        if inode == last.st_ino:
+        inode, bytes_before, lines_before = map(int, noted)
+        if last is not None and inode == last.st_ino:
             return f"{bytes_before} {lines_before}"
+        if older is None or inode != older.st_ino:
+            return None
+    if last is None:
+        return f"{bytes_before} {lines_before}"
     with open(f"{directory}/log", "rb") as log:
         lines_here = log.read().count(b"\n")
     return f"{bytes_before + last.st_size} {lines_before + lines_here}"
+
+
+def _logs(directory: str) -> tuple[str, str]:
+    return f"{directory}/log.1", f"{directory}/log"
+
+
+def _found(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _keep_log(ended: str, name: str, log: bytes) -> None:

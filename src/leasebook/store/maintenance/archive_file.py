@@ -59,6 +59,9 @@ def new_file(goal: Path) -> Iterator[ArchiveFile]:
     """Create the file; raises FileExistsError. The rest of the data is written at the end of the context."""
     with open(goal, "xb", opener=opened_private) as raw:
         fcntl.flock(raw, fcntl.LOCK_EX)
+        if not os.fstat(raw.fileno()).st_nlink:
+            # Another run took the file for a leftover before it was locked. What is written now would have no name.
+            raise FileExistsError(goal)
         with gzip.open(raw, "wb") as packed:
             yield ArchiveFile(raw, packed)
 
