@@ -60,7 +60,7 @@ def new_file(goal: Path) -> Iterator[ArchiveFile]:
     with open(goal, "xb", opener=opened_private) as raw:
         fcntl.flock(raw, fcntl.LOCK_EX)
         if not os.fstat(raw.fileno()).st_nlink:
-            # Another run took the file for a leftover before it was locked. Rows written now would go into a file without a name.
+            # Another run took the file for a leftover before it was locked. Rows would go into a file without a name.
             raise FileExistsError(goal)
         with gzip.open(raw, "wb") as packed:
             yield ArchiveFile(raw, packed)
