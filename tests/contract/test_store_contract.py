@@ -1,4 +1,4 @@
-"""Tests that every store has to pass, whatever it is made of."""
+"""Tests that every kind of store has to pass."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_same_request_twice_has_one_effect_and_one_answer() -> None:
     book = empty_book()
     first = say(book, SetNote(token=MINE, value="a"))
     # New ids, as the rim makes them for each call, and a later time: it is the same request all the same.
-    again = say(book, SetNote(token=MINE, value="made anew"), LATER)
+    again = say(book, SetNote(token=MINE, value="made again"), LATER)
     assert again == first == Decision(answer=StoreMetadata("noted", "a"))
     assert book.get(METADATA, "noted") == StoreMetadata("noted", "a")
     kept = IdempotencyRecord("acc-1", "t-1", "digest", False, b'{"name":"noted","value":"a"}', NOW)

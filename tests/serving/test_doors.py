@@ -161,7 +161,7 @@ def test_a_new_certificate_is_taken_on_a_signal_and_connections_stay(secured: Se
         (folder / "one.key").write_bytes(key.read_bytes())
         (folder / "one.pem").write_bytes(certificate.read_bytes())
         secured.process.send_signal(signal.SIGHUP)
-        eventually("the log names the new one", lambda: "read anew" in secured.log())
+        eventually("the log names the new one", lambda: "read again" in secured.log())
         assert status_on(before) == 200
         with spoken_to(secured.port, certificate) as after:
             assert status_on(after) == 200

@@ -231,7 +231,7 @@ def not_begun(limit_s: float) -> Unavailable:
     """Return the refusal for a command that no batch has decided, and none will."""
     return Unavailable(
         f"the store has kept a batch waiting for more than {limit_s:.0f} s: its disk does not answer, or its file "
-        "system is frozen; whoever runs the service must act"
+        "system is frozen; the server's operator must act"
     )
 
 

@@ -128,7 +128,7 @@ class Attempts:
         try:
             return await sender.send(Parcel(hook, delivery, head.event, body, now))
         except Exception as error:
-            # Whatever it is must neither stop the others nor be taken for a success.
+            # An unexpected error must neither stop the others nor be taken for a success.
             log.exception("a delivery cannot be tried", delivery=delivery.id)
             return Outcome("Retry", failure=f"It could not be tried: {type(error).__name__}.")
 

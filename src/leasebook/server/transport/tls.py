@@ -37,7 +37,7 @@ class Tls:
         except BadTls as error:
             log.error("the new certificate is not used, the old one stays", reason=str(error))  # noqa: TRY400
             return False
-        log.info("new connections get the certificate that was read anew", certificate=str(self._certificate))
+        log.info("new connections get the certificate that was read again", certificate=str(self._certificate))
         return True
 
 

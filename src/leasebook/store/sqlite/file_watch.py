@@ -24,7 +24,7 @@ REMEDY: Final = (
 )
 
 
-_TO_CALLERS: Final = "the store's files were removed or replaced while it was served; whoever runs the service must act"
+_TO_CALLERS: Final = "the store's files were removed or replaced while it was served; the server's operator must act"
 
 
 class _Seen(NamedTuple):

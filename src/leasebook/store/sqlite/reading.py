@@ -36,7 +36,7 @@ class ReadPatience:
             self._is_silent = True
             raise Unavailable(
                 "the store did not answer a read in time: its disk does not answer, or its file system is frozen; "
-                "whoever runs the service must act"
+                "the server's operator must act"
             ) from None
         self._is_silent = False
         return found

@@ -39,7 +39,7 @@ def is_trouble(error: sqlite3.Error) -> bool:
 
 def cannot_write(error: sqlite3.Error) -> Unavailable:
     """Return the refusal that says that the batch was not written, and why."""
-    return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
+    return Unavailable(f"the store cannot be written ({error}). Reads still work; the server's operator must act")
 
 
 class _DiskErrors:
@@ -145,7 +145,7 @@ class Writer:
         if now >= max(self._locked_since + self._lock_wait_s, asked_at + LOOK_S):
             raise Unavailable(
                 f"another program has held the write lock of the store for {now - self._locked_since:.0f} s. Reads "
-                "still work; whoever runs the service must have it let go"
+                "still work; the server's operator must have it let go"
             )
         await asyncio.sleep(min(WAIT_MAX_S, max(FIRST_WAIT_S, (now - asked_at) / 4)))
 
