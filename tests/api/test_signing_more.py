@@ -279,7 +279,7 @@ def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fres
     assert fresh.operator.send(CLOCK, "Action=DescribeClock", b"", headers=first).status == 200
     stood = fresh.now()
     # As another server of the same store, or this one after its next start, knows it: from the store alone.
-    fresh.running.app._callers._seen._seen.clear()
+    fresh.running.app._callers._seen = SeenNonces()
     second = with_nonce(CLOCK, "Action=AdvanceClock")
     answer = fresh.operator.send(CLOCK, "Action=AdvanceClock", b'{"to": "2031-01-01 00:00:00"}', headers=second)
     assert answer.code == "RequestReplayed"
@@ -452,3 +452,11 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert scene.operator.send(CLOCK, "Action=DescribeClock", headers=[]).code == "SignatureEmpty"
         keep_former(scene, strong(scene.operator, CLOCK, "Action=DescribeClock"))
     return directory
+
+
+def test_a_full_cache_of_seen_signatures_keeps_the_newer_half() -> None:
+    seen = SeenNonces(most=10)
+    for number in range(23):
+        seen.add(str(number))
+        assert str(number) in seen
+    assert [number for number in range(23) if str(number) in seen] == list(range(15, 23))

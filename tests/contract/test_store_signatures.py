@@ -44,7 +44,7 @@ def nonce(value: str, until: int = UNTIL, **more: bool) -> Nonce:
 
 
 def page(*values: str, until: int = UNTIL) -> NoncePage:
-    return NoncePage(Instant(until), KEY, b"".join(nonce(value).digest for value in values))
+    return NoncePage(Instant(until), KEY, b"".join(nonce(value).digest.to_bytes(8, "little") for value in values))
 
 
 def top_up(value: str) -> Command:

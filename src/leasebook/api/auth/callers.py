@@ -24,9 +24,9 @@ from leasebook.contract.signing import (
     parse_authorization,
     verify,
 )
-from leasebook.domain.record.signature import REQUIREMENTS, Nonce
+from leasebook.domain.record.signature import REPLAYED_TEXT, REQUIREMENTS, Nonce
 from leasebook.domain.values.calendar import SECOND_US, Instant
-from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.refusal import REPLAYED, Refusal
 from leasebook.ports.clock import wall_us
 
 STRICT: Final = frozenset({"set_key_rules"})
@@ -153,14 +153,11 @@ class Callers:
             raise Fault(e.INVALID_HTTP_REQUEST, str(error)) from None
         if value is None:
             return None
+        if auth.signature in self._seen:
+            raise refused(Refusal(REPLAYED, REPLAYED_TEXT)) from None
         # The lifetime that the signer chose, not the server's present limit: after a restart the limit may be higher.
         until = Instant(auth.signed_at_us + lifetime_s(auth) * SECOND_US)
-        once = CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), auth.signature, self._seen)
-        try:
-            once.refuse_replay()
-        except Refusal as refusal:
-            raise refused(refusal) from None
-        return once
+        return CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), auth.signature, self._seen)
 
     async def body_of(self, headers: Headers, receive: Receive, turn: Turn, account_id: str) -> bytes:
         """Read a body and check it against the digests in the headers. Raises Fault, or Overloaded if there is no room.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -157,7 +158,8 @@ class Identities:
         self._uses = uses or KeyUses()
         self._seal_under = seal_under
         self._known: dict[str, Identity] = {}
-        self._unknown: dict[str, str | None] = {}
+        # Ordered: the first entry of a dict is looked for past all that were deleted before it.
+        self._unknown: OrderedDict[str, str | None] = OrderedDict()
         self._epoch = 0
 
     def committed(self, changes: Changes) -> None:
@@ -205,7 +207,7 @@ class Identities:
         if found is None or found[0].status != "Active":
             if epoch == self._epoch:
                 if len(self._unknown) >= UNKNOWN_MAX:
-                    del self._unknown[next(iter(self._unknown))]
+                    self._unknown.popitem(last=False)
                 self._unknown[access_key_id] = shared_epoch
             return None
         key, user = found

@@ -6,43 +6,45 @@ from typing import Final
 
 from leasebook.batch import Sequencer
 from leasebook.domain.commands.account.signature import UseNonce
-from leasebook.domain.record.signature import REPLAYED_TEXT, Nonce
+from leasebook.domain.record.signature import Nonce
 from leasebook.domain.values.refusal import REPLAYED, SIGNED_TOO_OFTEN, Refusal
 
 SEEN_MAX: Final = 10_000
 
 
 class SeenNonces:
-    """A cache of signatures with used nonces, at most ``most``: a replay of one is refused without asking the store."""
+    """A cache of signatures with used nonces, at most ``most``: a replay of one is refused without asking the store.
+
+    It forgets the older half at a time. Only the store can say that a nonce is not used.
+    """
+
+    __slots__ = ("_half", "_newer", "_older")
 
     def __init__(self, most: int = SEEN_MAX) -> None:
-        self._most = most
-        self._seen: dict[str, None] = {}
+        self._half = most // 2
+        self._newer: set[str] = set()
+        self._older: set[str] = set()
 
     def add(self, signature: str) -> None:
-        """Add the signature of a used nonce; the oldest one leaves a full cache."""
-        if len(self._seen) >= self._most:
-            del self._seen[next(iter(self._seen))]
-        self._seen[signature] = None
+        """Add the signature of a used nonce."""
+        if len(self._newer) >= self._half:
+            self._older, self._newer = self._newer, set()
+        self._newer.add(signature)
 
-    def has(self, signature: str) -> bool:
-        """Whether its nonce is known to be used. Only the store can say that it is not."""
-        return signature in self._seen
+    def __contains__(self, signature: str) -> bool:
+        return signature in self._newer or signature in self._older
 
 
 class CallNonce:
     """The nonce of one call's signature, and whether the call has used it up by now."""
+
+    __slots__ = ("_seen", "_signature", "is_spent", "nonce")
 
     def __init__(self, nonce: Nonce, signature: str, seen: SeenNonces) -> None:
         self.nonce: Final = nonce
         self._signature = signature
         self._seen = seen
         self.is_spent = False
-
-    def refuse_replay(self) -> None:
-        """Raise Refusal where the nonce is known to be used by another call."""
-        if not self.is_spent and self._seen.has(self._signature):
-            raise Refusal(REPLAYED, REPLAYED_TEXT)
 
     async def spend(self, sequencer: Sequencer, party: str) -> None:
         """Use it up for a call that changes nothing; raises Refusal where another call did.

@@ -35,9 +35,9 @@ class Nonce(msgspec.Struct, frozen=True):
     may_be_former: bool = False
 
     @property
-    def digest(self) -> bytes:
-        """The digest that the page has of it. The access key and the end are those of the page."""
-        return sha256(self.value.encode()).digest()[:DIGEST_BYTES]
+    def digest(self) -> int:
+        """The digest that the page has of it, as a number. The access key and the end are those of the page."""
+        return int.from_bytes(sha256(self.value.encode()).digest()[:DIGEST_BYTES], "little")
 
 
 class NoncePage(msgspec.Struct, frozen=True):
@@ -60,22 +60,22 @@ class UsedNonces:
     def __init__(self, page: NoncePage) -> None:
         self.page = page
         self._used = set(struct.unpack(f"<{len(page.digests) // DIGEST_BYTES}Q", page.digests))
-        self._new: list[bytes] = []
+        self._new: list[int] = []
 
     def use(self, nonce: Nonce) -> None:
         """Use a nonce up; raises Refusal where it was used before, or the page is full."""
         digest = nonce.digest
-        number = int.from_bytes(digest, "little")
-        if number in self._used:
+        if digest in self._used:
             raise Refusal(REPLAYED, REPLAYED_TEXT)
         if len(self._used) >= PAGE_MAX:
             raise Refusal(SIGNED_TOO_OFTEN, FULL_TEXT, again_us=SECOND_US)
-        self._used.add(number)
+        self._used.add(digest)
         self._new.append(digest)
 
     def written(self) -> NoncePage:
         """Return the page with the new digests."""
-        return msgspec.structs.replace(self.page, digests=b"".join((self.page.digests, *self._new)))
+        added = struct.pack(f"<{len(self._new)}Q", *self._new)
+        return msgspec.structs.replace(self.page, digests=self.page.digests + added)
 
 
 REPLAYED_TEXT: Final = (
