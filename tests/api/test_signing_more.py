@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from leasebook.api.auth.nonce import SeenNonces
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.signing import parse_authorization
 from leasebook.domain.book.draft import Draft
