@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.documented import DOCUMENTED
@@ -234,7 +235,10 @@ def test_a_repeated_token_gets_the_first_answer_from_a_server_that_has_no_log_st
         asked["serviceId"] = service
         assert scene.operator.do(SERVICE, "AttachLogStore", asked) is True
         made = scene.operator.do(NOTIFICATION, "CreateSubscription", hook)
-    with a_scene(where, environment={}, engines={}) as scene:
+    with capture_logs() as logs, a_scene(where, environment={}, engines={}) as scene:
+        (warning,) = (one for one in logs if "log_store.url is not set" in one["event"])
+        assert (warning["log_level"], warning["services"]) == ("warning", 1)
+        assert scene.operator.service(service)["logStore"].items() >= NAMES.items()
         assert scene.operator.do(SERVICE, "AttachLogStore", asked) is True
         assert scene.operator.do(NOTIFICATION, "CreateSubscription", hook) == made
         refused = scene.operator.refused(NOTIFICATION, "CreateSubscription", {**hook, "clientToken": "hook-twice"})
