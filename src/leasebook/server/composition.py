@@ -279,6 +279,7 @@ class _Sealing(NamedTuple):
 def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
     """Return what seals and opens; a new store gets a master key where there is none. Raises BadMasterKey."""
     ring, standing = Keyring(settings, where.directory), standing_of(store)
+    ring.clear_drafts()
     if standing.current:
         vault, audit_keys = keys_of(ring, standing)
     else:
