@@ -418,8 +418,11 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
             command.wait()
             server.kill()
             is_right(Target(data))
+            draft = data / ".master.key.next.0123456789abcdef"
+            draft.touch(0o600)
             server.start()
             server.wait()
+            assert not draft.exists()
             eventually("the server has finished it", lambda: not standing(Target(data)).goes_on)
             assert standing(Target(data)).current != before
             before = standing(Target(data)).current

@@ -132,6 +132,18 @@ def test_a_place_is_noted_beside_the_replica_and_forgotten_after_it(written: Wri
     assert written.part() == LogPart((), LogPlace(0, 0), is_over=True)
 
 
+def test_the_lines_of_a_log_that_made_room_for_later_ones_are_counted_as_lost_once(written: WrittenLog) -> None:
+    written.write("one\ntwo\nthree\n")
+    place = written.part(None, 5).place
+    written.end()
+    (written.root / "ended" / "a.log").unlink()
+    end = LogPlace(14, 3)
+    assert written.part() == LogPart((), end, 3, is_over=True)
+    assert written.part(place) == LogPart((), end, 2, is_over=True)
+    written.files.log_sent("a", end)
+    assert written.part() == LogPart((), end, 0, is_over=True)
+
+
 def test_a_log_that_rotates_while_it_is_opened_is_opened_again(
     written: WrittenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from leasebook.domain.book.tables import REPLICAS
 from leasebook.domain.model.replica import Replica, RunSpec, Wanted
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.values.calendar import Instant
-from leasebook.engines.contract import LogPlace, Unreachable
+from leasebook.engines.contract import LogPart, LogPlace, Unreachable
 from leasebook.notifications import log_store as log_store_client
 from leasebook.notifications.log_store import LogStoreClient
 from leasebook.ports.queries.log_stores import LogSources
@@ -211,6 +211,28 @@ async def test_lines_dropped_from_a_full_log_are_counted_once(
     await sending.sender.turn()
     await sending.sender.turn()
     assert sending.meter.lines == {"lost": 7, "sent": 1}
+
+
+async def test_lines_of_which_nothing_is_left_are_counted_once(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await sending.run(replica("Ready"))
+    places: dict[str, LogPlace] = {}
+
+    async def gone(_engine: FakeEngine, name: str, after: LogPlace | None, _bytes_max: int) -> LogPart:
+        place = after or places.get(name)
+        return LogPart((), LogPlace(14, 3), 3 - (place.lines if place else 0), is_over=True)
+
+    async def noted(_engine: FakeEngine, name: str, place: LogPlace) -> None:
+        places[name] = place
+
+    monkeypatch.setattr(FakeEngine, "log_part", gone)
+    monkeypatch.setattr(FakeEngine, "log_sent", noted)
+    with capture_logs() as logs:
+        await sending.sender.turn()
+        await sending.sender.turn()
+    assert sending.meter.lines == {"lost": 3}
+    assert [(one["name"], one["lines"]) for one in logs if "lines" in one] == [(row.name, 3)]
 
 
 async def test_the_last_lines_of_a_replica_that_is_gone_are_sent(sending: Sending) -> None:

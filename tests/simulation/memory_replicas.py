@@ -62,6 +62,11 @@ class ReplicaQuestions(ReadRepository):
         rows.sort(key=lambda row: (row.state, row.key))
         return [Target(row.name, row.address, row.state, row.model_id, row.engine, row.node) for row in rows]
 
+    def services_with_log_store(self) -> int:
+        """Count the services of all accounts that have a log store."""
+        rows = self._rows(SERVICES).values()
+        return sum(row.log_store is not None and row.deleted_at is None for row in rows)
+
     def log_sources(self, holder: str, service_ids: Collection[str]) -> LogSources:
         """Return the replicas whose lines a worker sends, with their services."""
         attached = {

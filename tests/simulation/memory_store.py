@@ -298,6 +298,10 @@ class MemoryQuestions(
         found = self._rows(METADATA).get((name,))
         return None if found is None else found.value
 
+    def is_answered(self, account_id: str, client_token: str) -> bool:
+        """Return whether an answer is kept for a client token."""
+        return (account_id, client_token) in self._rows(IDEMPOTENCY_RECORDS)
+
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""
         return self._rows(ACCOUNTS).get((account_id,))

@@ -154,3 +154,7 @@ def test_the_texts_that_the_python_client_recognises_are_these_two() -> None:
         e.INVALID_ACCESS_KEY_ID: "NotFound, cause: Could not find credential.",
         e.SIGNATURE_DOES_NOT_MATCH: "SignatureDoesNotMatch, cause: Fail to authn user: Signature does not match",
     }
+
+
+def test_every_action_may_find_the_store_away() -> None:
+    assert [action.name for action in ACTIONS if e.STORE_UNAVAILABLE not in action.all_errors] == []

@@ -13,7 +13,7 @@ from leasebook.api.auth.identity import Identities, Identity
 from leasebook.api.auth.nonce import CallNonce
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.body.canonical import meant
-from leasebook.api.fault import bad_field
+from leasebook.api.fault import Fault, bad_field
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
@@ -105,6 +105,26 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             raise
         once.decided(None)
         return answer
+
+    async def submit_checked(self, call: Call[Any], command: Command, check: Callable[[], Awaitable[None]]) -> Any:
+        """Submit a command after ``check``, which asks a party outside of the books and raises Fault if that refuses.
+
+        A client token that was answered before gets that answer, and nothing is checked: a log store that is away now,
+        or a setting that has changed, does not undo what the first call did. Raises what ``check`` raises.
+        """
+        if not await self._is_answered(call, command.token):
+            try:
+                await check()
+            except Fault:
+                # The first call may have been under way, and its check have gone well.
+                if not await self._is_answered(call, command.token):
+                    raise
+        return await self.submit(call, command)
+
+    async def _is_answered(self, call: Call[Any], token: IdempotencyKey | None) -> bool:
+        if token is None:
+            return False
+        return await self.read(call, lambda ask: ask.is_answered(token.account_id, token.value))
 
     async def confirm(self, call: Call[Any]) -> None:
         """Check that the caller's rights are current, for an action that does not ask the store; raises StaleIdentity.

@@ -17,6 +17,7 @@ from leasebook.cli.server_packages import ServerCommand
 from leasebook.domain.values.wording import are
 
 if TYPE_CHECKING:
+    from leasebook.config.load import Settings
     from leasebook.ports.queries.read_repository import ReadRepository
     from leasebook.security.audit_keys import AuditKeys
     from leasebook.store.opening import Target
@@ -43,10 +44,17 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target(data: Path, store: str | None, option: str = "--store") -> Target:
-    """Return the store that is meant, by ``--store`` or else by LEASEBOOK_STORE; ends where neither names one."""
-    from leasebook.config.load import BadSettings, secret_of
+    """Return the store that is meant, by ``--store``, else by LEASEBOOK_STORE, else the embedded one.
+
+    Ends the command where an address cannot be one, and where a variable is named like a setting and is none.
+    """
+    from leasebook.config.load import BadSettings, check_names, secret_of
     from leasebook.store import opening
 
+    try:
+        check_names(os.environ)
+    except BadSettings as error:
+        stop(error)
     given = store is not None
     if store is None:
         try:
@@ -95,35 +103,46 @@ def refusing() -> Iterator[None]:
         stop(f"{error.filename}: {error.strerror}" if error.filename else error)
 
 
+def _settings() -> Settings:
+    """Return the settings of the environment; ends the command where one is wrong."""
+    from leasebook.config.load import BadSettings, load_settings
+
+    try:
+        return load_settings(None, os.environ)
+    except BadSettings as error:
+        stop(error)
+
+
 def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not.
 
-    Ends the command where the key lies there and may not be read: "not here" would be untrue.
+    Ends the command where the key lies there and may not be read, and where a setting is wrong, which may be the one
+    that says where the key is: "not here" would be untrue.
     """
     from leasebook.store.queries.snapshot import glimpse
 
+    settings = _settings()
     with glimpse(where) as ask:
-        return _keys_by(where, ask)
+        return _keys_by(settings, where, ask)
 
 
-def _keys_by(where: Target, ask: ReadRepository) -> AuditKeys | None:
+def _keys_by(settings: Settings, where: Target, ask: ReadRepository) -> AuditKeys | None:
     """Return the keys by the facts that a snapshot has."""
-    from leasebook.config.load import BadSettings, load_settings
     from leasebook.security.keyring import Keyring, keys_of, rotation_state
     from leasebook.security.vault import BadMasterKey, UnreadableMasterKey
 
     try:
-        return keys_of(Keyring(load_settings(None, os.environ), where.directory), rotation_state(ask))[1]
+        return keys_of(Keyring(settings, where.directory), rotation_state(ask))[1]
     except UnreadableMasterKey as error:
         stop(error)
-    except (BadSettings, BadMasterKey):
+    except BadMasterKey:
         return None
 
 
-def _keys_if_any(where: Target, ask: ReadRepository) -> AuditKeys | None:
+def _keys_if_any(settings: Settings, where: Target, ask: ReadRepository) -> AuditKeys | None:
     """Return the keys of the audit log, as far as a store that may be damaged says which they are."""
     try:
-        return _keys_by(where, ask)
+        return _keys_by(settings, where, ask)
     except (OSError, ValueError, LookupError):
         # The check itself reports the faults of the store, row by row.
         return None
@@ -136,10 +155,10 @@ def check(data: Path, store: str | None) -> None:
     from leasebook.store.queries.read_repository import Queries
     from leasebook.store.verify.check import check_store
 
+    where, settings = target(data, store), _settings()
     with refusing():
-        where = target(data, store)
         # Read from the same snapshot as the rest: the master key may be replaced during the check.
-        report = check_store(where, lambda fetch: _keys_if_any(where, Queries(fetch)))
+        report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch)))
     for finding in report.findings:
         click.echo(finding)
     if not report.findings:
@@ -170,25 +189,22 @@ def copy(source: str, goal: str) -> None:
     """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
     from leasebook.store.maintenance.copy import copy as copy_store
 
+    # Before anything is written: a command that cannot begin has copied nothing.
+    settings = _settings()
     old, new = target(Path("data"), source, "--from"), target(Path("data"), goal, "--to")
     with refusing():
         copied = copy_store(old, new)
     click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
-    for line in _moved(old, new):
+    for line in _moved(settings, old, new):
         click.echo(line)
 
 
-def _moved(old: Target, new: Target) -> list[str]:
+def _moved(settings: Settings, old: Target, new: Target) -> list[str]:
     """Say what the servers of a copy need, to go on as those of the store it was made of."""
-    from leasebook.config.load import BadSettings, load_settings
     from leasebook.server.engine_homes import moved
     from leasebook.server.factories import routes_of
     from leasebook.store.queries.snapshot import snapshot
 
-    try:
-        settings = load_settings(None, os.environ)
-    except BadSettings as error:
-        stop(error)
     with refusing(), snapshot(new) as ask:
         return moved(ask.jobs(None), routes_of(settings, old), routes_of(settings, new))
 

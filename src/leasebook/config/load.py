@@ -84,6 +84,16 @@ def secret_of(attribute: str, environ: Mapping[str, str]) -> Secret | None:
     return found[0] if found and isinstance(found[0], Secret) else None
 
 
+def check_names(environ: Mapping[str, str]) -> None:
+    """Raise BadSettings for the first variable of the environment that begins like a setting and is none.
+
+    Also commands that need hardly any setting call this: a mistyped LEASEBOOK_STORE must not send them to the embedded
+    store.
+    """
+    for variable in sorted(environ):
+        _check_name(variable)
+
+
 def secret_variables() -> tuple[str, ...]:
     """Return the environment variables that hold a secret themselves."""
     return tuple(declared.variable for declared in DECLARED.values() if declared.is_secret)
@@ -319,14 +329,21 @@ def _quoted(text: str) -> str:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or any(fnmatch.fnmatchcase(variable, name) for name in ENVIRONMENT_IGNORED):
+        if not _check_name(variable):
             continue
         if variable in _BY_FILE_VARIABLE:
             yield _from_secret_file(variable, _BY_FILE_VARIABLE[variable], environ)
-        elif variable not in _BY_VARIABLE:
-            raise BadSettings(f"{variable}: no such setting; {_nearest_variable(variable)}")
         else:
             yield _from_variable(_BY_VARIABLE[variable], environ[variable])
+
+
+def _check_name(variable: str) -> bool:
+    """Return whether a variable is a setting; raises BadSettings for one that is only named like a setting."""
+    if not variable.startswith(PREFIX) or any(fnmatch.fnmatchcase(variable, name) for name in ENVIRONMENT_IGNORED):
+        return False
+    if variable not in _BY_VARIABLE and variable not in _BY_FILE_VARIABLE:
+        raise BadSettings(f"{variable}: no such setting; {_nearest_variable(variable)}")
+    return True
 
 
 def _nearest_variable(variable: str) -> str:

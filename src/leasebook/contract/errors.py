@@ -84,7 +84,11 @@ OVERLOADED: Final = ErrorCode(
 )
 ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is larger than the limit.")
 STORE_UNAVAILABLE: Final = ErrorCode(
-    "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
+    "StoreUnavailable",
+    503,
+    720011,
+    "The store does not answer, or cannot write, for example because the database is away or the disk is full. "
+    "The message says whether the call may have been done.",
 )
 OUTCOME_UNKNOWN: Final = ErrorCode(
     "OutcomeUnknown",

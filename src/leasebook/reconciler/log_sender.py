@@ -180,6 +180,9 @@ class LogSender:
                 batch.append((one, part))
                 size += sum(map(len, part.lines)) + LINE_BYTES * len(part.lines)
             elif part.is_over:
+                if part.lost:
+                    # All that was left of it is gone; without the note it would be counted again.
+                    await self._note(one, part.place)
                 # Or it is about to start: then the store has its row, and it is followed again.
                 self._followed.pop(name, None)
             if size >= BATCH_BYTES:

@@ -21,7 +21,7 @@ from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAS
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
 from leasebook.security.audit_keys import AuditKeys, PastKey
-from leasebook.security.vault import BadMasterKey, Vault, check_fingerprint, fingerprint, load_master_key
+from leasebook.security.vault import BadMasterKey, Vault, check_fingerprint, clear_drafts, fingerprint, load_master_key
 
 log = structlog.get_logger()
 
@@ -96,6 +96,17 @@ class Keyring:
     def make_next(self) -> bytes:
         """Make the key that is to come next, in its file."""
         return load_master_key(self.next_path, None, create=True)
+
+    def clear_drafts(self) -> None:
+        """Delete drafts of key files that killed processes left, and say so in the log."""
+        for path in (self.path, self.next_path):
+            try:
+                found = clear_drafts(path)
+            except OSError as error:
+                log.warning("drafts of a master key stay where they are", folder=str(path.parent), error=error.strerror)
+                return
+            for draft in found:
+                log.warning("a killed process left a draft of a master key; it is deleted", file=str(draft))
 
     def _all(self) -> Iterator[bytes]:
         for _, secret in self._given:

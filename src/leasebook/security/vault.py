@@ -3,13 +3,14 @@
 import base64
 import binascii
 import contextlib
+import fcntl
 import hmac
 import os
 import secrets
 import stat
 import string
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +23,7 @@ from leasebook.security.file_access import READ, NoAccess, check_access
 
 KEY_BYTES: Final = 32
 _MODE: Final = 0o600
+_DRAFT_BYTES: Final = 8
 _FIRST_VERSION: Final = b"\x01"
 """Of values that do not say which key sealed them."""
 _VERSION: Final = b"\x02"
@@ -257,12 +259,11 @@ def _from_base64(text: str) -> bytes | None:
 
 def _create(path: Path) -> None:
     """Put a whole, durable new key file in place, unless another process was faster."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(_DRAFT_BYTES)}")
     try:
         try:
-            _write_draft(draft, secrets.token_bytes(KEY_BYTES))
-            # A link, not a rename: it never overwrites, and readers never see half a key.
-            with contextlib.suppress(FileExistsError):
+            with _write_draft(draft, secrets.token_bytes(KEY_BYTES)), contextlib.suppress(FileExistsError):
+                # A link, not a rename: it never overwrites, and readers never see half a key.
                 os.link(draft, path)
         finally:
             draft.unlink(missing_ok=True)
@@ -271,13 +272,30 @@ def _create(path: Path) -> None:
         raise BadMasterKey(f"{path}: the master key cannot be created: {error.strerror}") from None
 
 
-def _write_draft(draft: Path, key: bytes) -> None:
+def clear_drafts(path: Path) -> list[Path]:
+    """Delete what killed processes left when they made a key file, and return it. A draft in use is locked, and stays.
+
+    Raises OSError.
+    """
+    cleared = []
+    for draft in path.parent.glob(f".{path.name}.{'[0-9a-f]' * (2 * _DRAFT_BYTES)}"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), draft.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink()
+            cleared.append(draft)
+    return cleared
+
+
+def _write_draft(draft: Path, key: bytes) -> IO[bytes]:
+    """Write a key into a new file; returns it open and locked. Raises OSError, also if it was cleared before that."""
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-        os.fchmod(descriptor, _MODE)  # an odd umask would take away the owner's own rights
-        stream.write(f"{key.hex()}\n".encode())
-        stream.flush()
-        os.fsync(descriptor)
+    stream = open(descriptor, "wb")  # noqa: PTH123, SIM115 - a descriptor, not a path; the caller closes it
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.fchmod(descriptor, _MODE)  # an odd umask would take away the owner's own rights
+    stream.write(f"{key.hex()}\n".encode())
+    stream.flush()
+    os.fsync(descriptor)
+    return stream
 
 
 def _sync_folder(folder: Path) -> None:

@@ -279,6 +279,7 @@ class _Sealing(NamedTuple):
 def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
     """Return what seals and opens; a new store gets a master key where there is none. Raises BadMasterKey."""
     ring, standing = Keyring(settings, where.directory), standing_of(store)
+    ring.clear_drafts()
     if standing.current:
         vault, audit_keys = keys_of(ring, standing)
     else:
@@ -311,8 +312,15 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
 async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health: Health) -> None:
     """Let other servers know that this one lives, and then see that they have the same places and master keys.
 
-    And warn of replicas that are paid for and never run.
+    And warn of replicas that are paid for and never run, and of lines that go nowhere.
     """
+    if ground.settings.log_store_url is None:
+        attached = await ground.store.read(lambda ask: ask.services_with_log_store(), long=True)
+        if attached:
+            log.warning(
+                "services have a log store, and this server sends it nothing: log_store.url is not set",
+                services=attached,
+            )
     health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
     await health.unrun.warnings()
     if not ground.alone:

@@ -34,6 +34,7 @@ async def rotate_master_key(
     Raises BadStore, BadMasterKey, NewerStore, and NotYet where servers do not know the new key after ``wait_s``.
     """
     ring = Keyring(settings, where.directory)
+    ring.clear_drafts()
     standing = look(where)
     if not standing.current:
         raise BadStore(f"{where.name} was not founded yet; its first server makes its master key.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.documented import DOCUMENTED
@@ -15,9 +16,9 @@ from leasebook.engines.contract import ReplicaEngine
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
-from tests.api.scene import EVENTS, SERVICE, Caller, ServiceHarness, a_scene
+from tests.api.scene import EVENTS, NOTIFICATION, SERVICE, Caller, ServiceHarness, a_scene
 from tests.copies import STORES, copy_of
-from tests.log_stores import LogKeeper, a_log_store_in_a_thread, answer_of, with_log_store
+from tests.log_stores import LogKeeper, LogRequest, a_log_store_in_a_thread, answer_of, with_log_store
 
 NAMES = {"logRegion": "bj", "logProject": "default", "logStoreName": "replicas"}
 BODY = {"serviceType": "Custom", **NAMES}
@@ -113,6 +114,38 @@ def test_a_log_store_that_takes_no_lines_is_not_attached(place: AttachScene, sta
     assert events(caller) == []
 
 
+def test_a_repeated_token_gets_the_first_answer_while_the_log_store_is_away_and_asks_it_nothing(
+    place: AttachScene,
+) -> None:
+    caller = place.scene.customer()
+    service = caller.create_service()
+    asked = {"serviceId": service, **BODY, "clientToken": "attach-once"}
+    probes = 0
+
+    def away(_request: LogRequest) -> bytes:
+        nonlocal probes
+        probes += 1
+        return answer_of(503)
+
+    place.keeper.answer = away
+    try:
+        assert caller.refused(SERVICE, "AttachLogStore", asked) == "LogStoreUnreachable"
+        place.keeper.answer = LogKeeper().answer
+        assert caller.do(SERVICE, "AttachLogStore", asked) is True
+        place.keeper.answer, probes = away, 0
+        assert caller.do(SERVICE, "AttachLogStore", asked) is True
+        other = {**asked, "logStoreName": "others"}
+        assert caller.refused(SERVICE, "AttachLogStore", other) == "IdempotentParameterMismatch"
+        assert probes == 0
+        another = {**asked, "clientToken": "attach-again"}
+        assert caller.refused(SERVICE, "AttachLogStore", another) == "LogStoreUnreachable"
+    finally:
+        place.keeper.answer = LogKeeper().answer
+    assert [kind for kind, _ in events(caller)] == ["service.logStoreAttached"]
+    caller.do(SERVICE, "DeleteService", {"serviceId": service})
+    assert caller.do(SERVICE, "AttachLogStore", asked) is True, "it was attached, and the service is gone since"
+
+
 def test_preset_services_and_services_that_are_not_there_are_refused_before_the_log_store_is_asked(
     place: AttachScene,
 ) -> None:
@@ -189,3 +222,24 @@ def test_no_log_store_is_attached_to_a_service_whose_only_engine_gives_no_lines(
         assert (answer.status, answer.code) == (409, "OperationNotSupported")
         assert "run on the engine process" in answer.body["message"]
         assert "logStore" not in caller.service(other)
+
+
+def test_a_repeated_token_gets_the_first_answer_from_a_server_that_has_no_log_store_any_more(tmp_path: Path) -> None:
+    asked = {**BODY, "clientToken": "attach-once"}
+    hook = {"kind": "Webhook", "url": "http://127.0.0.1:9/hook", "clientToken": "hook-once"}
+    private = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes", "LEASEBOOK_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
+    where = Target(tmp_path)
+    with a_scene(where, environment={**with_log_store(), **private}, engines={}) as scene:
+        scene.sell()
+        service = scene.operator.create_service()
+        asked["serviceId"] = service
+        assert scene.operator.do(SERVICE, "AttachLogStore", asked) is True
+        made = scene.operator.do(NOTIFICATION, "CreateSubscription", hook)
+    with capture_logs() as logs, a_scene(where, environment={}, engines={}) as scene:
+        (warning,) = (one for one in logs if "log_store.url is not set" in one["event"])
+        assert (warning["log_level"], warning["services"]) == ("warning", 1)
+        assert scene.operator.service(service)["logStore"].items() >= NAMES.items()
+        assert scene.operator.do(SERVICE, "AttachLogStore", asked) is True
+        assert scene.operator.do(NOTIFICATION, "CreateSubscription", hook) == made
+        refused = scene.operator.refused(NOTIFICATION, "CreateSubscription", {**hook, "clientToken": "hook-twice"})
+        assert refused == "InappropriateJSON"

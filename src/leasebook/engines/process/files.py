@@ -363,9 +363,10 @@ class Files:
         if log is None and older is None and not directory.exists():
             end = _place(keeper_state.read(str(self.root / "ends" / name)))
             ended = _open(self._ended / f"{name}.log", files)
-            if end is None or ended is None:
+            if end is None:
                 return True, LogPlace(0, 0), []
-            return True, end, [_Piece(ended, end.bytes - os.fstat(ended).st_size)]
+            # Without the file, which made room for those of later replicas, the note still says how much was in it.
+            return True, end, [] if ended is None else [_Piece(ended, end.bytes - os.fstat(ended).st_size)]
         if keeper_state.read(str(directory / "rotated")) != before:
             raise _Torn
         if before is None:
@@ -423,8 +424,8 @@ def _read(pieces: Sequence[_Piece], begin: int, bytes_max: int) -> bytes:
 def _part(pieces: Sequence[_Piece], known: LogPlace, after: LogPlace, bytes_max: int, *, is_final: bool) -> LogPart:
     """Return the lines after a place. ``known`` is any place in the log that a keeper counted."""
     lost = 0
-    if pieces and after.bytes < pieces[0].begin:
-        begin = pieces[0].begin
+    begin = pieces[0].begin if pieces else known.bytes
+    if after.bytes < begin:
         kept = _read(pieces, begin, max(0, known.bytes - begin)).count(b"\n")
         lost = max(0, known.lines - kept - after.lines)
         after = LogPlace(begin, known.lines - kept)

@@ -19,6 +19,10 @@ class LogSources(NamedTuple):
 class LogStoreQuestions(Protocol):
     """Queries about log stores, answered from committed rows."""
 
+    def services_with_log_store(self) -> int:
+        """Count the services of all accounts that have a log store."""
+        ...
+
     def log_sources(self, holder: str, service_ids: Collection[str]) -> LogSources:
         """Return the replicas whose lines a worker has to send: of instances whose lease it has.
 

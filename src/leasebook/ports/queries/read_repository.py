@@ -214,6 +214,10 @@ class ReadRepository(CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQ
         """Return rows of the log of refused calls, last written first."""
         ...
 
+    def is_answered(self, account_id: str, client_token: str) -> bool:
+        """Return whether an answer is kept for a client token."""
+        ...
+
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""
         ...

@@ -9,6 +9,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    IDEMPOTENCY_RECORDS,
     INSTANCES,
     OFFERINGS,
     PRICES,
@@ -156,6 +157,12 @@ class Queries(
                 key = CODECS[ACCESS_KEYS].read(row)
                 keys[key.user_id].append(key)
         return [(user, keys[user.id]) for user in users]
+
+    def is_answered(self, account_id: str, client_token: str) -> bool:
+        """Return whether an answer is kept for a client token."""
+        codec = CODECS[IDEMPOTENCY_RECORDS]
+        text = f"SELECT 1 FROM {codec.name} WHERE account_id = ? AND value = ?"
+        return bool(self._fetch(text, (account_id, client_token)))
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

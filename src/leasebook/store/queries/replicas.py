@@ -64,6 +64,11 @@ class ReplicaQueries(ReadRepository):
         mine = (row for row in found if row.account_id == account_id and unit_id in (None, row.unit_id))
         return sorted(mine, key=lambda row: row.key)
 
+    def services_with_log_store(self) -> int:
+        """Count the services of all accounts that have a log store."""
+        text = "SELECT count(*) FROM services WHERE log_store IS NOT NULL AND deleted_at IS NULL"
+        return int(self._fetch(text, ())[0][0])
+
     def log_sources(self, holder: str, service_ids: Collection[str]) -> LogSources:
         """Return the replicas whose lines a worker sends, with their services and those of ``service_ids``."""
         names = ", ".join(f'r."{name}"' for name in CODECS[REPLICAS].columns)

@@ -25,7 +25,11 @@ from leasebook.ports.queries.read_repository import EventPlace
 async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
     """Subscribe to the account's events from now on."""
     asked, account_id = call.request, call.caller.account_id
-    target, types = _target(context, asked), types_of(asked.types) or ()
+    types = types_of(asked.types) or ()
+
+    async def check() -> None:
+        _check_target(context, asked)
+
     last, unit = await context.read(
         call,
         lambda ask: (
@@ -42,18 +46,18 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         hook_id=hook_id,
         account_id=account_id,
         kind=asked.kind,
-        target=target,
+        target=(asked.address if asked.kind == "Email" else asked.url) or "",
         sealed=b"" if secret is None else context.keys.seal(hook_id, secret),
         types=types,
         unit_id=asked.instance_id,
         page=0 if last is None else last.page,
     )
-    made: Subscription = await context.submit(call, command)
+    made: Subscription = await context.submit_checked(call, command, check)
     return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
 
 
-def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
-    """Return the URL or the address; raises Fault."""
+def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
+    """Raise Fault for a URL or an address that the settings of this server do not allow, or that is none."""
     kind: HookKind = asked.kind
     if kind == "Email":
         if not context.hooks.mails:
@@ -68,7 +72,7 @@ def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
             raise bad_field("url", "An e-mail subscription has an address and no URL.")
         if asked.address is None or not ADDRESS.fullmatch(asked.address):
             raise bad_field("address", "An e-mail subscription needs one mail address, such as ops@example.org.")
-        return asked.address
+        return
     if asked.address is not None:
         raise bad_field("address", "A webhook has a URL and no address.")
     if asked.url is None:
@@ -77,7 +81,6 @@ def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
         check_url(asked.url, context.hooks.allowed)
     except BadAddress as error:
         raise bad_field("url", str(error)) from None
-    return asked.url
 
 
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:

@@ -28,6 +28,21 @@ async def attach_log_store(context: Context, call: Call[r.AttachLogStoreRequest]
             "of your own: serviceType Custom.",
             "serviceType",
         )
+    command = AttachLogStore(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        service_id=asked.service_id,
+        region=asked.log_region,
+        project=asked.log_project,
+        name=asked.log_store_name,
+    )
+    done: bool = await context.submit_checked(call, command, lambda: _check_sendable(context, call))
+    return done
+
+
+async def _check_sendable(context: Context, call: Call[r.AttachLogStoreRequest]) -> None:
+    """Raise Fault where lines of the service cannot reach a log store now."""
     engines = await _engines(context, call)
     if context.log_store is None:
         raise Fault(
@@ -38,8 +53,8 @@ async def attach_log_store(context: Context, call: Call[r.AttachLogStoreRequest]
     if engines and engines <= context.without_log_parts:
         raise Fault(
             OPERATION_NOT_SUPPORTED,
-            f"The replicas of {asked.service_id} run on the engine {' and '.join(sorted(engines))}, whose lines cannot "
-            f"be sent to a log store. Nothing was attached. {_LAST_LINES}",
+            f"The replicas of {call.request.service_id} run on the engine {' and '.join(sorted(engines))}, whose lines "
+            f"cannot be sent to a log store. Nothing was attached. {_LAST_LINES}",
             "serviceId",
         )
     failure = await context.log_store()
@@ -49,17 +64,6 @@ async def attach_log_store(context: Context, call: Call[r.AttachLogStoreRequest]
             f"The log store of this server cannot take lines now, and nothing was attached. {failure} Try again; if it "
             "stays so, the operator has to look at the settings log_store.url and log_store.headers.",
         )
-    command = AttachLogStore(
-        token=call.token(),
-        account_id=call.caller.account_id,
-        user_id=call.caller.user_id,
-        service_id=asked.service_id,
-        region=asked.log_region,
-        project=asked.log_project,
-        name=asked.log_store_name,
-    )
-    done: bool = await context.submit(call, command)
-    return done
 
 
 async def _engines(context: Context, call: Call[r.AttachLogStoreRequest]) -> set[str]:
