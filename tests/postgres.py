@@ -137,13 +137,16 @@ class PostgresServer:
         name = f"test_{uuid.uuid4().hex}"
         original = MIGRATED if migrated else like.rpartition("/")[2] if like else "template1"
         template = f" TEMPLATE {original}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}{template} STRATEGY file_copy".encode())
+        self._order(f"CREATE DATABASE {name}{template} STRATEGY file_copy")
         try:
             yield self.url(name)
         finally:
-            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+            self._order(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _order(self, text: str) -> None:
+        """Run a statement outside of the databases of tests."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(text.encode())
 
     def remove(self) -> None:
         """Stop it at once and remove its folder."""
@@ -152,6 +155,22 @@ class PostgresServer:
         if pid_file.exists():
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _SharedServer(PostgresServer):
+    """The server of a test process, which no test stops: it makes and drops databases on one connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = psycopg.connect(self.url("postgres"), autocommit=True)
+
+    def _order(self, text: str) -> None:
+        self._kept.execute(text.encode())
+
+    def remove(self) -> None:
+        """Close the connection as well."""
+        self._kept.close()
+        super().remove()
 
 
 class _FirstServer(PostgresServer):
@@ -187,7 +206,7 @@ def _original() -> Path:
 
 @cache
 def _shared() -> PostgresServer:
-    return PostgresServer()
+    return _SharedServer()
 
 
 def shared_server() -> PostgresServer:

@@ -18,8 +18,8 @@ from tests.api.scene import ServiceHarness, a_scene
 from tests.copies import ROUNDS, STORES, copy_of, empty
 from tests.log_stores import with_log_store
 
-PROVED_EVERY = 3
-"""On PostgreSQL the books are proved after one of three tests."""
+PROVED_EVERY = 8
+"""On PostgreSQL the books are proved after one of eight tests."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,7 +97,7 @@ def a_copy(
 
 
 def is_proved(request: pytest.FixtureRequest) -> bool:
-    """Whether the books are proved in the end: of the embedded store always, of PostgreSQL for a third of the tests.
+    """Whether the books are proved in the end: of the embedded store always, of PostgreSQL for an eighth of the tests.
 
     They are the same rows and the same check, which takes PostgreSQL longer than all that a test does.
     """

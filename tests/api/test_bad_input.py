@@ -100,23 +100,15 @@ class Trial:
 
 
 @ANY_ACTION
-def test_whatever_is_in_a_field_the_answer_is_documented_and_a_refusal_changes_nothing(
-    office: Office, action: Action
-) -> None:
-    trial = Trial(office, action)
-    for place in places(action.request):
-        trial.field(place)
-    assert not trial.findings, "\n" + "\n".join(trial.findings)
-
-
-@ANY_ACTION
 def test_keys_that_nobody_knows_are_passed_over_as_the_cloud_does_or_refused_where_the_action_is_ours(
     office: Office, action: Action
 ) -> None:
-    body, before = with_unknown_keys(body_of(action, office)), office.scene.rows()
-    answer = office.caller.ask(action.path, action.name, body)
+    body = with_unknown_keys(body_of(action, office))
     # No document says how a replica is run, so that block is ours in every request.
-    if action.is_documented and "run" not in body:
+    passed_over = action.is_documented and "run" not in body
+    before = None if passed_over else office.scene.rows()
+    answer = office.caller.ask(action.path, action.name, body)
+    if passed_over:
         assert is_of(answer.result, action.result)
         ignored = answer.headers["x-leasebook-ignored"].split(", ")
         assert {"unknown", "client_token", "__class__"} <= set(ignored)
@@ -129,7 +121,8 @@ def test_keys_that_nobody_knows_are_passed_over_as_the_cloud_does_or_refused_whe
 
 @ANY_ACTION
 def test_parameters_that_nobody_knows_are_passed_over_or_refused_like_keys(office: Office, action: Action) -> None:
-    body, before = body_of(action, office), office.scene.rows()
+    body = body_of(action, office)
+    before = None if action.is_documented else office.scene.rows()
     answer = office.caller.ask(action.path, action.name, body, query="&ClientToken=twice")
     if action.is_documented:
         assert is_of(answer.result, action.result)
@@ -164,3 +157,14 @@ def test_every_required_field_that_is_missing_is_named(office: Office) -> None:
     assert not findings, "\n" + "\n".join(findings)
     # None of them changed anything.
     assert office.scene.rows() == before
+
+
+# Last, because it buys and makes thousands of things, and the tests above read all rows of the store.
+@ANY_ACTION
+def test_whatever_is_in_a_field_the_answer_is_documented_and_a_refusal_changes_nothing(
+    office: Office, action: Action
+) -> None:
+    trial = Trial(office, action)
+    for place in places(action.request):
+        trial.field(place)
+    assert not trial.findings, "\n" + "\n".join(trial.findings)

@@ -27,14 +27,17 @@ class StoreProbe:
 
     def __init__(self, where: Target) -> None:
         self.where = where
-        self.root = self.fact("root_user")
-        self.operators = self.one("SELECT account_id FROM users WHERE id = ?", self.root)
-        self.tenant = self.one("SELECT id FROM accounts WHERE name = 'tenant'")
-        self.other = self.one("SELECT id FROM accounts WHERE name = 'other'")
-        self.user = self.one("SELECT id FROM users WHERE name = 'worker'")
-        self.key = self.one("SELECT id FROM access_keys WHERE user_id = ? AND status = 'Active'", self.user)
-        self.disabled = self.one("SELECT id FROM access_keys WHERE status = 'Disabled'")
-        self.service_key = self.one("SELECT id FROM service_keys WHERE status = 'Deleted'")
+        # One question, because each has a connection of its own.
+        found = self.run(
+            "SELECT r.value, o.account_id, t.id, b.id, u.id, k.id, d.id, s.id "
+            "FROM facts r JOIN users o ON o.id = r.value JOIN users u ON u.name = 'worker' "
+            "JOIN accounts t ON t.name = 'tenant' JOIN accounts b ON b.name = 'other' "
+            "JOIN access_keys k ON k.user_id = u.id AND k.status = 'Active' "
+            "JOIN access_keys d ON d.status = 'Disabled' JOIN service_keys s ON s.status = 'Deleted' "
+            "WHERE r.name = 'root_user'"
+        )
+        self.root, self.operators, self.tenant, self.other, self.user = found[0][:5]
+        self.key, self.disabled, self.service_key = found[0][5:]
 
     def run(self, text: str, *params: Any) -> list[tuple[Any, ...]]:
         """Say something to the store, and have it committed."""

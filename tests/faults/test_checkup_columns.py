@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Boolean, Column, Integer, Table
 
 from leasebook.cli.stores import audit_keys
+from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import Fetch
@@ -57,6 +58,28 @@ def shared(lived: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield where
 
 
+class OneIsFoundError(Exception):
+    """The check has found something."""
+
+
+class LookingForOne(Looking):
+    """Ends the check with the part that finds something: a damage that is seen need not be seen by all parts."""
+
+    def part(self, what: str, lines: Iterable[str]) -> None:
+        """Collect the first finding of a part, as long as there was none; raises OneIsFoundError when there is."""
+        super().part(what, islice(lines, 1))
+        if self.findings:
+            raise OneIsFoundError
+
+
+def finds_one(looking: LookingForOne, keys: AuditKeys) -> bool:
+    """Whether a check finds anything."""
+    try:
+        return bool(_checked(looking, keys, "").findings)
+    except OneIsFoundError:
+        return True
+
+
 def others(value: Any, column: Column[Any], values: Sequence[Any]) -> Iterator[Any]:
     """Return what a column could be instead: something next to it, something of another row, and nothing."""
     if isinstance(value, bytes | memoryview):
@@ -90,7 +113,7 @@ def damages(fetch: Fetch, table: Table) -> Iterator[tuple[Column[Any], str, tupl
                 yield column, f"UPDATE {table.name} SET {column.name} = ? WHERE {where}", (other, *keyed)
 
 
-def unseen(fetch: Fetch, table: Table, check: Any, put_back: Any) -> set[str]:
+def unseen(fetch: Fetch, table: Table, check: Callable[[], bool], put_back: Any) -> set[str]:
     """Damage a table in every way; returns the columns whose damage was not found; each is mended again."""
     missed: set[str] = set()
     for column, text, params in [*damages(fetch, table)]:
@@ -121,13 +144,14 @@ def test_no_value_of_the_embedded_store_changes_unseen(lived: Target, name: str)
             assert _checked(Looking(fetch), keys, "").findings == []
         table = metadata.tables[name]
         assert name in FORGOTTEN or fetch(f"SELECT 1 FROM {name} LIMIT 1", ())
-        missed = unseen(fetch, table, lambda: _checked(Looking(fetch), keys, "").findings, put_back)
+        missed = unseen(fetch, table, lambda: finds_one(LookingForOne(fetch), keys), put_back)
     assert missed - UNPROVED.keys() == set()
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_no_value_of_a_shared_store_changes_unseen(shared: Target, lived: Target, name: str) -> None:
     keys = audit_keys(lived)
+    assert keys is not None
     assert shared.url is not None
     with psycopg.connect(shared.url) as connection:
 
@@ -143,7 +167,7 @@ def test_no_value_of_a_shared_store_changes_unseen(shared: Target, lived: Target
         missed = unseen(
             fetch,
             metadata.tables[name],
-            lambda: _checked(Looking(fetch, connection.transaction), keys, "").findings,
+            lambda: finds_one(LookingForOne(fetch, connection.transaction), keys),
             put_back,
         )
     assert missed - UNPROVED.keys() == set()
