@@ -76,11 +76,14 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def stores(kind: str, folder: Path, *names: str) -> Iterator[list[Target]]:
-    """Return new stores of a kind, founded: directories, or databases of one durable server that ends with them."""
+def stores(kind: str, folder: Path, *names: str, founded: bool = True) -> Iterator[list[Target]]:
+    """Return new stores of a kind: directories, or databases of one durable server that ends with them.
+
+    ``founded``: this version's server has been there first.
+    """
     if kind == "sqlite":
         targets = [Target(folder / name) for name in names]
-        for where in targets:
+        for where in targets if founded else ():
             found(where)
         yield targets
         return
@@ -92,7 +95,7 @@ def stores(kind: str, folder: Path, *names: str) -> Iterator[list[Target]]:
             for name in names:
                 connection.execute(cast("Any", f"CREATE DATABASE {name}"))
         targets = [Target(folder / name, database.url(name)) for name in names]
-        for where in targets:
+        for where in targets if founded else ():
             found(where)
         yield targets
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import shutil
@@ -65,7 +66,8 @@ class Run:
         if self._goal is None:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        rounded = {name: float(f"{value:.5g}") for name, value in figures.items()}
+        # A p99 of no calls is no number, and would end as a null that cannot be read again.
+        rounded = {name: float(f"{value:.5g}") for name, value in figures.items() if math.isfinite(value)}
         line = Line(now, _commit(), self._benchmark, self._machine, dict(options), rounded, dict(details or {}))
         self._goal.parent.mkdir(parents=True, exist_ok=True)
         with self._goal.open("ab") as file:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from leasebook.store.postgres.session import Row, Session, Statement
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -29,6 +31,25 @@ def test_one_purchase_of_many_units_is_one_instance_with_all_of_them(fresh: Serv
     assert caller.unit(unit)["usedComputeUnits"] == 0
     assert len(caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]) == 1
     assert fresh.operator.free() == 6
+
+
+def test_a_lone_purchase_on_postgresql_takes_three_round_trips(
+    either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = either.customer()
+    caller.buy()
+    trips: list[list[str]] = []
+    run = Session.run
+
+    async def counted(session: Session, statements: Iterable[Statement]) -> list[list[Row]]:
+        asked = list(statements)
+        trips.append([text.split(maxsplit=1)[0] for text, _ in asked])
+        return await run(session, asked)
+
+    monkeypatch.setattr(Session, "run", counted)
+    caller.buy()
+    # Beginning, reading, and committing what was sent before. The embedded store makes none.
+    assert [texts[0] for texts in trips] in ([], ["BEGIN", "SELECT", "COMMIT"])
 
 
 def test_the_order_tells_what_was_bought_and_what_was_paid_at_once(fresh: ServiceHarness) -> None:

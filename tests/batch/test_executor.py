@@ -50,9 +50,9 @@ class StepTransaction(MemoryTransaction):
         self._step("load")
         await super().load(needs, book)
 
-    async def save(self, changes: Changes) -> None:
+    def save_part(self, changes: Changes) -> None:
         self._step("save")
-        await super().save(changes)
+        super().save_part(changes)
 
     async def commit(self, *, is_idle: bool = False) -> None:
         self._step(f"commit, {is_idle=}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.batch import BatchLimits, Sequencer, Transaction
+from leasebook.batch import BatchLimits, Duplicate, Sequencer, Transaction
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import INSTANCES, METADATA, Table
@@ -130,6 +130,27 @@ async def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succee
         assert seen(store) == ([unit("unit-1")], [], [], None)
         await write(store, StoreMetadata("a", "of the next one"))
         assert store.ask(lambda ask: ask.fact("a")) == "of the next one"
+
+
+async def test_the_commit_says_that_a_part_failed_and_nothing_was_done(on_store: OnStore) -> None:
+    async with on_store() as store:
+        await write(store, unit("unit-1"))
+        transaction = await store.begin()
+        book = await opened(transaction)
+        book.load(INSTANCES, ("unit-1",), None)  # another server has taken the id meanwhile
+        changed(book, (INSTANCES, unit("unit-1", count=9)), (METADATA, StoreMetadata("a", "of the batch")))
+        with pytest.raises((Duplicate, AssertionError)):  # the store in memory takes it for a mistake of the test
+            await _sent_and_committed(transaction, book)
+        await transaction.rollback()
+        assert seen(store) == ([unit("unit-1")], [], [], None)
+        await write(store, StoreMetadata("a", "of the next one"))
+        assert store.ask(lambda ask: ask.fact("a")) == "of the next one"
+
+
+async def _sent_and_committed(transaction: Transaction, book: Book) -> None:
+    """Write as the batch of a lone caller does: a store that writes at once raises its errors at once."""
+    transaction.save_part(book.changes())
+    await transaction.commit(is_idle=True)
 
 
 class FaultyCommand(Command, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ No signal ends that wait, so that a server which writes on its event loop answer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -71,7 +72,8 @@ def test_callers_get_an_answer_in_time_and_after_the_thaw_all_goes_on_without_a_
         with frozen(data_of(scene.folder)):
             first = outcomes.buy(caller, "first")
             assert first.status == HTTPStatus.SERVICE_UNAVAILABLE
-            assert "frozen" in first.body["message"]
+            # BEGIN waits for the disk, or COMMIT where a batch without changes has come between.
+            assert re.search("frozen|may or may not have been done", first.body["message"])
             assert caller.slowest_s < BOUND_S + 1
             began = page(server, "/healthz").took_s
             for number in range(20):

@@ -124,9 +124,9 @@ class Transaction(Protocol):
         """Put the needed rows into the book, and lock them against changes by others."""
 
     def save_part(self, changes: Changes) -> None:
-        """Begin to write what the batch changed so far, without waiting; ``save`` follows with the rest.
+        """Begin to write what the batch changed since the last part, without waiting.
 
-        An error may be raised by any later call.
+        Its errors, those of ``save`` among them, may be raised by any later call, ``commit`` included.
         """
 
     async def save(self, changes: Changes) -> None:
@@ -166,7 +166,7 @@ class Transaction(Protocol):
         """Make it durable; ``is_idle`` says that no other command waits meanwhile.
 
         Raises Conflict or Unavailable only where the batch is certainly not durable, and OutcomeUnknown where that is
-        not certain.
+        not certain. After an error of an earlier part nothing was done.
         """
 
     async def rollback(self) -> None:

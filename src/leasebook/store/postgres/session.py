@@ -72,6 +72,11 @@ class Session:
         """Whether no transaction is open."""
         return self._libpq.transaction_status == TransactionStatus.IDLE
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether an open transaction has failed, so that only ROLLBACK ends it."""
+        return self._libpq.transaction_status == TransactionStatus.INERROR
+
     async def close(self) -> None:
         """Close the connection; an open transaction is undone."""
         await self._connection.close()

@@ -265,12 +265,15 @@ class PostgresTransaction(AuditReads):
 
         If the connection is lost during the commit, the database is asked for the transaction's outcome: it knows it,
         even after a crash. Raises Conflict if the batch was not done, and OutcomeUnknown if the database does not
-        answer.
+        answer. After an error of a part that was sent before, the database has not run the COMMIT.
         """
         until = time.monotonic() + self._store.patience.doubt_s
         try:
             await self._session.run([("COMMIT", ())])
         except psycopg.Error as error:
+            if self._session.has_failed:
+                with self._retried():
+                    raise
             self._store.silent(error)
             if not await self._was_committed(until):
                 raise Conflict(f"the commit failed: {one_line(error)}") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Final, TypeVar
 
 from leasebook.batch import Duplicate, Unavailable
 from leasebook.domain.commands.store.write_probe import WRITTEN
 from leasebook.store.errors import Unsure
+from leasebook.store.sqlite.disk import DiskThread
 
 T = TypeVar("T")
 
@@ -19,8 +19,6 @@ LOCK_WAIT_S: Final = 8.0
 LOOK_S: Final = 0.1
 """How long later callers try for a lock that has been taken for long, in seconds."""
 FIRST_WAIT_S, WAIT_MAX_S = 0.002, 0.05
-LOOP_WAIT_S: Final = 0.005
-"""Upper bound of how long the event loop itself waits for the thread, in seconds; a commit takes about one."""
 
 _PLAIN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _TROUBLE: Final = _PLAIN | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
@@ -112,7 +110,7 @@ class Writer:
         """Take over a connection; ``open_`` opens another one like it."""
         self._open = open_
         self._lock_wait_s = lock_wait_s
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._thread = DiskThread("commit")
         self._locked_since: float | None = None
         self._is_in_doubt = False
         self.connection = _without_waiting(connection)
@@ -153,19 +151,14 @@ class Writer:
         self.connection.execute("BEGIN IMMEDIATE")
 
     async def at_once(self, work: Callable[[], T]) -> T:
-        """Run a function in the thread, for work that takes a millisecond unless the disk does not answer.
-
-        The loop waits for it, which is quicker than to be woken by the thread; after ``LOOP_WAIT_S`` it goes on.
-        """
-        working = self._thread.submit(work)
-        # Not ``result(timeout)``: the work may raise TimeoutError itself.
-        if wait((working,), LOOP_WAIT_S).done:
-            return working.result()
-        return await asyncio.wrap_future(working)
+        """Run a function in the thread, for work that takes a millisecond unless the disk does not answer."""
+        result: T = await self._thread.at_once(work)
+        return result
 
     async def off_loop(self, work: Callable[[], T]) -> T:
         """Run a function in the thread that waits for the disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        result: T = await self._thread.off_loop(work)
+        return result
 
     async def failed(self, error: sqlite3.Error) -> Unavailable:
         """Return the exception for a failed commit, after an attempt to overwrite its frames.
@@ -208,5 +201,5 @@ class Writer:
 
     def close(self) -> None:
         """Finish a running commit, and close the connection."""
-        self._thread.shutdown()
+        self._thread.close()
         self.connection.close()
