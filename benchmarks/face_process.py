@@ -74,7 +74,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Up(msgspec.Struct, array_like=True):
-    """What a face sends in one write."""
+    """One write of a face."""
 
     orders: list[Order] = []
     requests: list[Whole] = []
@@ -91,7 +91,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Down(msgspec.Struct, array_like=True):
-    """What the core sends in one write. Failures are pickled: both ends are the same program."""
+    """One write of the core. Failures are pickled: both ends are the same program."""
 
     bought: list[tuple[int, str, str]] = []
     failed: list[tuple[int, bytes]] = []
@@ -109,7 +109,7 @@ class Pipe(asyncio.Protocol):
     def __init__(self, new: Callable[[], Any], take: Callable[[bytes], None]) -> None:
         self._new = new
         self._take = take
-        self._held = b""
+        self._begun = b""
         self._transport: Any = None
         self._loop = asyncio.get_running_loop()
         self.waiting: Any = None
@@ -126,8 +126,8 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the frames that are whole."""
-        if self._held:
-            data = self._held + data
+        if self._begun:
+            data = self._begun + data
         at = 0
         while len(data) - at >= LENGTH:
             end = at + LENGTH + int.from_bytes(data[at : at + LENGTH], "big")
@@ -135,7 +135,7 @@ class Pipe(asyncio.Protocol):
                 break
             self._take(data[at + LENGTH : end])
             at = end
-        self._held = data[at:]
+        self._begun = data[at:]
 
     def out(self) -> Any:
         """Return what leaves next, to be added to."""
@@ -177,7 +177,7 @@ async def pipe_of(end: socket.socket, new: Callable[[], Any], take: Callable[[by
     return pipe
 
 
-class Note:
+class AuditCall:
     """The call behind a command, as the core knows it."""
 
     __slots__ = ("_line",)
@@ -225,7 +225,7 @@ class Core:
             self._identities._uses.used(order.line[1].access_key or "", now)
             try:
                 self._sequencer._queue.put(
-                    WaitingCall(order.command, order.epoch, future, Note(order.line), order.party)
+                    WaitingCall(order.command, order.epoch, future, AuditCall(order.line), order.party)
                 )
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 future.set_exception(error)
