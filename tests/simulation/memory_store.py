@@ -302,6 +302,10 @@ class MemoryQuestions(
         """Return an account by id."""
         return self._rows(ACCOUNTS).get((account_id,))
 
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Return accounts by id."""
+        return {one: found for one in account_ids if (found := self.account(one)) is not None}
+
     def unit(self, unit_id: str) -> Instance | None:
         """Return an instance by id."""
         return self._rows(INSTANCES).get((unit_id,))

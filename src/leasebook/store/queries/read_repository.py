@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
@@ -36,6 +38,7 @@ from leasebook.ports.queries.read_repository import (
     ServiceFilter,
     UnitFilter,
 )
+from leasebook.store.queries.across import AccountQueries, merged
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -98,6 +101,7 @@ _RUN_STATUS = {
 
 
 class Queries(
+    AccountQueries,
     BillQueries,
     CallQueries,
     SignatureQueries,
@@ -169,6 +173,8 @@ class Queries(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
+        if wanted.across is not None:
+            return self._of_numbers(INSTANCES, self.units_across(wanted, after, limit))
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
@@ -240,9 +246,12 @@ class Queries(
             text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
             some = params[begin * each : (begin + WALKS_MAX) * each]
             numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
-        numbers = sorted(numbers)[:limit]
+        return self._of_numbers(INSTANCES, sorted(numbers)[:limit])
+
+    def _of_numbers(self, table: Table[Any], numbers: list[int]) -> list[Numbered]:
+        """Return rows by their numbers, in that order."""
         where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
-        return self._numbered(CODECS[INSTANCES], where, numbers, "seq", None)
+        return self._numbered(CODECS[table], where, numbers, "seq", None)
 
     def service(self, service_id: str) -> Service | None:
         """Return a service by id."""
@@ -285,6 +294,8 @@ class Queries(
 
     def orders(self, wanted: HistoryFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return an account's orders, newest first."""
+        if wanted.across is not None:
+            return self._history_across(ORDERS, wanted, None if after is None else (after,), limit)
         where, params = _history(wanted, "created_at", "Purchase")
         if after is not None:
             where.append("seq < ?")
@@ -293,11 +304,38 @@ class Queries(
 
     def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
         """Return an account's postings, newest first."""
+        if wanted.across is not None:
+            return self._history_across(POSTINGS, wanted, after, limit)
         where, params = _history(wanted, "at", "Usage")
         if after is not None:
             where.append("at <= ? AND (at < ? OR seq < ?)")
             params += [after.at, after.at, after.seq]
         return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
+
+    def _history_across(
+        self, codec: Codec[Any], wanted: HistoryFilter, after: tuple[int, ...] | None, limit: int
+    ) -> list[Numbered]:
+        """Return orders or postings of several accounts, newest first."""
+        assert wanted.across is not None  # noqa: S101 - asked only then
+        is_order = codec is ORDERS
+        key = "seq" if is_order else "at, seq"
+        below = "seq < ?" if is_order else "at <= ? AND (at < ? OR seq < ?)"
+
+        def walk(account_id: str, place: tuple[Any, ...] | None, few: int) -> tuple[str, list[Any]]:
+            one = msgspec.structs.replace(wanted, account_id=account_id)
+            where, params = _history(one, *(("created_at", "Purchase") if is_order else ("at", "Usage")))
+            if place is not None:
+                where.append(below)
+                params += [place[0]] if is_order else [place[0], *place]
+            order = ", ".join(f"{name} DESC" for name in key.split(", "))
+            text = f"SELECT {key} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?"
+            return text, [*params, few]
+
+        keys = merged(self._fetch, self.account_ids(wanted.across), walk, after, limit)
+        numbers = [found[-1] for found in keys]
+        where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
+        rows = {one.seq: one for one in self._numbered(codec, where, numbers, "seq", None)}
+        return [rows[number] for number in numbers]
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
