@@ -98,6 +98,22 @@ def test_pages_over_accounts_put_together_are_the_whole_list(
     assert [row[row_id] for row in found] == [row[row_id] for row in whole]
 
 
+def test_events_over_accounts_are_those_of_each(house: House) -> None:
+    reader, asked = house.users[FLEET_READ], {"types": ["unit.bought", "iam.userCreated"], "maxKeys": 1000}
+    assert reader.refused(EVENTS, "DescribeEvents", {**asked, "accountId": "*"}) == "AccessDenied"
+    asked["types"] = ["unit.bought"]
+    for oldest_first in (False, True):
+        body = {**asked, "oldestFirst": oldest_first}
+        every = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": "*"})["events"]
+        for account in house.ids[:2]:
+            own = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": account})["events"]
+            assert own
+            assert [event for event in every if event["source"].endswith(account)] == own
+        page = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": "*", "maxKeys": 3})
+        rest = {**body, "accountId": "*", "marker": page["nextMarker"]}
+        assert page["events"] + reader.do(EVENTS, "DescribeEvents", rest)["events"] == every
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -180,7 +196,7 @@ def test_the_limits_of_an_account_do_not_bind_operators(house: House) -> None:
     account = owner.do(ACCOUNT, "DescribeAccount")["accountId"]
     limits = {"extensionsMax": 0, "releaseMaxSeconds": 86400}
     owner.do(ACCOUNT, "SetGuardRails", {"limits": limits})
-    unit = owner.do(UNITS, "PurchaseComputeUnit", order(until="2030-01-15 12:00:00"))["instanceId"]
+    unit = owner.do(UNITS, "PurchaseComputeUnit", order(release="2030-01-15 12:00:00"))["instanceId"]
     later = {"instanceId": unit, "releaseTime": "2089-01-01 00:00:00"}
     assert owner.refused(UNITS, "AutoReleaseComputeUnit", later) == "QuotaExceeded"
     asked = {**later, "accountId": account, "reason": WHY}

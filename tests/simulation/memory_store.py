@@ -402,6 +402,13 @@ class MemoryQuestions(
             found = [(place, event) for place, event in found if (place > after if oldest_first else place < after)]
         return (found if oldest_first else found[::-1])[:limit]
 
+    def events_across(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, str, Event]]:
+        """Return one account's events."""
+        found = self.events(wanted, after=after, limit=limit, oldest_first=oldest_first)
+        return [(place, wanted.account_id, event) for place, event in found]
+
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with the used part of each."""
         found: AccountLimits | None = self._rows(ACCOUNT_LIMITS).get((account_id,))

@@ -15,7 +15,7 @@ AccountIds = Annotated[list[Id], Meta(min_length=1, max_length=ACCOUNTS_MAX)]
 AccountsMeant = Id | AccountIds | None
 ACCOUNTS_MEANT: Final = (
     "Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others "
-    "takes one of the policies over every account. Rows then say whose they are."
+    "takes one of the policies over every account. Rows then say whose they are; of an event its source does."
 )
 WHOSE: Final = "Whose it is, where the request names accounts."
 WHOSE_NAME: Final = "The name of that account."

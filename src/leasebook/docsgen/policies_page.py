@@ -21,9 +21,9 @@ MEANINGS: Final[dict[str, str]] = {
     p.OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
     p.FLEET_READ: "see what every account holds and runs, and its orders; no balances and no postings",
     p.BILLING_READ: "see the money of every account: orders, postings, statements",
-    p.SUPPORT: "what the fleet's readers see, and end instances of every account, with a reason",
+    p.SUPPORT: "see as fleet readers do, and end instances of every account, with a reason",
 }
-"""What each policy is for."""
+"""The purpose of each policy."""
 
 _INTRODUCTION: Final = """\
 # Policies

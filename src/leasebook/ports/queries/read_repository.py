@@ -47,10 +47,7 @@ class Numbered(msgspec.Struct, frozen=True):
 
 
 class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter for an account's live instances (decision 17); None: any value.
-
-    Here and in the filters below, ``across`` stands for several accounts in the place of ``account_id``.
-    """
+    """A filter for live instances of an account, or ``across`` several (decision 17); None: any value."""
 
     account_id: str
     across: Across | None = None
@@ -217,10 +214,6 @@ class ReadRepository(AccountQuestions, CallQuestions, IdentityQuestions, LogStor
 
     def former_nonces_until(self) -> Instant:
         """Return the last hour until which a former row of a used nonce is of use; 0: there is none."""
-        ...
-
-    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return rows of the log of refused calls, last written first."""
         ...
 
     def account(self, account_id: str) -> Account | None:

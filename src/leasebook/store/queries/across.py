@@ -94,9 +94,9 @@ def merged(
 ) -> list[Key]:
     """Return the first ``limit`` keys of all accounts, greatest first, merged from a scan for each.
 
-    ``walk`` returns the statement and the parameters for at most so many keys of an account, greatest first, below a
-    key (None: from the greatest). At first each account is asked for a few keys only, and for more where all that it
-    had are on the page.
+    ``walk`` returns the statement and the parameters for an account's keys below a key (None: from the greatest),
+    greatest first, and at most as many as its last argument says. At first each account is asked for a few keys only,
+    and for more where all that it had are on the page.
     """
     found: dict[str, list[Key]] = {account_id: [] for account_id in account_ids}
     ended: set[str] = set()

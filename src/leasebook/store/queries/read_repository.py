@@ -26,11 +26,9 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceLi
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
-from leasebook.domain.record.event import Event, types_mask
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import (
-    EventFilter,
     EventPlace,
     HistoryFilter,
     Numbered,
@@ -49,15 +47,15 @@ from leasebook.store.queries.due import (
     heads_of,
     in_order,
 )
-from leasebook.store.queries.engine_capacity import SupplyQueries
+from leasebook.store.queries.events import EventQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
 from leasebook.store.queries.replicas import ReplicaQueries
 from leasebook.store.queries.service_calls import CallQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
-from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.sums import parts_of, total
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
@@ -80,8 +78,6 @@ SPENT_TEXT = (
     f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
     "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
-PAGES_AT_ONCE = 16
-"""Pages of events in memory at once; each has an account's events of one batch."""
 WALKS_MAX = 100
 """Index scans that one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
@@ -106,11 +102,11 @@ class Queries(
     CallQueries,
     SignatureQueries,
     AuditQueries,
+    EventQueries,
     IdentityQueries,
     OutboxQueries,
     RepositoryQueries,
     ReplicaQueries,
-    SupplyQueries,
 ):
     """Queries on one connection, each answered from one consistent snapshot."""
 
@@ -361,52 +357,6 @@ class Queries(
         """Return all accounts, oldest first."""
         rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
         return [CODECS[ACCOUNTS].read(row) for row in rows]
-
-    def events(
-        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
-    ) -> list[tuple[EventPlace, Event]]:
-        """Return an account's events, newest first or oldest first."""
-        found: list[tuple[EventPlace, Event]] = []
-        page = after.page if after is not None else None
-        while len(found) < limit:
-            rows = self._event_pages(wanted, page, oldest_first=oldest_first)
-            for seq, first_at, last_at, types, events in rows:
-                numbered = [
-                    (EventPlace(seq, index), event)
-                    for index, event in enumerate(
-                        EVENTS.read((wanted.account_id, first_at, last_at, types, events)).events
-                    )
-                ]
-                found += [
-                    (place, event)
-                    for place, event in (numbered if oldest_first else numbered[::-1])
-                    if wanted.has(event) and (after is None or (place > after if oldest_first else place < after))
-                ]
-            if len(rows) < PAGES_AT_ONCE:
-                break
-            page = rows[-1][0] + (1 if oldest_first else -1)
-        return found[:limit]
-
-    def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
-        """Return pages that may have matching events, from that page on."""
-        where: list[str] = ["account_id = ?"]
-        params: list[Any] = [wanted.account_id]
-        for text, value in (
-            ("seq IN (SELECT page FROM event_units WHERE unit_id = ?)", wanted.unit_id),
-            ("last_at >= ?", wanted.since),
-            ("first_at < ?", wanted.until),
-            ("types & ? <> 0", None if wanted.types is None else types_mask(wanted.types)),
-            ("seq >= ?" if oldest_first else "seq <= ?", page),
-        ):
-            if value is not None:
-                where.append(text)
-                params.append(value)
-        order = "seq" if oldest_first else "seq DESC"
-        return self._fetch(
-            "SELECT seq, first_at, last_at, types, events FROM event_pages "
-            f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
-            (*params, PAGES_AT_ONCE),
-        )
 
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits and their usage."""
