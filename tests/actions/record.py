@@ -13,7 +13,11 @@ SERVICE_READ, READ = "QianfanServiceReadAccessPolicy", "QianfanReadAccessPolicy"
 DATA_FULL, DATA_OPERATE = "QianfanDataFullControlAccessPolicy", "QianfanDataOperateAccessPolicy"
 MODEL_FULL, MODEL_READ = "QianfanModelTuningFullControlAccessPolicy", "QianfanModelTuningReadAccessPolicy"
 OPERATOR = "LeasebookOperatorPolicy"
-POLICIES: Final = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, OPERATOR, MODEL_FULL, MODEL_READ)
+FLEET_READ, BILLING_READ = "LeasebookFleetReadPolicy", "LeasebookBillingReadPolicy"
+SUPPORT = "LeasebookSupportPolicy"
+HOUSE: Final = (OPERATOR, FLEET_READ, BILLING_READ, SUPPORT)
+"""The policies over every account."""
+POLICIES: Final = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, MODEL_FULL, MODEL_READ, *HOUSE)
 
 WRITERS: Final = frozenset({FULL, OPERATE})
 READERS: Final = WRITERS | {SERVICE_READ, READ}
@@ -21,6 +25,9 @@ MODEL_WRITERS: Final = WRITERS | {MODEL_FULL}
 MODEL_READERS: Final = READERS | {MODEL_FULL, MODEL_READ}
 MANAGERS: Final = frozenset({FULL})
 OPERATORS: Final = frozenset({OPERATOR})
+FLEET_READERS: Final = frozenset({OPERATOR, FLEET_READ, SUPPORT})
+BILLING_READERS: Final = frozenset({OPERATOR, BILLING_READ})
+SUPPORTERS: Final = frozenset({OPERATOR, SUPPORT})
 ANYBODY: Final = frozenset({*POLICIES, ""})
 """The empty name means a user without any policy."""
 

@@ -306,6 +306,10 @@ class MemoryQuestions(
         """Return an account by id."""
         return self._rows(ACCOUNTS).get((account_id,))
 
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Return accounts by id."""
+        return {one: found for one in account_ids if (found := self.account(one)) is not None}
+
     def unit(self, unit_id: str) -> Instance | None:
         """Return an instance by id."""
         return self._rows(INSTANCES).get((unit_id,))
@@ -401,6 +405,13 @@ class MemoryQuestions(
         if after is not None:
             found = [(place, event) for place, event in found if (place > after if oldest_first else place < after)]
         return (found if oldest_first else found[::-1])[:limit]
+
+    def events_across(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, str, Event]]:
+        """Return one account's events."""
+        found = self.events(wanted, after=after, limit=limit, oldest_first=oldest_first)
+        return [(place, wanted.account_id, event) for place, event in found]
 
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with the used part of each."""

@@ -168,7 +168,7 @@ def test_the_policies_that_can_be_attached_are_those_that_there_are() -> None:
 
 
 def test_every_policy_of_a_row_can_be_attached_and_every_policy_permits_something() -> None:
-    used = {policy for action in ACTIONS for policy in action.policies}
+    used = {policy for action in ACTIONS for policy in action.permitted}
     assert used == POLICIES
 
 
@@ -178,6 +178,20 @@ def test_a_policy_that_only_reads_permits_no_write_but_a_quote_which_only_keeps_
             assert not action.policies & READERS_ONLY, name_of(action)
 
 
+def test_a_policy_that_only_reads_every_account_permits_no_write() -> None:
+    for action in ACTIONS:
+        if action.writes:
+            assert not action.permitted & {p.FLEET_READ, p.BILLING_READ}, name_of(action)
+            assert action.across <= {p.OPERATOR, p.SUPPORT}, name_of(action)
+
+
+def test_what_may_name_other_accounts_has_a_field_for_them_and_a_write_one_for_the_reason() -> None:
+    for action in ACTIONS:
+        fields = {field.name for field in msgspec.structs.fields(action.request)}
+        assert not action.across or "account_id" in fields, name_of(action)
+        assert not (action.across and action.writes) or "reason" in fields, name_of(action)
+
+
 def test_full_control_permits_everything_but_what_is_an_operators() -> None:
     for action in ACTIONS:
         assert not action.policies or p.FULL in action.policies or action.policies == {p.OPERATOR}, name_of(action)
@@ -185,8 +199,8 @@ def test_full_control_permits_everything_but_what_is_an_operators() -> None:
 
 def test_names_of_one_operation_are_permitted_alike() -> None:
     for action in ACTIONS:
-        same = {other.policies for other in ACTIONS if other.operation == action.operation}
-        assert same == {action.policies}, name_of(action)
+        same = {(other.policies, other.across) for other in ACTIONS if other.operation == action.operation}
+        assert same == {(action.policies, action.across)}, name_of(action)
 
 
 def sections(page: str) -> dict[tuple[str, str], str]:

@@ -347,7 +347,7 @@ class App:
                 record.asks(Empty() if action is CREATE_TOKEN else read_body(action, body, record), query.client_token)
             raise Fault(
                 e.ACCESS_DENIED,
-                f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
+                f"{action.name} takes one of {', '.join(sorted(action.permitted))}, "
                 "and this key's user has none of them.",
             )
         if action is CREATE_TOKEN:

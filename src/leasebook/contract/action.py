@@ -54,6 +54,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     result: Any
     policies: p.Policies
     writes: bool
+    across: p.Policies = frozenset()
+    """One of these permits the action in the accounts that the request names, whichever they are."""
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     example: Mapping[str, Any]
@@ -68,6 +70,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def is_documented(self) -> bool:
         """Whether the public documents or official clients have this action. Our own actions refuse unknown keys."""
         return (self.path, self.name) in DOCUMENTED
+
+    @property
+    def permitted(self) -> p.Policies:
+        """The policies that permit the action somewhere; empty: any valid key does."""
+        return self.policies | self.across
 
     @property
     def all_errors(self) -> tuple[e.ErrorCode, ...]:

@@ -13,6 +13,9 @@ DATA_OPERATE: Final = "QianfanDataOperateAccessPolicy"
 MODEL_FULL: Final = "QianfanModelTuningFullControlAccessPolicy"
 MODEL_READ: Final = "QianfanModelTuningReadAccessPolicy"
 OPERATOR: Final = "LeasebookOperatorPolicy"
+FLEET_READ: Final = "LeasebookFleetReadPolicy"
+BILLING_READ: Final = "LeasebookBillingReadPolicy"
+SUPPORT: Final = "LeasebookSupportPolicy"
 
 PolicyName = Literal[
     "QianfanFullControlAccessPolicy",
@@ -24,6 +27,9 @@ PolicyName = Literal[
     "LeasebookOperatorPolicy",
     "QianfanModelTuningFullControlAccessPolicy",
     "QianfanModelTuningReadAccessPolicy",
+    "LeasebookFleetReadPolicy",
+    "LeasebookBillingReadPolicy",
+    "LeasebookSupportPolicy",
 ]
 
 Policies = frozenset[str]
@@ -38,3 +44,15 @@ MANAGERS: Final[Policies] = frozenset({FULL})
 OPERATORS: Final[Policies] = frozenset({OPERATOR})
 ANYBODY: Final[Policies] = frozenset()
 """Any caller with a valid key."""
+
+# Policies over every account. The rest of the module says which of them permit what there.
+OF_THE_HOUSE: Final[Policies] = frozenset({OPERATOR, FLEET_READ, BILLING_READ, SUPPORT})
+"""Only operators attach and detach them."""
+FLEET_READERS: Final[Policies] = frozenset({OPERATOR, FLEET_READ, SUPPORT})
+"""See what every account holds and runs, and what happens to it."""
+BILLING_READERS: Final[Policies] = frozenset({OPERATOR, BILLING_READ})
+"""See the money of every account."""
+HOUSE_READERS: Final[Policies] = FLEET_READERS | BILLING_READERS
+"""See what has to do with both, such as orders."""
+SUPPORTERS: Final[Policies] = frozenset({OPERATOR, SUPPORT})
+"""End instances of every account, with a reason."""

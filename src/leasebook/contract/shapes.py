@@ -10,6 +10,16 @@ from msgspec import Meta
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Ids = Annotated[list[Id], Meta(max_length=100)]
+ACCOUNTS_MAX: Final = 100
+AccountIds = Annotated[list[Id], Meta(min_length=1, max_length=ACCOUNTS_MAX)]
+AccountsMeant = Id | AccountIds | None
+ACCOUNTS_MEANT: Final = (
+    "Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others "
+    "takes one of the policies over every account. Rows then say whose they are; of an event its source does."
+)
+WHOSE: Final = "Whose it is, where the request names accounts."
+WHOSE_NAME: Final = "The name of that account."
+Reason = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*[^\\s\\x00][^\\x00]*$")]
 PositiveCount = Annotated[int, Meta(ge=1, le=100_000)]
 TIME: Final = "time"
 Time = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from leasebook import __version__
 from leasebook.contract import openapi
 from leasebook.docsgen.fidelity import fidelity_page
+from leasebook.docsgen.policies_page import policies_page
 from leasebook.docsgen.reference import errors_page, metrics_page, reference_page, states_page
 from leasebook.docsgen.settings_page import settings_page
 
@@ -15,6 +16,7 @@ def pages() -> dict[str, str]:
         "api/errors.md": errors_page(),
         "api/fidelity.md": fidelity_page(),
         "api/openapi.json": openapi.text(__version__),
+        "api/policies.md": policies_page(),
         "api/reference.md": reference_page(),
         "api/states.md": states_page(),
         "operating/metrics.md": metrics_page(),

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
-from tests.actions.record import OPERATORS, READERS, ActionRecord
+from tests.actions.record import BILLING_READERS, FLEET_READERS, OPERATORS, READERS, ActionRecord
 
 ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
 ORDER = {
@@ -20,6 +20,8 @@ ORDER = {
     "months": Maybe(int),
     "amount": AMOUNT,
     "createTime": TIME,
+    "accountId": Maybe(HEX_ID),
+    "accountName": Maybe(str),
 }
 POSTING = {
     "postingId": re.compile(r"\d+"),
@@ -35,6 +37,8 @@ POSTING = {
     "price": Maybe(AMOUNT),
     "startTime": Maybe(TIME),
     "endTime": Maybe(TIME),
+    "accountId": Maybe(HEX_ID),
+    "accountName": Maybe(str),
 }
 LINE = {
     "kind": re.compile("Purchase|Usage|Renewal|Resize|Conversion"),
@@ -85,19 +89,21 @@ RECORDS: Final = {
         shape=ACCOUNT_DETAIL,
     ),
     "describe_orders": ActionRecord(
-        permitted=READERS,
-        body=describe_orders(),
+        permitted=READERS | FLEET_READERS | BILLING_READERS,
+        body=lambda office: {**describe_orders(), "accountId": office.user["accountId"]},
+        foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
         searches=({"instanceId": "UNIT"},),
         shape={"orders": [ORDER], **ENDS_A_PAGE},
     ),
     "describe_postings": ActionRecord(
-        permitted=READERS,
-        body={**describe_orders(), "kind": "Usage"},
+        permitted=READERS | BILLING_READERS,
+        body=lambda office: {**describe_orders(), "kind": "Usage", "accountId": [office.user["accountId"]]},
+        foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
         searches=({"instanceId": "UNIT"},),
         shape={"postings": [POSTING], **ENDS_A_PAGE},
     ),
     "describe_statement": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=READERS | BILLING_READERS,
         body=lambda office: {"month": "2030-01", "accountId": office.user["accountId"], "maxKeys": 3},
         foreign=({"month": "2030-01", "accountId": "ACCOUNT"},),
         shape=STATEMENT,

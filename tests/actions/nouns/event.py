@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, HEX_ID, TIME, Maybe, Unfilled
 from tests.actions.office import Office
-from tests.actions.record import MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
 from tests.api.scene import EVENTS
 
 EVENT = {
@@ -34,8 +34,9 @@ def follow_events(office: Office) -> Any:
 
 RECORDS: Final = {
     "describe_events": ActionRecord(
-        permitted=READERS,
-        body=describe_events(),
+        permitted=READERS | FLEET_READERS,
+        body=lambda office: {**describe_events(), "accountId": office.user["accountId"]},
+        foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
         searches=({"instanceId": "UNIT"},),
         shape={"events": [EVENT], "nextMarker": Maybe(str), "isTruncated": bool, "maxKeys": int},
     ),

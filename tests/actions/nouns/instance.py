@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.actions.forms import AMOUNT, ANY_ID, HEX_ID, PAGE_INFO, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe
 from tests.actions.nouns.event import EVENT
 from tests.actions.office import Office, billed
-from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
 from tests.api.scene import order
 
 UNIT = {
@@ -24,6 +24,8 @@ UNIT = {
     "releaseTime": Maybe(TIME),
     "duration": Maybe(int),
     "durationUnit": Maybe(re.compile("Month")),
+    "accountId": Maybe(HEX_ID),
+    "accountName": Maybe(str),
 }
 ATTEMPT = {"time": TIME, "requestId": str, "userId": Maybe(HEX_ID), "action": str, "code": str, "message": Maybe(str)}
 EXPLANATION = {
@@ -50,7 +52,13 @@ LIST = {
 
 def schedule_release(office: Office) -> Any:
     unit = office.caller.buy_replicas(office.service, 1)
-    return {"instanceId": unit, "serviceId": office.service, "releaseTime": "2090-01-15 09:30:00"}
+    return {
+        "instanceId": unit,
+        "serviceId": office.service,
+        "releaseTime": "2090-01-15 09:30:00",
+        "accountId": office.user["accountId"],
+        "reason": "Until the audit is over.",
+    }
 
 
 RECORDS: Final = {
@@ -64,25 +72,40 @@ RECORDS: Final = {
         shape=PURCHASED,
     ),
     "describe_units": ActionRecord(
-        permitted=READERS,
-        body={"paymentTiming": "Prepaid", "region": "bj", "type": "gpu-1", "status": "Running", "maxKeys": 5},
+        permitted=READERS | FLEET_READERS,
+        body=lambda office: {
+            "paymentTiming": "Prepaid",
+            "region": "bj",
+            "type": "gpu-1",
+            "status": "Running",
+            "maxKeys": 5,
+            "accountId": office.user["accountId"],
+        },
+        foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
         shape=LIST,
     ),
     "describe_unit": ActionRecord(
-        permitted=READERS,
-        body=lambda office: {"instanceId": office.caller.buy()},
-        foreign=({"instanceId": "UNIT"},),
+        permitted=READERS | FLEET_READERS,
+        body=lambda office: {"instanceId": office.caller.buy(), "accountId": office.user["accountId"]},
+        foreign=({"instanceId": "UNIT"}, {"instanceId": "UNIT", "accountId": "ACCOUNT"}),
         shape={"computeUnitInstance": UNIT, "serviceUsageList": [USAGE]},
     ),
     "release_unit": ActionRecord(
-        permitted=WRITERS,
-        body=lambda office: {"instanceId": office.caller.buy()},
-        foreign=({"instanceId": "UNIT"},),
+        permitted=WRITERS | SUPPORTERS,
+        body=lambda office: {
+            "instanceId": office.caller.buy(),
+            "accountId": office.user["accountId"],
+            "reason": "It is not used.",
+        },
+        foreign=(
+            {"instanceId": "UNIT"},
+            {"instanceId": "UNIT", "accountId": "ACCOUNT", "reason": "It is not used."},
+        ),
         shape=True,
         example_stage=4,
     ),
     "schedule_release": ActionRecord(
-        permitted=WRITERS,
+        permitted=WRITERS | SUPPORTERS,
         body=schedule_release,
         foreign=(
             {"instanceId": "UNIT"},
@@ -90,6 +113,7 @@ RECORDS: Final = {
             {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"},
             {"instanceId": "UNIT", "instanceType": "ComputingUnit"},
             {"serviceId": "SERVICE", "instanceId": "UNIT"},
+            {"instanceId": "UNIT", "accountId": "ACCOUNT", "reason": "It is not used."},
         ),
         shape=True,
     ),
@@ -104,9 +128,9 @@ RECORDS: Final = {
         example_stage=2,
     ),
     "explain_unit": ActionRecord(
-        permitted=READERS,
-        body=lambda office: {"instanceId": office.caller.buy()},
-        foreign=({"instanceId": "UNIT"},),
+        permitted=READERS | FLEET_READERS,
+        body=lambda office: {"instanceId": office.caller.buy(), "accountId": office.user["accountId"]},
+        foreign=({"instanceId": "UNIT"}, {"instanceId": "UNIT", "accountId": "ACCOUNT"}),
         shape=EXPLANATION,
     ),
 }

@@ -91,8 +91,16 @@ class Identity:
         return OPERATOR in self.policies
 
     def may(self, action: Action) -> bool:
-        """Whether any of the action's policies is the caller's."""
+        """Whether a policy of the caller's permits the action, in its own account or in others."""
+        return self.may_at_home(action) or self.may_across(action)
+
+    def may_at_home(self, action: Action) -> bool:
+        """Whether a policy permits the action in the caller's own account."""
         return not action.policies or not action.policies.isdisjoint(self.policies)
+
+    def may_across(self, action: Action) -> bool:
+        """Whether a policy permits the action in any account that the request names."""
+        return not action.across.isdisjoint(self.policies)
 
 
 class Lookups:

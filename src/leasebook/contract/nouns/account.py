@@ -10,7 +10,20 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
-from leasebook.contract.shapes import Amount, Empty, Id, Marker, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    ACCOUNTS_MEANT,
+    WHOSE,
+    WHOSE_NAME,
+    AccountsMeant,
+    Amount,
+    Empty,
+    Id,
+    Marker,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 
 class AccountDetail(Shape, kw_only=True):
@@ -48,6 +61,7 @@ class DescribeOrdersRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only orders of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class DescribePostingsRequest(PageRequest, kw_only=True):
@@ -60,6 +74,7 @@ class DescribePostingsRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only postings of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class OrderDetail(Shape, kw_only=True):
@@ -77,6 +92,8 @@ class OrderDetail(Shape, kw_only=True):
     months: Annotated[int | None, Meta(description="The months that were bought or added.")] = None
     amount: Annotated[str, Meta(description="The amount paid at once; zero with Postpaid.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
+    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
+    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class OrderPage(Shape, kw_only=True):
@@ -124,6 +141,8 @@ class PostingDetail(Shape, kw_only=True):
     ] = None
     start_time: Annotated[str | None, Meta(description="Since when it is paid for.")] = None
     end_time: Annotated[str | None, Meta(description="Until when a term is paid.")] = None
+    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
+    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class PostingPage(Shape, kw_only=True):
@@ -251,6 +270,7 @@ ACTIONS: Final = (
         OrderPage,
         "List the account's orders, newest first.",
         errors=(e.INVALID_MARKER,),
+        across=p.HOUSE_READERS,
         example={"maxKeys": 10, "kind": "Purchase"},
         answer={
             "orders": [
@@ -290,6 +310,7 @@ ACTIONS: Final = (
         PostingPage,
         "List the movements of the account's money, newest first.",
         errors=(e.INVALID_MARKER,),
+        across=p.BILLING_READERS,
         example={"maxKeys": 10, "instanceId": "unit-xxx"},
         answer={
             "postings": [
@@ -318,7 +339,8 @@ ACTIONS: Final = (
         DescribeStatementRequest,
         Statement,
         "Show what every instance cost in a month, line by line.",
-        policies=p.READERS | p.OPERATORS,
+        policies=p.READERS,
+        across=p.BILLING_READERS,
         errors=(e.INVALID_MARKER,),
         example={"month": "2026-11"},
         answer={

@@ -10,7 +10,7 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, EVENTS, read, write
-from leasebook.contract.shapes import Id, Marker, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import ACCOUNTS_MEANT, AccountsMeant, Id, Marker, PageSize, Request, Shape, Time
 
 EventType = Annotated[str, Meta(max_length=64, description="Such as unit.released")]
 EventId = Annotated[str, Meta(max_length=64, pattern="^[0-9]{1,18}-[0-9]{1,9}(?!\\n)$")]
@@ -32,6 +32,7 @@ class DescribeEventsRequest(Request, kw_only=True):
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -117,6 +118,7 @@ ACTIONS: Final = (
         EventPage,
         "List what happened to the account and its instances, newest first.",
         errors=(e.INVALID_MARKER,),
+        across=p.FLEET_READERS,
         example={"instanceId": "unit-xxx", "types": ["unit.bought", "unit.released"], "maxKeys": 10},
         answer={
             "events": [

@@ -7,15 +7,21 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, ENDS, UNITS, read, write
 from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
+    ACCOUNTS_MEANT,
+    WHOSE,
+    WHOSE_NAME,
+    AccountsMeant,
     Id,
     Marker,
     PageInfo,
     PageSize,
     Part,
     PositiveCount,
+    Reason,
     Region,
     RegionOrAny,
     Request,
@@ -120,12 +126,14 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page, 1000 at most; with neither it nor a marker all are listed.")
     ] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):
     """Ask for one instance."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class ComputeUnitInstance(Shape, kw_only=True):
@@ -164,6 +172,8 @@ class ComputeUnitInstance(Shape, kw_only=True):
     reason: Annotated[
         str | None, Meta(description="Why it could not be provided or resized, in the engine's words.")
     ] = None
+    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
+    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class ServiceUsage(Shape, kw_only=True):
@@ -204,6 +214,12 @@ class ReleaseComputeUnitRequest(Request, kw_only=True):
     """Release a postpaid instance now."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
+    account_id: Annotated[
+        Id | None, Meta(description="Another account, whose instance it is; it takes a policy over every account.")
+    ] = None
+    reason: Annotated[
+        Reason | None, Meta(description="Why, for the owner to read; required where another account is named.")
+    ] = None
 
 
 class AutoReleaseComputeUnitRequest(Request, kw_only=True):
@@ -226,6 +242,12 @@ class AutoReleaseComputeUnitRequest(Request, kw_only=True):
     auto_renew_time: Annotated[
         Months | None, Meta(description="By how many months it is renewed, from 1 to 6; 1 where it is left out.")
     ] = None
+    account_id: Annotated[
+        Id | None, Meta(description="Another account, whose instance it is; it takes a policy over every account.")
+    ] = None
+    reason: Annotated[
+        Reason | None, Meta(description="Why, for the owner to read; required where another account is named.")
+    ] = None
 
 
 Months = Annotated[int, Meta(ge=1, le=6)]
@@ -242,6 +264,7 @@ class ExplainComputeUnitRequest(Request, kw_only=True):
     """Ask why an instance is alive, what ends it, and what it costs."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class Attempt(Shape, kw_only=True):
@@ -307,6 +330,7 @@ ACTIONS: Final = (
         ComputeUnitList,
         "List the account's live instances, or those in one status.",
         errors=(e.INVALID_MARKER,),
+        across=p.FLEET_READERS,
         example={"paymentTiming": "Postpaid", "region": "bj"},
         answer={
             "computeUnitInstanceList": [
@@ -342,6 +366,7 @@ ACTIONS: Final = (
         ComputeUnitDetail,
         "Show one instance, released ones included.",
         errors=(e.INSTANCE_NOT_FOUND,),
+        across=p.FLEET_READERS,
         example={"instanceId": "unit-xxx"},
         answer={
             "computeUnitInstance": {
@@ -366,6 +391,7 @@ ACTIONS: Final = (
         bool,
         "Release a postpaid instance now.",
         errors=ENDS,
+        across=p.SUPPORTERS,
         example={"instanceId": "unit-xxx"},
         answer=True,
     ),
@@ -377,6 +403,7 @@ ACTIONS: Final = (
         bool,
         "Set, move or clear the release time of a postpaid instance.",
         errors=ENDS,
+        across=p.SUPPORTERS,
         example={"instanceId": "unit-xxx", "releaseTime": "2030-01-15T09:30:00+08:00"},
         answer=True,
     ),
@@ -403,6 +430,7 @@ EXPLAIN: Final = (
         Explanation,
         "Explain why an instance is alive, what ends it and when, what it costs, and which calls were refused.",
         errors=(e.INSTANCE_NOT_FOUND,),
+        across=p.FLEET_READERS,
         example={"instanceId": "unit-xxx"},
         answer={
             "instanceId": "unit-xxx",

@@ -140,6 +140,7 @@ def _operation(action: Action) -> dict[str, Any]:
         "tags": [action.path],
         **({"deprecated": True} if action.legacy else {}),
         "x-policies": sorted(action.policies),
+        **({"x-policies-across-accounts": sorted(action.across)} if action.across else {}),
         "x-leasebook": {
             "path": action.path,
             "action": action.name,

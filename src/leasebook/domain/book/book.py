@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import NotLoaded, UsageTotals
@@ -36,6 +38,7 @@ from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.subscription import delivery_events, hook_events
 from leasebook.domain.record.agenda import soonest_new
 from leasebook.domain.record.event import (
+    OPERATOR_REASON,
     Event,
     account_events,
     guard_events,
@@ -179,10 +182,16 @@ class Book:
         except KeyError:
             raise NotLoaded(f"offerings of type {unit_type}") from None
 
-    def accept(self, draft: Draft, now: Instant, user_id: str | None) -> None:
-        """Make a command's changes part of the book, count them against limits, and emit events."""
+    def accept(self, draft: Draft, now: Instant, user_id: str | None, why: str | None = None) -> None:
+        """Make a command's changes part of the book, count them against limits, and emit events.
+
+        ``why`` is an operator's reason, which the events of instances tell.
+        """
         self._count(draft)
+        known = {} if why is None else {account: len(events) for account, events in self.events.items()}
         self.take(draft, now, user_id)
+        if why is not None:
+            self._give_reason(known, why)
 
     def take(self, draft: Draft, now: Instant, user_id: str | None) -> None:
         """Make changes part of the book without counting them against limits; events name ``user_id``."""
@@ -217,6 +226,17 @@ class Book:
             page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
             used = self._nonces[key] = UsedNonces(page)
         used.use(nonce)
+
+    def _give_reason(self, known: Mapping[str, int], why: str) -> None:
+        """Add a reason to the events of instances that came after those that are known."""
+        for account_id, events in self.events.items():
+            first = known.get(account_id, 0)
+            events[first:] = [
+                event
+                if event.unit_id is None
+                else msgspec.structs.replace(event, data=event.data | {OPERATOR_REASON: why})
+                for event in events[first:]
+            ]
 
     def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in found:

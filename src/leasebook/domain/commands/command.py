@@ -44,6 +44,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     token: IdempotencyKey | None = None
     by: str | None = None
     """The user who asks; None: no user does, it happens by itself."""
+    why: str | None = None
+    """The reason of an operator who acts in another account. The events of instances tell it to their owner."""
     nonce: Nonce | None = None
     """The nonce of the request's signature. It is used up with the decision, even by a refusal."""
 
@@ -117,7 +119,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
         decided = Decision(refusal=refusal)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
         draft.put(IDEMPOTENCY_RECORDS, _remember(token, decided, now))
-    book.accept(draft, now, command.by)
+    book.accept(draft, now, command.by, command.why)
     for row in list(draft.changed.values()):
         if type(row) is Instance and row.status in IN_TRANSITION:
             for report in engine.confirmations(row):

@@ -133,6 +133,9 @@ _BY_END: Final = {
     "Released": RELEASED,
 }
 
+OPERATOR_REASON: Final = "operatorReason"
+"""The key of the reason in the events of an instance that an operator changed for its owner."""
+
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """The fields of an instance that events report when they change. An instance's events together give its present state.
 """

@@ -1,12 +1,15 @@
-"""Queries about users, their access keys and sealed values."""
+"""Queries about users, their access keys and sealed values, and about refused and answered calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
+
+if TYPE_CHECKING:
+    from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
 
 class SealedRow(NamedTuple):
@@ -48,4 +51,12 @@ class IdentityQuestions(Protocol):
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
         """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
+        ...
+
+    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return rows of the log of refused calls, last written first."""
+        ...
+
+    def is_answered(self, account_id: str, client_token: str) -> bool:
+        """Return whether an answer is kept for a client token."""
         ...

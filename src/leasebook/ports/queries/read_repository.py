@@ -26,6 +26,7 @@ from leasebook.domain.record.ledger import Posting
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.accounts import AccountQuestions, Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
@@ -46,9 +47,10 @@ class Numbered(msgspec.Struct, frozen=True):
 
 
 class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter for an account's live instances (decision 17); None: any value."""
+    """A filter for live instances of an account, or ``across`` several (decision 17); None: any value."""
 
     account_id: str
+    across: Across | None = None
     kind: OfferingKind = UNITS_OF_COMPUTE
     service_id: str | None = None
     status: str | None = None
@@ -62,6 +64,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for an account's services that are not deleted; None: any value."""
 
     account_id: str
+    across: Across | None = None
     name_part: str | None = None
     service_types: tuple[str, ...] | None = None
     run_statuses: tuple[str, ...] | None = None
@@ -74,6 +77,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for an account's orders or postings, from ``since`` to before ``until``; None: any value."""
 
     account_id: str
+    across: Across | None = None
     kind: str | None = None
     unit_id: str | None = None
     since: Instant | None = None
@@ -110,6 +114,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for an account's events, from ``since`` to before ``until``; None: any value."""
 
     account_id: str
+    across: Across | None = None
     unit_id: str | None = None
     types: tuple[str, ...] | None = None
     since: Instant | None = None
@@ -136,6 +141,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for entries of the audit log; None: any value. ``account_id`` "" selects unauthenticated calls."""
 
     account_id: str
+    across: Across | None = None
     user_id: str | None = None
     access_key: str | None = None
     address: str | None = None
@@ -199,7 +205,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class ReadRepository(CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol):
+class ReadRepository(AccountQuestions, CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol):
     """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:
@@ -208,14 +214,6 @@ class ReadRepository(CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQ
 
     def former_nonces_until(self) -> Instant:
         """Return the last hour until which a former row of a used nonce is of use; 0: there is none."""
-        ...
-
-    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return rows of the log of refused calls, last written first."""
-        ...
-
-    def is_answered(self, account_id: str, client_token: str) -> bool:
-        """Return whether an answer is kept for a client token."""
         ...
 
     def account(self, account_id: str) -> Account | None:

@@ -9,8 +9,8 @@ from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Spender
 from leasebook.store.queries.audit_log import Fetch, columns
-from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import POSTINGS
+from leasebook.store.rows.sums import parts_of, total
 
 BILLS_AT_ONCE: Final = 100
 """Instances whose bills one statement reads; they are in memory at once."""

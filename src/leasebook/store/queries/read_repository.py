@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
@@ -25,11 +27,9 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceLi
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
-from leasebook.domain.record.event import Event, types_mask
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import (
-    EventFilter,
     EventPlace,
     HistoryFilter,
     Numbered,
@@ -37,6 +37,7 @@ from leasebook.ports.queries.read_repository import (
     ServiceFilter,
     UnitFilter,
 )
+from leasebook.store.queries.across import AccountQueries, merged
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -47,15 +48,15 @@ from leasebook.store.queries.due import (
     heads_of,
     in_order,
 )
-from leasebook.store.queries.engine_capacity import SupplyQueries
+from leasebook.store.queries.events import EventQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
 from leasebook.store.queries.replicas import ReplicaQueries
 from leasebook.store.queries.service_calls import CallQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
-from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.sums import parts_of, total
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
@@ -78,8 +79,6 @@ SPENT_TEXT = (
     f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
     "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
-PAGES_AT_ONCE = 16
-"""Pages of events in memory at once; each has an account's events of one batch."""
 WALKS_MAX = 100
 """Index scans that one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
@@ -99,15 +98,16 @@ _RUN_STATUS = {
 
 
 class Queries(
+    AccountQueries,
     BillQueries,
     CallQueries,
     SignatureQueries,
     AuditQueries,
+    EventQueries,
     IdentityQueries,
     OutboxQueries,
     RepositoryQueries,
     ReplicaQueries,
-    SupplyQueries,
 ):
     """Queries on one connection, each answered from one consistent snapshot."""
 
@@ -176,6 +176,8 @@ class Queries(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
+        if wanted.across is not None:
+            return self._of_numbers(INSTANCES, self.units_across(wanted, after, limit))
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
@@ -247,9 +249,12 @@ class Queries(
             text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
             some = params[begin * each : (begin + WALKS_MAX) * each]
             numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
-        numbers = sorted(numbers)[:limit]
+        return self._of_numbers(INSTANCES, sorted(numbers)[:limit])
+
+    def _of_numbers(self, table: Table[Any], numbers: list[int]) -> list[Numbered]:
+        """Return rows by their numbers, in that order."""
         where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
-        return self._numbered(CODECS[INSTANCES], where, numbers, "seq", None)
+        return self._numbered(CODECS[table], where, numbers, "seq", None)
 
     def service(self, service_id: str) -> Service | None:
         """Return a service by id."""
@@ -292,6 +297,8 @@ class Queries(
 
     def orders(self, wanted: HistoryFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return an account's orders, newest first."""
+        if wanted.across is not None:
+            return self._history_across(ORDERS, wanted, None if after is None else (after,), limit)
         where, params = _history(wanted, "created_at", "Purchase")
         if after is not None:
             where.append("seq < ?")
@@ -300,11 +307,38 @@ class Queries(
 
     def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
         """Return an account's postings, newest first."""
+        if wanted.across is not None:
+            return self._history_across(POSTINGS, wanted, after, limit)
         where, params = _history(wanted, "at", "Usage")
         if after is not None:
             where.append("at <= ? AND (at < ? OR seq < ?)")
             params += [after.at, after.at, after.seq]
         return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
+
+    def _history_across(
+        self, codec: Codec[Any], wanted: HistoryFilter, after: tuple[int, ...] | None, limit: int
+    ) -> list[Numbered]:
+        """Return orders or postings of several accounts, newest first."""
+        assert wanted.across is not None  # noqa: S101 - asked only then
+        is_order = codec is ORDERS
+        key = "seq" if is_order else "at, seq"
+        below = "seq < ?" if is_order else "at <= ? AND (at < ? OR seq < ?)"
+
+        def walk(account_id: str, place: tuple[Any, ...] | None, few: int) -> tuple[str, list[Any]]:
+            one = msgspec.structs.replace(wanted, account_id=account_id)
+            where, params = _history(one, *(("created_at", "Purchase") if is_order else ("at", "Usage")))
+            if place is not None:
+                where.append(below)
+                params += [place[0]] if is_order else [place[0], *place]
+            order = ", ".join(f"{name} DESC" for name in key.split(", "))
+            text = f"SELECT {key} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?"
+            return text, [*params, few]
+
+        keys = merged(self._fetch, self.account_ids(wanted.across), walk, after, limit)
+        numbers = [found[-1] for found in keys]
+        where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
+        rows = {one.seq: one for one in self._numbered(codec, where, numbers, "seq", None)}
+        return [rows[number] for number in numbers]
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
@@ -330,52 +364,6 @@ class Queries(
         """Return all accounts, oldest first."""
         rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
         return [CODECS[ACCOUNTS].read(row) for row in rows]
-
-    def events(
-        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
-    ) -> list[tuple[EventPlace, Event]]:
-        """Return an account's events, newest first or oldest first."""
-        found: list[tuple[EventPlace, Event]] = []
-        page = after.page if after is not None else None
-        while len(found) < limit:
-            rows = self._event_pages(wanted, page, oldest_first=oldest_first)
-            for seq, first_at, last_at, types, events in rows:
-                numbered = [
-                    (EventPlace(seq, index), event)
-                    for index, event in enumerate(
-                        EVENTS.read((wanted.account_id, first_at, last_at, types, events)).events
-                    )
-                ]
-                found += [
-                    (place, event)
-                    for place, event in (numbered if oldest_first else numbered[::-1])
-                    if wanted.has(event) and (after is None or (place > after if oldest_first else place < after))
-                ]
-            if len(rows) < PAGES_AT_ONCE:
-                break
-            page = rows[-1][0] + (1 if oldest_first else -1)
-        return found[:limit]
-
-    def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
-        """Return pages that may have matching events, from that page on."""
-        where: list[str] = ["account_id = ?"]
-        params: list[Any] = [wanted.account_id]
-        for text, value in (
-            ("seq IN (SELECT page FROM event_units WHERE unit_id = ?)", wanted.unit_id),
-            ("last_at >= ?", wanted.since),
-            ("first_at < ?", wanted.until),
-            ("types & ? <> 0", None if wanted.types is None else types_mask(wanted.types)),
-            ("seq >= ?" if oldest_first else "seq <= ?", page),
-        ):
-            if value is not None:
-                where.append(text)
-                params.append(value)
-        order = "seq" if oldest_first else "seq DESC"
-        return self._fetch(
-            "SELECT seq, first_at, last_at, types, events FROM event_pages "
-            f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
-            (*params, PAGES_AT_ONCE),
-        )
 
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits and their usage."""

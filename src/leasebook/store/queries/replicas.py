@@ -1,4 +1,4 @@
-"""Queries about replicas, and about the places of rows in lists, in SQL for both stores."""
+"""Queries about replicas and engines, and about the places of rows in lists, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from leasebook.domain.book.tables import INSTANCES, LEASES, MODELS, REPLICAS, SERVICES, WORKERS, Table
+from leasebook.domain.book.tables import (
+    ENGINE_CAPACITIES,
+    INSTANCES,
+    LEASES,
+    MODELS,
+    REPLICAS,
+    SERVICES,
+    WORKERS,
+    Table,
+)
+from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, Lease, Worker
 from leasebook.domain.model.model import Model
@@ -157,6 +167,20 @@ class ReplicaQueries(ReadRepository):
     def replica_counts(self) -> dict[str, int]:
         """Count the replicas by state, without those that are gone."""
         return dict(self._fetch("SELECT state, count(*) FROM replicas WHERE state <> 'Gone' GROUP BY state", ()))
+
+    def supplies(self) -> list[EngineCapacity]:
+        """Return the last reports about every engine, by the engine's name."""
+        codec = CODECS[ENGINE_CAPACITIES]
+        names = ", ".join(f'"{name}"' for name in codec.columns)
+        return [codec.read(row) for row in self._fetch(f"SELECT {names} FROM supplies ORDER BY engine", ())]
+
+    def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
+        """Return workers by id, in order; unknown ids are left out."""
+        codec, found = CODECS[WORKERS], []
+        names = ", ".join(f'"{name}"' for name in codec.columns)
+        for worker_id in sorted(set(worker_ids)):
+            found += self._fetch(f"SELECT {names} FROM workers WHERE id = ?", (worker_id,))
+        return [codec.read(row) for row in found]
 
 
 def job_of(

@@ -11,8 +11,8 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.ports.queries.service_calls import SeenUsage, Used, UsedIn
 from leasebook.store.queries.audit_log import columns
-from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.sums import parts_of, total
 
 Names = tuple[str, ...] | None
 

@@ -19,7 +19,7 @@ from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import Fetch
-from leasebook.store.queries.sums import summed
+from leasebook.store.rows.sums import summed
 from leasebook.store.sqlite.there import store_in
 from leasebook.store.verify.digests import RowDigests
 from leasebook.store.verify.files import Amcheck, embedded, embedded_schema, integrity, shared_schema

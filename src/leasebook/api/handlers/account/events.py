@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.api.across import accounts_meant
 from leasebook.api.context import Call, Context, Followed, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
@@ -19,7 +20,7 @@ from leasebook.contract.nouns import event as v
 from leasebook.contract.policies import FULL, WRITERS
 from leasebook.domain.record.event import TYPES, Event
 from leasebook.domain.record.identity_event import IAM_TYPES
-from leasebook.ports.queries.read_repository import EventFilter, EventPlace
+from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
 
 AT_ONCE: Final = 200
 IAM: Final = frozenset(IAM_TYPES)
@@ -52,8 +53,9 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     """List the account's events."""
     asked = call.request
     oldest_first = bool(asked.oldest_first)
+    meant = accounts_meant(call)
     wanted = EventFilter(
-        account_id=call.caller.account_id,
+        **meant.of(),
         unit_id=asked.instance_id,
         types=_permitted(call, types_of(asked.types)),
         since=context.time(asked.start_time, "startTime") if asked.start_time else None,
@@ -61,16 +63,19 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     )
     scope, size = f"events {wanted} {oldest_first}", OWN.of(asked.max_keys)
     after = event_of(asked.marker, scope)
-    if after is not None:
+    if after is not None and not meant.named:
         await _require_given(
             context, call, after, Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker")
         )
-    found = await context.read(
-        call, lambda ask: ask.events(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
-    )
+
+    def look(ask: ReadRepository) -> list[tuple[EventPlace, str, Event]]:
+        meant.require(ask)
+        return ask.events_across(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+
+    found = await context.read(call, look, long=wanted.across is not None)
     page, more = found[:size], len(found) > size
     return v.EventPage(
-        events=[_shown(context, call, wanted.account_id, place, event) for place, event in page],
+        events=[_shown(context, call, account_id, place, event) for place, account_id, event in page],
         is_truncated=more,
         max_keys=size,
         next_marker=marker_of(page[-1][0], scope) if more else None,
@@ -97,7 +102,8 @@ def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace
     """Show an event. Only the buyer and the account's managers get a reminder's links: they could do the same."""
     caller = call.caller
     own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
-    links = context.links if own or FULL in caller.policies else None
+    manages = FULL in caller.policies and account_id == caller.account_id
+    links = context.links if own or manages else None
     return present.event(account_id, place, event, context.shown, links)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from leasebook.api.across import Meant, Owners, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, cut, marker_of, moment_of, place_of
@@ -14,7 +15,7 @@ from leasebook.contract.nouns import account as own
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.model.account import Account
 from leasebook.domain.values.money import BadAmount, Micro, parse_amount
-from leasebook.ports.queries.read_repository import HistoryFilter, Place
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 
 DIGITS_MAX: Final = 28
 """Decimal arithmetic is exact up to here, and no amount comes near it."""
@@ -55,10 +56,10 @@ async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.A
     return present.account(account, context.rules.currency)
 
 
-def _history(context: Context, call: Call[Any]) -> HistoryFilter:
+def _history(context: Context, call: Call[Any], meant: Meant) -> HistoryFilter:
     asked = call.request
     return HistoryFilter(
-        account_id=call.caller.account_id,
+        **meant.of(),
         kind=asked.kind,
         unit_id=asked.instance_id,
         since=context.time(asked.start_time, "startTime") if asked.start_time else None,
@@ -66,15 +67,32 @@ def _history(context: Context, call: Call[Any]) -> HistoryFilter:
     )
 
 
+def _owned(ask: ReadRepository, meant: Meant, found: list[Numbered]) -> tuple[Owners | None, list[Numbered]]:
+    """Return rows with their accounts; None for those of the caller alone. Raises Fault for an unknown account."""
+    if not meant.named:
+        return None, found
+    meant.require(ask)
+    return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), found
+
+
+def _marked(owners: Owners | None, shown: Any, account_id: str) -> Any:
+    return shown if owners is None else owners.mark(shown, account_id)
+
+
 async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest]) -> own.OrderPage:
     """List the account's orders, newest first."""
-    wanted = _history(context, call)
+    meant = accounts_meant(call)
+    wanted = _history(context, call, meant)
     scope, size = f"orders {wanted}", OWN.of(call.request.max_keys)
     after = place_of(call.request.marker, scope)
-    found = await context.read(call, lambda ask: ask.orders(wanted, after=after, limit=size + 1))
+
+    def look(ask: ReadRepository) -> tuple[Owners | None, list[Numbered]]:
+        return _owned(ask, meant, ask.orders(wanted, after=after, limit=size + 1))
+
+    owners, found = await context.read(call, look, long=wanted.across is not None)
     page = cut(found, size, scope)
     return own.OrderPage(
-        orders=[present.order(numbered.row, context.shown) for numbered in page.rows],
+        orders=[_marked(owners, present.order(one.row, context.shown), one.row.account_id) for one in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
@@ -83,14 +101,21 @@ async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest
 
 async def describe_postings(context: Context, call: Call[own.DescribePostingsRequest]) -> own.PostingPage:
     """List the movements of the account's money, newest first."""
-    wanted = _history(context, call)
+    meant = accounts_meant(call)
+    wanted = _history(context, call, meant)
     scope, size = f"postings {wanted}", OWN.of(call.request.max_keys)
     after = moment_of(call.request.marker, scope)
-    found = await context.read(call, lambda ask: ask.postings(wanted, after=after, limit=size + 1))
+
+    def look(ask: ReadRepository) -> tuple[Owners | None, list[Numbered]]:
+        return _owned(ask, meant, ask.postings(wanted, after=after, limit=size + 1))
+
+    owners, found = await context.read(call, look, long=wanted.across is not None)
     page = found[:size]
     more = len(found) > size
     return own.PostingPage(
-        postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page],
+        postings=[
+            _marked(owners, present.posting(one.seq, one.row, context.shown), one.row.account_id) for one in page
+        ],
         is_truncated=more,
         max_keys=size,
         next_marker=marker_of(Place(page[-1].row.at, page[-1].seq), scope) if more else None,

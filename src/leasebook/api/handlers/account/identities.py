@@ -13,7 +13,7 @@ from leasebook.api.paging import WHOLE, ends, marker_of, user_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import user as iam
-from leasebook.contract.policies import OPERATOR
+from leasebook.contract.policies import OF_THE_HOUSE
 from leasebook.domain.commands.account import identity as commands
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import zone_names
@@ -78,7 +78,7 @@ async def create_access_key(context: Context, call: Call[iam.CreateAccessKeyRequ
         user_id=call.request.user_id or call.caller.user_id,
         key=key,
         by_operator=call.caller.is_operator,
-        operators=OPERATOR,
+        operators=OF_THE_HOUSE,
     )
     made: commands.KeyMade = await context.submit(call, command)
     return iam.CreatedAccessKey(
@@ -98,7 +98,7 @@ async def disable_access_key(context: Context, call: Call[iam.DisableAccessKeyRe
         user_id=found[1].id if found is not None else "",
         signed_with=call.caller.access_key_id,
         by_operator=call.caller.is_operator,
-        operators=OPERATOR,
+        operators=OF_THE_HOUSE,
     )
     done: bool = await context.submit(call, command)
     return done
@@ -122,7 +122,7 @@ async def _change_policies(context: Context, call: Call[iam.PolicyRequest], *, a
         policy=call.request.policy_name,
         attach=attach,
         by_operator=call.caller.is_operator,
-        operators=OPERATOR,
+        operators=OF_THE_HOUSE,
     )
     done: bool = await context.submit(call, command)
     return done

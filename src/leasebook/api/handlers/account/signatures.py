@@ -10,7 +10,7 @@ from leasebook.api.handlers.account.identities import account_meant
 from leasebook.api.paging import OWN, cut, place_of
 from leasebook.contract.nouns import audit_log as au
 from leasebook.contract.nouns import user as iam
-from leasebook.contract.policies import OPERATOR
+from leasebook.contract.policies import OF_THE_HOUSE
 from leasebook.domain.commands.account.signature import SetKeyRules
 from leasebook.domain.record.signature import REQUIREMENTS, RefusedCalls
 from leasebook.ports.queries.read_repository import RefusedFilter
@@ -32,7 +32,7 @@ async def set_key_rules(context: Context, call: Call[iam.SetKeyRulesRequest]) ->
         access_key_id=asked.access_key_id,
         requires=tuple(name for name in REQUIREMENTS if name in asked.requires),
         by_operator=call.caller.is_operator,
-        operators=OPERATOR,
+        operators=OF_THE_HOUSE,
     )
     done: bool = await context.submit(call, command)
     return done

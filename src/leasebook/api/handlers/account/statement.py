@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.api.paging import OWN, id_of, marker_of
 from leasebook.api.presenters import rows as present
-from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
-from leasebook.contract.policies import OPERATOR
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import Line, lines_of, month_of
@@ -36,9 +36,7 @@ class _Month(msgspec.Struct):
 async def describe_statement(context: Context, call: Call[own.DescribeStatementRequest]) -> own.Statement:
     """Show a month of an account: sums, and a page of its instances with every line."""
     asked = call.request
-    account_id = asked.account_id or call.caller.account_id
-    if account_id != call.caller.account_id and OPERATOR not in call.caller.policies:
-        raise Fault(ACCESS_DENIED, "Only an operator sees other accounts' statements.")
+    account_id = account_meant(call)
     year, month = map(int, asked.month.split("-"))
     scope, size = f"statement {account_id} {asked.month}", OWN.of(asked.max_keys)
     after = id_of(asked.marker, scope) or ""

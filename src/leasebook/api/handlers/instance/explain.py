@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from leasebook.api.across import accounts_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.presenters import rows as present
@@ -14,7 +15,14 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
-from leasebook.domain.record.event import Event
+from leasebook.domain.record.event import (
+    OPERATOR_REASON,
+    RELEASE_CLEARED,
+    RELEASE_MOVED,
+    RELEASE_SET,
+    RELEASING,
+    Event,
+)
 from leasebook.domain.rules.explain import explain
 from leasebook.domain.rules.ownership import no_instance
 from leasebook.domain.rules.statement import month_of
@@ -26,6 +34,14 @@ SHOWN: Final = 100
 TRIED_SHOWN: Final = 20
 TRIED_DESCRIBED: Final = 3
 """How many refused calls the text describes, to keep it short; the list has up to TRIED_SHOWN."""
+
+
+DONE_BY_OPERATORS: Final = {
+    RELEASING: "released it",
+    RELEASE_SET: "set its release time",
+    RELEASE_MOVED: "moved its release time",
+    RELEASE_CLEARED: "cleared its release time",
+}
 
 
 class _Found(NamedTuple):
@@ -41,12 +57,16 @@ class _Found(NamedTuple):
 
 async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]) -> s.Explanation:
     """Explain an instance."""
-    wanted, account_id = call.request.instance_id, call.caller.account_id
+    wanted, meant = call.request.instance_id, accounts_meant(call)
 
     def look(ask: ReadRepository) -> _Found | None:
-        unit, account = ask.unit(wanted), ask.account(account_id)
-        if unit is None or account is None or unit.account_id != account_id:
+        meant.require(ask)
+        unit = ask.unit(wanted)
+        if unit is None or not meant.has(unit.account_id):
             return None
+        account_id = unit.account_id
+        account = ask.account(account_id)
+        assert account is not None  # noqa: S101 - no account is ever deleted
         offering = next(row for row in ask.offerings() if (row.region, row.type) == unit.offering)
         prices = ask.price_list(*unit.offering) or PriceList(*unit.offering, ())
         happened = ask.events(
@@ -77,7 +97,7 @@ def _explanation(context: Context, found: _Found) -> s.Explanation:
     return s.Explanation(
         instance_id=unit.id,
         alive=told.alive,
-        text="\n".join([*told.sentences, *_tried(context, found.tried)]),
+        text="\n".join([*told.sentences, *_acts(context, found.events), *_tried(context, found.tried)]),
         ends_time=None if told.ends_at is None else context.shown(told.ends_at),
         ends_by=told.ends_by,  # type: ignore[arg-type]
         cost=amount_text(told.cost),
@@ -96,6 +116,14 @@ def _explanation(context: Context, found: _Found) -> s.Explanation:
             for line in found.tried
         ],
     )
+
+
+def _acts(context: Context, events: list[tuple[EventPlace, Event]]) -> Iterator[str]:
+    """Say what the service's operator changed for the owner, and why."""
+    acts = [event for _, event in events if OPERATOR_REASON in event.data]
+    for event in acts[:TRIED_DESCRIBED]:
+        what = DONE_BY_OPERATORS.get(event.type, f"changed it ({event.type})")
+        yield f"The service's operator {what} at {context.shown(event.at)}. The reason: {event.data[OPERATOR_REASON]}"
 
 
 def _tried(context: Context, tried: list[AuditLine]) -> Iterator[str]:

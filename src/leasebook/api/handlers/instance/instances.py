@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from leasebook.api.across import Meant, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation, Streamed
 from leasebook.api.fault import bad_field, error_of, refused
 from leasebook.api.ids import hex_id
-from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of
+from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of, unknown_marker
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase, read_billing
 from leasebook.contract.action import UNITS
@@ -68,29 +69,30 @@ async def purchase_replicas(context: Context, call: Call[r.PurchaseReplicasReque
 
 async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequest]) -> s.ComputeUnitList | Streamed:
     """List the account's instances: a page where one is asked for, otherwise all of them."""
-    asked = call.request
+    asked, meant = call.request, accounts_meant(call)
     wanted = UnitFilter(
-        account_id=call.caller.account_id,
+        **meant.of(),
         status=asked.status,
         payment_timing=asked.payment_timing,
         region=asked.region,
         type=asked.type,
     )
+    long = wanted.across is not None
     if asked.marker is None and asked.max_keys is None:
-        zone, found = await context.read(call, lambda ask: _units(ask, wanted, 0, PIECE + 1))
+        owners, found = await context.read(call, lambda ask: _units(ask, meant, wanted, 0, PIECE + 1), long=long)
         if len(found) > PIECE:
-            return _all_units(context, call, wanted)
-        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, zone, found))
+            return _all_units(context, call, meant, wanted)
+        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, owners, found))
     scope = f"units {wanted}"
     size, start = OWN.of(asked.max_keys), start_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[str, list[Numbered]]:
-        return _units(ask, wanted, _after(ask, wanted, start), size + 1)
+    def look(ask: ReadRepository) -> tuple[Owners, list[Numbered]]:
+        return _units(ask, meant, wanted, _after(ask, wanted, start), size + 1)
 
-    zone, found = await context.read(call, look)
+    owners, found = await context.read(call, look, long=long)
     page = cut(found, size, scope)
     return s.ComputeUnitList(
-        compute_unit_instance_list=_instances(context, zone, page.rows),
+        compute_unit_instance_list=_instances(context, owners, page.rows),
         page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
@@ -98,40 +100,46 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
     )
 
 
-def _instances(context: Context, zone: str, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
-    return [present.instance(numbered.row, context.shown, zone) for numbered in rows]
+def _instances(context: Context, owners: Owners, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
+    return [_instance(context, owners, numbered.row) for numbered in rows]
+
+
+def _instance(context: Context, owners: Owners, unit: Instance) -> s.ComputeUnitInstance:
+    shown = present.instance(unit, context.shown, owners.zone(unit.account_id))
+    marked: s.ComputeUnitInstance = owners.mark(shown, unit.account_id)
+    return marked
 
 
 def _after(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
     """Return the place after which a page of instances begins; raises Fault for an id that is not the account's."""
+    if wanted.across is not None and start.row_id is not None:
+        # The place of an id is looked for among those of one account.
+        raise unknown_marker()
     return start.after(lambda one: ask.unit_place(wanted.account_id, one)) or 0
 
 
-def _units(ask: ReadRepository, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
-    """Return instances of an account, and its zone."""
-    return _zone(ask, wanted.account_id), ask.units(wanted, after=after, limit=limit)
+def _units(
+    ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, limit: int
+) -> tuple[Owners, list[Numbered]]:
+    """Return instances, and the accounts that have them; raises Fault for an account that does not exist."""
+    meant.require(ask)
+    found = ask.units(wanted, after=after, limit=limit)
+    return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), found
 
 
-def _zone(ask: ReadRepository, account_id: str) -> str:
-    account = ask.account(account_id)
-    assert account is not None  # noqa: S101 - its user asks, and no account is ever deleted
-    return account.time_zone
-
-
-def _piece(wanted: UnitFilter, after: int, ask: ReadRepository) -> tuple[str, list[Numbered]]:
-    return _units(ask, wanted, after, PIECE)
-
-
-def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], wanted: UnitFilter) -> Streamed:
+def _all_units(
+    context: Context, call: Call[s.DescribeComputeUnitsRequest], meant: Meant, wanted: UnitFilter
+) -> Streamed:
     """List more instances than should be in memory at once, piece by piece."""
 
     async def pieces() -> AsyncIterator[Sequence[s.ComputeUnitInstance]]:
         after = 0
         while True:
-            zone, found = await context.read(call, partial(_piece, wanted, after))
+            piece = partial(_units, meant=meant, wanted=wanted, after=after, limit=PIECE)
+            owners, found = await context.read(call, piece, long=wanted.across is not None)
             if not found:
                 return
-            yield _instances(context, zone, found)
+            yield _instances(context, owners, found)
             after = found[-1].seq
 
     return Streamed("computeUnitInstanceList", pieces())
@@ -139,18 +147,16 @@ def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], want
 
 async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitRequest]) -> s.ComputeUnitDetail:
     """Show one instance, and which services use it."""
-    wanted = call.request.instance_id
+    wanted, meant = call.request.instance_id, accounts_meant(call)
 
-    def look(ask: ReadRepository) -> tuple[str, Instance | None, list[tuple[Placement, Service | None]]]:
-        unit = ask.unit(wanted)
-        placed = unit.placements if unit is not None and present.used_units(unit) else ()
-        zone = _zone(ask, call.caller.account_id)
-        return zone, unit, [(one, ask.service(one.service_id)) for one in placed]
+    def look(ask: ReadRepository) -> tuple[Owners, Instance, list[tuple[Placement, Service | None]]]:
+        unit = meant_instance(ask, meant, wanted)
+        placed = unit.placements if present.used_units(unit) else ()
+        return owners_of(ask, meant, [unit.account_id]), unit, [(one, ask.service(one.service_id)) for one in placed]
 
-    zone, unit, services = await context.read(call, look)
-    unit = instance_of(unit, call, wanted)
+    owners, unit, services = await context.read(call, look)
     return s.ComputeUnitDetail(
-        compute_unit_instance=present.instance(unit, context.shown, zone),
+        compute_unit_instance=_instance(context, owners, unit),
         service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
     )
 
@@ -190,11 +196,13 @@ async def describe_service_instance(
 
 async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]) -> bool:
     """Release a postpaid instance now."""
+    acted = account_acted_in(call)
     command = Release(
         token=call.token(),
-        account_id=call.caller.account_id,
+        account_id=acted.account_id,
         unit_id=call.request.instance_id,
         service_id=None,
+        why=acted.why,
     )
     done: bool = await context.submit(call, command)
     return done
@@ -214,18 +222,22 @@ async def release_replicas(context: Context, call: Call[r.ReleaseReplicasRequest
 
 async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnitRequest]) -> bool:
     """Set, move or clear the release time; with instanceType, the auto-renew rule (decision 4)."""
-    asked = call.request
+    asked, acted = call.request, account_acted_in(call)
     command: ScheduleRelease | SetAutoRenew
     if asked.instance_type is not None:
+        if acted.account_id != call.caller.account_id:
+            raise bad_field("instanceType", "Only the account itself changes how its instances are renewed.")
         command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
     else:
         command = ScheduleRelease(
             token=call.token(),
-            account_id=call.caller.account_id,
+            account_id=acted.account_id,
             unit_id=asked.instance_id,
             service_id=asked.service_id,
             release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
             by_manager=FULL in call.caller.policies,
+            by_house=acted.account_id != call.caller.account_id,
+            why=acted.why,
         )
     done: bool = await context.submit(call, command)
     return done
@@ -359,6 +371,17 @@ def instance_of(
     """Return the row that was read, where it is the caller's (``owned_instance``); raises Fault."""
     try:
         return owned_instance(unit, call.caller.account_id, unit_id, service_id, kind=kind)
+    except Refusal as refusal:
+        raise refused(refusal) from None
+
+
+def meant_instance(ask: ReadRepository, meant: Meant, unit_id: str) -> Instance:
+    """Return an instance of one of the accounts that are meant; raises Fault."""
+    meant.require(ask)
+    unit = ask.unit(unit_id)
+    whose = unit.account_id if unit is not None and meant.has(unit.account_id) else ""
+    try:
+        return owned_instance(unit, whose, unit_id)
     except Refusal as refusal:
         raise refused(refusal) from None
 

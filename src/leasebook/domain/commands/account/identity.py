@@ -20,7 +20,7 @@ from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
-# In the commands below, ``operators`` is the name of the policy that makes a user an operator.
+# In the commands below, ``operators`` are the names of the policies over every account, which only operators give.
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -129,7 +129,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     user_id: str
     key: NewKey
     by_operator: bool
-    operators: str
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
         """The user, the new key, and the numbers of keys."""
@@ -210,7 +210,7 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
     user_id: str
     signed_with: str
     by_operator: bool
-    operators: str
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
         """The key, and the user that the caller found as its owner."""
@@ -249,7 +249,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     policy: str
     attach: bool
     by_operator: bool
-    operators: str
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
         """The user."""
@@ -258,7 +258,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal: unknown user, or a policy that only operators may attach and detach."""
         user = own_user(draft, self.account_id, self.user_id)
-        if self.policy == self.operators and not self.by_operator:
+        if self.policy in self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
@@ -278,15 +278,14 @@ def own_user(draft: Draft, account_id: str, user_id: str) -> User:
     return user
 
 
-def refuse_operator(user: User, operators: str, field: str) -> None:
-    """Raise Refusal (DENIED) for a user who is an operator.
+def refuse_operator(user: User, operators: frozenset[str], field: str) -> None:
+    """Raise Refusal (DENIED) for a user who holds a policy over every account.
 
-    Otherwise a manager of users could become an operator by a new key of one, or disable the operators' keys.
+    Otherwise a manager of users could get its rights by a new key of that user, or disable the operators' keys.
     """
-    if operators in user.policies:
-        raise Refusal(
-            DENIED, f"The user holds {operators}: only an operator makes or disables their keys.", field=field
-        )
+    held = next((name for name in user.policies if name in operators), None)
+    if held is not None:
+        raise Refusal(DENIED, f"The user holds {held}: only an operator makes or disables their keys.", field=field)
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:

@@ -41,7 +41,7 @@ class SetKeyRules(Command, frozen=True, kw_only=True):
     access_key_id: str | None
     requires: tuple[Requirement, ...]
     by_operator: bool
-    operators: str
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
         """The user, and the key if one is given."""

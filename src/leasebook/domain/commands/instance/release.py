@@ -48,6 +48,8 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
     release_at: Instant | None
     kind: OfferingKind = UNITS_OF_COMPUTE
     by_manager: bool = False
+    by_house: bool = False
+    """An operator asks, in another account: the account's own limits are not for operators."""
 
     def needs(self) -> Needs:
         """The instance, the account and its limits."""
@@ -63,7 +65,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         before = unit.release_at
         check_release_time(self.release_at, rules, now, field="releaseTime", before=before)
         later = before is not None and not is_no_later(self.release_at, before)
-        guard = draft.get(ACCOUNT_LIMITS, self.account_id)
+        guard = None if self.by_house else draft.get(ACCOUNT_LIMITS, self.account_id)
         refusal = judge_end(guard, self.release_at, now, rules.written_zone, before=before) or judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,

@@ -13,8 +13,8 @@ from leasebook.domain.record.event import Event, types_mask
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.store.queries.read_repository import Fetch
-from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.packing import unpacked
+from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
 

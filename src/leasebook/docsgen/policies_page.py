@@ -1,0 +1,86 @@
+"""The page of policies: which of them permits which action, in the caller's own account and in every other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, get_args
+
+from leasebook.contract import policies as p
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+
+MEANINGS: Final[dict[str, str]] = {
+    p.FULL: "everything in the account; the account's root user has it without being given it",
+    p.OPERATE: "buy, change and end what the account holds and runs, and see all of it",
+    p.READ: "see everything in the account, its users included",
+    p.SERVICE_READ: "see what the account holds, runs and pays",
+    p.DATA_FULL: "list services",
+    p.DATA_OPERATE: "list services",
+    p.MODEL_FULL: "make and delete models, and see them",
+    p.MODEL_READ: "see models",
+    p.OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
+    p.FLEET_READ: "see what every account holds and runs, and its orders; no balances and no postings",
+    p.BILLING_READ: "see the money of every account: orders, postings, statements",
+    p.SUPPORT: "see as fleet readers do, and end instances of every account, with a reason",
+}
+"""The purpose of each policy."""
+
+_INTRODUCTION: Final = """\
+# Policies
+
+This page is generated from the table of actions. A user needs one of the policies in an action's row; an action that
+needs none is for every valid key. Managers of an account attach policies with AttachPolicy (`/v2/iam`). The policies
+over every account are given and taken by operators only, and only operators make or disable the keys of users who hold
+one.
+
+"""
+_ACROSS: Final = """\
+`yes`: in the user's own account. `all`: in every account that the request names as `accountId`, the own one included.
+A read that names no account is of the own one. A write in another account takes its id and a `reason`, which the
+owner reads in the event.
+
+"""
+
+
+def policies_page() -> str:
+    """Return the page."""
+    names = get_args(p.PolicyName)
+    ours = [name for name in names if name in p.OF_THE_HOUSE]
+    own = [name for name in names if name not in p.OF_THE_HOUSE]
+    rows = _operations()
+    return "".join(
+        (
+            _INTRODUCTION,
+            "| Policy | Permits |\n|---|---|\n",
+            *(f"| `{name}` | {MEANINGS[name]} |\n" for name in (*own, *ours)),
+            "\n## In an account\n\n",
+            _grid(own, rows),
+            "\n## Over every account\n\n",
+            _ACROSS,
+            _grid(ours, rows),
+        )
+    )
+
+
+def _operations() -> list[Action]:
+    """Return one row for each operation that a policy permits, by path and name."""
+    first: dict[str, Action] = {}
+    for action in sorted(ACTIONS, key=lambda one: (one.legacy, one.path, one.name)):
+        first.setdefault(action.operation, action)
+    return sorted((one for one in first.values() if one.permitted), key=lambda one: (one.path, one.name))
+
+
+def _grid(names: Iterable[str], rows: Iterable[Action]) -> str:
+    names = list(names)
+    short = [name.removeprefix("Qianfan").removeprefix("Leasebook").removesuffix("Policy") for name in names]
+    head = f"| Action | {' | '.join(short)} |\n|---{'|---' * len(names)}|\n"
+    lines = [
+        f"| `{one.path}` {one.name} | {' | '.join(_cell(one, name) for name in names)} |\n"
+        for one in rows
+        if not one.permitted.isdisjoint(names)
+    ]
+    return head + "".join(lines)
+
+
+def _cell(action: Action, name: str) -> str:
+    return "all" if name in action.across else "yes" if name in action.policies else ""

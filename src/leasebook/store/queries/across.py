@@ -1,0 +1,128 @@
+"""Queries about several accounts at once.
+
+Live instances of all accounts are searched in the indexes of live instances, whose entries are read without the rows.
+Histories have no bound, so a page of them is merged from scans of one index, one scan for each account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from leasebook.domain.book.tables import ACCOUNTS
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE
+from leasebook.ports.queries.accounts import Across
+from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.store.queries.audit_log import Fetch, columns
+from leasebook.store.rows.codec import CODECS
+
+AT_ONCE: Final = 100
+"""Accounts that one statement asks for: SQLite takes 500 parts of a statement."""
+
+Key = tuple[Any, ...]
+
+
+class AccountQueries:
+    """Queries about several accounts, on one connection."""
+
+    _fetch: Fetch
+
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Return accounts by id; those that do not exist are left out."""
+        codec, found = CODECS[ACCOUNTS], {}
+        for some in _parts(account_ids):
+            marks = ", ".join("?" for _ in some)
+            for row in self._fetch(f"SELECT {columns(codec)} FROM accounts WHERE id IN ({marks})", some):
+                account: Account = codec.read(row)
+                found[account.id] = account
+        return found
+
+    def account_ids(self, across: Across) -> list[str]:
+        """Return the ids of the accounts that are meant."""
+        if across.ids is not None:
+            return list(across.ids)
+        return [row[0] for row in self._fetch("SELECT id FROM accounts ORDER BY id", ())]
+
+    def units_across(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
+        """Return the numbers of instances of several accounts, in the order in which they were bought."""
+        assert wanted.across is not None  # noqa: S101 - its caller asks only then
+        where, params = ["seq > ?"], [after]
+        match wanted.status:
+            case None:
+                where.append("status <> 'Released'")
+            case "Released":
+                where.append("status = 'Released'")
+            case "Running":
+                # The indexes of live instances lack the status, and of those that are not running there are few.
+                where.append("status <> 'Released'")
+                where.append("seq NOT IN (SELECT seq FROM units WHERE status <> 'Running' AND status <> 'Released')")
+            case unusual:
+                where += ["status <> 'Running' AND status <> 'Released'", "status = ?"]
+                params.append(unusual)  # type: ignore[arg-type]
+        if wanted.across.ids is not None:
+            where.append(f"account_id IN ({', '.join('?' for _ in wanted.across.ids)})")
+            params += wanted.across.ids  # type: ignore[arg-type]
+        for name in ("region", "type", "payment_timing"):
+            if (value := getattr(wanted, name)) is not None:
+                where.append(f"{name} = ?")
+                params.append(value)
+        # Quota is in a region of its own, so where one is asked for the kind need not be read from the row.
+        if wanted.kind != UNITS_OF_COMPUTE or wanted.region is None:
+            where.append("kind = ?")
+            params.append(wanted.kind)  # type: ignore[arg-type]
+        # The sum keeps SQLite from walking all instances, released ones too, in the order of their numbers.
+        text = f"SELECT seq FROM units WHERE {' AND '.join(where)} ORDER BY seq + 0"
+        if limit is not None:
+            text, params = f"{text} LIMIT ?", [*params, limit]
+        return [row[0] for row in self._fetch(text, params)]
+
+
+def _parts(ids: Iterable[str]) -> Iterable[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
+
+
+def merged(
+    fetch: Fetch,
+    account_ids: Sequence[str],
+    walk: Callable[[str, Key | None, int], tuple[str, list[Any]]],
+    after: Key | None,
+    limit: int,
+) -> list[Key]:
+    """Return the first ``limit`` keys of all accounts, greatest first, merged from a scan for each.
+
+    ``walk`` returns the statement and the parameters for an account's keys below a key (None: from the greatest),
+    greatest first, and at most as many as its last argument says. At first each account is asked for a few keys only,
+    and for more where all that it had are on the page.
+    """
+    found: dict[str, list[Key]] = {account_id: [] for account_id in account_ids}
+    ended: set[str] = set()
+    few = max(2, 2 * limit // max(len(account_ids), 1))
+    asked = list(account_ids)
+    while asked:
+        for some in _parts(asked):
+            walks, params = [], []
+            for number, account_id in enumerate(some):
+                below = found[account_id][-1] if found[account_id] else after
+                text, given = walk(account_id, below, few)
+                walks.append(f"SELECT {number} AS part, w{number}.* FROM ({text}) AS w{number}")
+                params += given
+            counts = dict.fromkeys(some, 0)
+            for part, *key in fetch(" UNION ALL ".join(walks), params):
+                found[some[part]].append(tuple(key))
+                counts[some[part]] += 1
+            for account_id in some:
+                found[account_id].sort(reverse=True)
+            ended |= {account_id for account_id, count in counts.items() if count < few}
+        page = sorted((key for keys in found.values() for key in keys), reverse=True)[:limit]
+        last = page[-1] if len(page) == limit else None
+        asked = [
+            account_id
+            for account_id in asked
+            if account_id not in ended and (last is None or found[account_id][-1] >= last)
+        ]
+        few = min(4 * few, limit)
+    return page if account_ids else []

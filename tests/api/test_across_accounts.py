@@ -1,0 +1,217 @@
+"""Other accounts: who may name them, what they see there, and ending another account's instance with a reason."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import msgspec
+import pytest
+
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from tests.actions.record import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SUPPORT
+from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
+
+ABSENT = "0" * 32
+WHY = "It has had no traffic for a week."
+LISTS = (
+    (UNITS, "DescribeComputeUnits", "computeUnitInstanceList", "instanceId"),
+    (ACCOUNT, "DescribeOrders", "orders", "orderId"),
+    (ACCOUNT, "DescribePostings", "postings", "postingId"),
+)
+READS = tuple(action for action in ACTIONS if action.across and not action.writes and not action.legacy)
+
+
+class House:
+    """Two accounts with instances, and a user for each policy over every account in a third one."""
+
+    def __init__(self, harness: ServiceHarness) -> None:
+        self.harness = harness
+        harness.sell(stock=100)
+        self.first, self.second, self.third = (harness.customer(funds="1000") for _ in range(3))
+        self.ids = [self._id(one) for one in (self.first, self.second, self.third)]
+        self.units = [one.buy() for one in (self.first, self.second, self.first, self.second, self.second)]
+        self.users = {name: harness.user(self.third, name) for name in (FLEET_READ, BILLING_READ, SUPPORT, OPERATOR)}
+
+    @staticmethod
+    def _id(one: Caller) -> str:
+        return str(one.do(ACCOUNT, "DescribeAccount")["accountId"])
+
+
+@pytest.fixture(scope="module")
+def house(either_shared: ServiceHarness) -> House:
+    return House(either_shared)
+
+
+def test_who_has_no_policy_over_every_account_cannot_tell_others_from_none(house: House) -> None:
+    for policy in (FULL, OPERATE, READ):
+        user = house.harness.user(house.first, policy)
+        for action, given in product(READS, (house.ids[1], ABSENT, [house.ids[0], house.ids[1]], [ABSENT], "*")):
+            body = {"accountId": given, "instanceId": house.units[1], "month": "2030-01"}
+            if isinstance(given, list) and action.name == "DescribeStatement":
+                continue
+            fields = {field.encode_name for field in _fields(action)}
+            answer = user.ask(action.path, action.name, {name: body[name] for name in body if name in fields})
+            assert (answer.status, answer.code) == (403, "AccessDenied"), (action.name, given)
+
+
+def _fields(action: Action) -> Any:
+    return msgspec.structs.fields(action.request)
+
+
+@pytest.mark.parametrize(("path", "action", "rows", "row_id"), LISTS)
+def test_rows_of_several_accounts_are_those_of_each_and_say_whose_they_are(
+    house: House, path: str, action: str, rows: str, row_id: str
+) -> None:
+    reader = house.users[OPERATOR]
+    each = {one: reader.do(path, action, {"accountId": one, "maxKeys": 1000})[rows] for one in house.ids}
+    assert each[house.ids[0]]
+    assert {(row["accountId"], row["accountName"]) for found in each.values() for row in found} == {
+        (one, "customer") for one in house.ids if each[one]
+    }
+    some = reader.do(path, action, {"accountId": house.ids[:2], "maxKeys": 1000})[rows]
+    assert sorted(row[row_id] for row in some) == sorted(row[row_id] for one in house.ids[:2] for row in each[one])
+    every = reader.do(path, action, {"accountId": "*", "maxKeys": 1000})[rows]
+    assert [row for row in every if row["accountId"] in house.ids[:2]] == some
+    # The caller's own rows, as ever, do not say whose they are.
+    own = house.first.do(path, action, {"maxKeys": 1000})[rows]
+    assert own == [{k: v for k, v in row.items() if not k.startswith("account")} for row in each[house.ids[0]]]
+
+
+@pytest.mark.parametrize(("path", "action", "rows", "row_id"), LISTS)
+@pytest.mark.parametrize("given", ["*", "some"])
+def test_pages_over_accounts_put_together_are_the_whole_list(
+    house: House, path: str, action: str, rows: str, row_id: str, given: str
+) -> None:
+    reader = house.users[OPERATOR]
+    body: dict[str, Any] = {"accountId": house.ids[:2] if given == "some" else "*"}
+    whole = reader.do(path, action, {**body, "maxKeys": 1000})[rows]
+    found: list[Any] = []
+    page = reader.do(path, action, {**body, "maxKeys": 2})
+    while True:
+        found += page[rows]
+        if "nextMarker" not in page:
+            break
+        assert len(page[rows]) == 2
+        page = reader.do(path, action, {**body, "maxKeys": 2, "marker": page["nextMarker"]})
+    assert [row[row_id] for row in found] == [row[row_id] for row in whole]
+
+
+def test_events_over_accounts_are_those_of_each(house: House) -> None:
+    reader, asked = house.users[FLEET_READ], {"types": ["unit.bought", "iam.userCreated"], "maxKeys": 1000}
+    assert reader.refused(EVENTS, "DescribeEvents", {**asked, "accountId": "*"}) == "AccessDenied"
+    asked["types"] = ["unit.bought"]
+    for oldest_first in (False, True):
+        body = {**asked, "oldestFirst": oldest_first}
+        every = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": "*"})["events"]
+        for account in house.ids[:2]:
+            own = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": account})["events"]
+            assert own
+            assert [event for event in every if event["source"].endswith(account)] == own
+        page = reader.do(EVENTS, "DescribeEvents", {**body, "accountId": "*", "maxKeys": 3})
+        rest = {**body, "accountId": "*", "marker": page["nextMarker"]}
+        assert page["events"] + reader.do(EVENTS, "DescribeEvents", rest)["events"] == every
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"type": "gpu-1"},
+        {"region": "bj", "paymentTiming": "Postpaid"},
+        {"status": "Running"},
+        {"status": "Released"},
+        {"status": "Stopped"},
+        {"region": "bj", "type": "gpu-1", "paymentTiming": "Prepaid"},
+    ],
+)
+def test_a_filter_over_accounts_finds_what_it_finds_in_each(house: House, wanted: dict[str, str]) -> None:
+    reader, name = house.users[SUPPORT], "computeUnitInstanceList"
+    every = reader.do(UNITS, "DescribeComputeUnits", {**wanted, "accountId": "*"})[name]
+    for one in house.ids:
+        own = reader.do(UNITS, "DescribeComputeUnits", {**wanted, "accountId": one})[name]
+        assert [row for row in every if row["accountId"] == one] == own
+
+
+def test_one_instance_is_shown_and_explained_to_who_may_see_every_account(house: House) -> None:
+    reader, unit = house.users[FLEET_READ], house.units[1]
+    for given in (house.ids[1], "*", [house.ids[0], house.ids[1]]):
+        asked = {"instanceId": unit, "accountId": given}
+        shown = reader.do(UNITS, "DescribeComputeUnit", asked)["computeUnitInstance"]
+        assert (shown["instanceId"], shown["accountId"]) == (unit, house.ids[1])
+        assert reader.do(UNITS, "ExplainComputeUnit", asked)["instanceId"] == unit
+    for action in ("DescribeComputeUnit", "ExplainComputeUnit"):
+        assert reader.refused(UNITS, action, {"instanceId": unit, "accountId": house.ids[0]}) == "InstanceNotFound"
+        assert reader.refused(UNITS, action, {"instanceId": unit}) == "InstanceNotFound"
+        assert reader.refused(UNITS, action, {"instanceId": unit, "accountId": ABSENT}) == "ResourceNotFound"
+
+
+def test_an_account_that_is_not_there_is_named_and_a_star_stands_alone(house: House) -> None:
+    reader = house.users[OPERATOR]
+    answer = reader.ask(UNITS, "DescribeComputeUnits", {"accountId": [house.ids[0], ABSENT]})
+    assert (answer.code, ABSENT in answer.body["message"]) == ("ResourceNotFound", True)
+    for given in (["*", house.ids[0]], [], [house.ids[0]] * 101, ""):
+        assert reader.refused(UNITS, "DescribeComputeUnits", {"accountId": given}) == "InappropriateJSON", given
+    marker = house.units[0]
+    assert reader.refused(UNITS, "DescribeComputeUnits", {"accountId": "*", "marker": marker}) == "InvalidMarker"
+
+
+def test_each_policy_over_accounts_reads_its_own_part_only(house: House) -> None:
+    may = {
+        FLEET_READ: {"DescribeComputeUnits", "DescribeOrders"},
+        BILLING_READ: {"DescribeOrders", "DescribePostings"},
+        SUPPORT: {"DescribeComputeUnits", "DescribeOrders"},
+        OPERATOR: {"DescribeComputeUnits", "DescribeOrders", "DescribePostings"},
+    }
+    for policy, (path, action, _, _) in product(may, LISTS):
+        answer = house.users[policy].ask(path, action, {"accountId": "*", "maxKeys": 1})
+        assert (answer.status == 200) == (action in may[policy]), (policy, action)
+
+
+def test_support_ends_an_instance_and_its_owner_reads_why(house: House) -> None:
+    unit, support = house.second.buy(), house.users[SUPPORT]
+    asked = {"instanceId": unit, "accountId": house.ids[1], "reason": WHY}
+    for less, code in (("reason", "InappropriateJSON"), ("accountId", "InappropriateJSON")):
+        body = {name: value for name, value in asked.items() if name != less}
+        assert support.refused(UNITS, "ReleaseComputeUnit", body) == code
+    for other in (house.ids[0], "*", ABSENT):
+        code = "InappropriateJSON" if other == "*" else "InstanceNotFound"
+        assert support.refused(UNITS, "ReleaseComputeUnit", {**asked, "accountId": other}) == code
+    for blank in ("", "  ", "x" * 257):
+        assert support.refused(UNITS, "ReleaseComputeUnit", {**asked, "reason": blank}) == "InappropriateJSON"
+    for policy in (FLEET_READ, BILLING_READ):
+        assert house.users[policy].refused(UNITS, "ReleaseComputeUnit", asked) == "AccessDenied"
+    assert support.do(UNITS, "AutoReleaseComputeUnit", {**asked, "releaseTime": "2090-01-01 00:00:00"}) is True
+    assert support.do(UNITS, "ReleaseComputeUnit", asked) is True
+    told = house.second.do(EVENTS, "DescribeEvents", {"instanceId": unit})["events"]
+    reasons = {event["type"]: event["data"].get("operatorReason") for event in told}
+    assert reasons["unit.releaseSet"] == reasons["unit.releasing"] == WHY
+    assert reasons["unit.bought"] is None
+    text = house.second.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})["text"]
+    assert WHY in text
+
+
+def test_the_limits_of_an_account_do_not_bind_operators(house: House) -> None:
+    owner = house.harness.customer(funds="100")
+    account = owner.do(ACCOUNT, "DescribeAccount")["accountId"]
+    limits = {"extensionsMax": 0, "releaseMaxSeconds": 86400}
+    owner.do(ACCOUNT, "SetGuardRails", {"limits": limits})
+    unit = owner.do(UNITS, "PurchaseComputeUnit", order(release="2030-01-15 12:00:00"))["instanceId"]
+    later = {"instanceId": unit, "releaseTime": "2089-01-01 00:00:00"}
+    assert owner.refused(UNITS, "AutoReleaseComputeUnit", later) == "QuotaExceeded"
+    asked = {**later, "accountId": account, "reason": WHY}
+    assert house.users[SUPPORT].do(UNITS, "AutoReleaseComputeUnit", asked) is True
+
+
+def test_only_operators_give_and_take_the_policies_over_every_account(house: House) -> None:
+    root = house.first
+    user = root.do(IAM, "CreateUser", {"name": "user"})["userId"]
+    for policy in (FLEET_READ, BILLING_READ, SUPPORT):
+        body = {"userId": user, "policyName": policy}
+        assert root.refused(IAM, "AttachPolicy", body) == "AccessDenied"
+        assert house.users[OPERATOR].do(IAM, "AttachPolicy", {**body, "accountId": house.ids[0]}) is True
+        assert root.refused(IAM, "DetachPolicy", body) == "AccessDenied"
+        # A manager must not get those rights by a key of that user.
+        assert root.refused(IAM, "CreateAccessKey", {"userId": user}) == "AccessDenied"
+        assert house.users[OPERATOR].do(IAM, "DetachPolicy", {**body, "accountId": house.ids[0]}) is True
+    assert root.do(IAM, "CreateAccessKey", {"userId": user})
