@@ -1,4 +1,4 @@
-"""Changes of limits: any sequence leaves what merged dictionaries leave, and what is not named never changes."""
+"""Changes of limits: any sequence leaves what merged dictionaries leave, and an unnamed limit never changes."""
 
 from __future__ import annotations
 
