@@ -54,11 +54,11 @@ _ACCOUNT_LANE: Final = "account"
 class Subscription(msgspec.Struct, frozen=True):
     """A subscription: the URL or mail address (``target``) to which an account's events are sent.
 
-    ``types`` are the event types that it receives, or patterns of them (``unit.*``); empty: all. With ``unit_id`` it receives only events of that
-    instance. ``page`` is the last page of the account's events for which deliveries were made. ``since`` is when it
-    last became active; the time until a delivery is given up does not run before that, since no attempt was made.
-    ``sealed`` is the secret of a webhook; until ``before_until`` messages are signed with the former one,
-    ``sealed_before``, too. ``sealed_at`` is when the secret was made. ``tests`` counts the tests asked for.
+    ``types`` are the event types that it receives, or patterns of them (``unit.*``); empty: all. With ``unit_id`` it
+    receives only events of that instance. ``page`` is the last page of the account's events for which deliveries were
+    made. ``since`` is when it last became active; the time until a delivery is given up does not run before that, since
+    no attempt was made. ``sealed`` is the secret of a webhook; until ``before_until`` messages are signed with the
+    former one, ``sealed_before``, too. ``sealed_at`` is when the secret was made. ``tests`` counts the tests asked for.
 
     A mail address is Pending until the link in a confirmation is used, which is valid until ``confirm_until``;
     ``confirms`` counts the confirmations asked for. A deleted subscription is Deleting until no delivery waits for it.
