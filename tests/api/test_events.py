@@ -10,7 +10,7 @@ import pytest
 
 from leasebook.contract.policies import READ
 from leasebook.contract.signing import sign
-from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
+from tests.api.scene import ACCOUNT, EVENTS, IAM, NOTIFICATION, UNITS, Caller, ServiceHarness, order
 
 MORNING = "2030-01-15T08:00:00+08:00"
 
@@ -203,6 +203,12 @@ def test_a_wildcard_names_all_types_of_a_group_and_one_that_matches_none_is_refu
         answer = customer.ask(EVENTS, "DescribeEvents", {"types": [pattern]})
         assert answer.body["message"].endswith("param[types]")
         assert f"Did you mean {nearest!r}?" in answer.body["message"]
+    hook = {"kind": "Webhook", "url": "https://hooks.example.org/x", "types": ["unit.*", "account.arrears"]}
+    made = customer.do(NOTIFICATION, "CreateSubscription", hook)
+    assert made["types"] == ["account.arrears", "unit.*"]
+    change = {"subscriptionId": made["subscriptionId"], "types": ["unti.*"]}
+    assert customer.field_refused(NOTIFICATION, "ModifySubscription", change) == "types"
+    customer.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": made["subscriptionId"]})
     reader = either.user(customer, READ)
     assert kinds(reader, types=["*"]) == kinds(customer)
     assert reader.refused(EVENTS, "DescribeEvents", {"types": ["iam.*"]}) == "AccessDenied"

@@ -303,6 +303,17 @@ def test_replace_clears_what_is_not_named_and_the_answer_shows_before_and_after(
     assert customer.do(ACCOUNT, "SetGuardRails", {"limits": None, "replace": True})["after"] == {}
 
 
+def test_changes_at_once_lose_nothing(either: ServiceHarness) -> None:
+    customer = either.customer()
+
+    async def scene() -> None:
+        bodies = [{"limits": {"units": {f"type-{number}": number}}} for number in range(12)]
+        await asyncio.gather(*(customer.desk.call(ACCOUNT, "SetGuardRails", body) for body in bodies))
+
+    either.play(scene)
+    assert limits_of(customer) == {"units": {f"type-{number}": number for number in range(12)}}
+
+
 def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     alone = {"limits": {"budgetWarnPercent": [50]}}

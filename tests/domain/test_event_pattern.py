@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasebook.domain.model.subscription import Subscription
-from leasebook.domain.record.event import TYPES, Event
+from leasebook.domain.record.event import TYPES, Event, types_mask
 from leasebook.domain.record.event_pattern import GROUPS, covered, covers, unknown
 from leasebook.domain.values.calendar import Instant
 
@@ -31,6 +31,11 @@ def test_every_type_is_covered_by_itself_its_group_and_the_star() -> None:
         *("engine.stockDiffers", "engine.stockFits", "engine.trouble"),
         "unit.bought",
     )
+
+
+def test_the_types_have_bits_in_the_number_that_a_page_of_events_keeps() -> None:
+    # Both stores keep it as a signed number of 64 bits.
+    assert types_mask(TYPES) < 2**63, "a page needs a wider column before there are more types"
 
 
 def test_a_subscription_with_a_pattern_gets_types_that_are_added_later() -> None:
