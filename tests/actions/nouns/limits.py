@@ -30,14 +30,14 @@ def set_guard_rails(office: Office) -> Any:
         "extendBy": "buyer",
         "extensionsMax": 1,
     }
-    return {"limits": limits, "accountId": office.user["accountId"]}
+    return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
 
 
 RECORDS: Final = {
     "set_guard_rails": ActionRecord(
         permitted=MANAGERS | OPERATORS,
         body=set_guard_rails,
-        shape=GUARD_RAILS,
+        shape=GUARD_RAILS | {"before": Maybe(dict), "after": dict},
         example_stage=3,
     ),
     "describe_guard_rails": ActionRecord(
