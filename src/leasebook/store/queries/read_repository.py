@@ -36,6 +36,7 @@ from leasebook.ports.queries.read_repository import (
     ServiceFilter,
     UnitFilter,
 )
+from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -98,6 +99,7 @@ _RUN_STATUS = {
 
 
 class Queries(
+    AccountQueries,
     BillQueries,
     CallQueries,
     SignatureQueries,

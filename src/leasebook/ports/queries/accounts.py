@@ -1,0 +1,53 @@
+"""Queries about many accounts: the list of them, with their instances and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from leasebook.domain.model.account import Account, AccountStatus
+from leasebook.domain.model.limits import AccountLimits
+
+
+class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter for accounts; None: any value."""
+
+    name: str | None = None
+    name_part: str | None = None
+    status: AccountStatus | None = None
+
+
+class Held(NamedTuple):
+    """Live instances that reserve units, and the units that they reserve."""
+
+    instances: int = 0
+    units: int = 0
+
+
+class Holdings(NamedTuple):
+    """The live instances of an account, by how they are paid, and its services that are not deleted."""
+
+    prepaid: Held = Held()
+    postpaid: Held = Held()
+    services: int = 0
+
+
+class AccountQuestions(Protocol):
+    """Queries about accounts, answered from committed rows."""
+
+    def accounts_page(self, wanted: AccountFilter, *, after: tuple[int, str] | None, limit: int) -> list[Account]:
+        """Return accounts, oldest first, from after a time of creation and an id."""
+        ...
+
+    def holdings(self, account_ids: Sequence[str]) -> dict[str, Holdings]:
+        """Return the holdings of accounts; an account that holds nothing is missing.
+
+        It reads the live instances of these accounts, and no others.
+        """
+        ...
+
+    def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:
+        """Return the limits and the usage of accounts; an account without limits is missing."""
+        ...
