@@ -23,7 +23,7 @@ def test_an_operator_sees_what_every_account_holds_owes_and_spent(either: Servic
     either.sell(minute="0.5", month="25", stock=100)
     first, second = either.customer(), either.customer()
     first.buy(count=3)
-    first.buy(count=2, timing="Prepaid", months=1)
+    first.buy(count=2, months=1)
     gone = first.buy(count=5)
     first.release(gone)
     first.create_service()

@@ -76,6 +76,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *user.KEY_RULES,
     *audit_log.REFUSED_CALLS,
     *account.LIFE,
+    *limits.SUSPENSION,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -15,7 +15,7 @@ ACCOUNT_DETAIL = {
     "currency": str,
     "name": str,
     "timeZone": str,
-    "status": re.compile("Active|Suspended|Closed"),
+    "status": re.compile("Active|Suspended"),
     "statusReason": Maybe(str),
     "arrearsSince": Maybe(TIME),
     "createTime": TIME,
@@ -26,7 +26,7 @@ OVERVIEW = {
     "prepaid": HOLDING,
     "postpaid": HOLDING,
     "services": int,
-    "month": re.compile(r"2030-\d\d"),
+    "month": re.compile(r"20\d\d-\d\d"),
     "spent": AMOUNT,
     "budget": Maybe(AMOUNT),
 }

@@ -12,7 +12,7 @@ from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import Amount, Id, Marker, PagedRequest, PageSize, Request, Shape, Time
 
-AccountStatus = Literal["Active", "Suspended", "Closed"]
+AccountStatus = Literal["Active", "Suspended"]
 AccountName = Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\x00]*$")]
 
 
@@ -28,8 +28,8 @@ class AccountDetail(Shape, kw_only=True):
         AccountStatus,
         Meta(
             description=(
-                "Suspended: nothing is bought or made in it, and what runs goes on. Closed: nothing lives in it, and "
-                "only its books are left."
+                "Suspended: nothing is bought or made in it until an operator resumes it; its instances and services "
+                "go on by their own rules."
             )
         ),
     ]

@@ -10,7 +10,7 @@ from leasebook.domain.record.signature import Requirement
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 
-AccountStatus = Literal["Active", "Suspended", "Closed"]
+AccountStatus = Literal["Active", "Suspended"]
 
 
 class Account(msgspec.Struct, frozen=True):

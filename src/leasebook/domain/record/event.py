@@ -70,7 +70,6 @@ LOG_STORE_ATTACHED: Final = "service.logStoreAttached"
 LOG_STORE_DETACHED: Final = "service.logStoreDetached"
 ACCOUNT_SUSPENDED: Final = "account.suspended"
 ACCOUNT_RESUMED: Final = "account.resumed"
-ACCOUNT_CLOSED: Final = "account.closed"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -119,7 +118,6 @@ TYPES: Final[dict[str, str]] = {
     LOG_STORE_DETACHED: "The lines of a service's replicas are sent to no log store any more.",
     ACCOUNT_SUSPENDED: "An operator suspended the account: nothing new is bought or made until it is resumed.",
     ACCOUNT_RESUMED: "An operator ended the account's suspension.",
-    ACCOUNT_CLOSED: "An operator closed the account; its books stay.",
 }
 """Every type, and what it means."""
 
@@ -139,7 +137,7 @@ _BY_END: Final = {
     "Released": RELEASED,
 }
 
-_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED, "Closed": ACCOUNT_CLOSED}
+_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED}
 
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """The fields of an instance that events report when they change. An instance's events together give its present state.

@@ -12,7 +12,8 @@ from leasebook.api.paging import OWN, marker_of, user_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
-from leasebook.domain.commands.account.account_life import RenameAccount
+from leasebook.contract.nouns import limits
+from leasebook.domain.commands.account.account_life import RenameAccount, ResumeAccount, SuspendAccount
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import month_name
 from leasebook.domain.rules.statement import month_of
@@ -100,10 +101,10 @@ def _overviews(context: Context, ask: ReadRepository, accounts: Sequence[Account
     summed, an index range.
     """
     now, ids = context.clock.now(), [account.id for account in accounts]
-    holdings, limits = ask.holdings(ids), ask.limits_of(ids)
+    holdings, guards = ask.holdings(ids), ask.limits_of(ids)
     shown: list[own.AccountOverview] = []
     for account in accounts:
-        month, guard = month_name(now, account.time_zone), limits.get(account.id)
+        month, guard = month_name(now, account.time_zone), guards.get(account.id)
         spent = _charged(ask, account, now) if guard is None else guard.spends(month)
         budget = None if guard is None else guard.rules.budget
         holds = holdings.get(account.id, Holdings())
@@ -136,8 +137,24 @@ async def rename_account(context: Context, call: Call[own.RenameAccountRequest])
     return present.account(account, context.rules.currency, context.shown)
 
 
+async def suspend_account(context: Context, call: Call[limits.SuspendAccountRequest]) -> own.AccountDetail:
+    """Let nothing more be bought or made in an account."""
+    command = SuspendAccount(token=call.token(), account_id=call.request.account_id, reason=call.request.reason)
+    account: Account = await context.submit(call, command)
+    return present.account(account, context.rules.currency, context.shown)
+
+
+async def resume_account(context: Context, call: Call[limits.ResumeAccountRequest]) -> own.AccountDetail:
+    """End an account's suspension."""
+    command = ResumeAccount(token=call.token(), account_id=call.request.account_id)
+    account: Account = await context.submit(call, command)
+    return present.account(account, context.rules.currency, context.shown)
+
+
 OPERATIONS: Final[dict[str, Operation]] = {
     "describe_account": describe_account,
     "describe_accounts": describe_accounts,
     "rename_account": rename_account,
+    "suspend_account": suspend_account,
+    "resume_account": resume_account,
 }
