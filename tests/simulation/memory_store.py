@@ -55,6 +55,7 @@ from leasebook.ports.queries.read_repository import (
     UnitFilter,
 )
 from leasebook.store.newer import Schema
+from tests.simulation.memory_accounts import AccountsOfMemory
 from tests.simulation.memory_asked import asked, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
@@ -269,6 +270,7 @@ class MemoryTransaction:
 
 
 class MemoryQuestions(
+    AccountsOfMemory,
     MemoryAuditQuestions,
     BillQuestions,
     CallsOfMemory,

@@ -6,6 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
+    accounts,
     audit_log,
     events,
     funds,
@@ -25,6 +26,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **services.OPERATIONS,
     **service_calls.OPERATIONS,
     **charge.OPERATIONS,
+    **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
     **events.OPERATIONS,

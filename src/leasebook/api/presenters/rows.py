@@ -287,15 +287,24 @@ def statement_line(line: Line, shown: Shown) -> own.StatementLine:
     )
 
 
-def account(row: Account, currency: str) -> own.AccountDetail:
+def account(row: Account, currency: str, shown: Callable[[Instant], str]) -> own.AccountDetail:
     """Show an account."""
-    return own.AccountDetail(
-        account_id=row.id,
-        balance=amount_text(row.balance),
-        currency=currency,
-        name=row.name,
-        time_zone=row.time_zone,
-    )
+    return own.AccountDetail(**account_facts(row, currency, shown))
+
+
+def account_facts(row: Account, currency: str, shown: Callable[[Instant], str]) -> dict[str, Any]:
+    """Return the fields of ``AccountDetail``."""
+    return {
+        "account_id": row.id,
+        "balance": amount_text(row.balance),
+        "currency": currency,
+        "name": row.name,
+        "time_zone": row.time_zone,
+        "status": row.status,
+        "status_reason": row.status_reason or None,
+        "arrears_since": None if row.arrears_since is None else shown(row.arrears_since),
+        "create_time": shown(row.created_at),
+    }
 
 
 def _price(price: Micro | None) -> str | None:

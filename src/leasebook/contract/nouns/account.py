@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
@@ -16,14 +16,17 @@ from leasebook.contract.shapes import (
     WHOSE_NAME,
     AccountsMeant,
     Amount,
-    Empty,
     Id,
     Marker,
+    PagedRequest,
     PageSize,
     Request,
     Shape,
     Time,
 )
+
+AccountStatus = Literal["Active", "Suspended"]
+AccountName = Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\x00]*$")]
 
 
 class AccountDetail(Shape, kw_only=True):
@@ -34,6 +37,48 @@ class AccountDetail(Shape, kw_only=True):
     currency: Annotated[str, Meta(description="The currency of every amount.")]
     name: Annotated[str, Meta(description="The name for people.")]
     time_zone: Annotated[str, Meta(description="The IANA zone in which the account's hours and months are counted.")]
+    status: Annotated[
+        AccountStatus,
+        Meta(
+            description=(
+                "Suspended: nothing is bought or made in it until an operator resumes it; its instances and services "
+                "go on by their own rules."
+            )
+        ),
+    ]
+    status_reason: Annotated[str | None, Meta(description="The operator's reason for the suspension.")] = None
+    arrears_since: Annotated[
+        str | None, Meta(description="Since when the balance is negative; absent if it is not.")
+    ] = None
+    create_time: Annotated[str, Meta(description="When it was made.")]
+
+
+class Holding(Shape, kw_only=True):
+    """Live instances that are paid in one way, and the units that they reserve."""
+
+    instances: Annotated[int, Meta(description="Instances that reserve units, quota of models included.")]
+    units: Annotated[int, Meta(description="The units that they reserve, those of a resize under way included.")]
+
+
+class AccountOverview(AccountDetail, kw_only=True):
+    """An account with its live instances and services, and its charges of the current month."""
+
+    prepaid: Annotated[Holding, Meta(description="The live instances that are paid by the month.")]
+    postpaid: Annotated[Holding, Meta(description="The live instances that are paid by the minute.")]
+    services: Annotated[int, Meta(description="Its services that are not deleted.")]
+    month: Annotated[str, Meta(description="The current month, on the account's clocks.")]
+    spent: Annotated[str, Meta(description="The charges of this month, less refunds.")]
+    budget: Annotated[str | None, Meta(description="The budget of a month; absent if none is set.")] = None
+
+
+class DescribeAccountRequest(Request, kw_only=True):
+    """Ask for the caller's account. An operator may name another one, by its id or by its name."""
+
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    name: Annotated[
+        AccountName | None,
+        Meta(description="The name of the account; without accountId exactly one account must have it."),
+    ] = None
 
 
 class TopUpAccountRequest(Request, kw_only=True):
@@ -228,14 +273,92 @@ class Statement(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
+class DescribeAccountsRequest(PagedRequest, kw_only=True):
+    """Ask for a page of all accounts, oldest first."""
+
+    name: Annotated[AccountName | None, Meta(description="Only accounts with exactly this name.")] = None
+    name_contains: Annotated[
+        AccountName | None, Meta(description="Only accounts with this in their names; upper and lower case differ.")
+    ] = None
+    status: Annotated[AccountStatus | None, Meta(description="Only accounts with this status.")] = None
+
+
+class AccountPage(Shape, kw_only=True):
+    """A page of accounts, oldest first."""
+
+    accounts: Annotated[list[AccountOverview], Meta(description="The accounts.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
+
+
+class RenameAccountRequest(Request, kw_only=True):
+    """Give an account another name; the caller's where none is named. An operator may name another account."""
+
+    name: Annotated[AccountName, Meta(description="The name for people. Two accounts may have the same one.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+_RENAMED: Final = {
+    "accountId": "00112233445566778899aabbccddeeff",
+    "balance": "99875929.50",
+    "currency": "CNY",
+    "name": "research",
+    "timeZone": "Asia/Shanghai",
+    "status": "Active",
+    "createTime": "2026-11-30T06:13:45+08:00",
+}
+
+
+LIFE: Final = (
+    read(
+        IAM,
+        "DescribeAccounts",
+        "describe_accounts",
+        DescribeAccountsRequest,
+        AccountPage,
+        "List all accounts, each with its balance, its live instances and services, and the charges of this month.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_MARKER,),
+        example={"nameContains": "oo", "status": "Active", "maxKeys": 10},
+        answer={
+            "accounts": [
+                {
+                    **_RENAMED,
+                    "name": "root",
+                    "prepaid": {"instances": 2, "units": 6},
+                    "postpaid": {"instances": 2, "units": 6},
+                    "services": 1,
+                    "month": "2026-11",
+                    "spent": "125070.50",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
+    ),
+    write(
+        IAM,
+        "RenameAccount",
+        "rename_account",
+        RenameAccountRequest,
+        AccountDetail,
+        "Give an account another name.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"name": "research"},
+        answer=_RENAMED,
+    ),
+)
+
 ACTIONS: Final = (
     read(
         ACCOUNT,
         "DescribeAccount",
         "describe_account",
-        Empty,
-        AccountDetail,
-        "Show the caller's account and its balance.",
+        DescribeAccountRequest,
+        AccountOverview,
+        "Show an account: its balance, its live instances and services, and the charges of this month.",
+        policies=p.READERS | p.OPERATORS,
         example={},
         answer={
             "accountId": "00112233445566778899aabbccddeeff",
@@ -243,6 +366,13 @@ ACTIONS: Final = (
             "currency": "CNY",
             "name": "root",
             "timeZone": "Asia/Shanghai",
+            "status": "Active",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "prepaid": {"instances": 2, "units": 6},
+            "postpaid": {"instances": 2, "units": 6},
+            "services": 1,
+            "month": "2026-11",
+            "spent": "125070.50",
         },
     ),
     write(
@@ -260,6 +390,8 @@ ACTIONS: Final = (
             "currency": "CNY",
             "name": "root",
             "timeZone": "Asia/Shanghai",
+            "status": "Active",
+            "createTime": "2026-11-30T06:13:45+08:00",
         },
     ),
     read(

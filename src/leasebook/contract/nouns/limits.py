@@ -1,4 +1,4 @@
-"""Limits of an account and its users: its guard rails."""
+"""Limits of an account and its users: its guard rails, and its suspension."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.action import ACCOUNT, IAM, read, write
+from leasebook.contract.nouns.account import AccountDetail
 from leasebook.contract.shapes import Amount, Id, Part, Request, Shape
 
 Limit = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -218,6 +220,65 @@ _LIMITS: Final = {
     "extensionsMax": 3,
 }
 """The limits of the examples."""
+
+
+class SuspendAccountRequest(Request, kw_only=True):
+    """Suspend an account: nothing is bought or made in it, and its instances and services go on by their own rules."""
+
+    account_id: Annotated[Id, Meta(description="The account.")]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=500,
+            pattern="^[^\\x00]*$",
+            description="A sentence for the account: refusals, events and answers show it.",
+        ),
+    ]
+
+
+class ResumeAccountRequest(Request, kw_only=True):
+    """End an account's suspension."""
+
+    account_id: Annotated[Id, Meta(description="The account.")]
+
+
+_RESEARCH: Final = {
+    "accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee",
+    "balance": "0.00",
+    "currency": "CNY",
+    "name": "research",
+    "timeZone": "Asia/Shanghai",
+    "status": "Active",
+    "createTime": "2026-11-30T06:13:45+08:00",
+}
+
+SUSPENSION: Final = (
+    write(
+        IAM,
+        "SuspendAccount",
+        "suspend_account",
+        SuspendAccountRequest,
+        AccountDetail,
+        "Let nothing more be bought or made in an account.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee", "reason": "The project ended."},
+        answer={**_RESEARCH, "status": "Suspended", "statusReason": "The project ended."},
+    ),
+    write(
+        IAM,
+        "ResumeAccount",
+        "resume_account",
+        ResumeAccountRequest,
+        AccountDetail,
+        "End an account's suspension.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee"},
+        answer=_RESEARCH,
+    ),
+)
 
 ACTIONS: Final = (
     write(

@@ -68,6 +68,8 @@ IAM_FOUND: Final = "iam.found"
 REPLICA_FAILING: Final = "replica.failing"
 LOG_STORE_ATTACHED: Final = "service.logStoreAttached"
 LOG_STORE_DETACHED: Final = "service.logStoreDetached"
+ACCOUNT_SUSPENDED: Final = "account.suspended"
+ACCOUNT_RESUMED: Final = "account.resumed"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -114,6 +116,8 @@ TYPES: Final[dict[str, str]] = {
     REPLICA_FAILING: "A replica failed three times in a row; it is paid, and tried again with longer rests.",
     LOG_STORE_ATTACHED: "The lines of a service's replicas are sent to a log store from now on, or to another one.",
     LOG_STORE_DETACHED: "The lines of a service's replicas are sent to no log store any more.",
+    ACCOUNT_SUSPENDED: "An operator suspended the account: nothing new is bought or made until it is resumed.",
+    ACCOUNT_RESUMED: "An operator ended the account's suspension.",
 }
 """Every type, and what it means."""
 
@@ -135,6 +139,7 @@ _BY_END: Final = {
 
 OPERATOR_REASON: Final = "operatorReason"
 """The key of the reason in the events of an instance that an operator changed for its owner."""
+_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED}
 
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """The fields of an instance that events report when they change. An instance's events together give its present state.
@@ -254,10 +259,12 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that an account went into arrears or paid its debt."""
+    """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
     was = None if before is None else before.arrears_since
     if (was is None) != (after.arrears_since is None):
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
+    if before is not None and before.status != after.status:
+        yield _BY_ACCOUNT_STATUS[after.status], {"reason": after.status_reason} if after.status_reason else {}
 
 
 def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -182,6 +182,8 @@ def _hindrance(
 ) -> str | None:
     """Return why ``commands.renewal`` would refuse a renewal with a balance of ``left`` after ``before`` others."""
     at, amount, longer = renewal
+    if account.status != "Active":
+        return "its account is suspended"
     if is_too_long(unit, longer, account.time_zone):
         return "its term would be longer than any can be"
     if longer.expires_at <= at:
@@ -225,6 +227,8 @@ def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
     if unit.used:
         use = "uses" if unit.replicas == 1 else "use"
         yield f"{counted(unit.replicas, 'replica')} {use} {unit.used} of its {counted(unit.count, 'unit')}."
+    if account.status != "Active" and unit.status not in GONE:
+        yield f"Its account is suspended, so it is neither resized nor renewed: {account.status_reason}"
     if account.arrears_since is not None and unit.status in UP:
         yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
 

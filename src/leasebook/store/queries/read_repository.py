@@ -37,7 +37,8 @@ from leasebook.ports.queries.read_repository import (
     ServiceFilter,
     UnitFilter,
 )
-from leasebook.store.queries.across import AccountQueries, merged
+from leasebook.store.queries.account.accounts import AccountQueries
+from leasebook.store.queries.account.across import AcrossQueries, merged
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -99,6 +100,7 @@ _RUN_STATUS = {
 
 class Queries(
     AccountQueries,
+    AcrossQueries,
     BillQueries,
     CallQueries,
     SignatureQueries,

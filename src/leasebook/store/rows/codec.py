@@ -315,7 +315,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"remind_before_us": _written_numbers},
                 "to_field": {"remind_before_us": _read_numbers},
-                "mutable": ("balance", "arrears_since", "remind_before_us"),
+                "mutable": ("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
             },
         ),
         (

@@ -29,6 +29,10 @@ accounts = _table(
     _big("created_at"),
     _big("arrears_since", null=True),
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
+    _named("status", "Active"),
+    Column("status_reason", Text, nullable=False, server_default=text("''")),
+    Index("accounts_created", "created_at", "id"),
+    Index("accounts_name", "name", "created_at", "id"),
 )
 
 users = _table(

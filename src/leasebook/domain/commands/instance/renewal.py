@@ -180,6 +180,8 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
     """Make an automatic renewal if it can be paid, and return whether it was made. Otherwise nothing changes."""
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
+        if draft.require(ACCOUNTS, unit.account_id).status != "Active":
+            return False  # A renewal buys, and nothing is bought in a suspended account.
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
