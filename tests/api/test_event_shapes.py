@@ -124,6 +124,8 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "2000", "accountId": poor.account_id()})
     scene.advance("2030-02-16T08:00:00+08:00")
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": poor.account_id()})
+    operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
+    operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})
     for caller in (customer, poor):
         for page in caller.pages(EVENTS, "DescribeEvents", {"oldestFirst": True}):
             yield from page["events"]

@@ -12,12 +12,11 @@ from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
-    WHOSE,
-    WHOSE_NAME,
     AccountsMeant,
     Amount,
     Id,
     Marker,
+    Owned,
     PagedRequest,
     PageSize,
     Request,
@@ -91,6 +90,7 @@ class TopUpAccountRequest(Request, kw_only=True):
 class PageRequest(Request, kw_only=True):
     """Ask for a page, newest first."""
 
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
     marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
@@ -106,7 +106,6 @@ class DescribeOrdersRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only orders of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
-    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class DescribePostingsRequest(PageRequest, kw_only=True):
@@ -119,10 +118,9 @@ class DescribePostingsRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only postings of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
-    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
-class OrderDetail(Shape, kw_only=True):
+class OrderDetail(Owned, kw_only=True):
     """A purchase, renewal, resize or change of billing, with the amount paid at once."""
 
     order_id: Annotated[str, Meta(description="The order.")]
@@ -137,8 +135,6 @@ class OrderDetail(Shape, kw_only=True):
     months: Annotated[int | None, Meta(description="The months that were bought or added.")] = None
     amount: Annotated[str, Meta(description="The amount paid at once; zero with Postpaid.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
-    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
-    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class OrderPage(Shape, kw_only=True):
@@ -150,7 +146,7 @@ class OrderPage(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
-class PostingDetail(Shape, kw_only=True):
+class PostingDetail(Owned, kw_only=True):
     """A movement of money: ``amount`` left ``debit`` and arrived at ``credit``.
 
     It paid ``count`` units from ``startTime`` on: ``minutes`` of them, each unit at ``price`` a minute; or, in advance,
@@ -186,8 +182,6 @@ class PostingDetail(Shape, kw_only=True):
     ] = None
     start_time: Annotated[str | None, Meta(description="Since when it is paid for.")] = None
     end_time: Annotated[str | None, Meta(description="Until when a term is paid.")] = None
-    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
-    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class PostingPage(Shape, kw_only=True):
@@ -199,20 +193,13 @@ class PostingPage(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
-class DescribeStatementRequest(Request, kw_only=True):
-    """Ask for a month's statement, in the account's own time; a page of its instances at a time.
-
-    An operator may name another account.
-    """
+class DescribeStatementRequest(PagedRequest, kw_only=True):
+    """Ask for a month's statement, in the account's own time; a page of its instances at a time."""
 
     month: Annotated[
         str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="The month, on the account's clocks.")
     ]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
-    max_keys: Annotated[
-        PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
-    ] = None
 
 
 class StatementLine(Shape, kw_only=True):

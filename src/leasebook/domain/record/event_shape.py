@@ -1,6 +1,7 @@
 """The data of each type of event: its fields, with the meaning and an example of each.
 
 The names are those that callers see. ``userId`` may be in the data of every type: the user who asked for the change.
+``operatorReason`` is in the data of an instance's event if an operator changed the instance for its owner.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "targetUserId": ("The user that changed.", "f0e1d2c3b4a5968778695a4b3c2d1e0f"),
     "accessKeyId": ("The access key.", "AK0123456789abcdef"),
     "serviceKeyId": ("The service key.", "key-k3j4h5g6f7d8"),
+    "accountStatus": ("The account's status, if that is why it failed.", "Suspended"),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
 }
@@ -111,7 +113,7 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.RESIZED: _on_unit("status", "computeUnitCount", sometimes=_STORY),
     e.RESIZE_FAILED: _on_unit("status", "failure", sometimes=_STORY, status="ReconfigureFailed"),
     e.RENEWED: _on_unit("expiredTime"),
-    e.RENEWAL_FAILED: _on_unit("nextTryTime"),
+    e.RENEWAL_FAILED: _on_unit("nextTryTime", sometimes=("accountStatus", "reason")),
     e.BILLING_CHANGING: _on_unit("status", sometimes=_STORY, status="BillingChanging"),
     e.BILLING_CHANGED: _on_unit(
         "paymentTiming", sometimes=("status", "computeUnitCount", "releaseTime", "expiredTime")
@@ -127,6 +129,8 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.RELEASED: _on_unit("status", sometimes=_STORY, status="Released"),
     e.ARREARS: _of_account("the account itself", "balance"),
     e.RECOVERED: _of_account("the account itself", "balance", balance="471.00"),
+    e.ACCOUNT_SUSPENDED: _of_account("the account itself", "reason", reason="The invoice of May is not paid."),
+    e.ACCOUNT_RESUMED: _of_account("the account itself"),
     e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),

@@ -27,7 +27,7 @@ from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.accounts import AccountQuestions
-from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
