@@ -47,7 +47,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         unit, account = ask.unit(wanted), ask.account(account_id)
         if unit is None or account is None or unit.account_id != account_id:
             return None
-        offering = next(row for row in ask.offerings() if (row.region, row.type) == unit.offering)
+        offering = next(row for row in ask.offerings(removed=True) if (row.region, row.type) == unit.offering)
         prices = ask.price_list(*unit.offering) or PriceList(*unit.offering, ())
         happened = ask.events(
             EventFilter(account_id=account_id, unit_id=wanted), after=None, limit=SHOWN, oldest_first=False
