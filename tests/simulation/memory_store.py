@@ -354,9 +354,10 @@ class MemoryQuestions(
         ]
         return (found[::-1] if reverse else found)[:limit]
 
-    def offerings(self) -> list[Offering]:
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
         """Return the catalogue in its order."""
-        return sorted(self._rows(OFFERINGS).values(), key=lambda row: (row.position, row.region, row.type))
+        rows = [row for row in self._rows(OFFERINGS).values() if removed or row.removed_at is None]
+        return sorted(rows, key=lambda row: (row.position, row.region, row.type))
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:
         """Return every price that an offering ever had."""

@@ -16,6 +16,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    users,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
@@ -34,6 +35,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **catalogue.OPERATIONS,
     **clock.OPERATIONS,
     **identities.OPERATIONS,
+    **users.OPERATIONS,
     **audit_log.OPERATIONS,
     **explain.OPERATIONS,
     **reminders.OPERATIONS,

@@ -34,8 +34,15 @@ class Account(msgspec.Struct, frozen=True):
     status_reason: str = ""
 
 
+Language = Literal["en", "zh-CN"]
+
+
 class User(msgspec.Struct, frozen=True):
-    """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover."""
+    """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover.
+
+    The row of a deleted user stays, because orders, events and the audit log name it; ``deleted_at`` is None while the
+    user is not deleted. ``email`` and ``language`` are None where they are not set.
+    """
 
     id: str
     account_id: str
@@ -44,6 +51,9 @@ class User(msgspec.Struct, frozen=True):
     policies: tuple[str, ...]
     created_at: Instant
     requires: tuple[Requirement, ...] = ()
+    email: str | None = None
+    language: Language | None = None
+    deleted_at: Instant | None = None
 
 
 KeyStatus = Literal["Active", "Disabled"]

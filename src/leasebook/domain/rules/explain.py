@@ -188,6 +188,8 @@ def _hindrance(
         return "its term would be longer than any can be"
     if longer.expires_at <= at:
         return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
+    if offering.no_renewals:
+        return "its offering is closed and instances of it are not renewed"
     if offering.per_month is None:
         return "it is not sold by the month any more"
     asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))

@@ -239,8 +239,8 @@ class ReadRepository(
         """Return an account's services in the order of creation, or reversed."""
         ...
 
-    def offerings(self) -> list[Offering]:
-        """Return the catalogue in its order."""
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
+        """Return the catalogue in its order; with ``removed`` also the offerings removed from it."""
         ...
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:

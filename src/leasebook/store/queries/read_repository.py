@@ -144,10 +144,16 @@ class Queries(
         return [str(row[0]) for row in rows]
 
     def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+        self,
+        account_id: str,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int | None = None,
+        deleted: bool = True,
     ) -> list[tuple[User, list[AccessKey]]]:
         """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
-        where = "account_id = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
+        live = "" if deleted else "AND deleted_at IS NULL "
+        where = f"account_id = ? {live}AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
         params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
         users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
         keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
@@ -287,9 +293,10 @@ class Queries(
             params.append(wanted.protocol_version)
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
 
-    def offerings(self) -> list[Offering]:
-        """Return the catalogue in its order."""
-        rows = self._fetch(f"{_select(OFFERINGS)} ORDER BY position, region, type", ())
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
+        """Return the catalogue in its order, with ``removed`` also the offerings that were removed from it."""
+        where = "" if removed else " WHERE removed_at IS NULL"
+        rows = self._fetch(f"{_select(OFFERINGS)}{where} ORDER BY position, region, type", ())
         return [CODECS[OFFERINGS].read(row) for row in rows]
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:

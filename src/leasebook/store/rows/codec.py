@@ -303,7 +303,11 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "stock_source",
                     "oversold",
                     "price_number",
-                )
+                    "closed_at",
+                    "no_renewals",
+                    "removed_at",
+                ),
+                "to_field": {"no_renewals": bool},
             },
         ),
         (
@@ -323,7 +327,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"policies": _json, "requires": _written_names},
                 "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
-                "mutable": ("policies", "requires"),
+                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at"),
             },
         ),
         (

@@ -44,6 +44,9 @@ users = _table(
     _text("policies"),
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
+    _text("email", null=True),
+    _text("language", null=True),
+    _big("deleted_at", null=True),
     Index("users_account", "account_id", "created_at", "id"),
 )
 
@@ -77,6 +80,9 @@ offerings = _table(
     _named("stock_source", "Set"),
     _count("oversold"),
     _count("price_number"),
+    _big("closed_at", null=True),
+    Column("no_renewals", Boolean, nullable=False, server_default=text("false")),
+    _big("removed_at", null=True),
 )
 
 # One row an engine: reports about it and commands that set its stock lock this row.

@@ -219,6 +219,13 @@ def _judge(
 ) -> tuple[Refusal | None, Micro]:
     """Return the price of a renewal, and the refusal if it cannot be paid."""
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    if offering.no_renewals:
+        return Refusal(
+            WRONG_STATE,
+            f"The offering {offering.name} is closed and its instances are not renewed. Buy another type or region "
+            "before the term ends (DescribeOfferings, /v2/catalog).",
+            field="instanceId",
+        ), Micro(0)
     if offering.per_month is None:
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)
