@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from leasebook.domain.model.instance import InstanceStatus
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import Target, upgrade
@@ -43,6 +44,11 @@ class Planner:
         self.plan(text, params)
         return self._connection.execute(text, params).fetchall()
 
+    def sell(self, region: str, *types: str) -> None:
+        """Offer instances of these types."""
+        text = "INSERT INTO offerings (region, type, position, stock_total, stock_free) VALUES (?, ?, 1, 1, 1)"
+        self._connection.executemany(text, [(region, name) for name in types])
+
     def plan(self, text: str, params: Sequence[Any]) -> None:
         steps = self._connection.execute(f"EXPLAIN QUERY PLAN {text}", params).fetchall()
         self.plans.append(" / ".join(step[3] for step in steps))
@@ -71,10 +77,22 @@ def test_instances_with_a_rule_for_renewal_are_found_by_it(planner: Planner) -> 
     assert set(planner.plans) == {"SEARCH units USING INDEX units_renewed (account_id=? AND seq>?)"}
 
 
-def test_all_that_live_are_walked_along_without_the_dead(planner: Planner) -> None:
-    for status in (None, "Running"):
-        planner.ask.units(UnitFilter(account_id=WHO, status=status), limit=101)
-    assert set(planner.plans) == {"SEARCH units USING INDEX units_live (account_id=? AND kind=? AND seq>?)"}
+def test_usual_instances_are_merged_from_walks_along_one_index(planner: Planner) -> None:
+    planner.sell("bj", "gpu-1", "gpu-2")
+    planner.sell("bd", "gpu-1", "gpu-2")
+    statuses: tuple[InstanceStatus | None, ...] = (None, "Running", "Released")
+    for status, auto_renew, kinds in product(statuses, (None, False), KINDS):
+        planner.plans.clear()
+        planner.ask.units(UnitFilter(account_id=WHO, status=status, auto_renew=auto_renew, **kinds), after=9, limit=101)
+        index = "units_released_kinds" if status == "Released" else "units_live_kinds"
+        _catalogue, walks = planner.plans
+        steps = [step.replace("COVERING ", "") for step in walks.split(" / ") if "units" in step]
+        walk = "(account_id=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
+        assert set(steps) == {f"SEARCH units USING INDEX {index} {walk}"}
+        timings, places = 1 if "payment_timing" in kinds else 2, 4 // 2 ** len({"region", "type"} & kinds.keys())
+        assert len(steps) == timings * places
+        # They are merged as far as the page needs: none of them is read to its end and put into an order first.
+        assert "TEMP B-TREE" not in walks, (status, auto_renew, kinds)
 
 
 def test_what_stands_still_is_found_among_the_rare(planner: Planner) -> None:

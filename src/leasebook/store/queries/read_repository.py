@@ -172,13 +172,8 @@ class Queries(
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
-        plain = wanted.service_id is None and wanted.auto_renew is None
-        if (
-            plain
-            and limit is not None
-            and wanted.status in (None, "Running", "Released")
-            and (kinds or wanted.status == "Released")
-        ):
+        is_usual = wanted.service_id is None and wanted.auto_renew is not True
+        if is_usual and limit is not None and wanted.status in (None, "Running", "Released"):
             return self._merged(wanted, after, limit)
         if wanted.service_id is not None and wanted.status == "Released":
             # A released instance has no replicas.
@@ -214,16 +209,18 @@ class Queries(
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
-        """Return a page merged from scans of one index, one scan for each kind of instance that matches.
+        """Return a page merged from scans of one index, one scan for each region, type and payment timing that matches.
 
         Matching instances are looked up, never searched for: a page costs the same from any start and for any number of
         matches.
         """
         state = "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"
         running = " AND status = 'Running'" if wanted.status == "Running" else ""
+        # Few instances are renewed automatically, so nearly all that the walk meets are not.
+        running += " AND NOT auto_renew" if wanted.auto_renew is False else ""
         walk = (
-            f"SELECT * FROM (SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? "
-            f"AND payment_timing = ? AND {state}{running} AND seq > ? ORDER BY seq LIMIT ?) AS walk"
+            "SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? "
+            f"AND payment_timing = ? AND {state}{running} AND seq > ?"
         )
         walks, params = [], []
         for region, unit_type in self._fetch(
@@ -233,15 +230,18 @@ class Queries(
                 asked = ((wanted.region, region), (wanted.type, unit_type), (wanted.payment_timing, timing))
                 if all(value in (None, found) for value, found in asked):
                     walks.append(walk)
-                    params += [wanted.account_id, region, unit_type, timing, after, limit]
+                    params += [wanted.account_id, region, unit_type, timing, after]
         numbers: list[int] = []
         each = len(params) // max(len(walks), 1)
         for begin in range(0, len(walks), WALKS_MAX):
+            # Without a limit or an order of its own each walk goes only as far as the page needs.
             text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
             some = params[begin * each : (begin + WALKS_MAX) * each]
             numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
         numbers = sorted(numbers)[:limit]
-        where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
+        if not numbers:
+            return []
+        where = [f"seq IN ({', '.join('?' for _ in numbers)})"]
         return self._numbered(CODECS[INSTANCES], where, numbers, "seq", None)
 
     def service(self, service_id: str) -> Service | None:
