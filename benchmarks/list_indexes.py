@@ -1,8 +1,8 @@
-"""What each listing index costs: ``python -m benchmarks.list_indexes [--store postgres]``.
+"""The cost of each listing index: ``python -m benchmarks.list_indexes [--store postgres]``.
 
 Postpaid and prepaid instances are bought, charged for two hours and released by statements alone, 64 to a commit, with
 this version's tables: with all indexes, and without one of them at a time. The instances belong to 16 accounts and are
-of six types. Printed for one instance: processor time of the statements and of what makes them (with the database's
+of six types. Printed for one instance: processor time, that of making the statements included (with the database's
 own on PostgreSQL), bytes of the log, and, after the last step, bytes of each table with its indexes.
 """
 
