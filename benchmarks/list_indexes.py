@@ -3,7 +3,7 @@
 Postpaid and prepaid instances are bought, charged for two hours and released by statements alone, 64 to a commit, with
 this version's tables: with all indexes, and without one of them at a time. The instances belong to 16 accounts and are
 of six types. Printed for one instance: processor time, that of making the statements included (with the database's
-own on PostgreSQL), bytes of the log, and, after the last step, bytes of each table with its indexes.
+own on PostgreSQL), and bytes of the log.
 """
 
 from __future__ import annotations
