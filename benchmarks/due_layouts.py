@@ -77,6 +77,8 @@ class Layout(msgspec.Struct, frozen=True):
     table: Table | None = None
     has_all: bool = False
     index: str = ""
+    tables: tuple[str, ...] = ("units", "orders")
+    without: frozenset[str] = frozenset()
 
     @property
     def is_by_number(self) -> bool:
@@ -95,11 +97,11 @@ class Layout(msgspec.Struct, frozen=True):
 
     def ddl(self, dialect: Dialect) -> Iterator[str]:
         """Yield the statements that create the tables."""
-        for name in ("units", "orders"):
+        for name in self.tables:
             declared = metadata.tables[name]
             yield str(CreateTable(declared).compile(dialect=dialect))
-            for index in declared.indexes:
-                if index.name != "units_due":
+            for index in sorted(declared.indexes, key=lambda index: str(index.name)):
+                if index.name != "units_due" and index.name not in self.without:
                     yield str(CreateIndex(index).compile(dialect=dialect))
         if self.table is None:
             yield f"CREATE INDEX units_due ON units ({self.index}) WHERE due_at IS NOT NULL"

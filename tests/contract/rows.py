@@ -263,7 +263,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     ACCOUNTS: (
         Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
-        {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)},
+        {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)}
+        | {"name": "", "status": "Suspended", "status_reason": TEXT},
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),

@@ -69,8 +69,8 @@ def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key
                 ((text,),) = reading.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
                 assert text.rstrip().endswith("WITHOUT ROWID")
     texts: dict[str, str] = dict(found)
-    assert "WHERE" in texts["units_live"]
-    assert "Released" in texts["units_live"]
+    assert "WHERE" in texts["units_live_kinds"]
+    assert "Released" in texts["units_live_kinds"]
     assert "WHERE" in texts["units_service"]
     assert "due_at IS NOT NULL" in texts["units_due"].partition("WHERE")[2]
     assert "auto_renew" in texts["units_renewed"].partition("WHERE")[2]

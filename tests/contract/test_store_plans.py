@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from leasebook.domain.model.instance import InstanceStatus
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
+from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFilter
 from leasebook.store.opening import Target, upgrade
 from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
@@ -42,6 +44,11 @@ class Planner:
     def _fetch(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         self.plan(text, params)
         return self._connection.execute(text, params).fetchall()
+
+    def sell(self, region: str, *types: str) -> None:
+        """Offer instances of these types."""
+        text = "INSERT INTO offerings (region, type, position, stock_total, stock_free) VALUES (?, ?, 1, 1, 1)"
+        self._connection.executemany(text, [(region, name) for name in types])
 
     def plan(self, text: str, params: Sequence[Any]) -> None:
         steps = self._connection.execute(f"EXPLAIN QUERY PLAN {text}", params).fetchall()
@@ -71,10 +78,22 @@ def test_instances_with_a_rule_for_renewal_are_found_by_it(planner: Planner) -> 
     assert set(planner.plans) == {"SEARCH units USING INDEX units_renewed (account_id=? AND seq>?)"}
 
 
-def test_all_that_live_are_walked_along_without_the_dead(planner: Planner) -> None:
-    for status in (None, "Running"):
-        planner.ask.units(UnitFilter(account_id=WHO, status=status), limit=101)
-    assert set(planner.plans) == {"SEARCH units USING INDEX units_live (account_id=? AND kind=? AND seq>?)"}
+def test_usual_instances_are_merged_from_walks_along_one_index(planner: Planner) -> None:
+    planner.sell("bj", "gpu-1", "gpu-2")
+    planner.sell("bd", "gpu-1", "gpu-2")
+    statuses: tuple[InstanceStatus | None, ...] = (None, "Running", "Released")
+    for status, auto_renew, kinds in product(statuses, (None, False), KINDS):
+        planner.plans.clear()
+        planner.ask.units(UnitFilter(account_id=WHO, status=status, auto_renew=auto_renew, **kinds), after=9, limit=101)
+        index = "units_released_kinds" if status == "Released" else "units_live_kinds"
+        _catalogue, walks = planner.plans
+        steps = [step.replace("COVERING ", "") for step in walks.split(" / ") if "units" in step]
+        walk = "(account_id=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
+        assert set(steps) == {f"SEARCH units USING INDEX {index} {walk}"}
+        timings, places = 1 if "payment_timing" in kinds else 2, 4 // 2 ** len({"region", "type"} & kinds.keys())
+        assert len(steps) == timings * places
+        # They are merged as far as the page needs: none of them is read to its end and put into an order first.
+        assert "TEMP B-TREE" not in walks, (status, auto_renew, kinds)
 
 
 def test_what_stands_still_is_found_among_the_rare(planner: Planner) -> None:
@@ -100,3 +119,33 @@ def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) ->
     orders, postings = planner.plans
     assert "orders_unusual" in orders
     assert "postings_unusual" in postings
+
+
+@pytest.mark.parametrize("ids", [None, ("account-1", "account-2")])
+def test_instances_over_accounts_are_found_in_the_indexes_alone(planner: Planner, ids: tuple[str, ...] | None) -> None:
+    statuses = (None, "Running", "Released", *RARE)
+    for status, kinds in product(statuses, KINDS):
+        planner.plans.clear()
+        planner.ask.units_across(UnitFilter(account_id="", across=Across(ids), status=status, **kinds), 9, 101)
+        (plan,) = planner.plans
+        steps = [step for step in plan.split(" / ") if "units" in step]
+        if status in RARE:
+            assert "units_unusual" in steps[0], (status, kinds, plan)
+        else:
+            index = "units_released_kinds" if status == "Released" else "units_live_kinds"
+            # SQLite knows the status from the index's own condition, so it reads no rows.
+            assert f"INDEX {index}" in steps[0], (status, kinds, plan)
+
+
+def test_histories_over_accounts_are_merged_from_walks_along_the_indexes_of_each(planner: Planner) -> None:
+    both = Across(("account-1", "account-2"))
+    for kind in (None, "Purchase", "Renewal"):
+        planner.ask.orders(HistoryFilter(account_id="", across=both, kind=kind), after=7, limit=11)
+    for kind in (None, "Usage", "TopUp"):
+        planner.ask.postings(HistoryFilter(account_id="", across=both, kind=kind), after=Place(7, 7), limit=11)
+    walks = [plan for plan in planner.plans if "COMPOUND" in plan or "UNION" in plan]
+    assert len(walks) == 6
+    for plan in walks:
+        steps = [step for step in plan.split(" / ") if "orders" in step or "postings" in step]
+        assert all(step.startswith("SEARCH") and "account_id=?" in step for step in steps), plan
+        assert "TEMP B-TREE" not in plan, plan

@@ -24,6 +24,7 @@ from leasebook.store.postgres.hosts import (
 )
 from leasebook.store.postgres.statements import trusted
 from leasebook.store.postgres.timeouts import GRACE_S
+from leasebook.store.postgres.walks import PostgresQueries
 from leasebook.store.queries.read_repository import Queries
 from leasebook.store.queries.readers import LostError
 
@@ -117,7 +118,7 @@ def queries_on(connection: psycopg.Connection[Any]) -> Queries:
                 raise Unavailable("the database did not answer in time", one_line(error)) from None
             raise
 
-    return Queries(fetch)
+    return PostgresQueries(fetch)
 
 
 def executor(connection: psycopg.Connection[Any]) -> Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]:

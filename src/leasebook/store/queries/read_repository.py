@@ -80,11 +80,24 @@ SPENT_TEXT = (
     f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
     "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
-WALKS_MAX = 100
-"""Index scans that one statement merges: SQLite takes 500 parts."""
+USERS_AT_ONCE = 100
+"""Users whose keys one statement reads."""
+NUMBERS_MAX = 4000
+"""Instances that one statement looks up by their numbers: SQLite takes 32,766 parameters."""
 KINDS = ("region", "type", "payment_timing")
 ALL = 2**62
 """A number that no row reaches."""
+
+
+WALKS_MAX = 100
+"""Index scans that one statement merges: SQLite takes 500 parts."""
+TIMINGS = ("Prepaid", "Postpaid")
+_PLACES = "SELECT region, type FROM offerings WHERE kind = ? ORDER BY region, type"
+
+
+def state_of(wanted: UnitFilter) -> str:
+    """Return the condition of the partial index in which the instances of a list are."""
+    return "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"
 
 
 _INSTANCES = "prepaid_units + postpaid_units"
@@ -158,8 +171,8 @@ class Queries(
         users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
         keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
         ids = list(keys)
-        for begin in range(0, len(ids), WALKS_MAX):
-            some = ids[begin : begin + WALKS_MAX]
+        for begin in range(0, len(ids), USERS_AT_ONCE):
+            some = ids[begin : begin + USERS_AT_ONCE]
             marks = ", ".join("?" for _ in some)
             for row in self._fetch(f"{_select(ACCESS_KEYS)} WHERE user_id IN ({marks}) ORDER BY created_at, id", some):
                 key = CODECS[ACCESS_KEYS].read(row)
@@ -189,13 +202,8 @@ class Queries(
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
-        plain = wanted.service_id is None and wanted.auto_renew is None
-        if (
-            plain
-            and limit is not None
-            and wanted.status in (None, "Running", "Released")
-            and (kinds or wanted.status == "Released")
-        ):
+        is_usual = wanted.service_id is None and wanted.auto_renew is not True
+        if is_usual and limit is not None and wanted.status in (None, "Running", "Released"):
             return self._merged(wanted, after, limit)
         if wanted.service_id is not None and wanted.status == "Released":
             # A released instance has no replicas.
@@ -231,33 +239,45 @@ class Queries(
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
-        """Return a page merged from scans of one index, one scan for each kind of instance that matches.
+        """Return a page of instances whose numbers are merged from scans of one index.
 
         Matching instances are looked up, never searched for: a page costs the same from any start and for any number of
-        matches.
+        matches. Only for those that do not run, or are renewed automatically, numbers are read beyond the page.
         """
-        state = "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"
-        running = " AND status = 'Running'" if wanted.status == "Running" else ""
+        more = ["status = 'Running'"] * (wanted.status == "Running") + ["NOT auto_renew"] * (wanted.auto_renew is False)
+        found: list[Numbered] = []
+        size = min(limit, NUMBERS_MAX)
+        while len(found) < limit and (numbers := self.walked(wanted, after, size)):
+            where = [f"seq IN ({', '.join('?' for _ in numbers)})", *more]
+            found += self._numbered(CODECS[INSTANCES], where, numbers, "seq", limit - len(found))
+            if len(numbers) < size:
+                break
+            after, size = numbers[-1], min(2 * size, NUMBERS_MAX)
+        return found
+
+    def walked(self, wanted: UnitFilter, after: int, limit: int) -> list[int]:
+        """Return the numbers of the first instances of a list after a number, in order.
+
+        They are merged from scans of one index, one for each region, type and payment timing of the list. Only these,
+        the account, the kind, and whether instances are released are considered.
+        """
+        # Without a limit or an order of its own each part goes only as far as the merging needs.
         walk = (
-            f"SELECT * FROM (SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? "
-            f"AND payment_timing = ? AND {state}{running} AND seq > ? ORDER BY seq LIMIT ?) AS walk"
+            "SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? AND payment_timing = ? "
+            f"AND {state_of(wanted)} AND seq > ?"
         )
-        walks, params = [], []
-        for region, unit_type in self._fetch(
-            "SELECT region, type FROM offerings WHERE kind = ? ORDER BY region, type", (wanted.kind,)
-        ):
-            for timing in ("Prepaid", "Postpaid"):
+        walks: list[list[Any]] = []
+        for region, unit_type in self._fetch(_PLACES, (wanted.kind,)):
+            for timing in TIMINGS:
                 asked = ((wanted.region, region), (wanted.type, unit_type), (wanted.payment_timing, timing))
                 if all(value in (None, found) for value, found in asked):
-                    walks.append(walk)
-                    params += [wanted.account_id, region, unit_type, timing, after, limit]
+                    walks.append([wanted.account_id, region, unit_type, timing, after])
         numbers: list[int] = []
-        each = len(params) // max(len(walks), 1)
         for begin in range(0, len(walks), WALKS_MAX):
-            text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
-            some = params[begin * each : (begin + WALKS_MAX) * each]
-            numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
-        return self._of_numbers(INSTANCES, sorted(numbers)[:limit])
+            some = walks[begin : begin + WALKS_MAX]
+            text = f"{' UNION ALL '.join([walk] * len(some))} ORDER BY seq LIMIT ?"
+            numbers += [row[0] for row in self._fetch(text, [*(value for params in some for value in params), limit])]
+        return sorted(numbers)[:limit]
 
     def _of_numbers(self, table: Table[Any], numbers: list[int]) -> list[Numbered]:
         """Return rows by their numbers, in that order."""

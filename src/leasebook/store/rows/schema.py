@@ -152,11 +152,10 @@ units = _table(
     # The order in which due work is done. Many thousand instances may be due at the same time, and with the time alone
     # every batch would sort them all. With the release time, overdue releases are found without reading the rows.
     _where("units_due", "due_at IS NOT NULL", "due_at", "due_kind", "seq", "release_at"),
-    # Only live instances: a release removes the entry once, and lists never scan released ones.
-    _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
-    # A list by any of these three columns is merged from this index; each part is a scan from the start of the page.
-    # With the status in it, every change of status would move an entry, so live and released instances have an index
-    # each.
+    # Lists are merged from these two indexes, one scan from the start of the page for each region, type and payment
+    # timing that is asked for; a list of all has no index of its own, which every purchase and release would write.
+    # With the status in the key every change of status would move an entry, so live and released instances have an
+    # index each.
     _where("units_live_kinds", "status <> 'Released'", *KINDS),
     _where("units_released_kinds", "status = 'Released'", *KINDS),
     # The few that neither run nor are released.

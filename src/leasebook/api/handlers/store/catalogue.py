@@ -68,6 +68,10 @@ async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> 
     """Add an offering, or change its prices or its stock."""
     asked = call.request
     region, unit_type = _key_named(asked)
+    if asked.model is None and region == EVERYWHERE:
+        raise bad_field(
+            "region", f"{EVERYWHERE} is the region of quota, which is named by its model. Give another one."
+        )
     command = SetOffering(
         token=call.token(),
         region=region,

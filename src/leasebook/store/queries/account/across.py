@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from leasebook.domain.book.tables import ACCOUNTS
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.offering import UNITS_OF_COMPUTE
+from leasebook.domain.model.offering import EVERYWHERE, UNITS_OF_COMPUTE
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.audit_log import Fetch, columns
@@ -48,7 +48,7 @@ class AcrossQueries:
     def units_across(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of instances of several accounts, in the order in which they were bought."""
         assert wanted.across is not None  # noqa: S101 - its caller asks only then
-        where, params = ["seq > ?"], [after]
+        where, params = ["seq + 0 > ?"], [after]
         match wanted.status:
             case None:
                 where.append("status <> 'Released'")
@@ -64,15 +64,15 @@ class AcrossQueries:
         if wanted.across.ids is not None:
             where.append(f"account_id IN ({', '.join('?' for _ in wanted.across.ids)})")
             params += wanted.across.ids  # type: ignore[arg-type]
+        # A sum of texts cannot be looked up in the index of kinds, where all live instances are.
+        is_rare = wanted.status not in (None, "Running", "Released")
         for name in ("region", "type", "payment_timing"):
             if (value := getattr(wanted, name)) is not None:
-                where.append(f"{name} = ?")
+                where.append(f"{name} || '' = ?" if is_rare else f"{name} = ?")
                 params.append(value)
-        # Quota is in a region of its own, so where one is asked for the kind need not be read from the row.
-        if wanted.kind != UNITS_OF_COMPUTE or wanted.region is None:
-            where.append("kind = ?")
-            params.append(wanted.kind)  # type: ignore[arg-type]
-        # The sum keeps SQLite from walking all instances, released ones too, in the order of their numbers.
+        # The indexes of live instances lack the kind. Quota is in a region of its own, where nothing else is.
+        where.append(f"region {'<>' if wanted.kind == UNITS_OF_COMPUTE else '='} '{EVERYWHERE}'")
+        # The sums keep SQLite from walking all instances, released ones too, in the order of their numbers.
         text = f"SELECT seq FROM units WHERE {' AND '.join(where)} ORDER BY seq + 0"
         if limit is not None:
             text, params = f"{text} LIMIT ?", [*params, limit]

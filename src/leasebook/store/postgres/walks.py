@@ -1,0 +1,34 @@
+"""PostgreSQL's way to merge scans of one index: one lateral join, which is planned once for all scans.
+
+A union of the scans is planned part by part, which takes longer than the scans, and its parts may be read to their
+ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.store.queries.read_repository import TIMINGS, Queries, state_of
+
+
+class PostgresQueries(Queries):
+    """Queries on one connection to PostgreSQL."""
+
+    def walked(self, wanted: UnitFilter, after: int, limit: int) -> list[int]:
+        """Return the numbers of the first instances of a list after a number, in order; see ``Queries``."""
+        places, params = "o.kind = ?", [str(wanted.kind)]
+        for name, value in (("region", wanted.region), ("type", wanted.type)):
+            if value is not None:
+                places += f" AND o.{name} = ?"
+                params.append(value)
+        timings = [timing for timing in TIMINGS if wanted.payment_timing in (None, timing)]
+        values: list[Any] = [*timings, wanted.account_id, after, limit, *params, limit]
+        rows = self._fetch(
+            f"SELECT walk.seq FROM offerings o CROSS JOIN (VALUES {', '.join(['(?)'] * len(timings))}) AS t (timing) "
+            "CROSS JOIN LATERAL (SELECT seq FROM units WHERE account_id = ? AND region = o.region AND type = o.type "
+            f"AND payment_timing = t.timing AND {state_of(wanted)} AND seq > ? ORDER BY seq LIMIT ?) AS walk "
+            f"WHERE {places} ORDER BY walk.seq LIMIT ?",
+            values,
+        )
+        return [row[0] for row in rows]
