@@ -49,7 +49,7 @@ def test_who_has_no_policy_over_every_account_cannot_tell_others_from_none(house
         user = house.harness.user(house.first, policy)
         for action, given in product(READS, (house.ids[1], ABSENT, [house.ids[0], house.ids[1]], [ABSENT], "*")):
             body = {"accountId": given, "instanceId": house.units[1], "month": "2030-01"}
-            if isinstance(given, list) and action.name == "DescribeStatement":
+            if isinstance(given, list) and action.name in ("DescribeStatement", "DescribeAccount"):
                 continue
             fields = {field.encode_name for field in _fields(action)}
             answer = user.ask(action.path, action.name, {name: body[name] for name in body if name in fields})
@@ -166,6 +166,18 @@ def test_each_policy_over_accounts_reads_its_own_part_only(house: House) -> None
     for policy, (path, action, _, _) in product(may, LISTS):
         answer = house.users[policy].ask(path, action, {"accountId": "*", "maxKeys": 1})
         assert (answer.status == 200) == (action in may[policy]), (policy, action)
+
+
+def test_who_reads_the_money_of_every_account_finds_them_all(house: House) -> None:
+    reader = house.users[BILLING_READ]
+    shown = reader.do(IAM, "DescribeAccounts", {"maxKeys": 1000})["accounts"]
+    assert set(house.ids) <= {one["accountId"] for one in shown}
+    one = reader.do(ACCOUNT, "DescribeAccount", {"accountId": house.ids[0]})
+    assert one == next(row for row in shown if row["accountId"] == house.ids[0])
+    for policy in (FLEET_READ, SUPPORT):
+        assert house.users[policy].refused(IAM, "DescribeAccounts") == "AccessDenied"
+        assert house.users[policy].refused(ACCOUNT, "DescribeAccount", {"accountId": house.ids[0]}) == "AccessDenied"
+    assert house.first.refused(ACCOUNT, "DescribeAccount", {"name": "customer"}) == "AccessDenied"
 
 
 def test_support_ends_an_instance_and_its_owner_reads_why(house: House) -> None:

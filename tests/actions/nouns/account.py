@@ -111,7 +111,7 @@ def describe_orders() -> Any:
 
 RECORDS: Final = {
     "describe_account": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=READERS | BILLING_READERS,
         body=describe_account,
         foreign=({"accountId": "ACCOUNT"}, {"name": "another"}),
         shape=OVERVIEW,
@@ -142,7 +142,7 @@ RECORDS: Final = {
         shape=STATEMENT,
     ),
     "describe_accounts": ActionRecord(
-        permitted=OPERATORS,
+        permitted=BILLING_READERS,
         body=describe_accounts,
         shape={"accounts": [OVERVIEW], **ENDS_A_PAGE},
     ),

@@ -305,7 +305,7 @@ LIFE: Final = (
         DescribeAccountsRequest,
         AccountPage,
         "List all accounts, each with its balance, its live instances and services, and the charges of this month.",
-        policies=p.OPERATORS,
+        policies=p.BILLING_READERS,
         errors=(e.INVALID_MARKER,),
         example={"nameContains": "oo", "status": "Active", "maxKeys": 10},
         answer={
@@ -345,7 +345,7 @@ ACTIONS: Final = (
         DescribeAccountRequest,
         AccountOverview,
         "Show an account: its balance, its live instances and services, and the charges of this month.",
-        policies=p.READERS | p.OPERATORS,
+        across=p.BILLING_READERS,
         example={},
         answer={
             "accountId": "00112233445566778899aabbccddeeff",

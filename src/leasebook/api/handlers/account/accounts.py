@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from leasebook.api.across import account_meant
 from leasebook.api.auth.identity import Identity
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
@@ -37,7 +38,7 @@ async def describe_account(context: Context, call: Call[own.DescribeAccountReque
     """Show an account, by its id or its name; without either the caller's."""
     asked = call.request
     by_name = asked.name is not None and asked.account_id is None
-    account_id = await _named(context, call, asked.name or "") if by_name else whose(call.caller, asked.account_id)
+    account_id = await _named(context, call, asked.name or "") if by_name else account_meant(call)
 
     def look(ask: ReadRepository) -> own.AccountOverview | None:
         found = ask.account(account_id)
@@ -57,8 +58,12 @@ async def describe_account(context: Context, call: Call[own.DescribeAccountReque
 
 async def _named(context: Context, call: Call[Any], name: str) -> str:
     """Return the id of the only account of a name; raises Fault if there is none or more than one."""
-    if not call.caller.is_operator:
-        raise Fault(ACCESS_DENIED, "Only an operator finds an account by its name.", "name")
+    if not call.caller.may_across(call.action):
+        raise Fault(
+            ACCESS_DENIED,
+            f"To find an account by its name takes one of {', '.join(sorted(call.action.across))}.",
+            "name",
+        )
     wanted = AccountFilter(name=name)
     found = await context.read(call, lambda ask: ask.accounts_page(wanted, after=None, limit=SAME_NAME_MAX + 1))
     if not found:
