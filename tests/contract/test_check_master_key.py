@@ -1,4 +1,4 @@
-"""A check says of a master key that is in its place and cannot be used what is wrong with it, and how to mend it."""
+"""A check names the fault of a master key that is in its place and cannot be used, and the command that mends it."""
 
 from __future__ import annotations
 
