@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from leasebook.batch import KeyUses
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import Target
 from tests.api.scene import IAM, Caller, ServiceHarness, a_scene
+
+PAGE: Final = Path(__file__).parents[2] / "docs/how-to/rotate-a-key.md"
 
 
 def test_a_user_has_two_active_keys_and_gets_another_one_once_one_is_disabled(either: ServiceHarness) -> None:
@@ -113,3 +119,23 @@ def root_account(scene: ServiceHarness, key: str) -> str:
     found = scene.running.store.ask(lambda ask: ask.identity(key))
     assert found is not None
     return found[0].account_id
+
+
+def test_the_commands_of_the_page_on_rotation_rotate_a_key(either: ServiceHarness) -> None:
+    root = either.customer(None)
+    worker = either.user(root, "QianfanReadAccessPolicy")
+    old = worker.desk.access_key
+    (user_id,) = (one["userId"] for one in root.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
+    lines = [line.strip() for line in PAGE.read_text().splitlines() if line.strip().startswith("leasebook call ")]
+    calls = [shlex.split(line.replace("$USER_ID", user_id).replace("$OLD", old))[2:] for line in lines]
+    create, look, disable, enable = [(path, action, json.loads(body)) for path, action, body in calls]
+    new = either.caller(root.do(*create))
+    new.do("/v2/account", "DescribeAccount")
+    worker.do("/v2/account", "DescribeAccount")
+    shown = [key["accessKeyId"] for one in root.do(*look)["users"] for key in one["accessKeys"]]
+    assert {old, new.desk.access_key} <= set(shown)
+    root.do(*disable)
+    assert worker.refused("/v2/account", "DescribeAccount") == "InvalidAccessKeyId"
+    new.do("/v2/account", "DescribeAccount")
+    root.do(*enable)
+    worker.do("/v2/account", "DescribeAccount")

@@ -57,7 +57,9 @@ class Maker(NamedTuple):
 
 
 MAKERS: Final = {
-    "users": Maker(IAM, "CreateUser", {"name": "one"}, "account.users_max", there=1),
+    "users": Maker(
+        IAM, "CreateUser", {"name": "one"}, "account.users_max", 1, (IAM, "DeleteUser", {"userId": "userId"})
+    ),
     "access keys": Maker(
         *(IAM, "CreateAccessKey", {}, "account.access_keys_max"),
         there=1,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from leasebook.contract.policies import READ
 from leasebook.contract.signing import sign
-from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
+from tests.api.scene import ACCOUNT, EVENTS, IAM, NOTIFICATION, UNITS, Caller, ServiceHarness, order
 
 MORNING = "2030-01-15T08:00:00+08:00"
 
@@ -186,6 +187,31 @@ def test_events_are_found_by_instance_type_and_time_in_either_order(either: Serv
     assert events(other, instanceId=first) == []
     assert len(events(other)) == 2
     assert customer.field_refused(EVENTS, "DescribeEvents", {"types": ["unit.eaten"]}) == "types"
+
+
+def test_a_wildcard_names_all_types_of_a_group_and_one_that_matches_none_is_refused(either: ServiceHarness) -> None:
+    customer = either.customer("31")
+    customer.buy()
+    either.advance("2030-01-15T12:00:00+08:00")
+    assert kinds(customer, types=["unit.*"]) == ["unit.bought", "unit.running"]
+    assert kinds(customer, types=["unit.running", "account.*"]) == ["unit.running", "account.arrears"]
+    assert kinds(customer, types=["*"]) == kinds(customer)
+    assert {event["type"] for event in customer.do(EVENTS, "DescribeEvents", {"types": ["*"]})["events"]} > {
+        "iam.accountCreated"
+    }
+    for pattern, nearest in (("units.*", "unit.*"), ("unit.relased", "unit.released"), ("unit.b*", "unit.*")):
+        answer = customer.ask(EVENTS, "DescribeEvents", {"types": [pattern]})
+        assert answer.body["message"].endswith("param[types]")
+        assert f"Did you mean {nearest!r}?" in answer.body["message"]
+    hook = {"kind": "Webhook", "url": "https://hooks.example.org/x", "types": ["unit.*", "account.arrears"]}
+    made = customer.do(NOTIFICATION, "CreateSubscription", hook)
+    assert made["types"] == ["account.arrears", "unit.*"]
+    change = {"subscriptionId": made["subscriptionId"], "types": ["unti.*"]}
+    assert customer.field_refused(NOTIFICATION, "ModifySubscription", change) == "types"
+    customer.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": made["subscriptionId"]})
+    reader = either.user(customer, READ)
+    assert kinds(reader, types=["*"]) == kinds(customer)
+    assert reader.refused(EVENTS, "DescribeEvents", {"types": ["iam.*"]}) == "AccessDenied"
 
 
 def test_a_marker_fits_the_list_it_came_from_and_no_other(either: ServiceHarness) -> None:

@@ -287,6 +287,33 @@ def test_null_clears_what_is_named_and_entries_change_one_by_one(either_shared: 
     assert limits_of(customer) == {}
 
 
+def test_replace_clears_what_is_not_named_and_the_answer_shows_before_and_after(either_shared: ServiceHarness) -> None:
+    customer = either_shared.customer()
+    both = {"units": {"gpu-1": 20, "cpu": 5}, "spend": "9.00"}
+    first = limit(customer, **both)
+    assert (first["before"], first["after"], first["limits"]) == ({}, both, both)
+    body = {"limits": {"units": {"gpu-1": 3}}, "replace": True}
+    second = customer.do(ACCOUNT, "SetGuardRails", body, query="&clientToken=two")
+    assert (second["before"], second["after"]) == (both, {"units": {"gpu-1": 3}})
+    assert limits_of(customer) == second["limits"] == {"units": {"gpu-1": 3}}
+    limit(customer, spend="1")
+    assert customer.do(ACCOUNT, "SetGuardRails", body, query="&clientToken=two") == second
+    third = customer.do(ACCOUNT, "SetGuardRails", {"limits": {}, "replace": False})
+    assert third["before"] == third["after"] == {"units": {"gpu-1": 3}, "spend": "1.00"}
+    assert customer.do(ACCOUNT, "SetGuardRails", {"limits": None, "replace": True})["after"] == {}
+
+
+def test_changes_at_once_lose_nothing(either: ServiceHarness) -> None:
+    customer = either.customer()
+
+    async def scene() -> None:
+        bodies = [{"limits": {"units": {f"type-{number}": number}}} for number in range(12)]
+        await asyncio.gather(*(customer.desk.call(ACCOUNT, "SetGuardRails", body) for body in bodies))
+
+    either.play(scene)
+    assert limits_of(customer) == {"units": {f"type-{number}": number for number in range(12)}}
+
+
 def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     alone = {"limits": {"budgetWarnPercent": [50]}}

@@ -37,7 +37,13 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
     (operator,) = {one["data"]["userId"] for one in (account, user, key)}
     assert account["data"] == {
         "accountId": made["accountId"],
-        "now": {"name": "customer", "timeZone": "Asia/Shanghai", "createTime": opened},
+        "now": {
+            "name": "customer",
+            "timeZone": "Asia/Shanghai",
+            "createTime": opened,
+            "status": "Active",
+            "statusReason": "",
+        },
         "userId": operator,
     }
     assert user["data"]["targetUserId"] == made["userId"]
@@ -48,6 +54,9 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "policies": [],
         "createTime": opened,
         "requires": [],
+        "email": None,
+        "language": None,
+        "deletedTime": None,
     }
     assert key["data"]["accessKeyId"] == made["accessKeyId"]
     digest = key["data"]["now"].pop("secretDigest")

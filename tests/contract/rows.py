@@ -241,6 +241,9 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "stock_source": "Engine",
             "oversold": HIGH,
             "price_number": HIGH,
+            "closed_at": HIGH,
+            "no_renewals": True,
+            "removed_at": LOW,
         },
     ),
     ENGINE_CAPACITIES: (
@@ -264,7 +267,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
-        {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce")},
+        {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce"), "name": "", "email": TEXT}
+        | {"language": "zh-CN", "deleted_at": LOW},
     ),
     ACCESS_KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),

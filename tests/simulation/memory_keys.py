@@ -34,7 +34,12 @@ class KeyQuestions:
         return sorted(user.id for user in self._rows(USERS).values() if policy in user.policies)
 
     def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+        self,
+        account_id: str,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int | None = None,
+        deleted: bool = True,
     ) -> list[tuple[User, list[AccessKey]]]:
         """Return an account's users, oldest first, each with its keys."""
 
@@ -43,7 +48,8 @@ class KeyQuestions:
             return sorted(rows, key=lambda row: (row.created_at, row.id))
 
         keys = oldest_first(ACCESS_KEYS)
-        users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
+        users = [user for user in oldest_first(USERS) if deleted or user.deleted_at is None]
+        users = [user for user in users if after is None or (user.created_at, user.id) > after][:limit]
         return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
 
     def key_uses(self, account_id: str) -> dict[str, Instant]:

@@ -23,6 +23,7 @@ from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.ports.queries.log_stores import LogSources
+from leasebook.ports.queries.places import UnitEnds
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.queries.replicas import job_of
 
@@ -98,6 +99,12 @@ class ReplicaQuestions(ReadRepository):
             ),
             key=lambda row: row.key,
         )
+
+    def unit_ends(self, region: str, unit_type: str) -> UnitEnds:
+        """Return when the live instances of an offering end."""
+        units = [unit for unit in self._rows(INSTANCES).values() if unit.offering == (region, unit_type)]
+        ends = [unit.release_at or unit.expires_at for unit in units if unit.status not in GONE]
+        return UnitEnds(max((end for end in ends if end is not None), default=None), ends.count(None))
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
         """Return where replicas are to run now."""

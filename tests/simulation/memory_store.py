@@ -55,6 +55,7 @@ from leasebook.ports.queries.read_repository import (
     UnitFilter,
 )
 from leasebook.store.newer import Schema
+from tests.simulation.memory_accounts import AccountsOfMemory
 from tests.simulation.memory_asked import asked, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
@@ -269,6 +270,7 @@ class MemoryTransaction:
 
 
 class MemoryQuestions(
+    AccountsOfMemory,
     MemoryAuditQuestions,
     BillQuestions,
     CallsOfMemory,
@@ -352,9 +354,10 @@ class MemoryQuestions(
         ]
         return (found[::-1] if reverse else found)[:limit]
 
-    def offerings(self) -> list[Offering]:
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
         """Return the catalogue in its order."""
-        return sorted(self._rows(OFFERINGS).values(), key=lambda row: (row.position, row.region, row.type))
+        rows = [row for row in self._rows(OFFERINGS).values() if removed or row.removed_at is None]
+        return sorted(rows, key=lambda row: (row.position, row.region, row.type))
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:
         """Return every price that an offering ever had."""

@@ -188,6 +188,7 @@ async def prepare(desk: Client) -> dict[str, str]:
     package = await done("/v2/charge", "GrantPackageResource", EXAMPLES["grant_package"])
     user = await done("/v2/iam", "CreateUser", {"name": "somebody"})
     key = await done("/v2/iam", "CreateAccessKey", {"userId": user["userId"]})
+    account = await done("/v2/iam", "CreateAccount", {"name": "research"})
     hook = await done("/v2/notification", "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
     event = (await done("/v2/events", "DescribeEvents", {"maxKeys": 1}))["events"][0]
     await done("/v2/notification", "ModifySubscription", {"subscriptionId": hook["subscriptionId"], "skipMissed": True})
@@ -208,6 +209,7 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["release_quota"]["instanceId"]: quota["instanceId"],
         EXAMPLES["describe_package"]["packageId"]: package["instance"]["packageId"],
         EXAMPLES["create_access_key"]["userId"]: user["userId"],
+        EXAMPLES["suspend_account"]["accountId"]: account["accountId"],
         EXAMPLES["disable_access_key"]["accessKeyId"]: key["accessKeyId"],
         EXAMPLES["test_subscription"]["subscriptionId"]: hook["subscriptionId"],
         EXAMPLES["redeliver_event"]["eventId"]: event["id"],

@@ -11,7 +11,7 @@ from leasebook.api.context import Call
 from leasebook.api.fault import Fault, bad_field
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.domain.model.account import Account
-from leasebook.ports.queries.accounts import Across
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import ReadRepository
 
 EVERY: Final = "*"

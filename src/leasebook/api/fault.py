@@ -24,6 +24,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.REPLAYED: e.REQUEST_REPLAYED,
     r.SIGNED_TOO_OFTEN: e.TOO_MANY_REQUESTS,
     r.UNTRUSTED: e.UNTRUSTED_MODEL,
+    r.SUSPENDED: e.ACCOUNT_SUSPENDED,
 }
 """How the rules' refusals are called in public."""
 

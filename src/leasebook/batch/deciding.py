@@ -16,6 +16,7 @@ from leasebook.domain.book.tables import INSTANCES, SERVICES, Table
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
 from leasebook.domain.record import identity_log
 from leasebook.domain.record.agenda import DueKind, agenda_of
+from leasebook.domain.rules.suspension import suspension_needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
@@ -28,7 +29,7 @@ DUE_DEFERRED = Decision(answer=None)
 
 def needs_of(command: Command, book: Book) -> set[Needed]:
     """Return every row that a command needs, as far as the rows loaded so far show."""
-    needs = {*token_needs(command), *command.needs()}
+    needs = {*token_needs(command), *suspension_needs(command), *command.needs()}
     with suppress(NotLoaded):
         needs.update(command.needs_more(book))
     return needs
@@ -53,6 +54,7 @@ async def load(
     rest: set[Needed] = set()
     for command in commands:
         tokens.update(token_needs(command))
+        rest.update(suspension_needs(command))
         for need in command.needs():
             (first if _names_others(need) else rest).add(need)
     if first:

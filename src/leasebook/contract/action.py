@@ -33,7 +33,12 @@ ALWAYS: Final = (
     e.INTERNAL_ERROR,
 )
 """The errors that any action may return."""
-WRITES: Final = (e.OUTCOME_UNKNOWN, e.ROWS_LOCKED, e.IDEMPOTENT_PARAMETER_MISMATCH)
+WRITES: Final = (
+    e.OUTCOME_UNKNOWN,
+    e.ROWS_LOCKED,
+    e.IDEMPOTENT_PARAMETER_MISMATCH,
+    e.ACCOUNT_SUSPENDED,
+)
 """The errors that an action which changes something may return besides those."""
 BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.QUOTA_EXCEEDED, e.OPERATION_NOT_SUPPORTED)
 ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE, e.QUOTA_EXCEEDED)

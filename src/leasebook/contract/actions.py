@@ -75,6 +75,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *offering.ENGINES,
     *user.KEY_RULES,
     *audit_log.REFUSED_CALLS,
+    *account.LIFE,
+    *limits.SUSPENSION,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

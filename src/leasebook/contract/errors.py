@@ -141,6 +141,13 @@ LOG_STORE_UNREACHABLE: Final = ErrorCode(
     "The operator's log store does not answer, or does not take lines. Nothing was done; try again.",
 )
 
+ACCOUNT_SUSPENDED: Final = ErrorCode(
+    "AccountSuspended",
+    403,
+    720030,
+    "The account is suspended: nothing is bought or made in it. The message has the reason, and says what to do.",
+)
+
 # Answered before the action is known; the connection ends with them.
 URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than the limit.")
 HEAD_TOO_LARGE: Final = ErrorCode("HeadTooLarge", 431, 720020, "The headers are more, or longer, than the limit.")

@@ -17,8 +17,6 @@ ACCOUNTS_MEANT: Final = (
     "Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others "
     "takes one of the policies over every account. Rows then say whose they are; of an event its source does."
 )
-WHOSE: Final = "Whose it is, where the request names accounts."
-WHOSE_NAME: Final = "The name of that account."
 Reason = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*[^\\s\\x00][^\\x00]*$")]
 PositiveCount = Annotated[int, Meta(ge=1, le=100_000)]
 TIME: Final = "time"
@@ -45,6 +43,13 @@ PageSize = Annotated[int, Meta(ge=1, le=2**31)]
 
 class Shape(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
     """A JSON object: lower camel case."""
+
+
+class Owned(Shape, kw_only=True):
+    """A row that says whose it is, if the request names accounts."""
+
+    account_id: Annotated[str | None, Meta(description="Whose it is, where the request names accounts.")] = None
+    account_name: Annotated[str | None, Meta(description="The name of that account.")] = None
 
 
 class Part(Shape, kw_only=True, forbid_unknown_fields=True):

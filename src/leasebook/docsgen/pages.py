@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leasebook import __version__
 from leasebook.contract import openapi
+from leasebook.docsgen.events_page import events_page
 from leasebook.docsgen.fidelity import fidelity_page
 from leasebook.docsgen.policies_page import policies_page
 from leasebook.docsgen.reference import errors_page, metrics_page, reference_page, states_page
@@ -14,6 +15,7 @@ def pages() -> dict[str, str]:
     """Return every generated page by its name under docs/."""
     return {
         "api/errors.md": errors_page(),
+        "api/events.md": events_page(),
         "api/fidelity.md": fidelity_page(),
         "api/openapi.json": openapi.text(__version__),
         "api/policies.md": policies_page(),

@@ -6,9 +6,30 @@ import re
 from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
-from tests.actions.record import BILLING_READERS, FLEET_READERS, OPERATORS, READERS, ActionRecord
+from tests.actions.office import Office
+from tests.actions.record import BILLING_READERS, FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
 
-ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
+ACCOUNT_DETAIL = {
+    "accountId": HEX_ID,
+    "balance": AMOUNT,
+    "currency": str,
+    "name": str,
+    "timeZone": str,
+    "status": re.compile("Active|Suspended"),
+    "statusReason": Maybe(str),
+    "arrearsSince": Maybe(TIME),
+    "createTime": TIME,
+}
+HOLDING = {"instances": int, "units": int}
+OVERVIEW = {
+    **ACCOUNT_DETAIL,
+    "prepaid": HOLDING,
+    "postpaid": HOLDING,
+    "services": int,
+    "month": re.compile(r"20\d\d-\d\d"),
+    "spent": AMOUNT,
+    "budget": Maybe(AMOUNT),
+}
 ORDER = {
     "orderId": HEX_ID,
     "instanceId": ANY_ID,
@@ -73,6 +94,16 @@ STATEMENT = {
 }
 
 
+def describe_account(office: Office) -> Any:
+    found = office.caller.do("/v2/account", "DescribeAccount")
+    return {"accountId": found["accountId"], "name": found["name"]}
+
+
+def describe_accounts(office: Office) -> Any:
+    name = office.caller.do("/v2/account", "DescribeAccount")["name"]
+    return {"name": name, "nameContains": name[:1], "status": "Active", "maxKeys": 3}
+
+
 def describe_orders() -> Any:
     times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
     return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
@@ -80,8 +111,10 @@ def describe_orders() -> Any:
 
 RECORDS: Final = {
     "describe_account": ActionRecord(
-        permitted=READERS,
-        shape=ACCOUNT_DETAIL,
+        permitted=READERS | OPERATORS,
+        body=describe_account,
+        foreign=({"accountId": "ACCOUNT"}, {"name": "another"}),
+        shape=OVERVIEW,
     ),
     "top_up": ActionRecord(
         permitted=OPERATORS,
@@ -107,5 +140,17 @@ RECORDS: Final = {
         body=lambda office: {"month": "2030-01", "accountId": office.user["accountId"], "maxKeys": 3},
         foreign=({"month": "2030-01", "accountId": "ACCOUNT"},),
         shape=STATEMENT,
+    ),
+    "describe_accounts": ActionRecord(
+        permitted=OPERATORS,
+        body=describe_accounts,
+        shape={"accounts": [OVERVIEW], **ENDS_A_PAGE},
+    ),
+    "rename_account": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: {"name": "renamed", "accountId": office.user["accountId"]},
+        foreign=({"name": "renamed", "accountId": "ACCOUNT"},),
+        shape=ACCOUNT_DETAIL,
+        example_stage=1,
     ),
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, HEX_ID, Maybe
+from tests.actions.nouns.account import ACCOUNT_DETAIL
 from tests.actions.office import Office
 from tests.actions.record import MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.api.scene import IAM
 
 GUARD_RAILS = {
     "accountId": HEX_ID,
@@ -30,14 +32,28 @@ def set_guard_rails(office: Office) -> Any:
         "extendBy": "buyer",
         "extensionsMax": 1,
     }
-    return {"limits": limits, "accountId": office.user["accountId"]}
+    return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
+
+
+def new_account(office: Office) -> Any:
+    return {"accountId": office.scene.operator.do(IAM, "CreateAccount", {"name": "short-lived"})["accountId"]}
+
+
+def suspend_account(office: Office) -> Any:
+    return {**new_account(office), "reason": "The project ended."}
+
+
+def resume_account(office: Office) -> Any:
+    body = suspend_account(office)
+    office.scene.operator.do(IAM, "SuspendAccount", body)
+    return {"accountId": body["accountId"]}
 
 
 RECORDS: Final = {
     "set_guard_rails": ActionRecord(
         permitted=MANAGERS | OPERATORS,
         body=set_guard_rails,
-        shape=GUARD_RAILS,
+        shape=GUARD_RAILS | {"before": Maybe(dict), "after": dict},
         example_stage=3,
     ),
     "describe_guard_rails": ActionRecord(
@@ -46,4 +62,6 @@ RECORDS: Final = {
         shape=GUARD_RAILS,
         example_stage=4,
     ),
+    "suspend_account": ActionRecord(permitted=OPERATORS, body=suspend_account, shape=ACCOUNT_DETAIL, example_stage=5),
+    "resume_account": ActionRecord(permitted=OPERATORS, body=resume_account, shape=ACCOUNT_DETAIL, example_stage=6),
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, MAY_END_A_PAGE, TIME
+from tests.actions.forms import AMOUNT, MAY_END_A_PAGE, TIME, Maybe
+from tests.actions.office import Office
 from tests.actions.record import OPERATORS, READERS, ActionRecord
+from tests.api.scene import CATALOG
 
 OFFERING = {
     "kind": re.compile("ComputingUnit|TPM"),
@@ -18,6 +20,8 @@ OFFERING = {
     "stockFree": int,
     "stockSource": re.compile("Set|Engine"),
     "oversold": int,
+    "closedTime": Maybe(TIME),
+    "noRenewals": Maybe(bool),
 }
 SEEN: Final[dict[str, Any]] = {
     "seenTime": (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00"), None),
@@ -58,6 +62,15 @@ def set_offering() -> Any:
     return {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000, "stockSource": "Set", **free}
 
 
+def an_offering(office: Office, *, closed: bool = False) -> Any:
+    # One of its own: others are bought elsewhere.
+    named = {"region": "bj", "type": "short-lived"}
+    office.scene.operator.do(CATALOG, "SetOffering", {**named, "pricePerMinute": "1", "stockTotal": 1})
+    if closed:
+        office.scene.operator.do(CATALOG, "CloseOffering", named)
+    return named
+
+
 RECORDS: Final = {
     "describe_offerings": ActionRecord(
         permitted=READERS,
@@ -67,6 +80,23 @@ RECORDS: Final = {
         permitted=OPERATORS,
         body=set_offering(),
         shape=OFFERING,
+    ),
+    "close_offering": ActionRecord(
+        permitted=OPERATORS,
+        body=lambda office: {**an_offering(office), "noRenewals": True},
+        shape=OFFERING,
+        example_stage=6,
+    ),
+    "reopen_offering": ActionRecord(
+        permitted=OPERATORS,
+        body=lambda office: an_offering(office, closed=True),
+        shape=OFFERING,
+    ),
+    "remove_offering": ActionRecord(
+        permitted=OPERATORS,
+        body=lambda office: an_offering(office, closed=True),
+        shape=True,
+        example_stage=7,
     ),
     "describe_prices": ActionRecord(
         permitted=READERS,

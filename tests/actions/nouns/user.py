@@ -26,6 +26,9 @@ USER = {
         }
     ],
     "createTime": TIME,
+    "email": Maybe(str),
+    "language": Maybe(re.compile("en|zh-CN")),
+    "deletedTime": Maybe(TIME),
 }
 
 
@@ -38,6 +41,17 @@ def disable_access_key(office: Office) -> Any:
     user = office.caller.do(IAM, "CreateUser", create_user(office))
     key = office.caller.do(IAM, "CreateAccessKey", user)
     return {"accessKeyId": key["accessKeyId"], "accountId": office.user["accountId"]}
+
+
+def enable_access_key(office: Office) -> Any:
+    key = disable_access_key(office)
+    office.caller.do(IAM, "DisableAccessKey", key)
+    return key
+
+
+def a_user(office: Office) -> Any:
+    # One that no other call needs afterwards.
+    return office.caller.do(IAM, "CreateUser", create_user(office))
 
 
 RECORDS: Final = {
@@ -75,6 +89,40 @@ RECORDS: Final = {
         ),
         shape=True,
     ),
+    "enable_access_key": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=enable_access_key,
+        foreign=(
+            {"accessKeyId": "KEY"},
+            {"accessKeyId": "KEY", "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
+    "delete_user": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=a_user,
+        foreign=({"userId": "USER"}, {"userId": "USER", "accountId": "ACCOUNT"}),
+        shape=True,
+        example_stage=1,
+    ),
+    "rename_user": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: {**office.user, "name": "build-server-2"},
+        foreign=(
+            {"userId": "USER", "name": "theirs"},
+            {"userId": "USER", "name": "theirs", "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
+    "set_user_contact": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: {**office.user, "email": "li@example.com", "language": "zh-CN"},
+        foreign=(
+            {"userId": "USER", "email": None},
+            {"userId": "USER", "language": "en", "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
     "attach_policy": ActionRecord(
         permitted=MANAGERS | OPERATORS,
         body=lambda office: {**office.user, "policyName": READ},
@@ -92,7 +140,7 @@ RECORDS: Final = {
     ),
     "describe_users": ActionRecord(
         permitted=MANAGERS | OPERATORS | {READ},
-        body=lambda office: {"accountId": office.user["accountId"]},
+        body=lambda office: {"accountId": office.user["accountId"], "includeDeleted": True},
         foreign=({"accountId": "ACCOUNT"},),
         shape={"users": [USER], **MAY_END_A_PAGE},
     ),

@@ -6,6 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
+    accounts,
     audit_log,
     events,
     funds,
@@ -15,6 +16,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    users,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
@@ -25,6 +27,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **services.OPERATIONS,
     **service_calls.OPERATIONS,
     **charge.OPERATIONS,
+    **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
     **events.OPERATIONS,
@@ -32,6 +35,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **catalogue.OPERATIONS,
     **clock.OPERATIONS,
     **identities.OPERATIONS,
+    **users.OPERATIONS,
     **audit_log.OPERATIONS,
     **explain.OPERATIONS,
     **reminders.OPERATIONS,

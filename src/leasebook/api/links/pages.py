@@ -170,7 +170,7 @@ class LinkPages:
                 unit,
                 account,
                 ask.guard(account.id),
-                next(row for row in ask.offerings() if (row.region, row.type) == unit.offering),
+                next(row for row in ask.offerings(removed=True) if (row.region, row.type) == unit.offering),
                 ask.price_list(*unit.offering),
                 tuple(service for service in services if service is not None),
                 ask.used_link(unit.id, link.deadline),

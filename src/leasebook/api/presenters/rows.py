@@ -287,22 +287,31 @@ def statement_line(line: Line, shown: Shown) -> own.StatementLine:
     )
 
 
-def account(row: Account, currency: str) -> own.AccountDetail:
+def account(row: Account, currency: str, shown: Callable[[Instant], str]) -> own.AccountDetail:
     """Show an account."""
-    return own.AccountDetail(
-        account_id=row.id,
-        balance=amount_text(row.balance),
-        currency=currency,
-        name=row.name,
-        time_zone=row.time_zone,
-    )
+    return own.AccountDetail(**account_facts(row, currency, shown))
+
+
+def account_facts(row: Account, currency: str, shown: Callable[[Instant], str]) -> dict[str, Any]:
+    """Return the fields of ``AccountDetail``."""
+    return {
+        "account_id": row.id,
+        "balance": amount_text(row.balance),
+        "currency": currency,
+        "name": row.name,
+        "time_zone": row.time_zone,
+        "status": row.status,
+        "status_reason": row.status_reason or None,
+        "arrears_since": None if row.arrears_since is None else shown(row.arrears_since),
+        "create_time": shown(row.created_at),
+    }
 
 
 def _price(price: Micro | None) -> str | None:
     return None if price is None else amount_text(price)
 
 
-def offering(row: Offering) -> cat.OfferingDetail:
+def offering(row: Offering, shown: Shown) -> cat.OfferingDetail:
     """Show an offering."""
     return cat.OfferingDetail(
         region=row.region,
@@ -314,6 +323,8 @@ def offering(row: Offering) -> cat.OfferingDetail:
         stock_source=row.stock_source,
         oversold=row.oversold,
         kind=row.kind,
+        closed_time=_when(shown, row.closed_at),
+        no_renewals=row.no_renewals,
     )
 
 
@@ -357,8 +368,13 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
     )
 
 
-def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant]) -> iam.UserDetail:
-    """Show a user, with its keys but never their secrets; ``used`` is when keys were last used."""
+def user(
+    row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant], *, with_contact: bool
+) -> iam.UserDetail:
+    """Show a user, with its keys but never their secrets; ``used`` is when keys were last used.
+
+    ``with_contact`` says whether the caller may see the mail address and the language.
+    """
     return iam.UserDetail(
         user_id=row.id,
         name=row.name,
@@ -376,4 +392,7 @@ def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Inst
             for key in keys
         ],
         create_time=shown(row.created_at),
+        email=row.email if with_contact else None,
+        language=row.language if with_contact else None,
+        deleted_time=_when(shown, row.deleted_at),
     )

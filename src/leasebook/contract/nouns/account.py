@@ -8,22 +8,24 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
-    WHOSE,
-    WHOSE_NAME,
     AccountsMeant,
     Amount,
-    Empty,
     Id,
     Marker,
+    Owned,
+    PagedRequest,
     PageSize,
     Request,
     Shape,
     Time,
 )
+
+AccountStatus = Literal["Active", "Suspended"]
+AccountName = Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\x00]*$")]
 
 
 class AccountDetail(Shape, kw_only=True):
@@ -34,6 +36,48 @@ class AccountDetail(Shape, kw_only=True):
     currency: Annotated[str, Meta(description="The currency of every amount.")]
     name: Annotated[str, Meta(description="The name for people.")]
     time_zone: Annotated[str, Meta(description="The IANA zone in which the account's hours and months are counted.")]
+    status: Annotated[
+        AccountStatus,
+        Meta(
+            description=(
+                "Suspended: nothing is bought or made in it until an operator resumes it; its instances and services "
+                "go on by their own rules."
+            )
+        ),
+    ]
+    status_reason: Annotated[str | None, Meta(description="The operator's reason for the suspension.")] = None
+    arrears_since: Annotated[
+        str | None, Meta(description="Since when the balance is negative; absent if it is not.")
+    ] = None
+    create_time: Annotated[str, Meta(description="When it was made.")]
+
+
+class Holding(Shape, kw_only=True):
+    """Live instances that are paid in one way, and the units that they reserve."""
+
+    instances: Annotated[int, Meta(description="Instances that reserve units, quota of models included.")]
+    units: Annotated[int, Meta(description="The units that they reserve, those of a resize under way included.")]
+
+
+class AccountOverview(AccountDetail, kw_only=True):
+    """An account with its live instances and services, and its charges of the current month."""
+
+    prepaid: Annotated[Holding, Meta(description="The live instances that are paid by the month.")]
+    postpaid: Annotated[Holding, Meta(description="The live instances that are paid by the minute.")]
+    services: Annotated[int, Meta(description="Its services that are not deleted.")]
+    month: Annotated[str, Meta(description="The current month, on the account's clocks.")]
+    spent: Annotated[str, Meta(description="The charges of this month, less refunds.")]
+    budget: Annotated[str | None, Meta(description="The budget of a month; absent if none is set.")] = None
+
+
+class DescribeAccountRequest(Request, kw_only=True):
+    """Ask for the caller's account. An operator may name another one, by its id or by its name."""
+
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    name: Annotated[
+        AccountName | None,
+        Meta(description="The name of the account; without accountId exactly one account must have it."),
+    ] = None
 
 
 class TopUpAccountRequest(Request, kw_only=True):
@@ -46,6 +90,7 @@ class TopUpAccountRequest(Request, kw_only=True):
 class PageRequest(Request, kw_only=True):
     """Ask for a page, newest first."""
 
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
     marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
@@ -61,7 +106,6 @@ class DescribeOrdersRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only orders of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
-    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class DescribePostingsRequest(PageRequest, kw_only=True):
@@ -74,10 +118,9 @@ class DescribePostingsRequest(PageRequest, kw_only=True):
     instance_id: Annotated[Id | None, Meta(description="Only postings of this instance.")] = None
     start_time: Annotated[Time | None, Meta(description="Since when.")] = None
     end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
-    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
-class OrderDetail(Shape, kw_only=True):
+class OrderDetail(Owned, kw_only=True):
     """A purchase, renewal, resize or change of billing, with the amount paid at once."""
 
     order_id: Annotated[str, Meta(description="The order.")]
@@ -92,8 +135,6 @@ class OrderDetail(Shape, kw_only=True):
     months: Annotated[int | None, Meta(description="The months that were bought or added.")] = None
     amount: Annotated[str, Meta(description="The amount paid at once; zero with Postpaid.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
-    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
-    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class OrderPage(Shape, kw_only=True):
@@ -105,7 +146,7 @@ class OrderPage(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
-class PostingDetail(Shape, kw_only=True):
+class PostingDetail(Owned, kw_only=True):
     """A movement of money: ``amount`` left ``debit`` and arrived at ``credit``.
 
     It paid ``count`` units from ``startTime`` on: ``minutes`` of them, each unit at ``price`` a minute; or, in advance,
@@ -141,8 +182,6 @@ class PostingDetail(Shape, kw_only=True):
     ] = None
     start_time: Annotated[str | None, Meta(description="Since when it is paid for.")] = None
     end_time: Annotated[str | None, Meta(description="Until when a term is paid.")] = None
-    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
-    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class PostingPage(Shape, kw_only=True):
@@ -154,20 +193,13 @@ class PostingPage(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
-class DescribeStatementRequest(Request, kw_only=True):
-    """Ask for a month's statement, in the account's own time; a page of its instances at a time.
-
-    An operator may name another account.
-    """
+class DescribeStatementRequest(PagedRequest, kw_only=True):
+    """Ask for a month's statement, in the account's own time; a page of its instances at a time."""
 
     month: Annotated[
         str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="The month, on the account's clocks.")
     ]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
-    max_keys: Annotated[
-        PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
-    ] = None
 
 
 class StatementLine(Shape, kw_only=True):
@@ -228,14 +260,92 @@ class Statement(Shape, kw_only=True):
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
+class DescribeAccountsRequest(PagedRequest, kw_only=True):
+    """Ask for a page of all accounts, oldest first."""
+
+    name: Annotated[AccountName | None, Meta(description="Only accounts with exactly this name.")] = None
+    name_contains: Annotated[
+        AccountName | None, Meta(description="Only accounts with this in their names; upper and lower case differ.")
+    ] = None
+    status: Annotated[AccountStatus | None, Meta(description="Only accounts with this status.")] = None
+
+
+class AccountPage(Shape, kw_only=True):
+    """A page of accounts, oldest first."""
+
+    accounts: Annotated[list[AccountOverview], Meta(description="The accounts.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
+
+
+class RenameAccountRequest(Request, kw_only=True):
+    """Give an account another name; the caller's where none is named. An operator may name another account."""
+
+    name: Annotated[AccountName, Meta(description="The name for people. Two accounts may have the same one.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+_RENAMED: Final = {
+    "accountId": "00112233445566778899aabbccddeeff",
+    "balance": "99875929.50",
+    "currency": "CNY",
+    "name": "research",
+    "timeZone": "Asia/Shanghai",
+    "status": "Active",
+    "createTime": "2026-11-30T06:13:45+08:00",
+}
+
+
+LIFE: Final = (
+    read(
+        IAM,
+        "DescribeAccounts",
+        "describe_accounts",
+        DescribeAccountsRequest,
+        AccountPage,
+        "List all accounts, each with its balance, its live instances and services, and the charges of this month.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_MARKER,),
+        example={"nameContains": "oo", "status": "Active", "maxKeys": 10},
+        answer={
+            "accounts": [
+                {
+                    **_RENAMED,
+                    "name": "root",
+                    "prepaid": {"instances": 2, "units": 6},
+                    "postpaid": {"instances": 2, "units": 6},
+                    "services": 1,
+                    "month": "2026-11",
+                    "spent": "125070.50",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
+    ),
+    write(
+        IAM,
+        "RenameAccount",
+        "rename_account",
+        RenameAccountRequest,
+        AccountDetail,
+        "Give an account another name.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"name": "research"},
+        answer=_RENAMED,
+    ),
+)
+
 ACTIONS: Final = (
     read(
         ACCOUNT,
         "DescribeAccount",
         "describe_account",
-        Empty,
-        AccountDetail,
-        "Show the caller's account and its balance.",
+        DescribeAccountRequest,
+        AccountOverview,
+        "Show an account: its balance, its live instances and services, and the charges of this month.",
+        policies=p.READERS | p.OPERATORS,
         example={},
         answer={
             "accountId": "00112233445566778899aabbccddeeff",
@@ -243,6 +353,13 @@ ACTIONS: Final = (
             "currency": "CNY",
             "name": "root",
             "timeZone": "Asia/Shanghai",
+            "status": "Active",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "prepaid": {"instances": 2, "units": 6},
+            "postpaid": {"instances": 2, "units": 6},
+            "services": 1,
+            "month": "2026-11",
+            "spent": "125070.50",
         },
     ),
     write(
@@ -260,6 +377,8 @@ ACTIONS: Final = (
             "currency": "CNY",
             "name": "root",
             "timeZone": "Asia/Shanghai",
+            "status": "Active",
+            "createTime": "2026-11-30T06:13:45+08:00",
         },
     ),
     read(

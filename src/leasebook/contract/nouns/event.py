@@ -12,7 +12,9 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, EVENTS, read, write
 from leasebook.contract.shapes import ACCOUNTS_MEANT, AccountsMeant, Id, Marker, PageSize, Request, Shape, Time
 
-EventType = Annotated[str, Meta(max_length=64, description="Such as unit.released")]
+EventType = Annotated[
+    str, Meta(max_length=64, description="Such as unit.released, or unit.* for all of a group, or * for all")
+]
 EventId = Annotated[str, Meta(max_length=64, pattern="^[0-9]{1,18}-[0-9]{1,9}(?!\\n)$")]
 Types = Annotated[list[EventType], Meta(max_length=50)]
 

@@ -12,11 +12,10 @@ from leasebook.contract.action import BUYS, ENDS, UNITS, read, write
 from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
-    WHOSE,
-    WHOSE_NAME,
     AccountsMeant,
     Id,
     Marker,
+    Owned,
     PageInfo,
     PageSize,
     Part,
@@ -136,7 +135,7 @@ class DescribeComputeUnitRequest(Request, kw_only=True):
     account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
-class ComputeUnitInstance(Shape, kw_only=True):
+class ComputeUnitInstance(Owned, kw_only=True):
     """An instance (decision 23). Times are RFC 3339 in the service's zone."""
 
     instance_id: Annotated[str, Meta(description="The instance.")]
@@ -172,8 +171,6 @@ class ComputeUnitInstance(Shape, kw_only=True):
     reason: Annotated[
         str | None, Meta(description="Why it could not be provided or resized, in the engine's words.")
     ] = None
-    account_id: Annotated[str | None, Meta(description=WHOSE)] = None
-    account_name: Annotated[str | None, Meta(description=WHOSE_NAME)] = None
 
 
 class ServiceUsage(Shape, kw_only=True):

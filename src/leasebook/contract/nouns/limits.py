@@ -1,4 +1,4 @@
-"""Limits of an account and its users: its guard rails."""
+"""Limits of an account and its users: its guard rails, and its suspension."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from leasebook.contract import errors as e
 from leasebook.contract import policies as p
-from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.action import ACCOUNT, IAM, read, write
+from leasebook.contract.nouns.account import AccountDetail
 from leasebook.contract.shapes import Amount, Id, Part, Request, Shape
 
 Limit = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -145,9 +147,15 @@ class GuardRailsChange(Part, kw_only=True):
 
 
 class SetGuardRailsRequest(Request, kw_only=True):
-    """Change the account's limits; null for ``limits`` clears all of them. An operator may name another account."""
+    """Change the account's limits; null for ``limits`` clears all of them. An operator may name another account.
+
+    Limits that the call does not name stay. With ``replace`` they are cleared.
+    """
 
     limits: Annotated[GuardRailsChange | None, Meta(description="The changes. Null clears all limits.")]
+    replace: Annotated[
+        bool | None, Meta(description="Whether limits that are not named are cleared; absent or false: they stay.")
+    ] = None
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
@@ -182,47 +190,109 @@ class GuardRailsDetail(Shape, kw_only=True):
     ] = None
 
 
+class GuardRailsChanged(Shape, kw_only=True):
+    """The limits before and after the change, and how much of them is used. ``limits`` is the same as ``after``."""
+
+    account_id: Annotated[str, Meta(description="The account.")]
+    limits: Annotated[GuardRails, Meta(description="Its limits now; an absent field means no limit.")]
+    used: Annotated[
+        Used | None, Meta(description=("How much of them is used; absent while the account has no limits."))
+    ] = None
+    before: Annotated[
+        GuardRails | None,
+        Meta(description="The limits before the change; absent if version 0.1.0 answered the client token first."),
+    ] = None
+    after: Annotated[GuardRails, Meta(description="The limits after the change.")]
+
+
+_LIMITS: Final = {
+    "units": {"gpu-1": 20},
+    "userUnits": {"*": {"gpu-1": 4}},
+    "spend": "20000.00",
+    "userSpend": {"*": "5000.00"},
+    "budget": "15000.00",
+    "budgetWarnPercent": [50, 90],
+    "budgetRefusePercent": 120,
+    "releaseMaxSeconds": 604_800,
+    "releaseDefaultSeconds": 28800,
+    "endRequired": True,
+    "extendBy": "buyer",
+    "extensionsMax": 3,
+}
+"""The limits of the examples."""
+
+
+class SuspendAccountRequest(Request, kw_only=True):
+    """Suspend an account: nothing is bought or made in it, and its instances and services go on by their own rules."""
+
+    account_id: Annotated[Id, Meta(description="The account.")]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=500,
+            pattern="^[^\\x00]*$",
+            description="A sentence for the account: refusals, events and answers show it.",
+        ),
+    ]
+
+
+class ResumeAccountRequest(Request, kw_only=True):
+    """End an account's suspension."""
+
+    account_id: Annotated[Id, Meta(description="The account.")]
+
+
+_RESEARCH: Final = {
+    "accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee",
+    "balance": "0.00",
+    "currency": "CNY",
+    "name": "research",
+    "timeZone": "Asia/Shanghai",
+    "status": "Active",
+    "createTime": "2026-11-30T06:13:45+08:00",
+}
+
+SUSPENSION: Final = (
+    write(
+        IAM,
+        "SuspendAccount",
+        "suspend_account",
+        SuspendAccountRequest,
+        AccountDetail,
+        "Let nothing more be bought or made in an account.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee", "reason": "The project ended."},
+        answer={**_RESEARCH, "status": "Suspended", "statusReason": "The project ended."},
+    ),
+    write(
+        IAM,
+        "ResumeAccount",
+        "resume_account",
+        ResumeAccountRequest,
+        AccountDetail,
+        "End an account's suspension.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee"},
+        answer=_RESEARCH,
+    ),
+)
+
 ACTIONS: Final = (
     write(
         ACCOUNT,
         "SetGuardRails",
         "set_guard_rails",
         SetGuardRailsRequest,
-        GuardRailsDetail,
+        GuardRailsChanged,
         "Limit what an account and its users hold and spend, and how long postpaid units live.",
         policies=p.MANAGERS | p.OPERATORS,
-        example={
-            "limits": {
-                "units": {"gpu-1": 20},
-                "userUnits": {"*": {"gpu-1": 4}},
-                "spend": "20000.00",
-                "userSpend": {"*": "5000.00"},
-                "budget": "15000.00",
-                "budgetWarnPercent": [50, 90],
-                "budgetRefusePercent": 120,
-                "releaseMaxSeconds": 604_800,
-                "releaseDefaultSeconds": 28800,
-                "endRequired": True,
-                "extendBy": "buyer",
-                "extensionsMax": 3,
-            }
-        },
+        example={"limits": _LIMITS},
         answer={
             "accountId": "00112233445566778899aabbccddeeff",
-            "limits": {
-                "units": {"gpu-1": 20},
-                "userUnits": {"*": {"gpu-1": 4}},
-                "spend": "20000.00",
-                "userSpend": {"*": "5000.00"},
-                "budget": "15000.00",
-                "budgetWarnPercent": [50, 90],
-                "budgetRefusePercent": 120,
-                "releaseMaxSeconds": 604_800,
-                "releaseDefaultSeconds": 28800,
-                "endRequired": True,
-                "extendBy": "buyer",
-                "extensionsMax": 3,
-            },
+            "limits": _LIMITS,
             "used": {
                 "units": {"ernie-4.0-8k": 5, "gpu-1": 14},
                 "userUnits": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": {"ernie-4.0-8k": 5, "gpu-1": 14}},
@@ -230,6 +300,8 @@ ACTIONS: Final = (
                 "spend": "418323.306452",
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
             },
+            "before": {},
+            "after": _LIMITS,
         },
     ),
     read(
@@ -243,20 +315,7 @@ ACTIONS: Final = (
         example={},
         answer={
             "accountId": "00112233445566778899aabbccddeeff",
-            "limits": {
-                "units": {"gpu-1": 20},
-                "userUnits": {"*": {"gpu-1": 4}},
-                "spend": "20000.00",
-                "userSpend": {"*": "5000.00"},
-                "budget": "15000.00",
-                "budgetWarnPercent": [50, 90],
-                "budgetRefusePercent": 120,
-                "releaseMaxSeconds": 604_800,
-                "releaseDefaultSeconds": 28800,
-                "endRequired": True,
-                "extendBy": "buyer",
-                "extensionsMax": 3,
-            },
+            "limits": _LIMITS,
             "used": {
                 "units": {"ernie-4.0-8k": 5, "gpu-1": 14},
                 "userUnits": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": {"ernie-4.0-8k": 5, "gpu-1": 14}},

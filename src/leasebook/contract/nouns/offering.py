@@ -49,6 +49,12 @@ class OfferingDetail(Shape, kw_only=True):
             description="How many units instances hold beyond what the engine leaves to it; none is sold until it is 0."
         ),
     ]
+    closed_time: Annotated[
+        str | None, Meta(description="Since when it is closed, so that none is sold; absent: it is open.")
+    ] = None
+    no_renewals: Annotated[
+        bool, Meta(description="Whether terms are not renewed either, because it is closed so; absent: they are.")
+    ] = False
 
 
 class DescribeOfferingsRequest(PagedRequest, kw_only=True):
@@ -115,6 +121,33 @@ class SetOfferingRequest(Request, kw_only=True):
             )
         ),
     ] = None
+
+
+class OfferingNameRequest(Request, kw_only=True):
+    """Name an offering: units of compute by region and type, quota by its model."""
+
+    region: Annotated[Region | None, Meta(description="The region.")] = None
+    type: Annotated[UnitType | None, Meta(description="The type of unit.")] = None
+    model: Annotated[Model | None, Meta(description="The model whose quota is sold; in place of region and type.")] = (
+        None
+    )
+
+
+class CloseOfferingRequest(OfferingNameRequest, kw_only=True):
+    """Sell no more of an offering. Held units stay with their buyers, and released units are not sold again."""
+
+    no_renewals: Annotated[
+        bool,
+        Meta(description="Whether terms are not renewed any more, by hand or automatically. Left out: they are."),
+    ] = False
+
+
+class ReopenOfferingRequest(OfferingNameRequest, kw_only=True):
+    """Sell a closed offering again."""
+
+
+class RemoveOfferingRequest(OfferingNameRequest, kw_only=True):
+    """Take a closed offering that no instance holds out of the catalogue. SetOffering makes it again."""
 
 
 class EngineUnits(Shape, kw_only=True):
@@ -240,6 +273,18 @@ class EngineReport(Paged, kw_only=True):
     ]
 
 
+CPU: Final = {
+    "kind": "ComputingUnit",
+    "region": "bj",
+    "type": "cpu",
+    "pricePerMinute": "0.05",
+    "pricePerMonth": "1000.00",
+    "stockTotal": 10000,
+    "stockFree": 10000,
+    "stockSource": "Set",
+    "oversold": 0,
+}
+"""An offering in the examples."""
 ACTIONS: Final = (
     read(
         CATALOG,
@@ -250,21 +295,7 @@ ACTIONS: Final = (
         "List the offerings with their regions, prices and free units.",
         errors=(e.INVALID_MARKER,),
         example={},
-        answer={
-            "offerings": [
-                {
-                    "kind": "ComputingUnit",
-                    "region": "bj",
-                    "type": "cpu",
-                    "pricePerMinute": "0.05",
-                    "pricePerMonth": "1000.00",
-                    "stockTotal": 10000,
-                    "stockFree": 10000,
-                    "stockSource": "Set",
-                    "oversold": 0,
-                }
-            ]
-        },
+        answer={"offerings": [CPU]},
     ),
     write(
         CATALOG,
@@ -293,6 +324,44 @@ ACTIONS: Final = (
             "stockSource": "Set",
             "oversold": 0,
         },
+    ),
+    write(
+        CATALOG,
+        "CloseOffering",
+        "close_offering",
+        CloseOfferingRequest,
+        OfferingDetail,
+        "Sell no more of an offering; held units stay with their buyers.",
+        policies=p.OPERATORS,
+        example={"region": "bj", "type": "cpu", "noRenewals": True},
+        answer={
+            **CPU,
+            "closedTime": "2026-11-30T06:13:45+08:00",
+            "noRenewals": True,
+        },
+    ),
+    write(
+        CATALOG,
+        "ReopenOffering",
+        "reopen_offering",
+        ReopenOfferingRequest,
+        OfferingDetail,
+        "Sell a closed offering again.",
+        policies=p.OPERATORS,
+        example={"region": "bj", "type": "cpu"},
+        answer=CPU,
+    ),
+    write(
+        CATALOG,
+        "RemoveOffering",
+        "remove_offering",
+        RemoveOfferingRequest,
+        bool,
+        "Take a closed offering that no instance holds out of the catalogue.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"region": "bj", "type": "cpu"},
+        answer=True,
     ),
     read(
         CATALOG,

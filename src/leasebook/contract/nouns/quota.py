@@ -231,7 +231,7 @@ ACTIONS: Final = (
         PurchaseTpmRequest,
         PurchasedTpm,
         "Buy quota of a model.",
-        errors=BUYS,
+        errors=(*BUYS, e.INVALID_STATE),
         example={
             "model": "ernie-4.0-8k",
             "billing": {"paymentTiming": "Postpaid", "releaseTime": "2030-01-15T09:30:00+08:00"},

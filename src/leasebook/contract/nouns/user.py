@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
@@ -14,6 +14,8 @@ from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, T
 
 ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
 Requirement = Literal["SignedBody", "Nonce"]
+Language = Literal["en", "zh-CN"]
+MailAddress = Annotated[str, Meta(max_length=254, pattern="^[^\\x00]*$")]
 
 
 class CreateAccountRequest(Request, kw_only=True):
@@ -77,6 +79,39 @@ class DisableAccessKeyRequest(Request, kw_only=True):
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
+class EnableAccessKeyRequest(Request, kw_only=True):
+    """Enable a disabled key again, with the secret that it had."""
+
+    access_key_id: Annotated[Id, Meta(description="The id of the key pair, which every signature names.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class DeleteUserRequest(Request, kw_only=True):
+    """Delete a user and disable all keys of the user, for good. An operator may name another account's user."""
+
+    user_id: Annotated[Id, Meta(description="The user; not the root of an account, and not the caller.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class RenameUserRequest(Request, kw_only=True):
+    """Give a user another name. An operator may name another account's user."""
+
+    user_id: Annotated[Id, Meta(description="The user.")]
+    name: Annotated[Text, Meta(description="The new name for people. Several users may have the same name.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class SetUserContactRequest(Request, kw_only=True):
+    """Set a user's mail address and language. An absent field keeps its value, and null clears it."""
+
+    user_id: Annotated[Id, Meta(description="The user.")]
+    email: Annotated[
+        MailAddress | UnsetType | None, Meta(description="A bare mail address. No mail is sent to it yet.")
+    ] = UNSET
+    language: Annotated[Language | UnsetType | None, Meta(description="The language that the user reads.")] = UNSET
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
 class PolicyRequest(Request, kw_only=True):
     """Attach a policy to a user, or detach it."""
 
@@ -91,6 +126,9 @@ class DescribeUsersRequest(PagedRequest, kw_only=True):
     """List the users of the caller's account; an operator may name another account."""
 
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    include_deleted: Annotated[
+        bool, Meta(description="Whether deleted users are listed too; without it only the others are.")
+    ] = False
 
 
 class KeyDetail(Shape, kw_only=True):
@@ -127,6 +165,16 @@ class UserDetail(Shape, kw_only=True):
     ]
     access_keys: Annotated[list[KeyDetail], Meta(description="The user's keys, oldest first, disabled ones included.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
+    email: Annotated[
+        str | None, Meta(description="The mail address; only managers and operators see it. Absent: none is set.")
+    ] = None
+    language: Annotated[
+        Language | None,
+        Meta(description="The language that the user reads; only managers and operators see it. Absent: none is set."),
+    ] = None
+    deleted_time: Annotated[
+        str | None, Meta(description="When the user was deleted; absent while the user is not deleted.")
+    ] = None
 
 
 class UserList(Paged, kw_only=True):
@@ -214,6 +262,56 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "EnableAccessKey",
+        "enable_access_key",
+        EnableAccessKeyRequest,
+        bool,
+        "Enable a disabled key again.",
+        policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
+        example={"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "DeleteUser",
+        "delete_user",
+        DeleteUserRequest,
+        bool,
+        "Delete a user, and disable all keys of the user.",
+        policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "RenameUser",
+        "rename_user",
+        RenameUserRequest,
+        bool,
+        "Give a user another name.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "name": "build-server-2"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "SetUserContact",
+        "set_user_contact",
+        SetUserContactRequest,
+        bool,
+        "Set a user's mail address and language.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={
+            "userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "email": "li@example.com",
+            "language": "zh-CN",
+        },
         answer=True,
     ),
     write(

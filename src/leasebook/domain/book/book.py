@@ -39,6 +39,7 @@ from leasebook.domain.model.subscription import delivery_events, hook_events
 from leasebook.domain.record.agenda import soonest_new
 from leasebook.domain.record.event import (
     OPERATOR_REASON,
+    RENEWAL_FAILED,
     Event,
     account_events,
     guard_events,
@@ -241,6 +242,10 @@ class Book:
     def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in found:
             account_id, unit_id = whose(row)
+            if kind == RENEWAL_FAILED:
+                account = self.rows[ACCOUNTS].get((account_id,))
+                if account is not None and account.status != "Active":
+                    data |= {"accountStatus": account.status, "reason": account.status_reason}
             if account_id is not None:
                 self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
 

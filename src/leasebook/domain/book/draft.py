@@ -49,8 +49,9 @@ class Draft:
         return row
 
     def offerings_of(self, unit_type: str) -> list[Offering]:
-        """Return every offering of a type, in catalogue order."""
-        return [self.require(OFFERINGS, *key) for key in self.book.offering_keys(unit_type)]
+        """Return every offering of a type that the catalogue has, in its order; removed ones are left out."""
+        rows = (self.require(OFFERINGS, *key) for key in self.book.offering_keys(unit_type))
+        return [row for row in rows if row.removed_at is None]
 
     def suspended(self, account_id: str) -> list[Instance]:
         """Return the account's suspended instances, as far as they were loaded."""

@@ -86,7 +86,8 @@ class Answers:
 
 
 def _user(row: User) -> Iterator[tuple[str, str]]:
-    yield USERS, row.account_id
+    if row.deleted_at is None:
+        yield USERS, row.account_id
 
 
 def _key(row: AccessKey) -> Iterator[tuple[str, str]]:

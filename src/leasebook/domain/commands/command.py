@@ -15,6 +15,7 @@ from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
+from leasebook.domain.rules.suspension import check_suspension
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
 from leasebook.domain.values.refusal import Refusal
@@ -113,6 +114,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
             return _again(before, token, command)
     draft = Draft(book, now)
     try:
+        check_suspension(draft, command)
         decided = Decision(answer=command.decide(draft, rules, now))
     except Refusal as refusal:
         draft = Draft(book, now)

@@ -10,14 +10,17 @@ from leasebook.domain.record.signature import Requirement
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 
+AccountStatus = Literal["Active", "Suspended"]
+
 
 class Account(msgspec.Struct, frozen=True):
-    """An account.
+    """An account. Two accounts may have the same name.
 
     ``balance`` is the sum of the account's postings, in micro-units of the currency. Only metered use can make it
     negative. ``arrears_since`` is the instant at which it last became negative, and None while it is not negative.
     ``remind_before_us`` lists how long before a release or an expiry the account is reminded, in microseconds, longest
     first. A change of this list applies to an instance from the next time that its deadline is set.
+    ``status_reason`` is the operator's reason for the suspension, and empty for an account that is not suspended.
     """
 
     id: str
@@ -27,10 +30,19 @@ class Account(msgspec.Struct, frozen=True):
     created_at: Instant
     arrears_since: Instant | None = None
     remind_before_us: tuple[int, ...] = ()
+    status: AccountStatus = "Active"
+    status_reason: str = ""
+
+
+Language = Literal["en", "zh-CN"]
 
 
 class User(msgspec.Struct, frozen=True):
-    """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover."""
+    """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover.
+
+    The row of a deleted user stays, because orders, events and the audit log name it; ``deleted_at`` is None while the
+    user is not deleted. ``email`` and ``language`` are None where they are not set.
+    """
 
     id: str
     account_id: str
@@ -39,6 +51,9 @@ class User(msgspec.Struct, frozen=True):
     policies: tuple[str, ...]
     created_at: Instant
     requires: tuple[Requirement, ...] = ()
+    email: str | None = None
+    language: Language | None = None
+    deleted_at: Instant | None = None
 
 
 KeyStatus = Literal["Active", "Disabled"]

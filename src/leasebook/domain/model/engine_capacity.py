@@ -168,7 +168,9 @@ def _merged(before: CapacityReport | None, word: CapacityReport) -> CapacityRepo
 
 
 def serves(engine: str, offering: Offering, routes: Routes) -> bool:
-    """Whether an engine runs the instances of an offering. No engine runs quota."""
+    """Whether an engine runs the instances of an offering. No engine runs quota, or removed offerings."""
+    if offering.removed_at is not None:
+        return False
     return offering.kind == UNITS_OF_COMPUTE and engine_for(routes, offering.region, offering.type) == engine
 
 

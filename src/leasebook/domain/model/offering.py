@@ -8,7 +8,7 @@ import msgspec
 
 from leasebook.domain.values.calendar import MINUTE_US, Instant
 from leasebook.domain.values.money import Micro
-from leasebook.domain.values.refusal import STOCK, Refusal
+from leasebook.domain.values.refusal import STOCK, WRONG_STATE, Refusal
 from leasebook.domain.values.wording import were
 
 OfferingKind = Literal["ComputingUnit", "TPM"]
@@ -33,6 +33,9 @@ class Offering(msgspec.Struct, frozen=True):
     ``price_number`` counts the prices per minute that it has had, which puts purchases and price changes into one order
     (decision 24).
 
+    From ``closed_at`` on no more units are sold, and held units stay with their buyers; with ``no_renewals`` their
+    terms are not renewed either. From ``removed_at`` on it is no part of the catalogue: the row stays for the books.
+
     Free stock plus the units reserved by live instances, less ``oversold``, always equals the total. Units are oversold
     only where the engine has fewer than are reserved; then none are free.
     """
@@ -48,6 +51,9 @@ class Offering(msgspec.Struct, frozen=True):
     stock_source: StockSource = BY_HAND
     oversold: int = 0
     price_number: int = 0
+    closed_at: Instant | None = None
+    no_renewals: bool = False
+    removed_at: Instant | None = None
 
     @property
     def reserved(self) -> int:
@@ -59,8 +65,23 @@ class Offering(msgspec.Struct, frozen=True):
         """The offering's name in messages."""
         return f"{self.type} in {self.region}" if self.kind == UNITS_OF_COMPUTE else f"quota of {self.type}"
 
+    @property
+    def is_sold(self) -> bool:
+        """Whether units of it can be sold: it is neither closed nor removed."""
+        return self.closed_at is None and self.removed_at is None
+
+    def require_sold(self) -> None:
+        """Raise Refusal (WRONG_STATE) if it is closed."""
+        if not self.is_sold:
+            raise Refusal(
+                WRONG_STATE,
+                f"The offering {self.name} is closed: held units stay with their buyers, and nothing more "
+                "of it is sold. Choose another region or type (DescribeOfferings, /v2/catalog).",
+            )
+
     def take(self, count: int) -> Offering:
-        """Reserve ``count`` units; raises Refusal (STOCK) where fewer are free."""
+        """Reserve ``count`` units; raises Refusal: closed (WRONG_STATE), or fewer are free (STOCK)."""
+        self.require_sold()
         if count > self.stock_free:
             raise Refusal(
                 STOCK,

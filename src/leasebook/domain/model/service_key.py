@@ -58,7 +58,7 @@ def orphan_of(
     key: ServiceKey, maker: User | None, makers: frozenset[str], *, has_access_key: bool = True
 ) -> Orphan | None:
     """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys."""
-    if maker is None or maker.account_id != key.account_id:
+    if maker is None or maker.account_id != key.account_id or maker.deleted_at is not None:
         return "MakerGone"
     if not maker.is_root and makers.isdisjoint(maker.policies):
         return "MakerMayNot"

@@ -22,6 +22,7 @@ from leasebook.domain.record.event import (
     REMINDED,
     Event,
 )
+from leasebook.domain.record.event_pattern import covers
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 
@@ -53,11 +54,11 @@ _ACCOUNT_LANE: Final = "account"
 class Subscription(msgspec.Struct, frozen=True):
     """A subscription: the URL or mail address (``target``) to which an account's events are sent.
 
-    ``types`` are the event types that it receives; empty: all. With ``unit_id`` it receives only events of that
-    instance. ``page`` is the last page of the account's events for which deliveries were made. ``since`` is when it
-    last became active; the time until a delivery is given up does not run before that, since no attempt was made.
-    ``sealed`` is the secret of a webhook; until ``before_until`` messages are signed with the former one,
-    ``sealed_before``, too. ``sealed_at`` is when the secret was made. ``tests`` counts the tests asked for.
+    ``types`` are the event types that it receives, or patterns of them (``unit.*``); empty: all. With ``unit_id`` it
+    receives only events of that instance. ``page`` is the last page of the account's events for which deliveries were
+    made. ``since`` is when it last became active; the time until a delivery is given up does not run before that, since
+    no attempt was made. ``sealed`` is the secret of a webhook; until ``before_until`` messages are signed with the
+    former one, ``sealed_before``, too. ``sealed_at`` is when the secret was made. ``tests`` counts the tests asked for.
 
     A mail address is Pending until the link in a confirmation is used, which is valid until ``confirm_until``;
     ``confirms`` counts the confirmations asked for. A deleted subscription is Deleting until no delivery waits for it.
@@ -99,7 +100,9 @@ class Subscription(msgspec.Struct, frozen=True):
             return False
         if event.type in _ABOUT_HOOKS and about == self.id:
             return False
-        return (not self.types or event.type in self.types) and self.unit_id in (None, event.unit_id)
+        if self.unit_id not in (None, event.unit_id):
+            return False
+        return not self.types or any(covers(pattern, event.type) for pattern in self.types)
 
 
 class DeliveryQueue(msgspec.Struct, frozen=True):

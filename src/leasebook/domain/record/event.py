@@ -68,6 +68,8 @@ IAM_FOUND: Final = "iam.found"
 REPLICA_FAILING: Final = "replica.failing"
 LOG_STORE_ATTACHED: Final = "service.logStoreAttached"
 LOG_STORE_DETACHED: Final = "service.logStoreDetached"
+ACCOUNT_SUSPENDED: Final = "account.suspended"
+ACCOUNT_RESUMED: Final = "account.resumed"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -96,14 +98,14 @@ TYPES: Final[dict[str, str]] = {
     HOOK_TESTED: "A subscription is tried; only that subscription gets it.",
     HOOK_PAUSED: "A receiver answered 410 Gone, and its subscription is paused.",
     HOOK_GAVE_UP: "An event could not be delivered to a subscription, and is not tried any more.",
-    STOCK_DIFFERS: "What an engine has of a type, and what is offered or sold of it, are not the same, or differ anew.",
-    STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
-    HOOK_CONFIRMING: "A mail address is asked whether it wants an account's events; only that address is told.",
-    HOOK_CONFIRMED: "A mail address was confirmed; its subscription is told of events from now on.",
+    STOCK_DIFFERS: "An engine's units of a type and the units offered or sold differ, or differ by another number.",
+    STOCK_FITS: "An engine's units of a type and the units offered are the same number again.",
+    HOOK_CONFIRMING: "A mail address is asked whether it wants an account's events; only that address gets it.",
+    HOOK_CONFIRMED: "A mail address was confirmed; its subscription gets events from now on.",
     MODEL_APPROVED: "An operator made or approved a version of a model: it runs on every engine.",
     MODEL_WITHDRAWN: "An operator took back the approval of a version: it runs only where it is kept apart.",
     IAM_ACCOUNT_CREATED: "The account was opened.",
-    IAM_ACCOUNT_CHANGED: "What the account is called, or its time zone, is another one now.",
+    IAM_ACCOUNT_CHANGED: "The account's name or its time zone changed.",
     IAM_USER_CREATED: "A user was added.",
     IAM_USER_CHANGED: "A user's policies, or something else of the user, are others now.",
     IAM_KEY_CREATED: "A user got an access key.",
@@ -114,6 +116,8 @@ TYPES: Final[dict[str, str]] = {
     REPLICA_FAILING: "A replica failed three times in a row; it is paid, and tried again with longer rests.",
     LOG_STORE_ATTACHED: "The lines of a service's replicas are sent to a log store from now on, or to another one.",
     LOG_STORE_DETACHED: "The lines of a service's replicas are sent to no log store any more.",
+    ACCOUNT_SUSPENDED: "An operator suspended the account: nothing new is bought or made until it is resumed.",
+    ACCOUNT_RESUMED: "An operator ended the account's suspension.",
 }
 """Every type, and what it means."""
 
@@ -135,6 +139,7 @@ _BY_END: Final = {
 
 OPERATOR_REASON: Final = "operatorReason"
 """The key of the reason in the events of an instance that an operator changed for its owner."""
+_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED}
 
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """The fields of an instance that events report when they change. An instance's events together give its present state.
@@ -254,10 +259,12 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that an account went into arrears or paid its debt."""
+    """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
     was = None if before is None else before.arrears_since
     if (was is None) != (after.arrears_since is None):
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
+    if before is not None and before.status != after.status:
+        yield _BY_ACCOUNT_STATUS[after.status], {"reason": after.status_reason} if after.status_reason else {}
 
 
 def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:

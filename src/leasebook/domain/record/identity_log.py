@@ -43,8 +43,13 @@ START: Final = Mark(0, NOTHING)
 def needs_of(needs: set[Needed]) -> tuple[Needed, ...]:
     """Return further needs of a batch that needs identities: the end of the log and the master key's fingerprint."""
     if any(isinstance(need, tuple) and need[0] in (USERS, ACCESS_KEYS, SERVICE_KEYS) for need in needs):
-        return (METADATA, (LOG_END,)), (METADATA, (MASTER_KEY,))
+        return log_needs()
     return ()
+
+
+def log_needs() -> tuple[Needed, ...]:
+    """Return the needs of a command that changes what identity events report of an account, and no user or key."""
+    return (METADATA, (LOG_END,)), (METADATA, (MASTER_KEY,))
 
 
 def read_mark(value: str | None) -> Mark:

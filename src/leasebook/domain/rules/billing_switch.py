@@ -38,8 +38,12 @@ def judge_postpaid(
         unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
     )
     hindrance = None
-    if refusal is not None:
+    if account.status != "Active":
+        hindrance = "its account is suspended"
+    elif refusal is not None:
         hindrance = "the account's limits do not let it go on postpaid without a release time"
+    elif offering.no_renewals:
+        hindrance = "its offering is closed and no instance of it goes on after its term"
     elif terms.price is None:
         hindrance = "it is not sold by the minute, so that it cannot go on postpaid"
     elif account.balance < max(balance_needed(terms, rules), 0):

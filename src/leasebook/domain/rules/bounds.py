@@ -36,7 +36,10 @@ BOUNDS: Final = {
         "The account", "active access keys", "Disable some (DisableAccessKey, /v2/iam)", "account.access_keys_max"
     ),
     asked.USER_KEYS: Bound(
-        "The user", "active access keys", "Disable one first (DisableAccessKey, /v2/iam)", "user.access_keys_max"
+        "The user",
+        "active access keys",
+        "To exchange one, disable the key that is no longer used first (DisableAccessKey, /v2/iam)",
+        "user.access_keys_max",
     ),
     asked.MODEL_SETS: Bound(
         "The account", "model sets", "Take some out (DeleteModelSet, /v2/model)", "account.model_sets_max"

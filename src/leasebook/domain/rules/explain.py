@@ -182,10 +182,14 @@ def _hindrance(
 ) -> str | None:
     """Return why ``commands.renewal`` would refuse a renewal with a balance of ``left`` after ``before`` others."""
     at, amount, longer = renewal
+    if account.status != "Active":
+        return "its account is suspended"
     if is_too_long(unit, longer, account.time_zone):
         return "its term would be longer than any can be"
     if longer.expires_at <= at:
         return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
+    if offering.no_renewals:
+        return "its offering is closed and instances of it are not renewed"
     if offering.per_month is None:
         return "it is not sold by the month any more"
     asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
@@ -225,6 +229,8 @@ def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
     if unit.used:
         use = "uses" if unit.replicas == 1 else "use"
         yield f"{counted(unit.replicas, 'replica')} {use} {unit.used} of its {counted(unit.count, 'unit')}."
+    if account.status != "Active" and unit.status not in GONE:
+        yield f"Its account is suspended, so it is neither resized nor renewed: {account.status_reason}"
     if account.arrears_since is not None and unit.status in UP:
         yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
 

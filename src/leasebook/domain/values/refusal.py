@@ -47,6 +47,7 @@ TOKEN_MISMATCH: Final = "token_mismatch"  # noqa: S105 - not a password
 REPLAYED: Final = "replayed"
 SIGNED_TOO_OFTEN: Final = "signed_too_often"
 UNTRUSTED: Final = "untrusted"
+SUSPENDED: Final = "suspended"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -63,6 +64,7 @@ REASONS: Final = (
     REPLAYED,
     SIGNED_TOO_OFTEN,
     UNTRUSTED,
+    SUSPENDED,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED, SIGNED_TOO_OFTEN}

@@ -1,34 +1,53 @@
-"""Queries about several accounts at once."""
+"""Queries about many accounts: the list of them, with their instances and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from leasebook.domain.model.account import Account
-
-if TYPE_CHECKING:
-    from leasebook.domain.record.event import Event
-    from leasebook.ports.queries.read_repository import EventFilter, EventPlace
+from leasebook.domain.model.account import Account, AccountStatus
+from leasebook.domain.model.limits import AccountLimits
 
 
-class Across(msgspec.Struct, frozen=True):
-    """Several accounts, or all of them (None), in a filter in the place of one account."""
+class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter for accounts; None: any value."""
 
-    ids: tuple[str, ...] | None
+    name: str | None = None
+    name_part: str | None = None
+    status: AccountStatus | None = None
+
+
+class Held(NamedTuple):
+    """Live instances that reserve units, and the units that they reserve."""
+
+    instances: int = 0
+    units: int = 0
+
+
+class Holdings(NamedTuple):
+    """The live instances of an account, by how they are paid, and its services that are not deleted."""
+
+    prepaid: Held = Held()
+    postpaid: Held = Held()
+    services: int = 0
 
 
 class AccountQuestions(Protocol):
-    """Queries about several accounts, answered from committed rows."""
+    """Queries about accounts, answered from committed rows."""
 
-    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
-        """Return accounts by id; those that do not exist are left out."""
+    def accounts_page(self, wanted: AccountFilter, *, after: tuple[int, str] | None, limit: int) -> list[Account]:
+        """Return accounts, oldest first, from after a time of creation and an id."""
         ...
 
-    def events_across(
-        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
-    ) -> list[tuple[EventPlace, str, Event]]:
-        """Return events of several accounts, each with its account, newest first or oldest first."""
+    def holdings(self, account_ids: Sequence[str]) -> dict[str, Holdings]:
+        """Return the holdings of accounts; an account that holds nothing is missing.
+
+        It reads the live instances of these accounts, and no others.
+        """
+        ...
+
+    def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:
+        """Return the limits and the usage of accounts; an account without limits is missing."""
         ...

@@ -36,9 +36,17 @@ class IdentityQuestions(Protocol):
         ...
 
     def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+        self,
+        account_id: str,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int | None = None,
+        deleted: bool = True,
     ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
+        """Return an account's users with their keys, oldest first, from after a time of creation and an id.
+
+        ``deleted`` says whether deleted users are among them.
+        """
         ...
 
     def holders(self, policy: str) -> list[str]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
+
+
+class UnitEnds(NamedTuple):
+    """When the last instance of an offering ends (None: none has an end), and how many have no end."""
+
+    last: Instant | None
+    endless: int
 
 
 class PlaceQuestions(Protocol):
@@ -12,6 +20,10 @@ class PlaceQuestions(Protocol):
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
         """Return the places with replicas of one service, or of all, if the service is on and an engine runs it."""
+        ...
+
+    def unit_ends(self, region: str, unit_type: str) -> UnitEnds:
+        """Return when the live instances of an offering end."""
         ...
 
     def service_place(self, account_id: str, service_id: str) -> int | None:

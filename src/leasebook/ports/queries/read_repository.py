@@ -26,7 +26,8 @@ from leasebook.domain.record.ledger import Posting
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.accounts import AccountQuestions, Across
+from leasebook.ports.queries.accounts import AccountQuestions
+from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
@@ -205,7 +206,9 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class ReadRepository(AccountQuestions, CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol):
+class ReadRepository(
+    AccountQuestions, AcrossQuestions, CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol
+):
     """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:
@@ -236,8 +239,8 @@ class ReadRepository(AccountQuestions, CallQuestions, IdentityQuestions, LogStor
         """Return an account's services in the order of creation, or reversed."""
         ...
 
-    def offerings(self) -> list[Offering]:
-        """Return the catalogue in its order."""
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
+        """Return the catalogue in its order; with ``removed`` also the offerings removed from it."""
         ...
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:

@@ -12,7 +12,7 @@ from leasebook.domain.book.store_queries import Asked
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 
 _TEXTS: Final = {
-    a.USERS: "SELECT count(*) FROM users WHERE account_id = ?",
+    a.USERS: "SELECT count(*) FROM users WHERE account_id = ? AND deleted_at IS NULL",
     a.KEYS: "SELECT count(*) FROM access_keys WHERE account_id = ? AND status = 'Active'",
     a.USER_KEYS: "SELECT count(*) FROM access_keys WHERE user_id = ? AND status = 'Active'",
     a.MODEL_SETS: "SELECT count(*) FROM model_sets WHERE account_id = ? AND deleted_at IS NULL",

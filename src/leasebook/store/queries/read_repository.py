@@ -37,7 +37,8 @@ from leasebook.ports.queries.read_repository import (
     ServiceFilter,
     UnitFilter,
 )
-from leasebook.store.queries.across import AccountQueries, merged
+from leasebook.store.queries.account.accounts import AccountQueries
+from leasebook.store.queries.account.across import AcrossQueries, merged
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -99,6 +100,7 @@ _RUN_STATUS = {
 
 class Queries(
     AccountQueries,
+    AcrossQueries,
     BillQueries,
     CallQueries,
     SignatureQueries,
@@ -142,10 +144,16 @@ class Queries(
         return [str(row[0]) for row in rows]
 
     def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+        self,
+        account_id: str,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int | None = None,
+        deleted: bool = True,
     ) -> list[tuple[User, list[AccessKey]]]:
         """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
-        where = "account_id = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
+        live = "" if deleted else "AND deleted_at IS NULL "
+        where = f"account_id = ? {live}AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
         params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
         users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
         keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
@@ -285,9 +293,10 @@ class Queries(
             params.append(wanted.protocol_version)
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
 
-    def offerings(self) -> list[Offering]:
-        """Return the catalogue in its order."""
-        rows = self._fetch(f"{_select(OFFERINGS)} ORDER BY position, region, type", ())
+    def offerings(self, *, removed: bool = False) -> list[Offering]:
+        """Return the catalogue in its order, with ``removed`` also the offerings that were removed from it."""
+        where = "" if removed else " WHERE removed_at IS NULL"
+        rows = self._fetch(f"{_select(OFFERINGS)}{where} ORDER BY position, region, type", ())
         return [CODECS[OFFERINGS].read(row) for row in rows]
 
     def price_list(self, region: str, unit_type: str) -> PriceList | None:

@@ -25,7 +25,9 @@ from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.log_stores import LogSources
+from leasebook.ports.queries.places import UnitEnds
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.rows.codec import CODECS
 
@@ -134,6 +136,16 @@ class ReplicaQueries(ReadRepository):
     def _place(self, table: Table[Any], account_id: str, row_id: str) -> int | None:
         rows = self._fetch(f"SELECT seq FROM {table.name} WHERE id = ? AND account_id = ?", (row_id, account_id))
         return int(rows[0][0]) if rows else None
+
+    def unit_ends(self, region: str, unit_type: str) -> UnitEnds:
+        """Return when the live instances of an offering end."""
+        ((last, endless),) = self._fetch(
+            "SELECT max(COALESCE(release_at, expires_at)), "
+            "sum(CASE WHEN release_at IS NULL AND expires_at IS NULL THEN 1 ELSE 0 END) FROM units "
+            "WHERE region = ? AND type = ? AND status NOT IN ('Released', 'CreateFailed')",
+            (region, unit_type),
+        )
+        return UnitEnds(None if last is None else Instant(int(last)), int(endless or 0))
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
         """Return the places with replicas that have to run now."""

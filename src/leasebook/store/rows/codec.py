@@ -303,7 +303,11 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "stock_source",
                     "oversold",
                     "price_number",
-                )
+                    "closed_at",
+                    "no_renewals",
+                    "removed_at",
+                ),
+                "to_field": {"no_renewals": bool},
             },
         ),
         (
@@ -315,7 +319,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"remind_before_us": _written_numbers},
                 "to_field": {"remind_before_us": _read_numbers},
-                "mutable": ("balance", "arrears_since", "remind_before_us"),
+                "mutable": ("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
             },
         ),
         (
@@ -323,7 +327,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"policies": _json, "requires": _written_names},
                 "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
-                "mutable": ("policies", "requires"),
+                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at"),
             },
         ),
         (

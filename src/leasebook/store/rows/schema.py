@@ -29,6 +29,10 @@ accounts = _table(
     _big("created_at"),
     _big("arrears_since", null=True),
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
+    _named("status", "Active"),
+    Column("status_reason", Text, nullable=False, server_default=text("''")),
+    Index("accounts_created", "created_at", "id"),
+    Index("accounts_name", "name", "created_at", "id"),
 )
 
 users = _table(
@@ -40,6 +44,9 @@ users = _table(
     _text("policies"),
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
+    _text("email", null=True),
+    _text("language", null=True),
+    _big("deleted_at", null=True),
     Index("users_account", "account_id", "created_at", "id"),
 )
 
@@ -73,6 +80,9 @@ offerings = _table(
     _named("stock_source", "Set"),
     _count("oversold"),
     _count("price_number"),
+    _big("closed_at", null=True),
+    Column("no_renewals", Boolean, nullable=False, server_default=text("false")),
+    _big("removed_at", null=True),
 )
 
 # One row an engine: reports about it and commands that set its stock lock this row.

@@ -19,6 +19,7 @@ from leasebook.contract.errors import ACCESS_DENIED, INVALID_MARKER
 from leasebook.contract.nouns import event as v
 from leasebook.contract.policies import FULL, WRITERS
 from leasebook.domain.record.event import TYPES, Event
+from leasebook.domain.record.event_pattern import EVERY, covered, unknown
 from leasebook.domain.record.identity_event import IAM_TYPES
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
 
@@ -40,13 +41,20 @@ _BEGIN_ANEW: Final = (
 
 
 def types_of(given: list[str] | None) -> tuple[str, ...] | None:
-    """Read event types; None where none are given. Raises Fault for one that there is not."""
+    """Read event types and patterns of them; None where none are given. Raises Fault for one that covers no type."""
     if not given:
         return None
     for kind in given:
-        if kind not in TYPES:
-            raise bad_field("types", f"There is no type {kind[:64]!r}. There are {', '.join(TYPES)}.")
+        message = unknown(kind)
+        if message is not None:
+            raise bad_field("types", message)
     return tuple(sorted(set(given)))
+
+
+def _covered(given: list[str] | None) -> tuple[str, ...] | None:
+    """Return the types that a call asks for, without patterns; None: all that the caller may see."""
+    patterns = types_of(given)
+    return None if patterns is None or EVERY in patterns else covered(patterns)
 
 
 async def describe_events(context: Context, call: Call[v.DescribeEventsRequest]) -> v.EventPage:
@@ -57,7 +65,7 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     wanted = EventFilter(
         **meant.of(),
         unit_id=asked.instance_id,
-        types=_permitted(call, types_of(asked.types)),
+        types=_permitted(call, _covered(asked.types)),
         since=context.time(asked.start_time, "startTime") if asked.start_time else None,
         until=context.time(asked.end_time, "endTime") if asked.end_time else None,
     )
@@ -110,7 +118,7 @@ def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace
 async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
     """Follow the account's events."""
     asked, account_id = call.request, call.caller.account_id
-    types = types_of(asked.types)
+    types = _covered(asked.types)
     _permitted(call, types)
     wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)

@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from leasebook.api.across import Meant, Owners, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
-from leasebook.api.fault import Fault, bad_field
+from leasebook.api.fault import bad_field
 from leasebook.api.paging import OWN, cut, marker_of, moment_of, place_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract import shapes as base
-from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.model.account import Account
@@ -37,15 +36,6 @@ def amount(given: base.Amount | None, field: str) -> Micro | None:
     return micro
 
 
-async def describe_account(context: Context, call: Call[base.Empty]) -> own.AccountDetail:
-    """Show the caller's account."""
-    account_id = call.caller.account_id
-    found = await context.read(call, lambda ask: ask.account(account_id))
-    if found is None:
-        raise Fault(RESOURCE_NOT_FOUND, "The account is gone.")
-    return present.account(found, context.rules.currency)
-
-
 async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.AccountDetail:
     """Put money on an account."""
     micro = amount(call.request.amount, "amount")
@@ -53,7 +43,7 @@ async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.A
         raise bad_field("amount", "A top-up adds something: give an amount above zero.")
     command = TopUp(token=call.token(), account_id=call.request.account_id or call.caller.account_id, amount=micro)
     account: Account = await context.submit(call, command)
-    return present.account(account, context.rules.currency)
+    return present.account(account, context.rules.currency, context.shown)
 
 
 def _history(context: Context, call: Call[Any], meant: Meant) -> HistoryFilter:
@@ -123,7 +113,6 @@ async def describe_postings(context: Context, call: Call[own.DescribePostingsReq
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    "describe_account": describe_account,
     "top_up": top_up,
     "describe_orders": describe_orders,
     "describe_postings": describe_postings,

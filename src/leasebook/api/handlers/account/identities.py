@@ -13,7 +13,7 @@ from leasebook.api.paging import WHOLE, ends, marker_of, user_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import user as iam
-from leasebook.contract.policies import OF_THE_HOUSE
+from leasebook.contract.policies import MANAGERS, OF_THE_HOUSE, OPERATORS
 from leasebook.domain.commands.account import identity as commands
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import zone_names
@@ -104,6 +104,21 @@ async def disable_access_key(context: Context, call: Call[iam.DisableAccessKeyRe
     return done
 
 
+async def enable_access_key(context: Context, call: Call[iam.EnableAccessKeyRequest]) -> bool:
+    """Enable a disabled key again."""
+    found = await context.read(call, lambda ask: ask.identity(call.request.access_key_id))
+    command = commands.EnableAccessKey(
+        token=call.token(),
+        account_id=account_meant(call.caller, call.request.account_id),
+        access_key_id=call.request.access_key_id,
+        user_id=found[1].id if found is not None else "",
+        by_operator=call.caller.is_operator,
+        operators=OF_THE_HOUSE,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
 async def attach_policy(context: Context, call: Call[iam.PolicyRequest]) -> bool:
     """Permit a user more."""
     return await _change_policies(context, call, attach=True)
@@ -133,8 +148,10 @@ async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest])
     account_id = account_meant(call.caller, call.request.account_id)
     scope = f"users {account_id}"
     after, size = user_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
+    deleted = call.request.include_deleted
     found, used = await context.read(
-        call, lambda ask: (ask.users(account_id, after=after, limit=size + 1), ask.key_uses(account_id))
+        call,
+        lambda ask: (ask.users(account_id, after=after, limit=size + 1, deleted=deleted), ask.key_uses(account_id)),
     )
     page, last = found[:size], found[:size][-1:]
     more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
@@ -143,8 +160,9 @@ async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest])
         here = context.identities.last_used(key.id)
         if here is not None:
             used[key.id] = max(here, used.get(key.id, here))
+    managing = not call.caller.policies.isdisjoint(MANAGERS | OPERATORS)
     return iam.UserList(
-        users=[present.user(user, shown_keys(keys), context.shown, used) for user, keys in page],
+        users=[present.user(user, shown_keys(keys), context.shown, used, with_contact=managing) for user, keys in page],
         **ends(call.request, size, more),
     )
 
@@ -163,6 +181,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "create_user": create_user,
     "create_access_key": create_access_key,
     "disable_access_key": disable_access_key,
+    "enable_access_key": enable_access_key,
     "attach_policy": attach_policy,
     "detach_policy": detach_policy,
     "describe_users": describe_users,

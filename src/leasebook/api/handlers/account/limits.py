@@ -12,15 +12,15 @@ from leasebook.api.fault import Fault
 from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
-from leasebook.domain.commands.account.limits import SetGuardRails
-from leasebook.domain.model.limits import AccountLimits, month_name
+from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
+from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import CLEARED, GuardChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import SECOND_US, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
 
 
-async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsDetail:
+async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsChanged:
     """Change an account's limits."""
     account_id = _whose(call)
     account = await context.read(call, lambda ask: ask.account(account_id))
@@ -31,9 +31,18 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
         token=call.token(),
         account_id=account_id,
         change=_change(call.request.limits),
+        replace=bool(call.request.replace),
         month_began=month_of(today.year, today.month, account.time_zone)[0],
     )
-    return _detail(account_id, await context.submit(call, command))
+    changed: LimitsChanged = await context.submit(call, command)
+    now = _detail(account_id, changed)
+    return g.GuardRailsChanged(
+        account_id=account_id,
+        limits=now.limits,
+        used=now.used,
+        before=None if changed.before is None else _shown(changed.before),
+        after=now.limits,
+    )
 
 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
@@ -92,27 +101,30 @@ def _seconds(span_us: int | None) -> int | None:
     return None if span_us is None else span_us // SECOND_US
 
 
+def _shown(rules: GuardRules) -> g.GuardRails:
+    return g.GuardRails(
+        units=rules.units or None,
+        user_units=rules.user_units or None,
+        spend=_money(rules.spend),
+        user_spend={user: Decimal(amount_text(most)) for user, most in rules.user_spend.items()} or None,
+        budget=_money(rules.budget),
+        budget_warn_percent=list(rules.budget_warn_percent) or None,
+        budget_refuse_percent=rules.budget_refuse_percent,
+        release_max_seconds=_seconds(rules.release_max_us),
+        release_default_seconds=_seconds(rules.release_default_us),
+        end_required=rules.end_required or None,
+        extend_by=None if rules.extend_by == "anybody" else rules.extend_by,
+        extensions_max=rules.extensions_max,
+    )
+
+
 def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
     if guard is None:
         return g.GuardRailsDetail(account_id=account_id, limits=g.GuardRails())
-    rules = guard.rules
     types = sorted({unit_type for held in guard.held.values() for unit_type in held})
     return g.GuardRailsDetail(
         account_id=account_id,
-        limits=g.GuardRails(
-            units=rules.units or None,
-            user_units=rules.user_units or None,
-            spend=_money(rules.spend),
-            user_spend={user: Decimal(amount_text(most)) for user, most in rules.user_spend.items()} or None,
-            budget=_money(rules.budget),
-            budget_warn_percent=list(rules.budget_warn_percent) or None,
-            budget_refuse_percent=rules.budget_refuse_percent,
-            release_max_seconds=_seconds(rules.release_max_us),
-            release_default_seconds=_seconds(rules.release_default_us),
-            end_required=rules.end_required or None,
-            extend_by=None if rules.extend_by == "anybody" else rules.extend_by,
-            extensions_max=rules.extensions_max,
-        ),
+        limits=_shown(guard.rules),
         used=g.Used(
             units={unit_type: guard.holds(unit_type) for unit_type in types},
             user_units={user: held for user, held in guard.held.items() if held},

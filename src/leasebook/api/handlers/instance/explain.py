@@ -67,7 +67,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         account_id = unit.account_id
         account = ask.account(account_id)
         assert account is not None  # noqa: S101 - no account is ever deleted
-        offering = next(row for row in ask.offerings() if (row.region, row.type) == unit.offering)
+        offering = next(row for row in ask.offerings(removed=True) if (row.region, row.type) == unit.offering)
         prices = ask.price_list(*unit.offering) or PriceList(*unit.offering, ())
         happened = ask.events(
             EventFilter(account_id=account_id, unit_id=wanted), after=None, limit=SHOWN, oldest_first=False

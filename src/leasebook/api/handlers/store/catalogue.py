@@ -12,6 +12,7 @@ from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import offering as cat
 from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.commands.store.offering_end import CloseOffering, RemoveOffering, ReopenOffering
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceChange
 from leasebook.ports.queries.read_repository import ReadRepository
 
@@ -20,7 +21,7 @@ async def describe_offerings(context: Context, call: Call[cat.DescribeOfferingsR
     """List the offerings."""
     found = await context.read(call, lambda ask: ask.offerings())
     page, end = part(found, catalogue_key, call.request, "offerings")
-    return cat.OfferingList(offerings=[present.offering(row) for row in page], **end)
+    return cat.OfferingList(offerings=[present.offering(row, context.shown) for row in page], **end)
 
 
 def catalogue_key(row: Offering) -> tuple[int, str, str]:
@@ -28,7 +29,9 @@ def catalogue_key(row: Offering) -> tuple[int, str, str]:
     return row.position, row.region, row.type
 
 
-def _key_named(asked: cat.SetOfferingRequest | cat.DescribePricesRequest) -> tuple[str, str]:
+def _key_named(
+    asked: cat.SetOfferingRequest | cat.DescribePricesRequest | cat.OfferingNameRequest,
+) -> tuple[str, str]:
     """Return the region and the type of the offering that a request names; raises Fault."""
     if asked.model is not None:
         if asked.region not in (None, EVERYWHERE) or asked.type is not None:
@@ -45,7 +48,7 @@ async def describe_prices(context: Context, call: Call[cat.DescribePricesRequest
     region, unit_type = _key_named(call.request)
 
     def ask_prices(ask: ReadRepository) -> tuple[PriceChange, ...] | None:
-        if all((row.region, row.type) != (region, unit_type) for row in ask.offerings()):
+        if all((row.region, row.type) != (region, unit_type) for row in ask.offerings(removed=True)):
             return None
         found = ask.price_list(region, unit_type)
         return () if found is None else found.changes
@@ -77,11 +80,47 @@ async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> 
         routes=context.rules.routes,
     )
     offering: Offering = await context.submit(call, command)
-    return present.offering(offering)
+    return present.offering(offering, context.shown)
+
+
+async def close_offering(context: Context, call: Call[cat.CloseOfferingRequest]) -> cat.OfferingDetail:
+    """Sell no more of an offering; held units stay with their buyers."""
+    region, unit_type = _key_named(call.request)
+    command = CloseOffering(
+        token=call.token(), region=region, unit_type=unit_type, no_renewals=call.request.no_renewals
+    )
+    offering: Offering = await context.submit(call, command)
+    return present.offering(offering, context.shown)
+
+
+async def reopen_offering(context: Context, call: Call[cat.ReopenOfferingRequest]) -> cat.OfferingDetail:
+    """Sell a closed offering again."""
+    region, unit_type = _key_named(call.request)
+    command = ReopenOffering(token=call.token(), region=region, unit_type=unit_type)
+    offering: Offering = await context.submit(call, command)
+    return present.offering(offering, context.shown)
+
+
+async def remove_offering(context: Context, call: Call[cat.RemoveOfferingRequest]) -> bool:
+    """Take a closed offering that no instance holds out of the catalogue."""
+    region, unit_type = _key_named(call.request)
+    held = await context.read(call, lambda ask: ask.unit_ends(region, unit_type), long=True)
+    if held.endless:
+        until = ", by some of them without an end"
+    else:
+        until = "" if held.last is None else f" until {context.shown(held.last)} at the latest, if none is renewed"
+    command = RemoveOffering(
+        token=call.token(), region=region, unit_type=unit_type, until=until, routes=context.rules.routes
+    )
+    done: bool = await context.submit(call, command)
+    return done
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
     "describe_offerings": describe_offerings,
     "set_offering": set_offering,
     "describe_prices": describe_prices,
+    "close_offering": close_offering,
+    "reopen_offering": reopen_offering,
+    "remove_offering": remove_offering,
 }

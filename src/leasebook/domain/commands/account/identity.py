@@ -239,6 +239,52 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
         return True
 
 
+class EnableAccessKey(Command, frozen=True, kw_only=True):
+    """Enable a disabled key again, with the secret that it had. Returns True, also for a key that is active."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    access_key_id: str
+    user_id: str
+    by_operator: bool
+    operators: frozenset[str]
+
+    def needs(self) -> Needs:
+        """The key, the user that the caller found as its owner, and the numbers of keys."""
+        yield ACCESS_KEYS, (self.access_key_id,)
+        yield USERS, (self.user_id,)
+        yield from bound_needs(
+            self.account_id, counted(KEYS_MADE, self.account_id), counted(USER_KEYS_MADE, self.user_id)
+        )
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Raises Refusal: unknown key, deleted user, operator needed, the environment's key, or too many keys."""
+        key = draft.get(ACCESS_KEYS, self.access_key_id)
+        if key is None or key.account_id != self.account_id or key.user_id != self.user_id:
+            raise Refusal(
+                NO_RESOURCE,
+                f"The account has no access key {self.access_key_id[:64]!r}. DescribeUsers (/v2/iam) lists them.",
+                field="accessKeyId",
+            )
+        user = own_user(draft, self.account_id, key.user_id, field="accessKeyId")
+        if not self.by_operator:
+            refuse_operator(user, self.operators, "accessKeyId")
+        if key.status == "Active":
+            return True
+        if key.from_environment:
+            raise Refusal(
+                WRONG_STATE,
+                "This key was a root key in the server's environment, and such a key stays disabled. Make another key "
+                "(CreateAccessKey, /v2/iam), or give the server another key in LEASEBOOK_ROOT_ACCESS_KEY.",
+                field="accessKeyId",
+            )
+        check_bound(draft, rules, USER_KEYS_MADE, user.id)
+        check_bound(draft, rules, KEYS_MADE, user.account_id)
+        draft.put(ACCESS_KEYS, msgspec.structs.replace(key, status="Active"))
+        return True
+
+
 class ChangePolicies(Command, frozen=True, kw_only=True):
     """Attach a policy to a user, or detach it."""
 
@@ -266,14 +312,21 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         return True
 
 
-def own_user(draft: Draft, account_id: str, user_id: str) -> User:
-    """Return the account's user; raises Refusal (NO_RESOURCE)."""
+def own_user(draft: Draft, account_id: str, user_id: str, *, field: str = "userId") -> User:
+    """Return the account's user; raises Refusal (NO_RESOURCE), also for a deleted user. ``field`` named the user."""
     user = draft.get(USERS, user_id)
     if user is None or user.account_id != account_id:
         raise Refusal(
             NO_RESOURCE,
             f"The account has no user {user_id[:64]!r}. DescribeUsers (/v2/iam) lists them.",
-            field="userId",
+            field=field,
+        )
+    if user.deleted_at is not None:
+        raise Refusal(
+            NO_RESOURCE,
+            f"The user {user_id[:64]!r} is deleted, and a deleted user does not come back. Make another one "
+            "(CreateUser, /v2/iam).",
+            field=field,
         )
     return user
 
@@ -285,7 +338,7 @@ def refuse_operator(user: User, operators: frozenset[str], field: str) -> None:
     """
     held = next((name for name in user.policies if name in operators), None)
     if held is not None:
-        raise Refusal(DENIED, f"The user holds {held}: only an operator makes or disables their keys.", field=field)
+        raise Refusal(DENIED, f"The user holds {held}: only an operator changes this user or its keys.", field=field)
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
@@ -15,17 +17,25 @@ from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
+class LimitsChanged(AccountLimits, frozen=True):
+    """The limits after a change, and the rules before it; None: the answer was kept before answers had them."""
+
+    before: GuardRules | None = None
+
+
 class SetGuardRails(Command, frozen=True, kw_only=True):
     """Change an account's limits. They apply to commands decided from now on. Returns the limits and their usage.
 
+    With ``replace`` the change is applied to an account without limits, so that what it does not name is cleared.
     ``month_began`` is the start of the current month: charges since then count.
     """
 
-    answer: ClassVar[type] = AccountLimits
+    answer: ClassVar[type] = LimitsChanged
 
     account_id: str
     change: GuardChange
     month_began: Instant
+    replace: bool = False
 
     def needs(self) -> Needs:
         """The account, its limits, and its usage."""
@@ -33,7 +43,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         yield ACCOUNT_LIMITS, (self.account_id,)
         yield UsageTotals(self.account_id, self.month_began)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountLimits:  # noqa: ARG002 - no setting matters
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> LimitsChanged:  # noqa: ARG002 - no setting matters
         """Raises Refusal: unknown account (NO_RESOURCE), or limits that contradict each other (BAD_VALUE)."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
@@ -43,6 +53,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         if guard is None:
             units, spent = draft.book.usage_totals(self.account_id)
             guard = AccountLimits(self.account_id, GuardRules(), units, month, spent)
-        guard = guard.with_rules(self.change.applied(guard.rules), month)
+        before = guard.rules
+        guard = guard.with_rules(self.change.applied(GuardRules() if self.replace else before), month)
         draft.put(ACCOUNT_LIMITS, guard)
-        return guard
+        return LimitsChanged(**msgspec.structs.asdict(guard), before=before)

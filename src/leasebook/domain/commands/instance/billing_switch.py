@@ -82,6 +82,8 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             )
         check_release_ahead(unit, rules, now)
         paid = Micro(0)
+        if not changing:
+            draft.require(OFFERINGS, *unit.offering).require_sold()
         if changing:
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":

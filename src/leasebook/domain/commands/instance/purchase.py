@@ -143,7 +143,7 @@ def offerings_of(draft: Draft, service: Service) -> list[Offering]:
     if service.region is None:
         return [row for row in draft.offerings_of(unit_type) if row.kind == UNITS_OF_COMPUTE]
     row = draft.get(OFFERINGS, service.region, unit_type)
-    return [] if row is None else [row]
+    return [] if row is None or row.removed_at is not None else [row]
 
 
 def buy_replicas(
@@ -177,16 +177,19 @@ def choose(
     """Return the region's offering, or the first in the catalogue's order with enough stock (decision 8).
 
     ``may`` says which offerings are eligible; None: all. Raises Refusal (BAD_VALUE, naming the field) if the catalogue
-    has no offering of that kind, and (STOCK) if none has enough free units.
+    has no offering of that kind, (WRONG_STATE) if all are closed, and (STOCK) if none has enough free units.
     """
     if region is not None:
         offering = draft.get(OFFERINGS, region, unit_type)
-        if offering is None or offering.kind != kind:
+        if offering is None or offering.kind != kind or offering.removed_at is not None:
             raise _not_sold(f"{unit_type} in {region}" if kind == UNITS_OF_COMPUTE else f"quota of {unit_type}", field)
         return offering
     shelf = [offering for offering in draft.offerings_of(unit_type) if offering.kind == kind]
     if not shelf:
         raise _not_sold(unit_type, field)
+    if not any(offering.is_sold for offering in shelf):
+        shelf[0].require_sold()
+    shelf = [offering for offering in shelf if offering.is_sold]
     if may is not None:
         shelf = [offering for offering in shelf if may(offering)]
     for offering in shelf:

@@ -18,7 +18,7 @@ from leasebook.domain.rules.bounds import check_bound, counted
 from leasebook.domain.rules.purchase_checks import balance_needed, judge
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
-from leasebook.domain.values.refusal import STOCK, Refusal
+from leasebook.domain.values.refusal import STOCK, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -119,6 +119,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
                 draft, self.region, self.unit_type, self.count, field="computeUnitConfig", kind=self.kind
             ), None
         except Refusal as refusal:
-            if refusal.reason != STOCK:
+            if refusal.reason not in (STOCK, WRONG_STATE):
                 raise
-            return next(row for row in draft.offerings_of(self.unit_type) if row.kind == self.kind), refusal
+            shelf = [row for row in draft.offerings_of(self.unit_type) if row.kind == self.kind]
+            return next((row for row in shelf if row.is_sold), shelf[0]), refusal

@@ -180,6 +180,8 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
     """Make an automatic renewal if it can be paid, and return whether it was made. Otherwise nothing changes."""
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
+        if draft.require(ACCOUNTS, unit.account_id).status != "Active":
+            return False  # A renewal buys, and nothing is bought in a suspended account.
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
@@ -217,6 +219,13 @@ def _judge(
 ) -> tuple[Refusal | None, Micro]:
     """Return the price of a renewal, and the refusal if it cannot be paid."""
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    if offering.no_renewals:
+        return Refusal(
+            WRONG_STATE,
+            f"The offering {offering.name} is closed and its instances are not renewed. Buy another type or region "
+            "before the term ends (DescribeOfferings, /v2/catalog).",
+            field="instanceId",
+        ), Micro(0)
     if offering.per_month is None:
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)

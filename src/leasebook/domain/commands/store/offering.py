@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
@@ -66,12 +67,16 @@ class SetOffering(Command, frozen=True, kw_only=True):
 
         Also for stock that follows an engine without a number of units, or that is set although it follows one.
         """
-        if self.kind != QUOTA and draft.get(OFFERINGS, self.region, self.unit_type) is None:
+        known = draft.get(OFFERINGS, self.region, self.unit_type)
+        if self.kind != QUOTA and known is None:
             _refuse_misread(self.unit_type)
         # A new offering comes last in the catalogue's order: the time as its position needs no counter.
-        offering = draft.get(OFFERINGS, self.region, self.unit_type) or Offering(
+        offering = known or Offering(
             self.region, self.unit_type, int(now), None, None, 0, 0, self.kind or UNITS_OF_COMPUTE
         )
+        if offering.removed_at is not None:
+            # It is made again, and its count of prices goes on: released instances were charged by the earlier ones.
+            offering = msgspec.structs.replace(offering, removed_at=None, closed_at=None, no_renewals=False)
         if self.kind not in (None, offering.kind):
             field = "model" if self.kind == QUOTA else "type"
             raise Refusal(WRONG_STATE, f"{offering.name} is there already, as {offering.kind}.", field=field)
@@ -127,16 +132,23 @@ class SetOffering(Command, frozen=True, kw_only=True):
 
     def _reckon(self, draft: Draft) -> None:
         """Compare the engine's units with its offerings again."""
-        supply = None if self.engine == INSTANT else draft.get(ENGINE_CAPACITIES, self.engine)
-        if supply is None:
+        if self.engine == INSTANT:
             return
         shelf = {one.region: one for one in draft.offerings_of(self.unit_type)}
         shelf[self.region] = draft.require(OFFERINGS, self.region, self.unit_type)
-        in_order = sorted(shelf.values(), key=lambda one: (one.position, one.region))
-        supply, changed = supply.reckon(self.unit_type, in_order, self.routes)
-        draft.put(ENGINE_CAPACITIES, supply)
-        for offering in changed:
-            draft.put(OFFERINGS, offering)
+        reckon(draft, self.engine, self.unit_type, shelf.values(), self.routes)
+
+
+def reckon(draft: Draft, engine: str, unit_type: str, shelf: Iterable[Offering], routes: Routes) -> None:
+    """Compare an engine's units of a type with its offerings, ``shelf``, again."""
+    supply = draft.get(ENGINE_CAPACITIES, engine)
+    if supply is None:
+        return
+    in_order = sorted(shelf, key=lambda one: (one.position, one.region))
+    supply, changed = supply.reckon(unit_type, in_order, routes)
+    draft.put(ENGINE_CAPACITIES, supply)
+    for offering in changed:
+        draft.put(OFFERINGS, offering)
 
 
 def reprice(draft: Draft, offering: Offering, per_minute: Micro, now: Instant) -> Offering:

@@ -120,6 +120,26 @@ RULES: Final = (
         "WHERE o.type IS NULL",
         "prices of {0} {1} are of nothing that the catalogue has",
     ),
+    Rule(
+        "SELECT k.id, k.user_id FROM access_keys k JOIN users u ON u.id = k.user_id "
+        "WHERE k.status = 'Active' AND u.deleted_at IS NOT NULL",
+        "access key {0} is active, and its user {1} is deleted",
+    ),
+    Rule(
+        "SELECT a.id, count(u.id) FROM accounts a LEFT JOIN users u ON u.account_id = a.id AND u.is_root "
+        "AND u.deleted_at IS NULL GROUP BY a.id HAVING count(u.id) <> 1",
+        "account {0} has {1} root users, and every account has one",
+    ),
+    Rule(
+        "SELECT o.region, o.type, o.stock_total - o.stock_free + o.oversold FROM offerings o "
+        "WHERE o.removed_at IS NOT NULL AND o.stock_total - o.stock_free + o.oversold <> 0",
+        "offering {0} {1} is removed, and {2} of its units are held",
+    ),
+    Rule(
+        "SELECT o.region, o.type FROM offerings o WHERE o.removed_at IS NOT NULL "
+        "AND (o.closed_at IS NULL OR o.stock_total <> 0 OR o.stock_source <> 'Set')",
+        "offering {0} {1} is removed, and is not closed, or has stock",
+    ),
 )
 
 

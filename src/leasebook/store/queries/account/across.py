@@ -13,7 +13,7 @@ from typing import Any, Final
 from leasebook.domain.book.tables import ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE
-from leasebook.ports.queries.accounts import Across
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
@@ -24,7 +24,7 @@ AT_ONCE: Final = 100
 Key = tuple[Any, ...]
 
 
-class AccountQueries:
+class AcrossQueries:
     """Queries about several accounts, on one connection."""
 
     _fetch: Fetch

@@ -1,0 +1,99 @@
+"""The table of commands that a suspended account refuses: nothing is bought or made in it, and every end is allowed.
+
+A command that is not in the table may run. The check is part of every decision (``commands.command.decide``), on the
+account's row, which the batch has locked: a purchase that comes with the suspension is decided before or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Need
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.limits import is_no_later
+from leasebook.domain.values.refusal import SUSPENDED, Refusal
+
+
+class Suspension(NamedTuple):
+    """Whose account counts for a command, and when a suspended account refuses it."""
+
+    account_of: Callable[[Any], str]
+    refuses: Callable[[Draft, Any], bool] = lambda _draft, _command: True
+
+
+def _is_later(draft: Draft, command: Any) -> bool:
+    unit = draft.get(INSTANCES, command.unit_id)
+    before = None if unit is None else unit.release_at
+    return before is not None and not is_no_later(command.release_at, before)
+
+
+def _grows(draft: Draft, command: Any) -> bool:
+    """Whether the service gets more replicas on the instance than it has there."""
+    unit = draft.get(INSTANCES, command.unit_id)
+    placed = () if unit is None else unit.placements
+    return bool(command.replicas > sum(one.replicas for one in placed if one.service_id == command.service_id))
+
+
+_OWN: Final = Suspension(attrgetter("account_id"))
+_BUYER: Final = Suspension(attrgetter("purchase.account_id"))
+_MAKER: Final = Suspension(attrgetter("new.account_id"))
+
+REFUSED: Final = {
+    "BuyUnits": _BUYER,
+    "BuyReplicas": _BUYER,
+    "QuoteUnits": _BUYER,
+    "Resize": _OWN,
+    "Renew": _OWN,
+    "SetAutoRenew": Suspension(_OWN.account_of, lambda _draft, command: command.months is not None),
+    "ChangeBilling": _OWN,
+    # An earlier release, and the first one, end something sooner.
+    "ScheduleRelease": Suspension(_OWN.account_of, _is_later),
+    "CreateService": _MAKER,
+    "DeployService": _MAKER,
+    "ScaleService": Suspension(_OWN.account_of, _grows),
+    "SwitchService": Suspension(_OWN.account_of, lambda _draft, command: command.active),
+    "AttachLogStore": _OWN,
+    "CreateServiceKey": _OWN,
+    "CreateModelSet": Suspension(attrgetter("owner_id")),
+    "CreateModel": _OWN,
+    "CreateUser": _OWN,
+    "CreateAccessKey": _OWN,
+    "CreateHook": _OWN,
+    "GrantPackage": _OWN,
+}
+"""The commands that a suspended account refuses, by the names of their classes."""
+
+
+def suspension_needs(command: Any) -> Iterator[Need]:
+    """Yield the account of a command that a suspended account may refuse: purchases load that row anyway."""
+    rule, asked = _rule_of(command)
+    if rule is not None:
+        yield ACCOUNTS, (rule.account_of(asked),)
+
+
+def check_suspension(draft: Draft, command: Any) -> None:
+    """Raise Refusal (SUSPENDED) if the account of the command is suspended and refuses it."""
+    rule, asked = _rule_of(command)
+    if rule is None:
+        return
+    # Straight from the rows: tests of single rules load no account.
+    account: Account | None = draft.book.rows[ACCOUNTS].get((rule.account_of(asked),))
+    if account is not None and account.status == "Suspended" and rule.refuses(draft, asked):
+        raise Refusal(
+            SUSPENDED,
+            f"The account {account.id} is suspended: {account.status_reason} Instances can be released, and whatever "
+            "runs goes on. An operator ends the suspension with ResumeAccount (/v2/iam).",
+        )
+
+
+def _rule_of(command: Any) -> tuple[Suspension | None, Any]:
+    """Return the rule for a command, and the command that it is about: a link in a mail runs another one."""
+    name = type(command).__name__
+    if name == "UseLink":
+        command = command.does
+        name = type(command).__name__
+    return REFUSED.get(name), command

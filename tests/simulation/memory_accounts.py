@@ -1,0 +1,52 @@
+"""Answers of the store of dictionaries about many accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, SERVICES, Key, Table
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
+from leasebook.ports.queries.read_repository import ReadRepository
+
+
+class AccountsOfMemory(ReadRepository):
+    """Questions about accounts, asked of all rows there are."""
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        raise NotImplementedError
+
+    def accounts_page(self, wanted: AccountFilter, *, after: tuple[int, str] | None, limit: int) -> list[Account]:
+        """Return accounts, oldest first, from after a time of creation and an id."""
+        rows: list[Account] = sorted(self._rows(ACCOUNTS).values(), key=lambda row: (row.created_at, row.id))
+        return [
+            row
+            for row in rows
+            if (after is None or (row.created_at, row.id) > after)
+            and wanted.name in (None, row.name)
+            and wanted.status in (None, row.status)
+            and (wanted.name_part or "") in row.name
+        ][:limit]
+
+    def holdings(self, account_ids: Sequence[str]) -> dict[str, Holdings]:
+        """Return what accounts hold; an account that holds nothing is missing."""
+        found = {}
+        for account_id in account_ids:
+            units = [row for row in self._rows(INSTANCES).values() if row.account_id == account_id and row.reserved]
+            by_timing = {timing: [u.reserved for u in units if u.payment_timing == timing] for timing in TIMINGS}
+            prepaid, postpaid = (Held(len(counts), sum(counts)) for counts in by_timing.values())
+            services = [
+                row for row in self._rows(SERVICES).values() if row.account_id == account_id and row.deleted_at is None
+            ]
+            found[account_id] = Holdings(prepaid, postpaid, len(services))
+        return {account_id: held for account_id, held in found.items() if held != Holdings()}
+
+    def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:
+        """Return the limits and the usage of accounts; an account without limits is missing."""
+        rows = self._rows(ACCOUNT_LIMITS)
+        return {account_id: rows[(account_id,)] for account_id in account_ids if (account_id,) in rows}
+
+
+TIMINGS = ("Prepaid", "Postpaid")
