@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.accounts import Across
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFilter
 from leasebook.store.opening import Target, upgrade
 from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
@@ -143,3 +143,11 @@ def test_postgresql_finds_the_history_of_an_instance_by_the_instance() -> None:
             Queries(fetch).postings(wanted, after=None, limit=101)
     assert all("Index Cond: (unit_id = 'unit-1'::text)" in plan for plan in plans), plans
     assert len(plans) == 6
+
+
+def test_live_instances_are_counted_along_partial_indexes_and_never_sorted_by_status(planner: Planner) -> None:
+    planner.ask.unit_counts()
+    unusual, live = planner.plans
+    assert "units_unusual" in unusual
+    assert "units_live" in live
+    assert "TEMP B-TREE" not in live
