@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from tests.ports import free_port
 
 from benchmarks.fairness import ELSEWHERE, buying, party
 from benchmarks.filling import store_options, stores
 from benchmarks.load import COUNTER, TWELVE, Plan, Tally, drive_apart
-from benchmarks.serving import HOST, LEASEBOOK, Server, allow_many_files, free_port
+from benchmarks.serving import HOST, LEASEBOOK, Server, allow_many_files
 
 PATIENCE_S: Final = 30.0
 AT_ONCE: Final = 500

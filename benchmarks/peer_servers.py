@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests.ports import free_port
+
 from benchmarks.load import TWELVE
-from benchmarks.serving import HOST, START_SECONDS_MAX, free_port
+from benchmarks.serving import HOST, START_SECONDS_MAX
 
 ENVIRONMENT: Final = Path(".venv-bench")
 REQUIREMENTS: Final = Path("requirements/bench.txt")

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 from leasebook.contract.signing import sign
 
 ACCESS_KEY, SECRET_KEY = "AKBENCH", "secret-of-the-benchmark"
@@ -30,11 +32,26 @@ STOP_SECONDS_MAX = 60
 _BATCH = re.compile(r"^leasebook_batch_size_(sum|count) (\S+)$", re.MULTILINE)
 
 
-def free_port() -> int:
-    """Return a port that no process listens on."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
+def listens(pid: int, port: int) -> bool:
+    """Return whether a process listens on a port; one that has ended does not."""
+    # Fields 2, 4 and 10: the address as hexadecimal digits, the state (0A: it listens), and the inode.
+    lines = [
+        line.split() for path in ("tcp", "tcp6") for line in Path(f"/proc/net/{path}").read_text().splitlines()[1:]
+    ]
+    sockets = {
+        f"socket:[{line[9]}]" for line in lines if line[3] == "0A" and int(line[1].rpartition(":")[2], 16) == port
+    }
+    try:
+        return any(_named(one) in sockets for one in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def _named(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def cpu_s(pid: int) -> float:
@@ -82,6 +99,10 @@ class Server:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
+        # Between our look for a free port and the start of the server another process may take it. A server of another
+        # benchmark would then say that it is ready, and ours would get signals before it heeds them.
+        if not listens(self._process.pid, self.port):
+            return False
         try:
             return self._get("/readyz")[0] == http.HTTPStatus.OK
         except OSError:

@@ -316,6 +316,17 @@ NAMES = {
     "leasebook_gateway_keys_refused": "counter",
     "leasebook_event_streams": "gauge",
     "leasebook_event_streams_refused": "counter",
+    "leasebook_offering_units_reserved": "gauge",
+    "leasebook_offering_units_free": "gauge",
+    "leasebook_account_info": "gauge",
+    "leasebook_account_spend": "gauge",
+    "leasebook_account_budget": "gauge",
+    "process_virtual_memory_bytes": "gauge",
+    "process_resident_memory_bytes": "gauge",
+    "process_start_time_seconds": "gauge",
+    "process_cpu_seconds": "counter",
+    "process_open_fds": "gauge",
+    "process_max_fds": "gauge",
 }
 
 

@@ -189,13 +189,19 @@ BAD_TEXTS = {
 def test_a_corrupt_file_is_refused_and_not_replaced(content: bytes, tmp_path: Path) -> None:
     path = key_file(tmp_path, content)
     message = refusal(lambda: load_master_key(path, None, create=True))
-    assert message == f"{path}: this is not a master key (not shown); {ALLOWED}"
+    assert message == (
+        f"{path}: this is not a master key (not shown); {ALLOWED}; "
+        f"put it back from your copy: install -m 600 COPY {path}"
+    )
     assert path.read_bytes() == content
 
 
 def test_a_corrupt_variable_is_refused(tmp_path: Path) -> None:
     message = refusal(lambda: load_master_key(tmp_path / "none", Secret("nonsense"), create=True))
-    assert message == f"LEASEBOOK_MASTER_KEY: this is not a master key (not shown); {ALLOWED}"
+    assert message == (
+        f"LEASEBOOK_MASTER_KEY: this is not a master key (not shown); {ALLOWED}; "
+        "set it to the key that the store was set up with"
+    )
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604, 0o601, 0o700, 0o666, 0o400, 0o4600])
@@ -210,7 +216,10 @@ def test_a_file_of_another_mode_is_refused(mode: int, tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
-    assert refusal(lambda: load_master_key(pipe, None, create=True)).endswith("must be a regular file")
+    assert refusal(lambda: load_master_key(pipe, None, create=True)) == (
+        f"{pipe}: the master key must be a regular file; move away what is there, and put the key back from your "
+        f"copy: install -m 600 COPY {pipe}"
+    )
     message = refusal(lambda: load_master_key(tmp_path, None, create=True))
     assert message.startswith(f"{tmp_path}: the master key cannot be read: {tmp_path} is not a regular file. ")
 

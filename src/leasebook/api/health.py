@@ -86,6 +86,7 @@ class Health:
         self._lateness_max_s = lateness_max_s
         self._concerns: list[Concern] = []
         self._first: list[Callable[[float], Awaitable[None]]] = []
+        self._figures: dict[str, Callable[[], Awaitable[None]]] = {}
         self._looks: dict[str, asyncio.Task[Any]] = {}
         self._spell = OutageLog(log)
         self.stopping = False
@@ -94,6 +95,7 @@ class Health:
         self.apart = False
         """Whether monitors have a port of their own. If so, the public port gives no reasons and no metrics."""
         self._counted_at = -COUNT_EVERY_S
+        self._has_counted = False
 
     def watch(self, *concerns: Concern) -> None:
         """Include these concerns in /healthz and /readyz."""
@@ -102,6 +104,10 @@ class Health:
     def ask_first(self, look: Callable[[float], Awaitable[None]]) -> None:
         """Run ``look`` before each answer of /readyz. Its argument is how long it may take, in seconds."""
         self._first.append(look)
+
+    def show(self, what: str, look: Callable[[], Awaitable[None]]) -> None:
+        """Run ``look``, which sets gauges named by ``what``, before each answer of /metrics."""
+        self._figures[what] = look
 
     async def page(self, path: str) -> Page | None:
         """Return the page at that path; None for any other path."""
@@ -113,7 +119,8 @@ class Health:
                 return await self._ready()
             case "/metrics":
                 # A gauge that is not read in time keeps its last value.
-                await asyncio.gather(self._overdue_s(), self._count_units(), return_exceptions=True)
+                figures = [self._soon(what, look) for what, look in self._figures.items()]
+                await asyncio.gather(self._overdue_s(), self._count_units(), *figures, return_exceptions=True)
                 body, content_type = self._gauges.render()
                 return Page(200, body, content_type.encode())
             case _:
@@ -172,17 +179,22 @@ class Health:
         return _json(200, {"status": "ready", "warnings": warnings} if warnings else {"status": "ready"})
 
     async def _count_units(self) -> None:
-        """Count the live instances, but not at every look: a million take a while to count."""
-        if time.monotonic() - self._counted_at < COUNT_EVERY_S and "counts" not in self._looks:
-            return
-        self._counted_at = time.monotonic()
+        """Count the live instances, but not at every look: a million take a while to count.
+
+        Only until they are counted for the first time does a look wait for it.
+        """
 
         async def count() -> None:
             units, replicas = await self._reader.read(lambda ask: (ask.unit_counts(), ask.replica_counts()), long=True)
             self._gauges.units(units)
             self._gauges.replicas(replicas)
+            self._has_counted = True
 
-        await self._soon("counts", count)
+        if time.monotonic() - self._counted_at >= COUNT_EVERY_S:
+            self._counted_at = time.monotonic()
+            self._begin("counts", count)
+        if not self._has_counted and "counts" in self._looks:
+            await self._soon("counts", count)
 
     async def _overdue_s(self) -> float:
         self._gauges.clock_paused(paused=self._clock.pause_reason() is not None)
@@ -199,14 +211,18 @@ class Health:
 
     async def _soon(self, what: str, look: Callable[[], Awaitable[T]]) -> T:
         """Look, one at a time however many ask; raises TimeoutError where it takes too long, and goes on looking."""
+        task = self._begin(what, look)
+        await asyncio.wait({task}, timeout=LOOK_S)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+
+    def _begin(self, what: str, look: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         task = self._looks.get(what)
         if task is None:
             task = self._looks[what] = asyncio.ensure_future(look())
             task.add_done_callback(partial(self._looked, what))
-        await asyncio.wait({task}, timeout=LOOK_S)
-        if not task.done():
-            raise TimeoutError
-        return task.result()  # type: ignore[no-any-return]
+        return task
 
     def _looked(self, what: str, task: asyncio.Task[Any]) -> None:
         del self._looks[what]

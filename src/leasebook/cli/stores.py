@@ -116,33 +116,48 @@ def _settings() -> Settings:
 def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not.
 
-    Ends the command where the key lies there and may not be read, and where a setting is wrong, which may be the one
+    Ends the command where the key lies there and cannot be used, and where a setting is wrong, which may be the one
     that says where the key is: "not here" would be untrue.
     """
+    from leasebook.security.vault import UnusableMasterKey
     from leasebook.store.queries.snapshot import glimpse
 
     settings = _settings()
     with glimpse(where) as ask:
-        return _keys_by(settings, where, ask)
+        try:
+            return _keys_by(settings, where, ask)
+        except UnusableMasterKey as error:
+            stop(error)
 
 
 def _keys_by(settings: Settings, where: Target, ask: ReadRepository) -> AuditKeys | None:
-    """Return the keys by the facts that a snapshot has."""
+    """Return the keys by the facts that a snapshot has; raises UnusableMasterKey."""
     from leasebook.security.keyring import Keyring, keys_of, rotation_state
-    from leasebook.security.vault import BadMasterKey, UnreadableMasterKey
+    from leasebook.security.vault import BadMasterKey, UnusableMasterKey
 
     try:
         return keys_of(Keyring(settings, where.directory), rotation_state(ask))[1]
-    except UnreadableMasterKey as error:
-        stop(error)
+    except UnusableMasterKey:
+        raise
     except BadMasterKey:
         return None
 
 
-def _keys_if_any(settings: Settings, where: Target, ask: ReadRepository) -> AuditKeys | None:
-    """Return the keys of the audit log, as far as a store that may be damaged says which they are."""
+def _keys_if_any(settings: Settings, where: Target, ask: ReadRepository, unusable: list[str]) -> AuditKeys | None:
+    """Return the keys of the audit log, as far as a store that may be damaged says which they are.
+
+    A key that is there and cannot be used is added to ``unusable``: the books can be proved without it, the seals
+    cannot. One that may not be read ends the command, which then needs only another user.
+    """
+    from leasebook.security.vault import UnreadableMasterKey, UnusableMasterKey
+
     try:
         return _keys_by(settings, where, ask)
+    except UnreadableMasterKey as error:
+        stop(error)
+    except UnusableMasterKey as error:
+        unusable.append(f"the seals were not checked: {error}")
+        return None
     except (OSError, ValueError, LookupError):
         # The check itself reports the faults of the store, row by row.
         return None
@@ -156,15 +171,18 @@ def check(data: Path, store: str | None) -> None:
     from leasebook.store.verify.check import check_store
 
     where, settings = target(data, store), _settings()
+    unusable: list[str] = []
     with refusing():
         # Read from the same snapshot as the rest: the master key may be replaced during the check.
-        report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch)))
-    for finding in report.findings:
+        report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch), unusable))
+    for finding in (*report.findings, *unusable):
         click.echo(finding)
     if not report.findings:
         click.echo(f"The books are right: {report.summary}.")
     for remark in report.remarks:
         click.echo(f"remark: {remark}")
+    if unusable and not report.findings:
+        sys.exit(FAILED)
     if report.findings:
         click.echo(f"{are(len(report.findings), 'row')} wrong: {report.summary}", err=True)
         sys.exit(FAILED)

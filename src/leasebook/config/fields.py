@@ -28,6 +28,9 @@ _YEAR: Final = 366 * _DAY
 _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m)"
 
 
+_ACCOUNTS: Final = r"(|[0-9A-Za-z-]{1,64}( *, *[0-9A-Za-z-]{1,64}){0,99})"
+
+
 class Settings(LogStoreSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
@@ -396,6 +399,15 @@ class Settings(LogStoreSettings, frozen=True, kw_only=True):
             "The lowest level that is logged.",
         ),
     ] = "info"
+
+    metrics_accounts: Annotated[
+        str,
+        Declared(
+            "metrics.accounts",
+            Text(_ACCOUNTS, "up to 100 ids of accounts with commas between them"),
+            "The accounts whose charges of the month and budget are among the [metrics](metrics.md).",
+        ),
+    ] = ""
 
 
 def _declarations() -> dict[str, Declared]:

@@ -179,14 +179,50 @@ This page is generated from `src/leasebook/observability`; change it there. `GET
 them in Prometheus' text format, without a signature. Names and labels never change; new ones are added. Times are in
 seconds; a histogram has the series `_bucket`, `_sum` and `_count`.
 
-{_grid(("Metric", "Kind", "Labels", "Meaning"), Listing().rows)}"""
+{_OF_STORES}
+{_grid(("Metric", "Kind", "Labels", "Meaning", "Of"), Listing().rows)}"""
+
+
+_OF_STORES: Final = """\
+## Several servers
+
+The last column says what a value is of. A metric of the `server` counts the work of the process that is asked:
+add the servers up. A metric of the `store` is read from the books, so each server and each `leasebook work` on a store
+shows the value of the whole store, and a sum over them would be a multiple of it. Take the maximum instead, which is
+right with any number of servers and while some are down:
+
+    sum without (instance) (rate(leasebook_requests_total[5m]))    # of the server
+    max without (instance) (leasebook_units)                       # of the store
+
+If Prometheus asks servers of several stores, give each store a label of its own (`labels` under `static_configs`); it
+remains after `without (instance)`.
+
+## Units, charges and budgets
+
+`leasebook_offering_units_reserved` and `leasebook_offering_units_free` have a series for each offering of the
+catalogue. The setting [`metrics.accounts`](settings.md) names up to 100 accounts for `leasebook_account_spend` and
+`leasebook_account_budget`; without it no account is shown. Only accounts with limits have a counter of their charges
+([limits](guard-rails.md)); the `SetGuardRails` that sets the first limit starts it with the charges of the month. The
+label `account` is the account's id. `leasebook_account_info` has its name, cut after 64 characters and without line
+breaks:
+
+    # the share of the budget that is spent, by name
+    max without (instance) (leasebook_account_spend / leasebook_account_budget)
+      * on (account) group_left (name) max without (instance) (leasebook_account_info)
+
+These figures are as new as the scrape. They are read from sums that the books keep, so a scrape takes as long with a
+million instances as with ten. `leasebook_units` and `leasebook_replicas` are counted, once a minute and beside the
+scrape: after the first one, a scrape shows the last count.
+
+## All metrics
+"""
 
 
 class Listing(Metrics):
     """Metrics that record the name, kind, labels and meaning of each."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[str, str, str, str]] = []
+        self.rows: list[tuple[str, str, str, str, str]] = []
         super().__init__()
 
     def _collected(self, collector: Collector, families: Iterable[Family]) -> None:
@@ -198,16 +234,16 @@ class Listing(Metrics):
         self._note(name, "counter", meaning, labels)
         return super()._counter(name, meaning, *labels)
 
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        self._note(name, "gauge", meaning, labels)
-        return super()._gauge(name, meaning, *labels)
+    def _gauge(self, name: str, meaning: str, *labels: str, of_store: bool = False) -> Gauge:
+        self._note(name, "gauge", meaning, labels, of_store=of_store)
+        return super()._gauge(name, meaning, *labels, of_store=of_store)
 
     def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         self._note(name, "histogram", meaning, labels)
         return super()._histogram(name, meaning, buckets, *labels)
 
-    def _note(self, name: str, kind: str, meaning: str, labels: Iterable[str]) -> None:
-        self.rows.append((f"`{name}`", kind, _codes(labels) or "none", meaning))
+    def _note(self, name: str, kind: str, meaning: str, labels: Iterable[str], *, of_store: bool = False) -> None:
+        self.rows.append((f"`{name}`", kind, _codes(labels) or "none", meaning, "store" if of_store else "server"))
 
 
 def _operations() -> dict[str, list[Action]]:

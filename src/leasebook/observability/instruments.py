@@ -70,11 +70,3 @@ class ReplicaInstruments(NamedTuple):
     unserved: Gauge
     orphans: Counter
     engine_reachable: Gauge
-
-
-class StockInstruments(NamedTuple):
-    """Stock of types that an engine serves, and the engine's own units."""
-
-    offered: Gauge
-    engine: Gauge
-    oversold: Gauge

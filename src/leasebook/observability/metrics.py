@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from leasebook import __version__
 from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
+from leasebook.observability.business_metrics import BusinessMetrics
 from leasebook.observability.connection_metrics import ConnectionMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
 from leasebook.observability.instruments import (
@@ -25,13 +26,14 @@ from leasebook.observability.instruments import (
     DueInstruments,
     RefusalInstruments,
     ReplicaInstruments,
-    StockInstruments,
     StoreInstruments,
     StreamInstruments,
 )
 from leasebook.observability.log_store_metrics import LogStoreMetrics
+from leasebook.observability.process_metrics import ProcessMetrics
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
+from leasebook.observability.stock_metrics import StockMetrics
 
 # --- logs ------------------------------------------------------------------------------------------------
 
@@ -154,7 +156,6 @@ def _configure_libraries(threshold: int, last_processors: list[Any]) -> None:
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES: Final = tuple(2**power for power in range(11))
-_STOCK: Final = ("engine", "type")
 _LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -166,6 +167,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = RequestCounts(_SECONDS)
         self._collected(self._requests, self._requests.families)
+        self._collected(ProcessMetrics(), ProcessMetrics.families)
         self._refusals = self._refusal_instruments()
         self._batches = self._batch_instruments()
         self._store = self._store_instruments()
@@ -175,10 +177,10 @@ class Metrics:
         self.gateway = GatewayMetrics(self._counter, self._gauge, self._histogram, _SECONDS)
         self._streams = self._stream_instruments()
         self._replicas = self._replica_instruments()
-        self._stock = self._stock_instruments()
-        self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
+        self._stock = StockMetrics(self._gauge)
         self.connections = ConnectionMetrics(self._counter, self._gauge)
         self.log_store = LogStoreMetrics(self._counter, self._gauge)
+        self.business = BusinessMetrics(self._gauge)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _refusal_instruments(self) -> RefusalInstruments:
@@ -242,10 +244,12 @@ class Metrics:
                 _LATENESS,
             ),
             oldest_overdue=self._gauge(
-                "leasebook_oldest_overdue_release_seconds", "Seconds by which the oldest due release is late."
+                "leasebook_oldest_overdue_release_seconds",
+                "Seconds by which the oldest due release is late.",
+                of_store=True,
             ),
             done=self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind"),
-            units=self._gauge("leasebook_units", "Compute-unit instances, by status.", "status"),
+            units=self._gauge("leasebook_units", "Compute-unit instances, by status.", "status", of_store=True),
             clock_paused=self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0."),
         )
 
@@ -267,9 +271,11 @@ class Metrics:
                 "kind",
                 "result",
             ),
-            waiting=self._gauge("leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store."),
+            waiting=self._gauge(
+                "leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store.", of_store=True
+            ),
             oldest_waiting=self._gauge(
-                "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
+                "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery.", of_store=True
             ),
         )
 
@@ -283,9 +289,13 @@ class Metrics:
 
     def _replica_instruments(self) -> ReplicaInstruments:
         return ReplicaInstruments(
-            by_state=self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state"),
+            by_state=self._gauge(
+                "leasebook_replicas", "Replicas, except those that are gone, by state.", "state", of_store=True
+            ),
             instances_unrun=self._gauge(
-                "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
+                "leasebook_instances_unrun",
+                "Instances with replicas of services that no engine will run.",
+                of_store=True,
             ),
             step_seconds=self._histogram(
                 "leasebook_reconciler_step_seconds",
@@ -294,7 +304,10 @@ class Metrics:
                 "step",
             ),
             unserved=self._gauge(
-                "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
+                "leasebook_replicas_unserved",
+                "Live replicas that no server looks after, by engine.",
+                "engine",
+                of_store=True,
             ),
             orphans=self._counter(
                 "leasebook_orphans_stopped_total",
@@ -306,19 +319,6 @@ class Metrics:
             ),
         )
 
-    def _stock_instruments(self) -> StockInstruments:
-        return StockInstruments(
-            offered=self._gauge(
-                "leasebook_stock_offered_units", "Units offered, of types that an engine serves.", *_STOCK
-            ),
-            engine=self._gauge(
-                "leasebook_stock_engine_units",
-                "Units that an engine has of a type, if the engine has a bound.",
-                *_STOCK,
-            ),
-            oversold=self._gauge("leasebook_stock_oversold_units", "Units sold beyond an engine's capacity.", *_STOCK),
-        )
-
     def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
         """Register a collector that counts these metrics itself."""
         self._registry.register(collector)
@@ -326,7 +326,9 @@ class Metrics:
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)
 
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+    def _gauge(self, name: str, meaning: str, *labels: str, of_store: bool = False) -> Gauge:
+        """Make a gauge; ``of_store``: every server on a store shows the same value, that of the whole store."""
+        del of_store  # for the page
         return Gauge(name, meaning, labels, registry=self._registry)
 
     def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
@@ -463,15 +465,7 @@ class Metrics:
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Set an engine's units and the offered units, by type; types that are left out are not offered."""
-        self._stocks[engine] = stocks
-        for gauge in self._stock:
-            gauge.clear()
-        for name, counts in self._stocks.items():
-            for unit_type, count in counts.items():
-                self._stock.offered.labels(name, unit_type).set(count.offered)
-                self._stock.oversold.labels(name, unit_type).set(count.oversold)
-                if count.has is not None:
-                    self._stock.engine.labels(name, unit_type).set(count.has)
+        self._stock.counted(engine, stocks)
 
     def render(self) -> tuple[bytes, str]:
         """Return all metrics in Prometheus' text format, and its content type."""

@@ -21,7 +21,15 @@ from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAS
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
 from leasebook.security.audit_keys import AuditKeys, PastKey
-from leasebook.security.vault import BadMasterKey, Vault, check_fingerprint, clear_drafts, fingerprint, load_master_key
+from leasebook.security.vault import (
+    BadMasterKey,
+    UnusableMasterKey,
+    Vault,
+    check_fingerprint,
+    clear_drafts,
+    fingerprint,
+    load_master_key,
+)
 
 log = structlog.get_logger()
 
@@ -108,11 +116,25 @@ class Keyring:
             for draft in found:
                 log.warning("a killed process left a draft of a master key; it is deleted", file=str(draft))
 
+    def require_usable(self) -> None:
+        """Raise UnusableMasterKey for the first key in its place that cannot be used: it may be the missing one."""
+        for path in self._files():
+            if path.exists():
+                try:
+                    load_master_key(path, None, create=False)
+                except UnusableMasterKey:
+                    raise
+                except BadMasterKey:
+                    continue  # it has just gone
+
+    def _files(self) -> tuple[Path, ...]:
+        # The environment takes precedence over the files.
+        return () if self.is_given else (self.path, self.next_path, self.before_path)
+
     def _all(self) -> Iterator[bytes]:
         for _, secret in self._given:
             yield load_master_key(self.path, secret, create=False)
-        # The environment takes precedence over the files.
-        for path in () if self.is_given else (self.path, self.next_path, self.before_path):
+        for path in self._files():
             # An unreadable key counts as missing; the caller that needs it reports which one is missing.
             with contextlib.suppress(BadMasterKey):
                 yield load_master_key(path, None, create=False)
@@ -151,13 +173,15 @@ def keys_of(ring: Keyring, standing: RotationState) -> tuple[Vault, AuditKeys]:
     """Return the vault and audit keys for a state of the rotation; raises BadMasterKey if a needed key is missing."""
     current = ring.key(standing.current)
     if current is None:
-        # These two raise with the reason: the key at hand is damaged, or it is another one.
+        # These three raise with the reason: a key at hand is damaged, there is none, or it is another one.
+        ring.require_usable()
         current = ring.main()
         check_fingerprint(current, standing.current)
     others = []
     for name, why in ((standing.before, "parts of the store are still sealed under"), (standing.next, "")):
         key = ring.key(name) if name else None
         if key is None and why and name:
+            ring.require_usable()
             raise BadMasterKey(
                 f"{why} the master key {name[:8]}…, which this server does not have: "
                 f"put it back (LEASEBOOK_MASTER_KEY or "

@@ -40,7 +40,11 @@ class BadMasterKey(Exception):
     """The master key is missing, unsafe, damaged or another one; the message is one line."""
 
 
-class UnreadableMasterKey(BadMasterKey):
+class UnusableMasterKey(BadMasterKey):
+    """A master key is in its place, and cannot be used as it is there; the message says how to mend it."""
+
+
+class UnreadableMasterKey(UnusableMasterKey):
     """The file of the master key is there, and this process may not read it."""
 
 
@@ -186,7 +190,7 @@ def load_master_key(path: Path, from_environment: Secret | str | None, *, create
     """
     if from_environment is not None:
         text = from_environment.reveal() if isinstance(from_environment, Secret) else from_environment
-        return _key(text, "LEASEBOOK_MASTER_KEY")
+        return _key(text, "LEASEBOOK_MASTER_KEY", "set it to the key that the store was set up with")
     try:
         return _from_file(path)
     except FileNotFoundError:
@@ -208,9 +212,10 @@ def _from_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        kind = UnreadableMasterKey if isinstance(error, PermissionError) else BadMasterKey
+        kind = UnreadableMasterKey if isinstance(error, PermissionError) else UnusableMasterKey
         raise kind(f"{path}: the master key cannot be read: {_reason(path, error)}") from None
-    return _key(content.decode("ascii", "replace").removesuffix("\n"), str(path))
+    mend = f"put it back from your copy: install -m 600 COPY {path}"
+    return _key(content.decode("ascii", "replace").removesuffix("\n"), str(path), mend)
 
 
 def _reason(path: Path, error: OSError) -> str:
@@ -228,20 +233,23 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _check_mode(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise BadMasterKey(f"{path}: the master key must be a regular file")
+        raise UnusableMasterKey(
+            f"{path}: the master key must be a regular file; move away what is there, and put the key back from your "
+            f"copy: install -m 600 COPY {path}"
+        )
     if stat.S_IMODE(mode) != _MODE:
-        raise BadMasterKey(
+        raise UnusableMasterKey(
             f"{path}: the master key has mode {stat.S_IMODE(mode):04o}, it must be 0600, for its owner; "
             f"run: chmod 600 {path}"
         )
 
 
-def _key(text: str, source: str) -> bytes:
+def _key(text: str, source: str, mend: str) -> bytes:
     for decode in (_from_hex, _from_base64):
         key = decode(text)
         if key is not None:
             return key
-    raise BadMasterKey(f"{source}: this is not a master key (not shown); allowed: {_ALLOWED}")
+    raise UnusableMasterKey(f"{source}: this is not a master key (not shown); allowed: {_ALLOWED}; {mend}")
 
 
 def _from_hex(text: str) -> bytes | None:

@@ -56,6 +56,7 @@ from leasebook.server.factories import (
     dispatcher_of,
     engines_of,
     entrance_of,
+    figures_of,
     gateway_of,
     log_store_of,
     logs_of,
@@ -321,6 +322,7 @@ async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health
                 "services have a log store, and this server sends it nothing: log_store.url is not set",
                 services=attached,
             )
+    health.show("business", figures_of(ground).look)
     health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
     await health.unrun.warnings()
     if not ground.alone:

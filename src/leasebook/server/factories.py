@@ -21,6 +21,7 @@ from leasebook.api.auth.callers import Callers, SignatureLimits
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Rate, Throttle
 from leasebook.api.body.budget import Bodies
+from leasebook.api.business_figures import BusinessFigures
 from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.ids import hex_id
 from leasebook.api.links.tokens import Links
@@ -246,6 +247,12 @@ def audit_writer_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: 
         lost=metrics,
         keep_us=settings.audit_keep_days * DAY_US or None,
     )
+
+
+def figures_of(ground: Components) -> BusinessFigures:
+    """Return what reads the figures of the business when metrics are asked for."""
+    accounts = [part.strip() for part in ground.settings.metrics_accounts.split(",") if part.strip()]
+    return BusinessFigures(ground.store, ground.clock, ground.metrics.business, accounts)
 
 
 def throttle_of(settings: Settings, metrics: Metrics) -> Throttle:

@@ -57,6 +57,7 @@ from leasebook.store.queries.service_calls import CallQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.schema import UNUSUAL
 from leasebook.store.rows.sums import parts_of, total
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
@@ -422,8 +423,13 @@ class Queries(
 
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""
-        rows = self._fetch("SELECT status, count(*) FROM units WHERE status <> 'Released' GROUP BY status", ())
-        return dict(rows)
+        # Two counts along partial indexes: to group a million instances by status takes SQLite seconds.
+        counts: dict[str, int] = dict(
+            self._fetch(f"SELECT status, count(*) FROM units WHERE {UNUSUAL} GROUP BY status", ())
+        )
+        ((live,),) = self._fetch("SELECT count(*) FROM units WHERE status <> 'Released'", ())
+        running = live - sum(counts.values())
+        return counts | {"Running": running} if running else counts
 
     def _numbered(
         self, codec: Codec[Any], where: list[str], params: list[Any], order: str, limit: int | None
@@ -447,7 +453,9 @@ def usage_totals_of(
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:
     """Return a filter's conditions and parameters; conditions on unusual kinds match a partial index."""
-    where = ["account_id = ?"]
+    # An account may have a million rows and an instance none, but SQLite, which has counted nothing, takes the index of
+    # accounts because it is in the page's order. With an expression in place of the column it cannot.
+    where = ["account_id = ?" if wanted.unit_id is None else "account_id || '' = ?"]
     params: list[Any] = [wanted.account_id]
     if wanted.unit_id is not None:
         where.append("unit_id = ?")

@@ -97,11 +97,7 @@ class Audited(msgspec.Struct):
         text = f"{self.entries} audit entries in {self.chains} chains"
         if self.closed:
             text += f" ({self.closed} more are closed, signed for the public key {self.public_key})"
-        return (
-            text
-            if keyed or not self.chains
-            else f"{text}; their seals were not checked, for the master key is not here"
-        )
+        return text if keyed or not self.chains else f"{text}; their seals were not checked, for want of the master key"
 
 
 def check_audit(fetch: Fetch, keys: AuditKeys | None, done: Audited) -> Iterator[str]:
