@@ -227,3 +227,60 @@ def test_only_operators_give_and_take_the_policies_over_every_account(house: Hou
         assert root.refused(IAM, "CreateAccessKey", {"userId": user}) == "AccessDenied"
         assert house.users[OPERATOR].do(IAM, "DetachPolicy", {**body, "accountId": house.ids[0]}) is True
     assert root.do(IAM, "CreateAccessKey", {"userId": user})
+
+
+def test_full_control_of_one_account_shows_no_events_of_users_of_another(house: House) -> None:
+    user = house.harness.user(house.third, FULL, FLEET_READ)
+    own = user.do(EVENTS, "DescribeEvents", {"types": ["iam.userCreated"]})["events"]
+    assert own
+    named = user.do(EVENTS, "DescribeEvents", {"accountId": house.ids[2], "types": ["iam.userCreated"]})["events"]
+    assert named == own
+    for given in ("*", house.ids[0], house.ids):
+        asked = {"accountId": given, "types": ["iam.userCreated"]}
+        assert user.refused(EVENTS, "DescribeEvents", asked) == "AccessDenied", given
+        some = user.do(EVENTS, "DescribeEvents", {"accountId": given, "maxKeys": 1000})["events"]
+        assert some
+        assert not [event for event in some if event["type"].startswith("iam.")], given
+
+
+def test_who_sees_fleets_and_no_money_sees_no_balance(either: ServiceHarness) -> None:
+    harness = either
+    harness.sell(minute="0.5", month="100", stock=100)
+    owner, house = harness.customer(funds="131"), harness.customer()
+    account = owner.do(ACCOUNT, "DescribeAccount")["accountId"]
+    reader, both = harness.user(house, FLEET_READ), harness.user(house, FLEET_READ, BILLING_READ)
+    unit = owner.buy(months=1, autoRenew=True)
+    # The message of this refusal has the balance, and that is shown among the refused calls of the instance.
+    assert owner.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 3}) == "InsufficientBalance"
+    meter = owner.buy()
+    harness.advance("2030-01-15T12:00:00+08:00")
+    debt = owner.do(ACCOUNT, "DescribeAccount")["balance"]
+    assert debt.startswith("-")
+    asked = {"accountId": account}
+    for name in (unit, meter):
+        shown = {one: one.do(UNITS, "ExplainComputeUnit", {**asked, "instanceId": name}) for one in (reader, both)}
+        assert "The balance is" not in str(shown[reader]), shown[reader]
+        assert debt not in str(shown[reader])
+        assert "in debt since" in shown[reader]["text"]
+        assert f"with {debt}" in shown[both]["text"]
+        assert shown[both] == owner.do(UNITS, "ExplainComputeUnit", {"instanceId": name})
+    of_money = {"account.arrears", "account.recovered", "account.budgetCrossed"}
+    for kind in of_money:
+        for given in (account, "*"):
+            body = {"accountId": given, "types": [kind]}
+            assert reader.refused(EVENTS, "DescribeEvents", body) == "AccessDenied"
+            both.do(EVENTS, "DescribeEvents", body)
+    assert of_money.isdisjoint(event["type"] for event in reader.do(EVENTS, "DescribeEvents", asked)["events"])
+    assert "account.arrears" in {event["type"] for event in both.do(EVENTS, "DescribeEvents", asked)["events"]}
+    assert "account.arrears" in {event["type"] for event in owner.do(EVENTS, "DescribeEvents")["events"]}
+
+
+def test_no_user_of_the_account_itself_leaves_a_reason_of_an_operator(house: House) -> None:
+    unit = house.first.buy()
+    asked = {"instanceId": unit, "accountId": house.ids[0], "reason": WHY}
+    for caller in (house.first, house.harness.user(house.first, OPERATE)):
+        for action, more in (("ReleaseComputeUnit", {}), ("AutoReleaseComputeUnit", {"releaseTime": "2090-01-01"})):
+            assert caller.field_refused(UNITS, action, {**asked, **more}) == "reason"
+    assert "operator" not in house.first.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})["text"]
+    # The account's id alone is harmless.
+    assert house.first.do(UNITS, "ReleaseComputeUnit", {"instanceId": unit, "accountId": house.ids[0]}) is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.gateway.token_usage import Tokens
 from leasebook.gateway.usage_counter import Counts
 from leasebook.ports.queries.read_repository import ReadRepository
-from tests.api.scene import UNITS, ServiceHarness, order
+from tests.api.scene import CLOCK, UNITS, ServiceHarness, order
 from tests.harness import Answer
 
 FULL: Final = "the store cannot be written: database or disk is full"
@@ -132,6 +133,29 @@ def test_where_the_outcome_is_unknown_a_call_with_a_token_may_be_sent_again_and_
         assert (answer.status, answer.code) == (500, "InternalError")
         assert "retry-after" not in answer.headers
         assert "may or may not have been done" in answer.body["message"]
+    either_shared.running.sequencer.writing.wrote()
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "body"),
+    [
+        (UNITS, "DescribeComputeUnits", {}),
+        # A write that is refused, and one whose nonce is used up before it begins.
+        (UNITS, "ReleaseComputeUnit", {"instanceId": 5}),
+        (CLOCK, "AdvanceClock", {"to": "2089-01-01"}),
+    ],
+)
+def test_a_call_that_has_changed_nothing_never_has_an_unknown_outcome(
+    either_shared: ServiceHarness, path: str, action: str, body: Any
+) -> None:
+    caller = either_shared.operator
+    with failing(either_shared, lambda: OutcomeUnknown("the disk failed")):
+        query, content = f"Action={action}", json.dumps(body).encode()
+        headers = caller.desk.signed(path, query, content=content, strong=True)
+        answer = caller.send(path, query, content, headers=headers)
+        assert (answer.status, answer.code) == (503, "StoreUnavailable"), answer.body
+        assert "Nothing was done" in answer.body["message"]
+        assert "new nonce" in answer.body["message"]
     either_shared.running.sequencer.writing.wrote()
 
 

@@ -57,13 +57,22 @@ class Sending:
         self.services: dict[str, Service] = {}
         self.rows: list[Replica] = []
         self.client = LogStoreClient(keeper.url)
+        self.now_s = 0.0
         self.sender = self.another()
 
     def another(self) -> LogSender:
         """Return a sender that knows nothing yet, as after a restart."""
         engines = {"fake": FakeEngine(self.world)}
         return LogSender(
-            self, engines, self.client, holder="w", node="node-1", call_s=5.0, meter=self.meter, now_ns=lambda: 1000
+            self,
+            engines,
+            self.client,
+            holder="w",
+            node="node-1",
+            call_s=5.0,
+            meter=self.meter,
+            now_ns=lambda: 1000,
+            now_s=lambda: self.now_s,
         )
 
     async def read(self, question: Callable[[Any], T], *, long: bool = False, party: str | None = None) -> T:
@@ -211,6 +220,39 @@ async def test_lines_dropped_from_a_full_log_are_counted_once(
     await sending.sender.turn()
     await sending.sender.turn()
     assert sending.meter.lines == {"lost": 7, "sent": 1}
+
+
+@pytest.mark.parametrize("kind", ["lost", "refused", "left out"])
+async def test_an_owner_whose_lines_go_astray_does_not_fill_the_log_of_the_operator(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    row = await sending.run(replica("Ready"), "first")
+    log_part = FakeEngine.log_part
+
+    async def dropping(engine: FakeEngine, name: str, after: LogPlace | None, bytes_max: int) -> Any:
+        return (await log_part(engine, name, after, bytes_max))._replace(lost=3)
+
+    if kind == "lost":
+        monkeypatch.setattr(FakeEngine, "log_part", dropping)
+    elif kind == "refused":
+        sending.keeper.answer = lambda _request: answer_of(400)
+    else:
+        sending.keeper.answer = lambda _request: answer_of(200, {"partialSuccess": {"rejectedLogRecords": "1"}})
+    said = []
+    for turn in range(60):
+        sending.now_s = 2.0 * turn
+        sending.says(row, f"line {turn}")
+        with capture_logs() as logs:
+            await sending.sender.turn()
+        said += [(turn, one["lines"]) for one in logs if one["log_level"] == "warning"]
+    each = 3 if kind == "lost" else 1
+    # The first turn sends two lines. Nothing is left out of the sums.
+    assert said == [(0, 3 if kind == "lost" else 2 if kind == "refused" else 1), (30, 30 * each)]
+    sending.now_s += 60.0
+    monkeypatch.undo()
+    with capture_logs() as logs:
+        await sending.sender.turn()
+    assert [one["lines"] for one in logs if "lines" in one] == [29 * each]
 
 
 async def test_lines_of_which_nothing_is_left_are_counted_once(

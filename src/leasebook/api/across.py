@@ -10,6 +10,7 @@ import msgspec
 from leasebook.api.context import Call
 from leasebook.api.fault import Fault, bad_field
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
+from leasebook.contract.policies import BILLING_READERS
 from leasebook.domain.model.account import Account
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import ReadRepository
@@ -48,12 +49,12 @@ class Meant(NamedTuple):
 
 def accounts_meant(call: Call[Any]) -> Meant:
     """Return the accounts that a read is about; raises Fault where the caller may not name them."""
-    action, caller, given = call.action, call.caller, call.request.account_id
+    caller, given = call.caller, call.request.account_id
     if given is None:
         # Who may read every account may read the own one.
         return Meant((caller.account_id,), named=False)
     ids = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
-    if ids == (caller.account_id,) and caller.may_at_home(action):
+    if is_at_home(call, ids):
         return Meant(ids, named=True)
     _require_across(call)
     if EVERY not in ids:
@@ -72,6 +73,16 @@ def account_meant(call: Call[Any]) -> str:
     return str(given)
 
 
+def is_at_home(call: Call[Any], account_ids: tuple[str, ...] | None) -> bool:
+    """Whether accounts are the caller's own alone, with a policy that permits the action there; None: all accounts."""
+    return account_ids == (call.caller.account_id,) and call.caller.may_at_home(call.action)
+
+
+def sees_money(call: Call[Any], account_ids: tuple[str, ...] | None) -> bool:
+    """Whether the caller may see the balances and budgets of accounts; None: all accounts."""
+    return is_at_home(call, account_ids) or not BILLING_READERS.isdisjoint(call.caller.policies)
+
+
 class Acted(NamedTuple):
     """Whose instance a call changes. ``why`` is the reason for its owner; None: the owner's own user calls."""
 
@@ -84,7 +95,8 @@ def account_acted_in(call: Call[Any]) -> Acted:
     action, caller, asked = call.action, call.caller, call.request
     is_own = asked.account_id in (None, caller.account_id)
     if is_own and caller.may_at_home(action):
-        if asked.reason is not None and asked.account_id is None:
+        if asked.reason is not None and (asked.account_id is None or not caller.may_across(action)):
+            # Events say that a reason is an operator's: no user of the account itself may write one.
             raise bad_field("reason", "A reason is for the owner of another account's instance; name it as accountId.")
         return Acted(caller.account_id, asked.reason)
     _require_across(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol
@@ -40,7 +40,7 @@ from leasebook.api.responses import (
     send_pieces,
     success,
 )
-from leasebook.batch import IdTaken, Overloaded, StaleIdentity
+from leasebook.batch import IdTaken, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
@@ -319,21 +319,25 @@ class App:
     async def _do(
         self, action: Action, query: Query, admitted: Admitted, body: bytes, scope: Scope, record: CallRecord
     ) -> Any:
-        """Perform the action, and use up the signature's nonce whether or not the action succeeds."""
+        """Perform the action, and use up the signature's nonce whether or not the action succeeds.
+
+        Raises OutcomeUnknown only if the action may have changed something.
+        """
         once, sequencer = admitted.once, self._context.sequencer
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
+        spend = partial(once.spend, sequencer, admitted.caller.account_id)
         if not action.writes or action.path == CLOCK:
             # Nothing that it submits could take the nonce with it.
-            await once.spend(sequencer, admitted.caller.account_id)
+            await _without_effect(spend())
         try:
             result = await self._perform(action, query, admitted, body, scope, record)
         except (Fault, Refusal):
             # A refused call may be permitted later; without this a replay of it could succeed then.
-            await once.spend(sequencer, admitted.caller.account_id)
+            await _without_effect(spend())
             raise
         if not once.is_spent:
-            await once.spend(sequencer, admitted.caller.account_id)
+            await spend()
         return result
 
     async def _perform(
@@ -385,6 +389,17 @@ class App:
         """Return the address that the caller used, up to the prefix."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
         return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"
+
+
+async def _without_effect(spent: Awaitable[None]) -> None:
+    """Wait until the nonce of a call without effect is used up; raises Unavailable where that is unknown."""
+    try:
+        await spent
+    except OutcomeUnknown as error:
+        raise Unavailable(
+            "the store failed in the act of using up the nonce of the signature. Sign the call again with a new nonce",
+            error.detail,
+        ) from error
 
 
 def _query(text: bytes) -> Query:

@@ -19,7 +19,7 @@ MEANINGS: Final[dict[str, str]] = {
     p.MODEL_FULL: "make and delete models, and see them",
     p.MODEL_READ: "see models",
     p.OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
-    p.FLEET_READ: "see what every account holds and runs, and its orders; no balances and no postings",
+    p.FLEET_READ: "see what every account holds and runs, and its orders; no balances, budgets or postings",
     p.BILLING_READ: "see the money of every account: balances, orders, postings, statements",
     p.SUPPORT: "see as fleet readers do, and end instances of every account, with a reason",
 }

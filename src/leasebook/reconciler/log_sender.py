@@ -22,6 +22,7 @@ from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.engines.contract import LogPart, LogPlace, ReplicaEngine, Unreachable
 from leasebook.notifications.log_store import LogLines, LogOutcome
+from leasebook.reconciler.line_warnings import LineWarnings
 from leasebook.reconciler.ports import LATER, Reader
 
 log = structlog.get_logger()
@@ -89,6 +90,7 @@ class LogSender:
         call_s: float,
         meter: LogMeter,
         now_ns: Callable[[], int] = time.time_ns,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader: Final = reader
         self._engines: Final = engines
@@ -103,6 +105,7 @@ class LogSender:
         self._pauses = 0
         self._outage: Final = OutageLog(log)
         self._reading: Final = OutageLog(log)
+        self._warnings: Final = LineWarnings(log, now_s)
         self._stopping: Final = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -153,6 +156,7 @@ class LogSender:
         await self._look()
         batch, is_full = await self._gather()
         pause_s = await self._send(batch) if batch else 0.0
+        self._warnings.say()
         # After a full request more lines wait. In between, the store is asked whether they still have somewhere to go.
         return pause_s or (0.0 if is_full else EVERY_S)
 
@@ -207,12 +211,7 @@ class LogSender:
             lost = part.lost - one.lost_known
             one.lost_known = part.lost
             self._meter.log_lines("lost", lost)
-            log.warning(
-                "lines were dropped from a full log before the log store took them",
-                service_id=one.row.service_id,
-                name=one.row.name,
-                lines=lost,
-            )
+            self._warnings.count("lines were dropped from a full log before the log store took them", one.row, lost)
 
     async def _send(self, batch: Sequence[tuple[Followed, LogPart]]) -> float:
         """Send parts; returns for how many seconds to leave the log store alone."""
@@ -234,8 +233,11 @@ class LogSender:
         rejected = count if outcome.kind == "Refused" else min(count, outcome.rejected)
         if rejected:
             self._meter.log_lines("refused", rejected)
+            # A store that leaves out a part of the lines does not say whose they are.
             names = sorted({one.row.name for one, _ in batch})
-            log.warning("the log store refused lines", lines=rejected, names=names, why=outcome.failure)
+            self._warnings.count(
+                "the log store refused lines", batch[0][0].row, rejected, names=names, why=outcome.failure
+            )
         if rejected < count:
             self._meter.log_lines("sent", count - rejected)
         for one, part in batch:

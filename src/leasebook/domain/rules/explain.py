@@ -57,11 +57,14 @@ def explain(
     month_end: Instant,
     replicas: Sequence[Replica] = (),
     guard: AccountLimits | None = None,
+    *,
+    shows_balance: bool = True,
 ) -> Explained:
     """Explain an instance at ``now``, on the assumption that no command is given and that prices stay.
 
     ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
     engine runs on it, ``guard`` are the account's limits. Arrears caused by the instance's own cost are not predicted.
+    Without ``shows_balance`` the sentences do not say how large a debt is.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
@@ -69,7 +72,7 @@ def explain(
     cost_then = _cost_at(unit, offering, prices, now, end, month_end, switch, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
-        *_why(unit, account, rules),
+        *_why(unit, account, rules, shows_balance=shows_balance),
         *_waits(unit, replicas, rules),
         *idle(unit, rules.routes),
         *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, switch, hindrance)),
@@ -203,7 +206,7 @@ def _hindrance(
     return None
 
 
-def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
+def _why(unit: Instance, account: Account, rules: Rules, *, shows_balance: bool) -> Iterator[str]:
     def when(at: Instant | None) -> str:
         return "never" if at is None else rfc3339(at, rules.written_zone)
 
@@ -232,7 +235,8 @@ def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
     if account.status != "Active" and unit.status not in GONE:
         yield f"Its account is suspended, so it is neither resized nor renewed: {account.status_reason}"
     if account.arrears_since is not None and unit.status in UP:
-        yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
+        balance = f", with {amount_text(account.balance)}" if shows_balance else ""
+        yield f"Its account is in debt since {when(account.arrears_since)}{balance}."
 
 
 def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.api.across import accounts_meant
+from leasebook.api.across import accounts_meant, is_at_home, sees_money
 from leasebook.api.context import Call, Context, Followed, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
@@ -17,15 +17,16 @@ from leasebook.api.presenters import rows as present
 from leasebook.batch import StaleIdentity
 from leasebook.contract.errors import ACCESS_DENIED, INVALID_MARKER
 from leasebook.contract.nouns import event as v
-from leasebook.contract.policies import FULL, WRITERS
-from leasebook.domain.record.event import TYPES, Event
+from leasebook.contract.policies import BILLING_READERS, FULL, WRITERS
+from leasebook.domain.record.event import ARREARS, BUDGET_CROSSED, RECOVERED, TYPES, Event
 from leasebook.domain.record.event_pattern import EVERY, covered, unknown
 from leasebook.domain.record.identity_event import IAM_TYPES
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
 
 AT_ONCE: Final = 200
 IAM: Final = frozenset(IAM_TYPES)
-NOT_IAM: Final = tuple(kind for kind in TYPES if kind not in IAM)
+OF_MONEY: Final = frozenset({ARREARS, RECOVERED, BUDGET_CROSSED})
+"""Types whose data have a balance or a budget."""
 KEEP_ALIVE_S: Final = 15.0
 """Upper bound on the silence of a stream, in seconds: proxies close connections that are silent for longer."""
 _ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
@@ -65,7 +66,7 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     wanted = EventFilter(
         **meant.of(),
         unit_id=asked.instance_id,
-        types=_permitted(call, _covered(asked.types)),
+        types=_permitted(call, meant.ids, _covered(asked.types)),
         since=context.time(asked.start_time, "startTime") if asked.start_time else None,
         until=context.time(asked.end_time, "endTime") if asked.end_time else None,
     )
@@ -90,20 +91,30 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     )
 
 
-def _permitted(call: Call[Any], types: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return the event types that the caller gets. Only managers of the account get those of users and keys.
+def _permitted(
+    call: Call[Any], account_ids: tuple[str, ...] | None, types: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """Return the event types that the caller gets of these accounts (None: all accounts).
 
-    Raises Fault if another caller asks for one of these by name.
+    Only the managers of an account get those of its users and keys, and only who sees its money those of money. Raises
+    Fault if another caller asks for one of these by name.
     """
-    if FULL in call.caller.policies or call.caller.is_operator:
+    manages = call.caller.is_operator or (FULL in call.caller.policies and is_at_home(call, account_ids))
+    hidden: frozenset[str] = frozenset()
+    for permitted, some, what, policies in (
+        (manages, IAM, "users and keys", f"{FULL}, in the user's own account"),
+        (sees_money(call, account_ids), OF_MONEY, "money", f"one of {', '.join(sorted(BILLING_READERS))}"),
+    ):
+        if permitted:
+            continue
+        if types is not None and not some.isdisjoint(types):
+            raise Fault(
+                ACCESS_DENIED, f"Events of {what} take {policies}, and this key's user does not have it.", "types"
+            )
+        hidden |= some
+    if types is not None or not hidden:
         return types
-    if types is None:
-        return NOT_IAM
-    if not IAM.isdisjoint(types):
-        raise Fault(
-            ACCESS_DENIED, (f"Events of users and keys take {FULL}, and this key's user does not have it."), "types"
-        )
-    return types
+    return tuple(kind for kind in TYPES if kind not in hidden)
 
 
 def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
@@ -119,7 +130,7 @@ async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> 
     """Follow the account's events."""
     asked, account_id = call.request, call.caller.account_id
     types = _covered(asked.types)
-    _permitted(call, types)
+    _permitted(call, (account_id,), types)
     wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)
     # A refused call must not cost a query.
@@ -168,7 +179,7 @@ async def _stream(
             follower.clear()
             try:
                 # The caller's rights may have changed since the stream began.
-                mine = msgspec.structs.replace(wanted, types=_permitted(call, wanted.types))
+                mine = msgspec.structs.replace(wanted, types=_permitted(call, (wanted.account_id,), wanted.types))
             except Fault:
                 return
             try:

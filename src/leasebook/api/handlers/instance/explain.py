@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from leasebook.api.across import accounts_meant
+import msgspec
+
+from leasebook.api.across import accounts_meant, sees_money
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.presenters import rows as present
+from leasebook.contract.errors import INSUFFICIENT_BALANCE, QUOTA_EXCEEDED
 from leasebook.contract.nouns import instance as s
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
@@ -42,6 +45,10 @@ DONE_BY_OPERATORS: Final = {
     RELEASE_MOVED: "moved its release time",
     RELEASE_CLEARED: "cleared its release time",
 }
+
+
+OF_MONEY: Final = frozenset({INSUFFICIENT_BALANCE.code, QUOTA_EXCEEDED.code})
+"""Codes of refusals whose messages may have a balance or a budget."""
 
 
 class _Found(NamedTuple):
@@ -83,16 +90,35 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
     found = await context.read(call, look, long=True)
     if found is None:
         raise refused(no_instance(wanted))
-    return _explanation(context, found)
+    if not sees_money(call, (found.account.id,)):
+        found = found._replace(tried=[_without_money(line) for line in found.tried])
+        return _explanation(context, found, money=False)
+    return _explanation(context, found, money=True)
 
 
-def _explanation(context: Context, found: _Found) -> s.Explanation:
+def _without_money(line: AuditLine) -> AuditLine:
+    """Return a refused call without a message that may have a balance in it."""
+    if line.entry.code not in OF_MONEY:
+        return line
+    return line._replace(entry=msgspec.structs.replace(line.entry, message=""))
+
+
+def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanation:
     unit, account = found.unit, found.account
     now = context.clock.now()
     today = to_datetime(now, account.time_zone)
     month_end = month_of(today.year, today.month, account.time_zone)[1]
     told = explain(
-        unit, found.offering, found.prices, account, context.rules, now, month_end, found.replicas, found.guard
+        unit,
+        found.offering,
+        found.prices,
+        account,
+        context.rules,
+        now,
+        month_end,
+        found.replicas,
+        found.guard,
+        shows_balance=money,
     )
     return s.Explanation(
         instance_id=unit.id,
@@ -130,7 +156,8 @@ def _tried(context: Context, tried: list[AuditLine]) -> Iterator[str]:
     for line in tried[:TRIED_DESCRIBED]:
         entry = line.entry
         who = entry.user_id or "An unknown caller"
-        yield f"{who} tried {entry.action} at {context.shown(entry.at)} and was refused ({entry.code}): {entry.message}"
+        message = f": {entry.message}" if entry.message else "."
+        yield f"{who} tried {entry.action} at {context.shown(entry.at)} and was refused ({entry.code}){message}"
 
 
 OPERATIONS: Final[dict[str, Operation]] = {"explain_unit": explain_unit}
