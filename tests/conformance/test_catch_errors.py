@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conformance.kept import compiled_go, compiled_java
 from tests.conformance.programs import PASSED_ON
 from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer, running
 from tests.conformance.toolchains import HERE, JAVA_TARGET, ROOT, VENV, Toolchain
@@ -72,19 +72,15 @@ def node(folder: Path) -> list[str]:
 
 
 def go(folder: Path) -> list[str]:
-    for name in ("go.mod", "go.sum"):
-        shutil.copy(HERE / "go" / name, folder)
-    (folder / "main.go").write_text(GO)
-    output("go", "build", "-mod=readonly", "-buildvcs=false", "-o", "program", ".", cwd=folder)
-    return ["./program"]
+    del folder
+    return [str(compiled_go("catch-errors", GO) / "program")]
 
 
 def java(folder: Path) -> list[str]:
-    (folder / "CatchErrors.java").write_text(JAVA)
-    (folder / "Call.java").write_text(JAVA_CALL)
-    path = f"{JAVA_TARGET / 'classes'}:{JAVA_TARGET / 'lib'}/*:{folder}"
-    output("javac", "-cp", path, "CatchErrors.java", "Call.java", cwd=folder)
-    return ["java", "-XX:TieredStopAtLevel=1", "-cp", path, "Call"]
+    del folder
+    classes = compiled_java("catch-errors", {"CatchErrors.java": JAVA, "Call.java": JAVA_CALL})
+    path = f"{JAVA_TARGET / 'classes'}:{JAVA_TARGET / 'lib'}/*:{classes}"
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", path, "Call"]
 
 
 @pytest.mark.parametrize(

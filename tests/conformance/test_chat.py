@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.kept import compiled_go, compiled_java
 from tests.conformance.programs import PASSED_ON
 from tests.conformance.server import ACCESS_KEY, SECRET_KEY, running
-from tests.conformance.toolchains import GO, HERE, JAVA, JAVA_TARGET, NODE, PYTHON, ROOT, VENV, ready
+from tests.conformance.toolchains import HERE, JAVA_TARGET, NODE, PYTHON, ROOT, VENV, ready
 
 from leasebook.cli.caller import post
 from leasebook.examples.embedding import vector
@@ -32,6 +32,7 @@ KINDS = {
     "go": ["whole", "stream"],
     "java": ["whole", "stream"],
 }
+KEPT = {"##": "chat", "###": "embeddings"}
 TEXTS = ("A lease ends at its time.", "The lease ends at that time.")
 # Sends half a stream, and hangs up.
 CUT_OFF = """
@@ -153,20 +154,17 @@ def node_program(folder: Path, level: str) -> list[str]:
 
 
 def go_program(folder: Path, level: str) -> list[str]:
-    ready(GO)
-    (folder / "main.go").write_text(block("Go", level))
-    for name in ("go.mod", "go.sum"):
-        shutil.copy(HERE / "go" / name, folder)
-    command = ["go", "build", "-mod=readonly", "-buildvcs=false", "-o", "chat", "."]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr
-    return ["./chat"]
+    del folder
+    return [str(compiled_go(KEPT[level], block("Go", level)) / "program")]
 
 
 def java_program(folder: Path, level: str) -> list[str]:
-    ready(JAVA)
-    (folder / "Chat.java").write_text(block("Java", level))
-    return ["java", "-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-cp", f"{JAVA_TARGET / 'lib'}/*", "Chat.java"]
+    del folder
+    text = block("Java", level)
+    (name,) = re.findall(r"^public class (\w+)", text, re.MULTILINE)
+    classes = compiled_java(KEPT[level], {f"{name}.java": text})
+    options = ("-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+    return ["java", *options, "-cp", f"{JAVA_TARGET / 'lib'}/*:{classes}", name]
 
 
 PROGRAMS: Mapping[str, Callable[[Path, str], list[str]]] = {

@@ -39,7 +39,7 @@ def ready(toolchain: Toolchain) -> Toolchain:
         if shutil.which(tool) is None:
             _missing(f"{toolchain.name}: {tool} not found on PATH")
     # The lock is on a file of the checkout, so that two test runs in one checkout wait for each other too.
-    with _locked(toolchain.sources[0]):
+    with locked(toolchain.sources[0]):
         if toolchain.stamp is None:
             toolchain.build()
         else:
@@ -60,7 +60,7 @@ def _missing(reason: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with path.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -76,7 +76,7 @@ def _digest(sources: Sequence[Path]) -> str:
     return seen.hexdigest()
 
 
-def _step(*command: str, cwd: Path, more: Mapping[str, str] | None = None) -> None:
+def step(*command: str, cwd: Path, more: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -95,9 +95,9 @@ PINNED = ROOT / "requirements" / "conformance.txt"
 
 
 def _install_python() -> None:
-    _step(sys.executable, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
+    step(sys.executable, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
     pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    _step(*pip, "--require-hashes", "-r", str(PINNED), cwd=ROOT)
+    step(*pip, "--require-hashes", "-r", str(PINNED), cwd=ROOT)
 
 
 PYTHON = Toolchain(
@@ -116,7 +116,7 @@ NODE = Toolchain(
     tools=("node", "npm"),
     sources=(HERE / "node" / "package-lock.json", HERE / "node" / "package.json"),
     stamp=HERE / "node" / "node_modules" / ".installed",
-    build=lambda: _step("npm", "ci", "--ignore-scripts", cwd=HERE / "node"),
+    build=lambda: step("npm", "ci", "--ignore-scripts", cwd=HERE / "node"),
     command=("node", str(HERE / "node" / "program.js")),
 )
 
@@ -126,7 +126,7 @@ GO = Toolchain(
     tools=("go",),
     sources=(HERE / "go" / "main.go",),  # not go.mod: go build locks that one itself
     stamp=None,
-    build=lambda: _step(
+    build=lambda: step(
         "go",
         "build",
         "-mod=readonly",
@@ -151,7 +151,7 @@ JAVA = Toolchain(
     tools=("java", "mvn"),
     sources=(HERE / "java" / "pom.xml", HERE / "java" / "src"),
     stamp=JAVA_TARGET / ".built",
-    build=lambda: _step("mvn", "-B", "-q", *JAVA_CHOICE, f"-Doutput={JAVA_TARGET}", "compile", cwd=HERE / "java"),
+    build=lambda: step("mvn", "-B", "-q", *JAVA_CHOICE, f"-Doutput={JAVA_TARGET}", "compile", cwd=HERE / "java"),
     # The first two options shorten a short run like this by about a quarter (from 0.57 s to 0.41 s).
     command=(
         "java",

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.conformance.toolchains import ROOT, Toolchain, _missing, _step, ready
+from tests.conformance.toolchains import ROOT, Toolchain, _missing, ready, step
 
 PYTHON = "3.12"
 """The newest one for which there are packages of NumPy 1, which the validator keeps to."""
@@ -62,13 +62,13 @@ def _python() -> str | None:
 def _install() -> None:
     python = _python()
     assert python is not None
-    _step(python, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
+    step(python, "-m", "venv", "--clear", str(VENV), cwd=ROOT)
     # Modules are compiled when they are imported. To compile all of them takes longer than to install them.
     quietly = ("--quiet", "--disable-pip-version-check", "--no-compile")
     pip = (str(VENV / "bin" / "python"), "-m", "pip", "install", *quietly)
-    _step(*pip, "--require-hashes", "-r", str(BUILD), cwd=ROOT)
+    step(*pip, "--require-hashes", "-r", str(BUILD), cwd=ROOT)
     # Its release is a source: it is built with pinned packages, and not with the newest of today.
-    _step(*pip, "--require-hashes", "--no-build-isolation", "-r", str(PINNED), cwd=ROOT)
+    step(*pip, "--require-hashes", "--no-build-isolation", "-r", str(PINNED), cwd=ROOT)
 
 
 def ready_validator() -> Toolchain:

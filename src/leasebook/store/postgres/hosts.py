@@ -249,7 +249,8 @@ def _check_writable(*, stands_by: bool, read_only: bool) -> None:
 def limits_statement(answer_s: float) -> LiteralString:
     """Return the statement that sets the statement timeout, in seconds; a shorter one of the role or database stays."""
     most = int(answer_s * 1000)
+    # Not from pg_settings, a view that makes a row of every setting there is for each new connection.
     return trusted(
-        "SELECT set_config('statement_timeout', least(nullif(setting::bigint, 0), "
-        f"{most})::text, false) FROM pg_settings WHERE name = 'statement_timeout'"
+        "SELECT set_config('statement_timeout', least(nullif(extract(epoch FROM current_setting("
+        f"'statement_timeout')::interval) * 1000, 0), {most})::bigint::text, false)"
     )

@@ -74,16 +74,21 @@ def embedded_schema(fetch: Fetch) -> Iterator[str]:
     yield from _schema(fetch, found, {name for (name,) in indexes}, AFFINITIES)
 
 
+_HERE: Final = "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()"
+
+
 def shared_schema(fetch: Fetch) -> Iterator[str]:
     """Compare the tables and indexes of a shared store with this version's schema."""
     found: Schema = {}
-    for table, column, kind, nullable in fetch(
-        "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
-        "WHERE table_schema = current_schema()",
+    # The information schema says the same in more than twice the time: it asks for each column who may see it.
+    for table, column, kind, not_null in fetch(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull FROM pg_attribute a "
+        f"JOIN pg_class c ON c.oid = a.attrelid {_HERE} AND c.relkind IN ('r', 'p') "
+        "WHERE a.attnum > 0 AND NOT a.attisdropped",
         (),
     ):
-        found.setdefault(table, {})[column] = (kind, nullable == "YES")
-    indexes = fetch("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()", ())
+        found.setdefault(table, {})[column] = (kind, not not_null)
+    indexes = fetch(f"SELECT c.relname FROM pg_class c {_HERE} WHERE c.relkind IN ('i', 'I')", ())
     yield from _schema(fetch, found, {name for (name,) in indexes}, POSTGRES_TYPES)
 
 
