@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.api.scene import ACCOUNT, CHARGE, EVENTS, IAM, NOTIFICATION, SERVICE, Caller, ServiceHarness
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
+from tests.api.scene import ACCOUNT, CHARGE, EVENTS, IAM, NOTIFICATION, SERVICE, Caller, ServiceHarness, a_scene
+from tests.contract.test_store_newer import write
 
 STATEMENT = {"month": "2030-01"}
 
@@ -159,3 +162,31 @@ def test_the_same_client_token_gets_the_same_answer(either: ServiceHarness) -> N
     body = {"accountId": caller.account_id(), "payOut": True, "clientToken": "close-once"}
     first = either.operator.do(IAM, "CloseAccount", body)
     assert either.operator.do(IAM, "CloseAccount", body) == first
+
+
+def test_check_proves_a_closed_account_and_finds_what_lives_in_one(migrated: Target) -> None:
+    with a_scene(migrated) as scene:
+        scene.sell()
+        empty, full = scene.customer(), scene.customer("50")
+        empty_id, full_id = empty.account_id(), full.account_id()
+        unit = empty.buy()
+        empty.release(unit)
+        empty.do(SERVICE, "CreateServiceKey", {"name": "shop"})
+        assert close(scene, empty_id, payOut=True).status == 200
+        full.buy()
+        full.create_service()
+        full.do(SERVICE, "CreateServiceKey", {"name": "shop"})
+        full.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
+    assert check_store(migrated).findings == []
+    write(
+        migrated,
+        f"UPDATE accounts SET status = 'Closed' WHERE id = '{full_id}'",
+        f"UPDATE accounts SET status = 'Active' WHERE id = '{empty_id}'",
+    )
+    found = check_store(migrated).findings
+    for name in ("instances", "services", "access keys", "service keys", "subscriptions"):
+        assert f"account {full_id} is closed, and 1 of its {name} still live" in found
+    assert f"account {full_id} is closed, and its balance is 50000000 micro" in found
+    assert any(line.endswith(f"is a PayOut of account {empty_id}, which is not closed") for line in found)
+    write(migrated, "UPDATE postings SET credit = 'revenue:usage' WHERE kind = 'PayOut'")
+    assert any("is a PayOut from wallet:" in line for line in check_store(migrated).findings)
