@@ -126,6 +126,9 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": poor.account_id()})
     operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
     operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})
+    over = {"accountId": scene.customer("12.50").account_id()}
+    operator.do(IAM, "CloseAccount", {**over, "payOut": True})
+    yield from operator.do(EVENTS, "DescribeEvents", {**over, "types": ["account.closed"]})["events"]
     for caller in (customer, poor):
         for page in caller.pages(EVENTS, "DescribeEvents", {"oldestFirst": True}):
             yield from page["events"]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasebook.domain.commands.command import Command
-from leasebook.domain.rules.suspension import REFUSED
-from leasebook.server import composition
 from tests.api.scene import ACCOUNT, EVENTS, IAM, NOTIFICATION, SERVICE, UNITS, Caller, ServiceHarness, order
 
 WHY = "The project ended."
@@ -70,15 +67,3 @@ def test_an_automatic_renewal_buys_so_a_suspended_account_refuses_it_and_the_ins
     assert caller.unit(unit)["status"] == "Stopped"
     failed = caller.do(EVENTS, "DescribeEvents", {"types": ["unit.renewalFailed"]})["events"]
     assert {(event["data"]["accountStatus"], event["data"]["reason"]) for event in failed} == {("Suspended", WHY)}
-
-
-def test_every_name_in_the_table_is_a_command() -> None:
-    assert composition  # Imports all commands.
-
-    def below(kind: type[Command]) -> set[str]:
-        found = {kind.__name__}
-        for one in kind.__subclasses__():
-            found |= below(one)
-        return found
-
-    assert set(REFUSED) <= below(Command)

@@ -104,6 +104,7 @@ KEPT = (
     "not_supported",
     "wrong_state",
     "untrusted",
+    "suspended",
 )
 UNDECIDED = ("bad_value", "denied", "replayed", "signed_too_often")
 

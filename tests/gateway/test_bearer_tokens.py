@@ -210,3 +210,16 @@ async def test_a_token_whose_time_ends_before_the_body_has_come_starts_no_call(
             clock.now_us += 601_000_000
 
         assert await late(office, token, ended) == 401
+
+
+async def test_a_token_and_a_service_key_open_nothing_once_their_account_is_closed(either: Store) -> None:
+    async with an_office(either) as office, served(echo) as replica:
+        office.replicas(replica)
+        made = await office.do(IAM, "CreateAccount", {"name": "short-lived"})
+        tenant = office.desk.as_user(made["accessKeyId"], made["secretAccessKey"])
+        token = (await token_of(tenant)).body["token"]
+        key = (await office.do("/v2/service", "CreateServiceKey", {"name": "x"}, desk=tenant))["key"]
+        assert [(await called(office, one))[0] for one in (token, key)] == [404, 404], "it has no service of that name"
+        await office.do(IAM, "CloseAccount", {"accountId": made["accountId"]})
+        assert [(await called(office, one))[0] for one in (token, key)] == [401, 401]
+        assert (await token_of(tenant)).code == "InvalidAccessKeyId"

@@ -10,7 +10,14 @@ import pytest
 
 from leasebook.batch import load
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.loads import (
+    KeysOfUser,
+    Needed,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
+    WholeAccount,
+)
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Table
 from leasebook.domain.commands.command import Command
@@ -33,7 +40,7 @@ class Watched(MemoryTransaction):
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         wanted = list(needs)
-        special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
+        special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked
         self.steps.append({need[0] for need in wanted if not isinstance(need, special)})
         await super().load(wanted, book)
 

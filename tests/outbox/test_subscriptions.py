@@ -66,6 +66,27 @@ async def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropp
         assert len(receiver.got) == 1
 
 
+async def test_what_waits_for_the_webhook_of_a_closed_account_is_dropped(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
+        receiver.answer = lambda _got: FAILED
+        made = (await desk.call("/v2/iam", "CreateAccount", {"name": "short-lived"})).result
+        tenant = desk.as_user(made["accessKeyId"], made["secretAccessKey"])
+        hook = (await subscribe(tenant, receiver.url))["subscriptionId"]
+        await tenant.call("/v2/iam", "CreateUser", {"name": "one"})
+        await tried(tenant, 1)
+        assert (await desk.call("/v2/iam", "CloseAccount", {"accountId": made["accountId"]})).result[
+            "status"
+        ] == "Closed"
+
+        async def ended() -> bool:
+            found = await desk.service.store.read(lambda ask: ask.hook(hook))
+            assert found is not None
+            return (found.status, found.sealed, found.target) == ("Deleted", b"", "")
+
+        await until("nothing is left of it", ended)
+        assert len(receiver.got) == 1
+
+
 async def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp_path: Path) -> None:
     async with served(tmp_path) as (desk, receiver):
         hook = {"subscriptionId": (await subscribe(desk, receiver.url, types=["unit.bought"]))["subscriptionId"]}

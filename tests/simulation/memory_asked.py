@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book import whole_account as w
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
-from leasebook.domain.book.tables import INSTANCES, Key, Table
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    INSTANCES,
+    METADATA,
+    SERVICE_KEYS,
+    SERVICES,
+    SUBSCRIPTIONS,
+    TOKEN_PACKAGES,
+    USERS,
+    Key,
+    Table,
+)
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.record.ledger import Posting, wallet
@@ -24,6 +38,20 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
     rows = [row for table in tables.values() for row in table.values() if type(row) in COUNTED]
     counted = [row for row in rows if (need.what, need.of) in COUNTED[type(row)](row)]
     return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
+
+
+def load_whole(need: WholeAccount, tables: Rows, book: Book) -> None:
+    """Load what ends with an account, and count what lives in it."""
+    for table in (TOKEN_PACKAGES, USERS, ACCESS_KEYS, SUBSCRIPTIONS, SERVICE_KEYS):
+        book.load_rows(table, [row for row in tables[table].values() if row.account_id == need.account_id])
+    rows = [row for table in (INSTANCES, SERVICES) for row in tables[table].values()]
+    living = [row for row in rows if row.account_id == need.account_id]
+    ids = {kind: sorted(row.id for row in living if kind in w.kinds_of(row)) for kind in w.KINDS}
+    found = {kind: [(row_id, len(of)) for row_id in of] for kind, of in ids.items()}
+    root = tables[METADATA].get((ROOT_USER,))
+    founder = None if root is None else tables[USERS].get((root.value,))
+    is_founders = founder is not None and founder.account_id == need.account_id
+    book.answers.load_living(need.account_id, w.Living(found, is_founders=is_founders))
 
 
 def usage_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.record.ledger import SETTLEMENTS, Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository, Spender
 
@@ -33,7 +33,15 @@ class BillQuestions(ReadRepository):
         """Sum up what was paid in, and what was charged less refunds."""
         rows = [one.row for one in self._postings(HistoryFilter(account_id=account_id, since=since, until=until))]
         paid_in = sum(row.amount for row in rows if row.kind == "TopUp")
-        return paid_in, -sum(row.effect_on(wallet(account_id)) for row in rows if row.kind != "TopUp")
+        return paid_in, -sum(
+            row.effect_on(wallet(account_id)) for row in rows if row.kind not in {"TopUp", *SETTLEMENTS}
+        )
+
+    def settled(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
+        """Sum up what was paid out and written off at the end of an account."""
+        rows = [one.row for one in self._postings(HistoryFilter(account_id=account_id, since=since, until=until))]
+        paid_out, written_off = (sum(row.amount for row in rows if row.kind == kind) for kind in ("PayOut", "WriteOff"))
+        return paid_out, written_off
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances that have postings in a stretch of time."""

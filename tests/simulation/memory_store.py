@@ -16,6 +16,7 @@ from leasebook.domain.book.loads import (
     OfferingsOfType,
     SuspendedInstances,
     UsageTotals,
+    WholeAccount,
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import (
@@ -56,7 +57,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.newer import Schema
 from tests.simulation.memory_accounts import AccountsOfMemory
-from tests.simulation.memory_asked import asked, usage_of
+from tests.simulation.memory_asked import asked, load_whole, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -167,6 +168,8 @@ class MemoryTransaction:
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
+            elif isinstance(need, WholeAccount):
+                load_whole(need, self._store.rows, book)
             elif isinstance(need, Asked):
                 book.answers.load(need, asked(need, self._store.rows))
             elif isinstance(need, SuspendedInstances):

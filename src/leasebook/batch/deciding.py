@@ -10,7 +10,15 @@ import msgspec
 
 from leasebook.batch.ports import Transaction
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import KeysOfUser, Needed, NotLoaded, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.loads import (
+    KeysOfUser,
+    Needed,
+    NotLoaded,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
+    WholeAccount,
+)
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import INSTANCES, SERVICES, Table
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
@@ -77,15 +85,14 @@ async def load(
 
 
 def _names_others(need: Needed) -> bool:
-    if isinstance(need, OfferingsOfType | UsageTotals | KeysOfUser | Asked):
+    if isinstance(need, OfferingsOfType | UsageTotals | KeysOfUser | WholeAccount | Asked):
         return False
     return isinstance(need, SuspendedInstances) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked) or not book.has(
-        *need
-    )
+    special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked
+    return isinstance(need, special) or not book.has(*need)
 
 
 def decide_in_parts(

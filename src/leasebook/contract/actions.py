@@ -77,6 +77,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *audit_log.REFUSED_CALLS,
     *account.LIFE,
     *limits.SUSPENSION,
+    *limits.CLOSING,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

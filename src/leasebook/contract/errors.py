@@ -145,7 +145,7 @@ ACCOUNT_SUSPENDED: Final = ErrorCode(
     "AccountSuspended",
     403,
     720030,
-    "The account is suspended: nothing is bought or made in it. The message has the reason, and says what to do.",
+    "The account is suspended or closed: nothing is bought or made in it. The message says why, and what to do.",
 )
 
 # Answered before the action is known; the connection ends with them.

@@ -15,7 +15,7 @@ ACCOUNT_DETAIL = {
     "currency": str,
     "name": str,
     "timeZone": str,
-    "status": re.compile("Active|Suspended"),
+    "status": re.compile("Active|Suspended|Closed"),
     "statusReason": Maybe(str),
     "arrearsSince": Maybe(TIME),
     "createTime": TIME,

@@ -64,4 +64,5 @@ RECORDS: Final = {
     ),
     "suspend_account": ActionRecord(permitted=OPERATORS, body=suspend_account, shape=ACCOUNT_DETAIL, example_stage=5),
     "resume_account": ActionRecord(permitted=OPERATORS, body=resume_account, shape=ACCOUNT_DETAIL, example_stage=6),
+    "close_account": ActionRecord(permitted=OPERATORS, body=new_account, shape=ACCOUNT_DETAIL, example_stage=7),
 }

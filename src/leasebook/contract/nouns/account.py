@@ -24,7 +24,7 @@ from leasebook.contract.shapes import (
     Time,
 )
 
-AccountStatus = Literal["Active", "Suspended"]
+AccountStatus = Literal["Active", "Suspended", "Closed"]
 AccountName = Annotated[str, Meta(min_length=1, max_length=500, pattern="^[^\\x00]*$")]
 
 
@@ -41,7 +41,7 @@ class AccountDetail(Shape, kw_only=True):
         Meta(
             description=(
                 "Suspended: nothing is bought or made in it until an operator resumes it; its instances and services "
-                "go on by their own rules."
+                "go on by their own rules. Closed: nothing lives in it any more, and its books can be read."
             )
         ),
     ]
@@ -112,7 +112,7 @@ class DescribePostingsRequest(PageRequest, kw_only=True):
     """Ask for a page of postings, newest first: of a kind, of an instance, from startTime until before endTime."""
 
     kind: Annotated[
-        Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"] | None,
+        Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund", "PayOut", "WriteOff"] | None,
         Meta(description="Only postings of this kind."),
     ] = None
     instance_id: Annotated[Id | None, Meta(description="Only postings of this instance.")] = None
@@ -160,7 +160,7 @@ class PostingDetail(Owned, kw_only=True):
         Meta(
             description=(
                 "TopUp, Usage (metered minutes), Refund, or what an order paid in advance: Purchase, Renewal, "
-                "Resize, Conversion."
+                "Resize, Conversion. When an account is closed: PayOut of the rest, or WriteOff of a debt."
             )
         ),
     ]
@@ -241,7 +241,10 @@ class StatementUnit(Shape, kw_only=True):
 
 
 class Statement(Shape, kw_only=True):
-    """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``."""
+    """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``.
+
+    In the month in which the account was closed ``paidOut`` is subtracted as well, and ``writtenOff`` added.
+    """
 
     account_id: Annotated[str, Meta(description="The account.")]
     month: Annotated[str, Meta(description="The month, on the account's clocks.")]
@@ -251,6 +254,8 @@ class Statement(Shape, kw_only=True):
     opening_balance: Annotated[str, Meta(description="The balance when the month begins.")]
     paid_in: Annotated[str, Meta(description="The sum of the month's top-ups.")]
     charged: Annotated[str, Meta(description="The month's charges, less refunds.")]
+    paid_out: Annotated[str | None, Meta(description="Paid back when the account was closed.")] = None
+    written_off: Annotated[str | None, Meta(description="The debt given up when the account was closed.")] = None
     closing_balance: Annotated[str, Meta(description="The balance when the month ends.")]
     instances: Annotated[
         list[StatementUnit], Meta(description="The instances that have charges or refunds in the month, by their ids.")
@@ -348,13 +353,8 @@ ACTIONS: Final = (
         across=p.BILLING_READERS,
         example={},
         answer={
-            "accountId": "00112233445566778899aabbccddeeff",
-            "balance": "99875929.50",
-            "currency": "CNY",
+            **_RENAMED,
             "name": "root",
-            "timeZone": "Asia/Shanghai",
-            "status": "Active",
-            "createTime": "2026-11-30T06:13:45+08:00",
             "prepaid": {"instances": 2, "units": 6},
             "postpaid": {"instances": 2, "units": 6},
             "services": 1,
@@ -371,15 +371,7 @@ ACTIONS: Final = (
         "Put money on an account.",
         policies=p.OPERATORS,
         example={"amount": "1000.00"},
-        answer={
-            "accountId": "00112233445566778899aabbccddeeff",
-            "balance": "99875929.50",
-            "currency": "CNY",
-            "name": "root",
-            "timeZone": "Asia/Shanghai",
-            "status": "Active",
-            "createTime": "2026-11-30T06:13:45+08:00",
-        },
+        answer={**_RENAMED, "name": "root"},
     ),
     read(
         ACCOUNT,

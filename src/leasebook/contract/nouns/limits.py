@@ -243,6 +243,18 @@ class ResumeAccountRequest(Request, kw_only=True):
     account_id: Annotated[Id, Meta(description="The account.")]
 
 
+class CloseAccountRequest(Request, kw_only=True):
+    """Close an account for ever. Nothing may live in it; its keys and subscriptions end, and its books stay."""
+
+    account_id: Annotated[Id, Meta(description="The account.")]
+    pay_out: Annotated[
+        bool, Meta(description="Pay back the rest of the balance; without it an account with money stays open.")
+    ] = False
+    write_off: Annotated[
+        bool, Meta(description="Give up what the account owes; without it an account in debt stays open.")
+    ] = False
+
+
 _RESEARCH: Final = {
     "accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee",
     "balance": "0.00",
@@ -277,6 +289,21 @@ SUSPENSION: Final = (
         errors=(e.INVALID_STATE,),
         example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee"},
         answer=_RESEARCH,
+    ),
+)
+
+CLOSING: Final = (
+    write(
+        IAM,
+        "CloseAccount",
+        "close_account",
+        CloseAccountRequest,
+        AccountDetail,
+        "Close an account for ever; its books stay.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accountId": "0c5d1f9c4f7b4ad08b0e7f3c52d1a6ee", "payOut": True},
+        answer={**_RESEARCH, "status": "Closed"},
     ),
 )
 

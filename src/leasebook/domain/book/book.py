@@ -128,6 +128,11 @@ class Book:
             self.rows[ACCESS_KEYS].setdefault((key.id,), key)
             found[key.id] = None
 
+    def load_rows(self, table: Table[R], rows: Iterable[R]) -> None:
+        """Load rows that the store found; those that were loaded already stay."""
+        for row in rows:
+            self.rows[table].setdefault(table.key_of(row), row)
+
     def key_ids(self, user_id: str) -> list[str]:
         """Return the ids of a user's access keys in order, keys of this batch included; raises NotLoaded."""
         try:

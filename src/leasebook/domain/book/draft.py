@@ -67,6 +67,12 @@ class Draft:
         """Return every access key of a user."""
         return [self.require(ACCESS_KEYS, key_id) for key_id in self.book.key_ids(user_id)]
 
+    def rows_of(self, table: Table[R], account_id: str) -> list[R]:
+        """Return an account's rows of a table that the batch loaded or wrote, by key (``loads.WholeAccount``)."""
+        found: dict[Key, Any] = self.book.rows[table]
+        rows = [self.changed.get((table, key)) or found[key] for key in sorted(found)]
+        return [row for row in rows if row is not None and row.account_id == account_id]
+
     def put(self, table: Table[R], row: R) -> None:
         """Write a row, new or changed."""
         self.changed[table, table.key_of(row)] = row

@@ -44,10 +44,21 @@ class KeysOfUser(msgspec.Struct, frozen=True):
     user_id: str
 
 
+class WholeAccount(msgspec.Struct, frozen=True):
+    """Need all that may keep an account from being closed, and all that ends with it.
+
+    These are its users, its active access keys, service keys and subscriptions, and its packages that have a rest, all
+    as rows, and its live things, as counts (``whole_account.Living``). The account's row is needed as well: every
+    command that adds one of these locks it.
+    """
+
+    account_id: str
+
+
 Need = tuple[Table[Any], Key]
 """A row that a command reads or writes. It need not exist."""
 
-Needed = Need | OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
+Needed = Need | OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked
 
 
 class NotLoaded(LookupError):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.domain.book.whole_account import Living, kinds_of
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
@@ -51,6 +52,7 @@ class Answers:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], int] = {}
         self._places: dict[str, set[tuple[str, str]]] = {}
+        self._living: dict[str, Living] = {}
 
     def load(self, need: Asked, rows: Iterable[tuple[Any, ...]]) -> None:
         """Record the store's answer: one number, or a region and a type in each row."""
@@ -68,8 +70,18 @@ class Answers:
         """Return the regions and types of a service's replicas, now or when the batch began, sorted."""
         return sorted(self._places[service_id])
 
+    def load_living(self, account_id: str, living: Living) -> None:
+        """Record the live things of an account."""
+        self._living[account_id] = living
+
+    def living(self, account_id: str) -> Living:
+        """Return the live things of an account; raises LookupError if no command needed it."""
+        return self._living[account_id]
+
     def changed(self, before: Any, after: Any) -> None:
         """Update the answers by a new or changed row."""
+        if self._living:
+            self._lives(before, after)
         if not self._counts and not self._places:
             return
         if type(after) is Instance:
@@ -83,6 +95,13 @@ class Answers:
                 for key in () if row is None else counts(row):
                     if key in self._counts:
                         self._counts[key] += step
+
+    def _lives(self, before: Any, after: Any) -> None:
+        if isinstance(after, Instance | Service) and after.account_id in self._living:
+            living = self._living[after.account_id]
+            for step, row in ((-1, before), (1, after)):
+                for kind in kinds_of(row):
+                    living.change(kind, after.id, step)
 
 
 def _user(row: User) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from leasebook.domain.record.signature import Requirement
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 
-AccountStatus = Literal["Active", "Suspended"]
+AccountStatus = Literal["Active", "Suspended", "Closed"]
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -20,7 +20,8 @@ class Account(msgspec.Struct, frozen=True):
     negative. ``arrears_since`` is the instant at which it last became negative, and None while it is not negative.
     ``remind_before_us`` lists how long before a release or an expiry the account is reminded, in microseconds, longest
     first. A change of this list applies to an instance from the next time that its deadline is set.
-    ``status_reason`` is the operator's reason for the suspension, and empty for an account that is not suspended.
+    ``status_reason`` is the operator's reason for the suspension, and empty for an account that is not suspended. A
+    Closed account stays closed: nothing lives in it, its balance is zero, and its books can be read.
     """
 
     id: str

@@ -70,6 +70,7 @@ LOG_STORE_ATTACHED: Final = "service.logStoreAttached"
 LOG_STORE_DETACHED: Final = "service.logStoreDetached"
 ACCOUNT_SUSPENDED: Final = "account.suspended"
 ACCOUNT_RESUMED: Final = "account.resumed"
+ACCOUNT_CLOSED: Final = "account.closed"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -118,6 +119,7 @@ TYPES: Final[dict[str, str]] = {
     LOG_STORE_DETACHED: "The lines of a service's replicas are sent to no log store any more.",
     ACCOUNT_SUSPENDED: "An operator suspended the account: nothing new is bought or made until it is resumed.",
     ACCOUNT_RESUMED: "An operator ended the account's suspension.",
+    ACCOUNT_CLOSED: "An operator closed the account for ever; its books stay.",
 }
 """Every type, and what it means."""
 
@@ -139,7 +141,7 @@ _BY_END: Final = {
 
 OPERATOR_REASON: Final = "operatorReason"
 """The key of the reason in the events of an instance that an operator changed for its owner."""
-_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED}
+_BY_ACCOUNT_STATUS: Final = {"Active": ACCOUNT_RESUMED, "Suspended": ACCOUNT_SUSPENDED, "Closed": ACCOUNT_CLOSED}
 
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """The fields of an instance that events report when they change. An instance's events together give its present state.
@@ -260,6 +262,10 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
+    if before is not None and before.status != after.status == "Closed":
+        # A debt that is written off was not paid: so the account did not recover.
+        yield ACCOUNT_CLOSED, {"balance": before.balance}
+        return
     was = None if before is None else before.arrears_since
     if (was is None) != (after.arrears_since is None):
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}

@@ -9,10 +9,14 @@ import msgspec
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro, checked
 
-PostingKind = Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"]
+PostingKind = Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund", "PayOut", "WriteOff"]
 
 FUNDING: Final = "funding"
-"""The source of money from outside: the counterpart of every top-up."""
+"""The source of money from outside: the counterpart of every top-up, and of a balance that is paid out at the end."""
+WRITTEN_OFF: Final = "loss:written-off"
+"""The debts of closed accounts that will not be paid."""
+SETTLEMENTS: Final[frozenset[PostingKind]] = frozenset({"PayOut", "WriteOff"})
+"""The kinds that bring the balance of an account to zero when it is closed. They charge nothing and pay nothing in."""
 PREPAID_REVENUE: Final = "revenue:prepaid"
 USAGE_REVENUE: Final = "revenue:usage"
 

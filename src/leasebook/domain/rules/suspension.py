@@ -1,6 +1,8 @@
 """The table of commands that a suspended account refuses: nothing is bought or made in it, and every end is allowed.
 
-A command that is not in the table may run. The check is part of every decision (``commands.command.decide``), on the
+A closed account refuses them too, and those of ``REFUSED_IF_CLOSED``. Every other command is in ``ALLOWED``, so that a
+new command is placed on purpose. The tables have the names of the classes, because the classes import this module. The
+check is part of every decision (``commands.command.decide``), on the
 account's row, which the batch has locked: a purchase that comes with the suspension is decided before or after it.
 """
 
@@ -65,24 +67,61 @@ REFUSED: Final = {
     "CreateHook": _OWN,
     "GrantPackage": _OWN,
 }
-"""The commands that a suspended account refuses, by the names of their classes."""
+"""The commands that a suspended or closed account refuses, by the names of their classes."""
+REFUSED_IF_CLOSED: Final = {
+    "TopUp": _OWN,
+    "EnableAccessKey": _OWN,
+    "ChangePolicies": Suspension(_OWN.account_of, lambda _draft, command: command.attach),
+}
+"""Further commands that a closed account refuses."""
+ALLOWED: Final = frozenset(
+    {
+        # Of the house, and of the store.
+        *("CreateAccount", "RenameAccount", "SuspendAccount", "ResumeAccount", "CloseAccount", "SetGuardRails"),
+        *("SetOffering", "CloseOffering", "ReopenOffering", "RemoveOffering", "ReportSupply", "ClaimHome"),
+        *("BootstrapStore", "TakeRootKey", "StockCatalogue", "LoadDemo", "LoadExamples", "TakeNewName"),
+        *("MoveClock", "NoteClock", "TurnMasterKey", "Reseal", "EndTurning", "ProveWriting"),
+        # They end something, or record what happened.
+        *("Release", "DeleteService", "DeleteModel", "DeleteModelSet", "DetachLogStore", "WithdrawApproval"),
+        *("DeleteUser", "DisableAccessKey", "DeleteServiceKey", "DeleteHook", "EndHook"),
+        *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
+        *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
+        *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused"),
+        *("EnqueueDeliveries", "ClaimLanes", "DeliveryDone"),
+        # Due work and links run other rules, which ask for the account's status themselves where they buy.
+        *("DoDue", "UseLink"),
+        # They change existing rows, and neither buy nor make anything.
+        *("RenameUser", "SetUserContact", "SetKeyRules", "SetReminders", "ModifyService", "ApproveModel"),
+        *("SetHook", "TestHook", "ConfirmHook", "Redeliver", "RedeliverGivenUp", "TryAgain"),
+    }
+)
+"""The commands that every account allows."""
+_REFUSED_IF_CLOSED: Final = REFUSED | REFUSED_IF_CLOSED
 
 
 def suspension_needs(command: Any) -> Iterator[Need]:
-    """Yield the account of a command that a suspended account may refuse: purchases load that row anyway."""
+    """Yield the account of a command that a suspended or closed account may refuse: purchases load that row anyway."""
     rule, asked = _rule_of(command)
     if rule is not None:
         yield ACCOUNTS, (rule.account_of(asked),)
 
 
 def check_suspension(draft: Draft, command: Any) -> None:
-    """Raise Refusal (SUSPENDED) if the account of the command is suspended and refuses it."""
+    """Raise Refusal (SUSPENDED) if the account of the command is suspended or closed, and refuses it."""
     rule, asked = _rule_of(command)
     if rule is None:
         return
     # Straight from the rows: tests of single rules load no account.
     account: Account | None = draft.book.rows[ACCOUNTS].get((rule.account_of(asked),))
-    if account is not None and account.status == "Suspended" and rule.refuses(draft, asked):
+    if account is None or account.status == "Active" or not rule.refuses(draft, asked):
+        return
+    if account.status == "Closed":
+        raise Refusal(
+            SUSPENDED,
+            f"The account {account.id} is closed, and a closed account stays closed: its books can be read, and "
+            "nothing is bought, made or paid in it any more. CreateAccount (/v2/iam) opens another one.",
+        )
+    if type(asked).__name__ in REFUSED:
         raise Refusal(
             SUSPENDED,
             f"The account {account.id} is suspended: {account.status_reason} Instances can be released, and whatever "
@@ -96,4 +135,4 @@ def _rule_of(command: Any) -> tuple[Suspension | None, Any]:
     if name == "UseLink":
         command = command.does
         name = type(command).__name__
-    return REFUSED.get(name), command
+    return _REFUSED_IF_CLOSED.get(name), command

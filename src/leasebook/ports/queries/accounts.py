@@ -9,6 +9,7 @@ import msgspec
 
 from leasebook.domain.model.account import Account, AccountStatus
 from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.values.calendar import Instant
 
 
 class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,10 @@ class AccountQuestions(Protocol):
 
         It reads the live instances of these accounts, and no others.
         """
+        ...
+
+    def settled(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
+        """Return the sums paid out and written off in a period: amounts of the account's end, otherwise zero."""
         ...
 
     def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:

@@ -17,6 +17,7 @@ from leasebook.domain.book.loads import (
     OfferingsOfType,
     SuspendedInstances,
     UsageTotals,
+    WholeAccount,
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import OFFERINGS, Table
@@ -58,7 +59,7 @@ class RowLocks:
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
                     if await self._lacks(trusted(text), [account_id, SUSPENDED_MAX]):
                         locked.add(need)
-            elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
+            elif not isinstance(need, UsageTotals | KeysOfUser | WholeAccount | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)

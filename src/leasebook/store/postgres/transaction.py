@@ -20,9 +20,19 @@ from leasebook.domain.book.loads import (
     OfferingsOfType,
     SuspendedInstances,
     UsageTotals,
+    WholeAccount,
 )
 from leasebook.domain.book.store_queries import Asked
-from leasebook.domain.book.tables import ACCESS_KEYS, IDEMPOTENCY_RECORDS, INSTANCES, OFFERINGS, TABLES, Table
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
+    OFFERINGS,
+    TABLES,
+    TOKEN_PACKAGES,
+    Table,
+)
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
@@ -45,7 +55,7 @@ from leasebook.store.postgres.statements import (
     written_keys,
 )
 from leasebook.store.postgres.timeouts import Patience
-from leasebook.store.queries.batch_queries import asking
+from leasebook.store.queries.batch_queries import FOUNDERS_TEXT, LIVING, ROWS_OF_ACCOUNT, asking, load_living
 from leasebook.store.queries.due import heads_of, in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
@@ -194,7 +204,9 @@ class PostgresTransaction(AuditReads):
             else:
                 wanted.setdefault(INSTANCES, []).append(key)
 
-    async def _load_special(self, need: SuspendedInstances | UsageTotals | KeysOfUser | Asked, book: Book) -> None:
+    async def _load_special(
+        self, need: SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked, book: Book
+    ) -> None:
         """Load a need other than rows; the rows that it depends on are locked already."""
         match need:
             case SuspendedInstances():
@@ -205,9 +217,21 @@ class PostgresTransaction(AuditReads):
                 # Commands that make keys lock the user's row, so no key is added meanwhile.
                 rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
+            case WholeAccount():
+                await self._load_whole(need, book)
             case Asked():
                 text, params = asking(need)
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
+
+    async def _load_whole(self, need: WholeAccount, book: Book) -> None:
+        """Load an account's rows in the order of locks. Those that it adds to are locked by way of its own row."""
+        for table, text in ROWS_OF_ACCOUNT:
+            lock = "" if table is TOKEN_PACKAGES else " FOR UPDATE"
+            rows = await self._rows(text.replace("?", "%s") + lock, (need.account_id,))
+            book.load_rows(table, map(CODECS[table].read, rows))
+        found = {kind: await self._rows(text.replace("?", "%s"), (need.account_id,)) for kind, text in LIVING.items()}
+        founders = await self._rows(FOUNDERS_TEXT.replace("?", "%s"), (ROOT_USER, need.account_id))
+        load_living(need, book, found, founders)
 
     async def _load_usage_totals(self, need: UsageTotals, book: Book) -> None:
         """Sum an account's usage. The account is locked: a batch that changes the usage waits, or came before."""
@@ -367,17 +391,19 @@ def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
 def _by_table(
     needs: Iterable[Needed],
 ) -> tuple[
-    dict[Table[Any], list[tuple[str, ...]]], list[str], list[SuspendedInstances | UsageTotals | KeysOfUser | Asked]
+    dict[Table[Any], list[tuple[str, ...]]],
+    list[str],
+    list[SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked],
 ]:
     """Return the needed keys by table, the types whose offerings are all needed, and the other needs."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[SuspendedInstances | UsageTotals | KeysOfUser | Asked] = []
+    special: list[SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked] = []
     for need in needs:
         if isinstance(need, OfferingsOfType):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, SuspendedInstances | UsageTotals | KeysOfUser | Asked):
+        elif isinstance(need, SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

@@ -6,10 +6,23 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from leasebook.domain.book import store_queries as a
+from leasebook.domain.book import whole_account as w
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.loads import UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    SERVICE_KEYS,
+    SUBSCRIPTIONS,
+    TOKEN_PACKAGES,
+    USERS,
+    Table,
+)
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.model.offering import QUOTA
+from leasebook.store.queries.audit_log import columns
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
+from leasebook.store.rows.codec import CODECS
 
 _TEXTS: Final = {
     a.USERS: "SELECT count(*) FROM users WHERE account_id = ? AND deleted_at IS NULL",
@@ -26,12 +39,49 @@ _TEXTS: Final = {
     ),
 }
 
+ROWS_OF_ACCOUNT: Final[tuple[tuple[Table[Any], str], ...]] = tuple(
+    (table, f"SELECT {columns(CODECS[table])} FROM {table.name} WHERE account_id = ? AND {condition} ORDER BY {key}")
+    for table, condition, key in (
+        (TOKEN_PACKAGES, "used < specification", "id"),
+        (USERS, "deleted_at IS NULL", "id"),
+        (ACCESS_KEYS, "status = 'Active'", "id"),
+        (SUBSCRIPTIONS, "status IN ('Active', 'Paused', 'Pending')", "id"),
+        (SERVICE_KEYS, "status = 'Active'", "id"),
+    )
+)
+"""The rows of ``loads.WholeAccount``, in the order of locks."""
+_LIVE_UNITS: Final = "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed'"
+_NAMED: Final = f"ORDER BY id LIMIT {w.NAMED_MAX}"
+LIVING: Final = {
+    w.INSTANCES: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND kind <> '{QUOTA}' {_NAMED}",
+    w.QUOTAS: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND kind = '{QUOTA}' {_NAMED}",
+    w.AUTO_RENEWALS: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND auto_renew {_NAMED}",
+    w.SERVICES: f"SELECT id, count(*) OVER () FROM services WHERE account_id = ? AND deleted_at IS NULL {_NAMED}",
+}
+"""For each kind of live things a few ids, each with the number of all."""
+FOUNDERS_TEXT: Final = "SELECT 1 FROM facts f JOIN users u ON u.id = f.value WHERE f.name = ? AND u.account_id = ?"
+
+
+def load_living(
+    need: WholeAccount, book: Book, found: dict[str, list[tuple[Any, ...]]], founders: list[tuple[Any, ...]]
+) -> None:
+    """Put what lives in an account into the book; ``founders`` has a row if the store began with that account."""
+    named = {kind: [(str(row_id), int(count)) for row_id, count in rows] for kind, rows in found.items()}
+    book.answers.load_living(need.account_id, w.Living(named, is_founders=bool(founders)))
+
 
 def answer(
-    need: UsageTotals | Asked, book: Book, fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+    need: UsageTotals | WholeAccount | Asked,
+    book: Book,
+    fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]],
 ) -> None:
-    """Run the query for a need, and put the answer into the book."""
-    if isinstance(need, Asked):
+    """Run the queries for a need, and put the answer into the book."""
+    if isinstance(need, WholeAccount):
+        for table, text in ROWS_OF_ACCOUNT:
+            book.load_rows(table, map(CODECS[table].read, fetch(text, (need.account_id,))))
+        found = {kind: fetch(text, (need.account_id,)) for kind, text in LIVING.items()}
+        load_living(need, book, found, fetch(FOUNDERS_TEXT, (ROOT_USER, need.account_id)))
+    elif isinstance(need, Asked):
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))

@@ -17,7 +17,7 @@ BILLS_AT_ONCE: Final = 100
 _EFFECT: Final = parts_of("CASE WHEN credit = ? THEN amount ELSE -amount END")
 """The effect of postings on a ledger account, which is both parameters, as two parts of a sum."""
 _PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
-_TURNED: Final = "CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
+_TURNED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
 _BILLS: Final = (
     f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id IN ({', '.join('?' * BILLS_AT_ONCE)}) "
     "AND seq >= ? AND seq <= ? AND at >= ? AND at < ? ORDER BY seq"
@@ -67,6 +67,17 @@ class BillQueries:
             (own, own, account_id, since, until),
         )
         return total(*sums[:2]), total(*sums[2:])
+
+    def settled(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
+        """Return the sums paid out and written off in a period: amounts of the account's end, otherwise zero."""
+        # The same condition as the partial index postings_unusual, so that it is used.
+        found = self._fetch(
+            "SELECT kind, amount FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at >= ? AND at < ? "
+            "AND kind IN ('PayOut', 'WriteOff')",
+            (account_id, since, until),
+        )
+        paid_out, written_off = (sum(int(row[1]) for row in found if row[0] == kind) for kind in ("PayOut", "WriteOff"))
+        return paid_out, written_off
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances with postings in a period, in order."""

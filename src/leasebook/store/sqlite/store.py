@@ -19,6 +19,7 @@ from leasebook.domain.book.loads import (
     OfferingsOfType,
     SuspendedInstances,
     UsageTotals,
+    WholeAccount,
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import ACCESS_KEYS, INSTANCES, OFFERINGS, Table
@@ -370,7 +371,7 @@ class SqliteTransaction(audit.AuditReads):
             elif isinstance(need, KeysOfUser):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
-            elif isinstance(need, UsageTotals | Asked):
+            elif isinstance(need, UsageTotals | WholeAccount | Asked):
                 answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
             elif isinstance(need, SuspendedInstances):
                 self._load_suspended(need, book)

@@ -14,7 +14,9 @@ from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
 from leasebook.contract.nouns import limits
+from leasebook.contract.policies import OF_THE_HOUSE, OPERATOR
 from leasebook.domain.commands.account.account_life import RenameAccount, ResumeAccount, SuspendAccount
+from leasebook.domain.commands.account.closing import CloseAccount
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import month_name
 from leasebook.domain.rules.statement import month_of
@@ -156,10 +158,27 @@ async def resume_account(context: Context, call: Call[limits.ResumeAccountReques
     return present.account(account, context.rules.currency, context.shown)
 
 
+async def close_account(context: Context, call: Call[limits.CloseAccountRequest]) -> own.AccountDetail:
+    """Close an account for ever."""
+    command = CloseAccount(
+        token=call.token(),
+        account_id=call.request.account_id,
+        caller_id=call.caller.user_id,
+        caller_account_id=call.caller.account_id,
+        operators=OF_THE_HOUSE,
+        operator=OPERATOR,
+        pay_out=call.request.pay_out,
+        write_off=call.request.write_off,
+    )
+    account: Account = await context.submit(call, command)
+    return present.account(account, context.rules.currency, context.shown)
+
+
 OPERATIONS: Final[dict[str, Operation]] = {
     "describe_account": describe_account,
     "describe_accounts": describe_accounts,
     "rename_account": rename_account,
     "suspend_account": suspend_account,
     "resume_account": resume_account,
+    "close_account": close_account,
 }

@@ -28,6 +28,8 @@ class _Month(msgspec.Struct):
     opening: int
     paid_in: int
     charged: int
+    settled: tuple[int, int]
+    """Paid out and written off, when the account was closed."""
     units: list[tuple[Instance, list[Line]]]
     last: str | None
     """The last instance of the page, where more follow."""
@@ -48,6 +50,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         since, until = month_of(year, month, account.time_zone)
         opening = ask.balance_at(account_id, since)
         paid_in, charged = ask.turnover(account_id, since, until)
+        settled = ask.settled(account_id, since, until) if account.status == "Closed" else (0, 0)
         ids = ask.billed_units(account_id, since, until, after=after, limit=size + 1)
         # A month of an instance is hundreds of postings and a few lines, so these are made one by one.
         units = [
@@ -55,11 +58,13 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
             for unit_id, bill in ask.bills(account_id, ids[:size], since, until)
             if (unit := ask.unit(unit_id)) is not None
         ]
-        return _Month(account, since, until, opening, paid_in, charged, units, ids[size - 1] if ids[size:] else None)
+        last = ids[size - 1] if ids[size:] else None
+        return _Month(account, since, until, opening, paid_in, charged, settled, units, last)
 
     found = await context.read(call, look, long=True)
     if found is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r} with a month {asked.month}.")
+    paid_out, written_off = found.settled
     return own.Statement(
         account_id=account_id,
         month=asked.month,
@@ -69,7 +74,9 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         opening_balance=amount_text(found.opening),
         paid_in=amount_text(found.paid_in),
         charged=amount_text(found.charged),
-        closing_balance=amount_text(found.opening + found.paid_in - found.charged),
+        closing_balance=amount_text(found.opening + found.paid_in - found.charged - paid_out + written_off),
+        paid_out=amount_text(paid_out) if paid_out else None,
+        written_off=amount_text(written_off) if written_off else None,
         instances=[_unit(context, unit, lines) for unit, lines in found.units],
         is_truncated=found.last is not None,
         max_keys=size,

@@ -175,10 +175,13 @@ class DeleteHook(_OfHook, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal (NO_RESOURCE) if the account has no subscription of that id."""
         hook = own_hook(draft, self.account_id, self.hook_id)
-        draft.put(
-            SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Deleting", sealed=b"", sealed_before=b"", target="")
-        )
+        draft.put(SUBSCRIPTIONS, ended(hook))
         return True
+
+
+def ended(hook: Subscription) -> Subscription:
+    """Return a subscription as it is once deleted: without its secrets, and until no delivery waits for it."""
+    return msgspec.structs.replace(hook, status="Deleting", sealed=b"", sealed_before=b"", target="")
 
 
 class EndHook(_OfHook, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from leasebook.domain.record.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE
+from leasebook.domain.record.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, WRITTEN_OFF
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.verify.nouns.events import units_before_events
@@ -70,13 +70,16 @@ RULES: Final = (
     ),
     Rule(
         "SELECT p.seq, p.account_id, p.kind, p.unit_id FROM postings p LEFT JOIN units u ON u.id = p.unit_id "
-        "WHERE (p.unit_id IS NULL) <> (p.kind = 'TopUp') OR (p.unit_id IS NOT NULL AND u.id IS NULL) "
+        "WHERE (p.unit_id IS NULL) <> (p.kind IN ('TopUp', 'PayOut', 'WriteOff')) "
+        "OR (p.unit_id IS NOT NULL AND u.id IS NULL) "
         "OR u.account_id <> p.account_id",
         "posting {0} of account {1} is a {2} for unit {3}, which is none of that account's",
     ),
     Rule(
         "SELECT seq, account_id, kind, debit, credit FROM postings WHERE CASE kind "
         f"WHEN 'TopUp' THEN debit <> '{FUNDING}' OR order_id IS NOT NULL "
+        f"WHEN 'PayOut' THEN credit <> '{FUNDING}' OR order_id IS NOT NULL "
+        f"WHEN 'WriteOff' THEN debit <> '{WRITTEN_OFF}' OR order_id IS NOT NULL "
         f"WHEN 'Usage' THEN credit <> '{USAGE_REVENUE}' OR order_id IS NOT NULL "
         f"WHEN 'Refund' THEN debit <> '{PREPAID_REVENUE}' OR order_id IS NOT NULL "
         f"ELSE credit <> '{PREPAID_REVENUE}' OR order_id IS NULL END",
@@ -100,7 +103,8 @@ RULES: Final = (
     ),
     Rule(
         "SELECT seq, kind, count, minutes, price, since, until FROM postings WHERE "
-        "CASE WHEN kind IN ('TopUp', 'Refund') THEN count IS NOT NULL OR minutes IS NOT NULL OR price IS NOT NULL "
+        "CASE WHEN kind IN ('TopUp', 'Refund', 'PayOut', 'WriteOff') THEN count IS NOT NULL "
+        "OR minutes IS NOT NULL OR price IS NOT NULL "
         "OR since IS NOT NULL OR until IS NOT NULL "
         "WHEN kind = 'Usage' THEN price IS NOT NULL AND (count IS NULL OR since IS NULL OR minutes IS NULL) "
         "ELSE minutes IS NOT NULL OR since >= until END",

@@ -44,6 +44,15 @@ _MADE: Final = (
 )
 """Tables with the account that owns a row, and tables with the user who created it."""
 
+_LIVES: Final = (
+    ("units", "instances", "t.status <> 'Released' AND t.status <> 'CreateFailed'"),
+    ("services", "services", "t.deleted_at IS NULL"),
+    ("access_keys", "access keys", "t.status = 'Active'"),
+    ("service_keys", "service keys", "t.status = 'Active'"),
+    ("hooks", "subscriptions", "t.status IN ('Active', 'Paused', 'Pending')"),
+)
+"""The things that must not live in a closed account: table, name, and the condition for living."""
+
 RULES: Final = (
     *(
         Rule(
@@ -139,6 +148,23 @@ RULES: Final = (
         "SELECT o.region, o.type FROM offerings o WHERE o.removed_at IS NOT NULL "
         "AND (o.closed_at IS NULL OR o.stock_total <> 0 OR o.stock_source <> 'Set')",
         "offering {0} {1} is removed, and is not closed, or has stock",
+    ),
+    *(
+        Rule(
+            f"SELECT a.id, count(t.id) FROM accounts a JOIN {table} t ON t.account_id = a.id "
+            f"WHERE a.status = 'Closed' AND {lives} GROUP BY a.id",
+            f"account {{0}} is closed, and {{1}} of its {called} still live",
+        )
+        for table, called, lives in _LIVES
+    ),
+    Rule(
+        "SELECT a.id, a.balance FROM accounts a WHERE a.status = 'Closed' AND a.balance <> 0",
+        "account {0} is closed, and its balance is {1} micro",
+    ),
+    Rule(
+        "SELECT p.seq, p.kind, p.account_id FROM postings p JOIN accounts a ON a.id = p.account_id "
+        "WHERE p.kind <> 'Usage' AND p.kind IN ('PayOut', 'WriteOff') AND a.status <> 'Closed'",
+        "posting {0} is a {1} of account {2}, which is not closed",
     ),
 )
 
