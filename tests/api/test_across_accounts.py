@@ -189,7 +189,7 @@ def test_support_ends_an_instance_and_its_owner_reads_why(house: House) -> None:
     for other in (house.ids[0], "*", ABSENT):
         code = "InappropriateJSON" if other == "*" else "InstanceNotFound"
         assert support.refused(UNITS, "ReleaseComputeUnit", {**asked, "accountId": other}) == code
-    for blank in ("", "  ", "x" * 257):
+    for blank in ("", "  ", "x" * 257, "two\nlines", "line\n", "bell \x07"):
         assert support.refused(UNITS, "ReleaseComputeUnit", {**asked, "reason": blank}) == "InappropriateJSON"
     for policy in (FLEET_READ, BILLING_READ):
         assert house.users[policy].refused(UNITS, "ReleaseComputeUnit", asked) == "AccessDenied"

@@ -18,6 +18,9 @@ _STEP: Final = re.compile(r"\[\.\.\.\]|\.?([^.\[]+)")
 WORDS: Final = {
     "^[^\\x00]*$": "a text without NUL",
     "^[^\\x00-\\x1f\\x7f]*$": "a text without control characters",
+    "^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*(?!\\n)$": (
+        "a text of one line, without control characters, and not only of spaces"
+    ),
     "^[a-z0-9-]+(?!\\n)$": "small letters, digits and hyphens, such as gpu-1",
     "^[a-z0-9-]*(?!\\n)$": "small letters, digits and hyphens, such as bj",
     "^[\\x21-\\x7e]*(?!\\n)$": "printable ASCII characters without spaces",

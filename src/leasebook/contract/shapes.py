@@ -17,7 +17,12 @@ ACCOUNTS_MEANT: Final = (
     "Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others "
     "takes one of the policies over every account. Rows then say whose they are; of an event its source does."
 )
-Reason = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*[^\\s\\x00][^\\x00]*$")]
+Reason = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=256, pattern="^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*(?!\\n)$"
+    ),
+]
 PositiveCount = Annotated[int, Meta(ge=1, le=100_000)]
 TIME: Final = "time"
 Time = Annotated[

@@ -10,7 +10,7 @@ from leasebook.observability.request_metrics import Family
 
 
 class ProcessMetrics(ProcessCollector):
-    """Reads `/proc` when metrics are read; where there is none, there are no such metrics."""
+    """Reads `/proc` when metrics are read; a system without it has none of these metrics."""
 
     families: Final = (
         Family("process_virtual_memory_bytes", "gauge", "Virtual memory of the process.", ()),
