@@ -75,6 +75,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *offering.ENGINES,
     *user.KEY_RULES,
     *audit_log.REFUSED_CALLS,
+    *account.TAGS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -17,6 +17,7 @@ _REGEX: Final = re.compile(r"Expected `str` matching regex ('.*'|\".*\")", re.DO
 _STEP: Final = re.compile(r"\[\.\.\.\]|\.?([^.\[]+)")
 WORDS: Final = {
     "^[^\\x00]*$": "a text without NUL",
+    "^[^\\x00]*[^\\s\\x00][^\\x00]*$": "a text that is not blank, without NUL",
     "^[^\\x00-\\x1f\\x7f]*$": "a text without control characters",
     "^[a-z0-9-]+(?!\\n)$": "small letters, digits and hyphens, such as gpu-1",
     "^[a-z0-9-]*(?!\\n)$": "small letters, digits and hyphens, such as bj",

@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
-from tests.actions.record import BILLING_READERS, FLEET_READERS, OPERATORS, READERS, ActionRecord
+from tests.actions.office import Office
+from tests.actions.record import BILLING_READERS, FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
 
 ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
 ORDER = {
@@ -78,6 +79,15 @@ def describe_orders() -> Any:
     return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
 
 
+TAGGED = {"resourceId": ANY_ID, "name": Maybe(str), "tags": dict}
+
+
+def tagged(office: Office) -> Any:
+    unit = office.caller.buy()
+    office.caller.do("/v2/tag", "TagResource", {"resourceId": unit, "tags": {"team": "vision"}})
+    return {"resourceIds": [unit]}
+
+
 RECORDS: Final = {
     "describe_account": ActionRecord(
         permitted=READERS,
@@ -107,5 +117,36 @@ RECORDS: Final = {
         body=lambda office: {"month": "2030-01", "accountId": office.user["accountId"], "maxKeys": 3},
         foreign=({"month": "2030-01", "accountId": "ACCOUNT"},),
         shape=STATEMENT,
+    ),
+    "tag_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "tags": {"team": "vision", "empty": ""}},
+        foreign=tuple(
+            {"resourceId": one, "tags": {"team": "vision"}}
+            for one in ("UNIT", "QUOTA", "PACKAGE", "SERVICE", "SET", "MODEL", "CALLING", "HOOK")
+        ),
+        shape=TAGGED,
+        example_stage=2,
+    ),
+    "untag_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "tagKeys": ["team", "project"]},
+        foreign=({"resourceId": "UNIT", "tagKeys": ["team"]},),
+        shape=TAGGED,
+        example_stage=3,
+    ),
+    "rename_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "name": "training"},
+        foreign=({"resourceId": "UNIT", "name": "training"},),
+        shape=TAGGED,
+        example_stage=1,
+    ),
+    "describe_tags": ActionRecord(
+        permitted=READERS,
+        body=tagged,
+        searches=({"resourceIds": ["UNIT", "SERVICE", "HOOK"]},),
+        shape={"resourceTags": [TAGGED]},
+        example_stage=3,
     ),
 }

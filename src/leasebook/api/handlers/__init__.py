@@ -15,6 +15,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tags,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
@@ -42,4 +43,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **log_stores.OPERATIONS,
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
+    **tags.OPERATIONS,
 }

@@ -72,6 +72,13 @@ class AccountQueries:
         if wanted.kind != UNITS_OF_COMPUTE or wanted.region is None:
             where.append("kind = ?")
             params.append(wanted.kind)  # type: ignore[arg-type]
+        for key, value in wanted.tags.entries:
+            where.append(
+                "EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = units.account_id AND o.kind = ? AND o.key = ? "
+                f"AND o.seq = units.seq{'' if value is None else ' AND o.value = ?'})"
+            )
+            params += ["unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm", key]  # type: ignore[list-item]
+            params += () if value is None else (value,)  # type: ignore[arg-type]
         # The sum keeps SQLite from walking all instances, released ones too, in the order of their numbers.
         text = f"SELECT seq FROM units WHERE {' AND '.join(where)} ORDER BY seq + 0"
         if limit is not None:
