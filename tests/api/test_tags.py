@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, EVENTS, UNITS, Caller, ServiceHarness, order
+from tests.api.scene import (
+    ACCOUNT,
+    CHARGE,
+    EVENTS,
+    IAM,
+    SERVICE,
+    UNITS,
+    Caller,
+    ServiceHarness,
+    billing_of,
+    new_service,
+    order,
+)
 
 TAG = "/v2/tag"
 ACCENTED, COMPOSED = "e\u0301quipe", "\xe9quipe"
@@ -146,3 +158,44 @@ def test_a_service_keeps_its_name_and_has_tags(either_shared: ServiceHarness) ->
     assert caller.do(TAG, "TagResource", {"resourceId": service, "tags": {"team": "vision"}})["tags"] == {
         "team": "vision"
     }
+
+
+def test_quota_packages_and_services_have_tags_and_lists_by_them(either_shared: ServiceHarness) -> None:
+    caller = either_shared.customer()
+    either_shared.sell_quota()
+    wanted: dict[str, Any]
+    words: dict[str, Any] = {"name": "talk", "tags": {"team": "speech"}}
+    quota = {"model": "ernie-4.0-8k", "purchaseCount": 1, "billing": billing_of(), **words}
+    tagged = caller.do(CHARGE, "PurchaseTPMResource", quota)["instanceId"]
+    other = caller.buy_quota()
+    for wanted, ids in ((words, [tagged]), ({"tags": {"team": None}}, [tagged]), ({}, [tagged, other])):
+        listed = caller.do(CHARGE, "DescribeTPMResource", {"model": "ernie-4.0-8k", **wanted})["instances"]
+        assert [one["instanceId"] for one in listed] == ids
+    assert (listed[0]["name"], listed[0]["tags"]) == ("talk", {"team": "speech"})
+    package, plain = either_shared.grant(caller, **words), either_shared.grant(caller)
+    for wanted, ids in ((words, [package]), ({"name": "other"}, []), ({}, [package, plain])):
+        listed = caller.do(CHARGE, "DescribePackageResources", wanted)["instances"]
+        assert [one["packageId"] for one in listed] == ids
+    shown = caller.do(CHARGE, "DescribePackageResource", {"packageId": package})["instance"]
+    assert (shown["name"], shown["tags"]) == ("talk", {"team": "speech"})
+    body = {**new_service(region="bj", replicasCount=1), "billing": billing_of(), "tags": {"team": "speech"}}
+    made = caller.do(SERVICE, "CreateService", body)
+    caller.create_service()
+    listed = caller.do(SERVICE, "DescribeServices", {"tags": {"team": "speech"}})["serviceList"]
+    assert [(one["serviceId"], one["tags"]) for one in listed] == [(made["serviceId"], {"team": "speech"})]
+    assert caller.do(SERVICE, "DescribeService", {"serviceId": made["serviceId"]})["tags"] == {"team": "speech"}
+    assert caller.unit(made["instanceId"])["tags"] == {"team": "speech"}
+
+
+def test_statements_and_explanations_have_the_words_beside_the_ids(either_shared: ServiceHarness) -> None:
+    caller = either_shared.customer()
+    either_shared.sell(stock=100)
+    body = {**order(months=1), "name": "training", "tags": {"team": "vision"}}
+    unit = caller.do(UNITS, "PurchaseComputeUnit", body)["instanceId"]
+    text = caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})["text"]
+    buyer = caller.do(IAM, "DescribeUsers")["users"][0]
+    assert text.startswith(f"\u201ctraining\u201d ({unit}) is Running: 1 unit of gpu-1 in bj, bought by ")
+    assert f"bought by {buyer['name']} ({buyer['userId']}) on" in text
+    month = str(caller.unit(unit)["startTime"])[:7]
+    (line,) = caller.do(ACCOUNT, "DescribeStatement", {"month": month})["instances"]
+    assert (line["instanceId"], line["name"], line["tags"]) == (unit, "training", {"team": "vision"})

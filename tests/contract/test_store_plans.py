@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import Target, upgrade
 from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
@@ -100,3 +101,17 @@ def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) ->
     orders, postings = planner.plans
     assert "orders_unusual" in orders
     assert "postings_unusual" in postings
+
+
+def test_tagged_instances_are_walked_along_the_index_of_their_tag_from_the_start_of_a_page(planner: Planner) -> None:
+    # Other live instances are never looked at, so a page of a rare tag costs the same at any depth and of any number.
+    for after, kinds in product((0, 1000), KINDS):
+        wanted = Wanted((("team", "vision"), ("stage", None)))
+        planner.ask.units(UnitFilter(account_id=WHO, tags=wanted, **kinds), after=after, limit=101)
+    walks = {plan for plan in planner.plans if "thing" in plan}
+    assert len(walks) == 1
+    first, *rest = walks.pop().split(" / ")
+    assert first.startswith("SEARCH t USING COVERING INDEX tagged_value (account_id=? AND kind=? AND key=? AND value=?")
+    assert first.endswith("AND seq>?)")
+    assert "SEARCH thing USING INTEGER PRIMARY KEY (rowid=?)" in rest
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in rest)

@@ -58,6 +58,8 @@ BILLED = {
     "paymentTiming": TIMING,
     "amount": AMOUNT,
     "lines": [LINE],
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 STATEMENT = {
     "accountId": HEX_ID,

@@ -52,6 +52,11 @@ def marked(shown: Any, row: ResourceTags | None) -> Any:
     return msgspec.structs.replace(shown, name=row.name, tags=row.tags or None)
 
 
+def shown_tags(row: ResourceTags | None) -> dict[str, str] | None:
+    """Return the tags to show; None: there are none."""
+    return None if row is None else row.tags or None
+
+
 def detail(row: ResourceTags) -> t.ResourceTagsDetail:
     """Show the name and the tags of something."""
     return t.ResourceTagsDetail(resource_id=row.id, name=row.name, tags=row.tags)
