@@ -27,6 +27,7 @@ from leasebook.domain.book.tables import (
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
+    RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICE_USAGE,
     SERVICES,
@@ -57,6 +58,7 @@ from leasebook.domain.record.notice import NoticeRate, UsedLink
 from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.resource_tags import ResourceTags
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
@@ -344,6 +346,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "clear_at": LOW,
         },
     ),
+    RESOURCE_TAGS: (ResourceTags("unit-1", "acc-1", "unit"), {"name": TEXT, "tags": {TEXT: TEXT}}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

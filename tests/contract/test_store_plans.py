@@ -16,6 +16,7 @@ import pytest
 
 from leasebook.domain.model.instance import InstanceStatus
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFilter
 from leasebook.store.opening import Target, upgrade
@@ -199,3 +200,17 @@ def test_live_instances_are_counted_along_partial_indexes_and_never_sorted_by_st
     assert "units_unusual" in unusual
     assert "units_live" in live
     assert "TEMP B-TREE" not in live
+
+
+def test_tagged_instances_are_walked_along_the_index_of_their_tag_from_the_start_of_a_page(planner: Planner) -> None:
+    # Other live instances are never looked at, so a page of a rare tag costs the same at any depth and of any number.
+    for after, kinds in product((0, 1000), KINDS):
+        wanted = Wanted((("team", "vision"), ("stage", None)))
+        planner.ask.units(UnitFilter(account_id=WHO, tags=wanted, **kinds), after=after, limit=101)
+    walks = {plan for plan in planner.plans if "thing" in plan}
+    assert len(walks) == 1
+    first, *rest = walks.pop().split(" / ")
+    assert first.startswith("SEARCH t USING COVERING INDEX tagged_value (account_id=? AND kind=? AND key=? AND value=?")
+    assert first.endswith("AND seq>?)")
+    assert "SEARCH thing USING INTEGER PRIMARY KEY (rowid=?)" in rest
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in rest)

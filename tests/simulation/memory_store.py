@@ -28,6 +28,7 @@ from leasebook.domain.book.tables import (
     METADATA,
     OFFERINGS,
     PRICES,
+    RESOURCE_TAGS,
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
@@ -46,6 +47,7 @@ from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.identity_log import LOG_END, read_mark
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
@@ -329,6 +331,7 @@ class MemoryQuestions(
             if (row.status != "Released" or wanted.status is not None)
             and seq > after
             and (wanted.service_id is None or row.serves(wanted.service_id))
+            and wanted.tags.has(self._rows(RESOURCE_TAGS).get((row.id,)))
             and all(getattr(row, name) == value for name, value in asked.items())
         ]
         return found[:limit]
@@ -354,6 +357,7 @@ class MemoryQuestions(
                 or {"Prepaid": row.prepaid_units, "Postpaid": row.postpaid_units}[wanted.payment_timing]
             )
             and wanted.protocol_version in (None, row.protocol_version)
+            and wanted.tags.has(self._rows(RESOURCE_TAGS).get((row.id,)))
         ]
         return (found[::-1] if reverse else found)[:limit]
 
@@ -384,6 +388,11 @@ class MemoryQuestions(
             and row.status != "Released"
             and status in (None, row.status)
         ]
+
+    def tags_of(self, ids: Sequence[str]) -> dict[str, ResourceTags]:
+        """Return names and tags by the ids of their things."""
+        rows = self._rows(RESOURCE_TAGS)
+        return {one: rows[(one,)] for one in ids if (one,) in rows}
 
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""

@@ -240,7 +240,7 @@ class Scribe:
         new = self._new_purchase(account, kind)
         return Purchase(account_id=account, by=f"user-{account}", billing=billing, **new)
 
-    def _new_purchase(self, account: str, kind: OfferingKind) -> dict[str, str]:
+    def _new_purchase(self, account: str, kind: OfferingKind) -> dict[str, Any]:
         self._units.append(Known(account, f"unit-{self._number:03}", kind))
         return {"unit_id": self._units[-1].id, "order_id": self._order_id}
 

@@ -26,6 +26,7 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
+from leasebook.contract.nouns.resource import tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -78,6 +79,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *account.LIFE,
     *limits.SUSPENSION,
     *limits.CLOSING,
+    *tags.TAGS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -17,6 +17,7 @@ _REGEX: Final = re.compile(r"Expected `str` matching regex ('.*'|\".*\")", re.DO
 _STEP: Final = re.compile(r"\[\.\.\.\]|\.?([^.\[]+)")
 WORDS: Final = {
     "^[^\\x00]*$": "a text without NUL",
+    "^[^\\x00]*[^\\s\\x00][^\\x00]*$": "a text that is not blank, without NUL",
     "^[^\\x00-\\x1f\\x7f]*$": "a text without control characters",
     "^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*(?!\\n)$": (
         "a text of one line, without control characters, and not only of spaces"

@@ -40,6 +40,17 @@ UnitType = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+
 ClientToken = Annotated[str, Meta(max_length=64, pattern="^[\\x21-\\x7e]*(?!\\n)$")]
 Text = Annotated[str, Meta(max_length=500, pattern="^[^\\x00]*$")]
 Name = Annotated[str, Meta(min_length=2, max_length=64, pattern="^[^\\x00]*$")]
+ResourceName = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[^\\x00-\\x1f\\x7f]*$")]
+TagKey = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[^\\x00-\\x1f\\x7f]*$")]
+TagValue = Annotated[str, Meta(max_length=256, pattern="^[^\\x00-\\x1f\\x7f]*$")]
+Tags = Annotated[dict[TagKey, TagValue], Meta(max_length=50)]
+TagFilter = Annotated[dict[TagKey, TagValue | None], Meta(max_length=50)]
+NAME_GIVEN: Final = "A name for people, for all lists to show; several may have the same."
+TAGS_GIVEN: Final = "Tags: keys with values, by which lists are filtered and costs are kept apart."
+TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key, whatever its value."
+NAME_WANTED: Final = "Only of this name."
+NAMED: Final = "Its name, where it was given one."
+TAGGED: Final = "Its tags, where it has some."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]

@@ -27,6 +27,12 @@ reason. The examples show `data` with the fields that are always there.
 |---|---|---|
 """
 
+SUBJECTS: Final = {
+    True: "The subject is the instance.",
+    False: "It has no subject.",
+    None: "The subject is the instance; it has none if it is about something else.",
+}
+
 
 def events_page() -> str:
     """Return the page of all event types, as Markdown."""
@@ -42,7 +48,7 @@ def _anchor(kind: str) -> str:
 
 def _section(kind: str, meaning: str) -> str:
     shape = SHAPES[kind]
-    about = "The subject is the instance." if shape.on_unit else "It has no subject."
+    about = SUBJECTS[shape.on_unit]
     seen = " Only managers of the account and operators see it." if kind in IAM_TYPES else ""
     example = json.dumps(_example(kind), ensure_ascii=False, indent=2)
     fields = "\n".join(

@@ -34,6 +34,7 @@ PATHS: Final = (
     "/v2/events",
     "/v2/notification",
     "/v2/model",
+    "/v2/tag",
     "/wenxinworkshop/modelrepo/modelVersionDetail",
 )
 """The order of the page."""

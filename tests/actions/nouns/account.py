@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
 from tests.actions.office import Office
-from tests.actions.record import BILLING_READERS, FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import (
+    BILLING_READERS,
+    FLEET_READERS,
+    MANAGERS,
+    OPERATORS,
+    READERS,
+    WRITERS,
+    ActionRecord,
+)
 
 ACCOUNT_DETAIL = {
     "accountId": HEX_ID,
@@ -78,6 +86,8 @@ BILLED = {
     "paymentTiming": TIMING,
     "amount": AMOUNT,
     "lines": [LINE],
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 STATEMENT = {
     "accountId": HEX_ID,
@@ -107,6 +117,15 @@ def describe_accounts(office: Office) -> Any:
 def describe_orders() -> Any:
     times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
     return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
+
+
+TAGGED = {"resourceId": ANY_ID, "name": Maybe(str), "tags": dict}
+
+
+def tagged(office: Office) -> Any:
+    unit = office.caller.buy()
+    office.caller.do("/v2/tag", "TagResource", {"resourceId": unit, "tags": {"team": "vision"}})
+    return {"resourceIds": [unit]}
 
 
 RECORDS: Final = {
@@ -152,5 +171,36 @@ RECORDS: Final = {
         foreign=({"name": "renamed", "accountId": "ACCOUNT"},),
         shape=ACCOUNT_DETAIL,
         example_stage=1,
+    ),
+    "tag_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "tags": {"team": "vision", "empty": ""}},
+        foreign=tuple(
+            {"resourceId": one, "tags": {"team": "vision"}}
+            for one in ("UNIT", "QUOTA", "PACKAGE", "SERVICE", "SET", "MODEL", "CALLING", "HOOK")
+        ),
+        shape=TAGGED,
+        example_stage=2,
+    ),
+    "untag_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "tagKeys": ["team", "project"]},
+        foreign=({"resourceId": "UNIT", "tagKeys": ["team"]},),
+        shape=TAGGED,
+        example_stage=3,
+    ),
+    "rename_resource": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"resourceId": office.caller.buy(), "name": "training"},
+        foreign=({"resourceId": "UNIT", "name": "training"},),
+        shape=TAGGED,
+        example_stage=1,
+    ),
+    "describe_tags": ActionRecord(
+        permitted=READERS,
+        body=tagged,
+        searches=({"resourceIds": ["UNIT", "SERVICE", "HOOK"]},),
+        shape={"resourceTags": [TAGGED]},
+        example_stage=3,
     ),
 }

@@ -26,6 +26,8 @@ UNIT = {
     "durationUnit": Maybe(re.compile("Month")),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 ATTEMPT = {"time": TIME, "requestId": str, "userId": Maybe(HEX_ID), "action": str, "code": str, "message": Maybe(str)}
 EXPLANATION = {
@@ -64,7 +66,7 @@ def schedule_release(office: Office) -> Any:
 RECORDS: Final = {
     "purchase_units": ActionRecord(
         permitted=WRITERS,
-        body=billed(order(count=2)),
+        body=billed({**order(count=2), "name": "training", "tags": {"team": "vision"}}),
         foreign=(
             {**order(), "quoteId": "QUOTE"},
             {**order(count=2), "quoteId": "QUOTE"},
@@ -79,6 +81,8 @@ RECORDS: Final = {
             "type": "gpu-1",
             "status": "Running",
             "maxKeys": 5,
+            "name": "training",
+            "tags": {"team": "vision", "project": None},
             "accountId": office.user["accountId"],
         },
         foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),

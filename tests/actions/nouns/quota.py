@@ -21,6 +21,8 @@ QUOTA = {
     "startTime": TIME,
     "expiredTime": Maybe(TIME),
     "releaseTime": Maybe(TIME),
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 PACKAGE = {
     "packageId": PACKAGE_ID,
@@ -33,7 +35,10 @@ PACKAGE = {
     "creator": HEX_ID,
     "startTime": TIME,
     "expiredTime": TIME,
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
+WORDS = {"name": "training", "tags": {"team": "vision"}}
 PRESET = {
     "serviceId": re.compile(r"svcp-[0-9a-f]{12}"),
     "name": str,
@@ -47,13 +52,13 @@ PRESET = {
 
 def describe_quota(office: Office) -> Any:
     known = {"model": QUOTA_MODEL, "instanceId": office.caller.buy_quota(QUOTA_MODEL)}
-    return {**known, "paymentTiming": "Postpaid", "status": "Running"}
+    return {**known, "paymentTiming": "Postpaid", "status": "Running", **WORDS}
 
 
 def grant_package(office: Office) -> Any:
     words = {"serviceName": "ernie", "specification": 1000, "expiredTime": "2090-01-15 09:30:00"}
     words |= {"startTime": "2090-01-14 09:30:00"}
-    return {**words, "accountId": office.user["accountId"]}
+    return {**words, **WORDS, "accountId": office.user["accountId"]}
 
 
 def describe_preset_services() -> Any:
@@ -64,7 +69,7 @@ def describe_preset_services() -> Any:
 RECORDS: Final = {
     "purchase_quota": ActionRecord(
         permitted=WRITERS,
-        body=billed({"model": QUOTA_MODEL, "purchaseCount": 2}, timing="Postpaid", time="2090-01-15 09:30:00"),
+        body=billed({"model": QUOTA_MODEL, "purchaseCount": 2, **WORDS}, timing="Postpaid", time="2090-01-15 09:30:00"),
         shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
     ),
     "describe_quota": ActionRecord(
@@ -98,7 +103,7 @@ RECORDS: Final = {
     ),
     "describe_packages": ActionRecord(
         permitted=READERS,
-        body={"serviceName": "ernie", "status": "Active", "creator": "root"},
+        body={"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS},
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(

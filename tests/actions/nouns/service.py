@@ -32,6 +32,7 @@ SERVICE_DETAIL = {
     "creator": HEX_ID,
     "createTime": TIME,
     "counted": bool,
+    "tags": Maybe(dict),
     "logStore": Maybe({"logRegion": Maybe(str), "logProject": str, "logStoreName": str, "attachedAt": TIME}),
     "whyNotRun": Maybe(list),
 }
@@ -43,14 +44,21 @@ def create_service() -> Any:
     placed = {"deploymentComputeUnitList": [], "replicasCount": 1, "qps": 1.5, "replicaComputeUnitCount": 2}
     kind = {"serviceType": "completions", "protocolVersion": 2}
     return billed(
-        {**new_service(**resource), **kind, "description": "words", "deploymentConfig": placed, "counted": True},
+        {
+            **new_service(**resource),
+            **kind,
+            "description": "words",
+            "deploymentConfig": placed,
+            "counted": True,
+            "tags": {"team": "vision"},
+        },
     )
 
 
 def describe_services() -> Any:
     words = {"serviceType": ["chat"], "chargeType": "ComputingUnit", "payType": "Prepay", "protocolVersion": 1}
     states = {"runStatus": ["New", "Serving", "Done"], "creator": ["x"]}
-    return {"maxKeys": 5, "pageReverse": True, "name": "trans", **words, **states}
+    return {"maxKeys": 5, "pageReverse": True, "name": "trans", **words, **states, "tags": {"team": None}}
 
 
 def scale_service(office: Office) -> Any:

@@ -87,7 +87,8 @@ def _field(request: type[Request], text: str) -> tuple[str | None, str]:
     what, found, place = text.rpartition(" - at `")
     if not found:
         what, place = text, ""
-    path = place.rstrip("`").removeprefix("$").removeprefix(".")
+    # A key of a mapping that will not do is placed by the mapping.
+    path = place.removeprefix("key` in `").rstrip("`").removeprefix("$").removeprefix(".")
     if what.startswith("Object missing required field `"):
         name = what.split("`")[1]
         return (f"{path}.{name}" if path else name), MISSING

@@ -16,6 +16,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tags,
     users,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
@@ -46,4 +47,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **log_stores.OPERATIONS,
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
+    **tags.OPERATIONS,
 }

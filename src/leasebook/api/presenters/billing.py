@@ -8,8 +8,10 @@ from leasebook.api.auth.identity import Identity
 from leasebook.api.context import Context
 from leasebook.api.fault import bad_field
 from leasebook.api.ids import hex_id, unit_id
+from leasebook.api.presenters.tags import NONE
 from leasebook.contract.nouns import instance as s
 from leasebook.domain.commands.instance.purchase import Billing, Purchase
+from leasebook.domain.values.resource_tags import NewTags
 
 TERM_MONTHS = (1, 12)
 RENEWAL_MONTHS = (1, 6)
@@ -22,6 +24,7 @@ def purchase(
     *,
     new_id: Callable[[], str] = unit_id,
     quote_id: str | None = None,
+    tags: NewTags = NONE,
 ) -> Purchase:
     """Return who buys, under which new ids, and how it is paid; raises Fault."""
     return Purchase(
@@ -31,6 +34,7 @@ def purchase(
         order_id=hex_id(),
         billing=read_billing(context, asked),
         quote_id=quote_id,
+        tags=tags,
     )
 
 

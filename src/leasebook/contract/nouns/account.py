@@ -1,4 +1,4 @@
-"""Accounts: balance, orders, postings, the statement of a month."""
+"""Accounts: balance, orders, postings, the statement of a month; names and tags."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
+    NAMED,
+    TAGGED,
     AccountsMeant,
     Amount,
     Id,
@@ -238,6 +240,8 @@ class StatementUnit(Shape, kw_only=True):
     payment_timing: Annotated[PaymentTiming, Meta(description="How it is paid now, or was at the end.")]
     amount: Annotated[str, Meta(description="The sum of the lines.")]
     lines: Annotated[list[StatementLine], Meta(description="The charges, in the order in which they were made.")]
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class Statement(Shape, kw_only=True):

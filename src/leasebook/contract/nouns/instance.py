@@ -12,6 +12,12 @@ from leasebook.contract.action import BUYS, ENDS, UNITS, read, write
 from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
+    NAME_GIVEN,
+    NAME_WANTED,
+    NAMED,
+    TAGGED,
+    TAGS_GIVEN,
+    TAGS_WANTED,
     AccountsMeant,
     Id,
     Marker,
@@ -24,7 +30,10 @@ from leasebook.contract.shapes import (
     Region,
     RegionOrAny,
     Request,
+    ResourceName,
     Shape,
+    TagFilter,
+    Tags,
     Time,
     UnitType,
 )
@@ -85,6 +94,8 @@ class PurchaseComputeUnitRequest(Request, kw_only=True):
             )
         ),
     ] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 class Purchased(Shape, kw_only=True):
@@ -126,6 +137,8 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
         PageSize | None, Meta(description="Rows a page, 1000 at most; with neither it nor a marker all are listed.")
     ] = None
     account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
+    tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):
@@ -171,6 +184,8 @@ class ComputeUnitInstance(Owned, kw_only=True):
     reason: Annotated[
         str | None, Meta(description="Why it could not be provided or resized, in the engine's words.")
     ] = None
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ServiceUsage(Shape, kw_only=True):

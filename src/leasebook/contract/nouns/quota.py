@@ -12,7 +12,26 @@ from leasebook.contract.action import BUYS, CHARGE, ENDS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming
 from leasebook.contract.nouns.offering import Model
 from leasebook.contract.nouns.service import Protocol, ServiceType, ServiceTypes
-from leasebook.contract.shapes import Id, Ids, Paged, PagedRequest, PositiveCount, Request, Shape, Text, Time
+from leasebook.contract.shapes import (
+    NAME_GIVEN,
+    NAME_WANTED,
+    NAMED,
+    TAGGED,
+    TAGS_GIVEN,
+    TAGS_WANTED,
+    Id,
+    Ids,
+    Paged,
+    PagedRequest,
+    PositiveCount,
+    Request,
+    ResourceName,
+    Shape,
+    TagFilter,
+    Tags,
+    Text,
+    Time,
+)
 
 
 class PurchaseTpmRequest(Request, kw_only=True):
@@ -21,6 +40,8 @@ class PurchaseTpmRequest(Request, kw_only=True):
     model: Annotated[Model, Meta(description="The model.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
     purchase_count: Annotated[PositiveCount, Meta(description="How many units of quota.")]
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 class PurchasedTpm(Shape, kw_only=True):
@@ -45,6 +66,8 @@ class DescribeTpmRequest(PagedRequest, kw_only=True):
         TpmStatus | None,
         Meta(description="Only instances in this status; left out: in every status. Stopped finds released ones too."),
     ] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
+    tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
 class TpmInstance(Shape, kw_only=True):
@@ -78,6 +101,8 @@ class TpmInstance(Shape, kw_only=True):
         None
     )
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class TpmInstances(Paged, kw_only=True):
@@ -125,6 +150,8 @@ class DescribePackagesRequest(PagedRequest, kw_only=True):
     creator: Annotated[
         Text | None, Meta(description="Only packages that the user with this id or name gave; empty: of all.")
     ] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
+    tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
 class DescribePackageRequest(Request, kw_only=True):
@@ -152,6 +179,8 @@ class PackageDetail(Shape, kw_only=True):
     creator: Annotated[str, Meta(description="The operator who gave it.")]
     start_time: Annotated[str, Meta(description="Since when it can be used.")]
     expired_time: Annotated[str, Meta(description="Until when it can be used.")]
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class PackageList(Paged, kw_only=True):
@@ -178,6 +207,8 @@ class GrantPackageRequest(Request, kw_only=True):
     ] = None
     expired_time: Annotated[Time, Meta(description="Until when it can be used.")]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 PresetChargeTypes = Annotated[list[Literal["TPM", "Tokens", "Calls", "Free"]], Meta(max_length=10)]

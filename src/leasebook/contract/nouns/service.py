@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import BUYS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing
 from leasebook.contract.nouns.model import VERSION_MEANS
@@ -143,6 +144,7 @@ class CreateServiceRequest(Request, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[sh.Tags | None, Meta(description=f"{sh.TAGS_GIVEN} Units bought with it get them too.")] = None
 
 
 class CreatedService(Shape, kw_only=True):
@@ -247,6 +249,7 @@ class ServiceDetail(Shape, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class DescribeServicesRequest(Request, kw_only=True):
@@ -278,6 +281,7 @@ class DescribeServicesRequest(Request, kw_only=True):
         Meta(description="Only services with replicas on instances that are paid this way."),
     ] = None
     protocol_version: Annotated[Protocol | None, Meta(description="1 or 2; only for display and filters.")] = None
+    tags: Annotated[sh.TagFilter | None, Meta(description=sh.TAGS_WANTED)] = None
 
 
 class ServicePage(Shape, kw_only=True):

@@ -22,6 +22,7 @@ from leasebook.domain.book.tables import (
     NONCE_PAGES,
     OFFERINGS,
     REPLICAS,
+    RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICES,
     SUBSCRIPTIONS,
@@ -48,6 +49,7 @@ from leasebook.domain.record.event import (
     replica_events,
     service_events,
     supply_events,
+    tag_events,
     unit_events,
     whose,
 )
@@ -57,6 +59,7 @@ from leasebook.domain.record.signature import REPLAYED_TEXT, Nonce, NoncePage, U
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REPLAYED, Refusal
+from leasebook.domain.values.resource_tags import ResourceTags
 
 if TYPE_CHECKING:
     from leasebook.domain.book.draft import Draft
@@ -74,6 +77,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     ENGINE_CAPACITIES: supply_events,
     MODELS: model_events,
     SERVICES: service_events,
+    RESOURCE_TAGS: tag_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 
@@ -209,7 +213,10 @@ class Book:
             rows[key] = row
             self.answers.changed(before, row)
             if table in EVENT_SOURCES:
-                self._emit(EVENT_SOURCES[table](before, row), row, now, user_id)
+                found = EVENT_SOURCES[table](before, row)
+                if before is None and table is INSTANCES and (RESOURCE_TAGS, key) in draft.changed:
+                    found = _with_tags(found, draft.changed[RESOURCE_TAGS, key])
+                self._emit(found, row, now, user_id)
             if table is OFFERINGS:
                 self._add_offering(row)
             elif table is ACCESS_KEYS and row.user_id in self._keys_of:
@@ -331,4 +338,11 @@ class Book:
                 if (due := soonest_new(before, after)) is not None:
                     changes.due_new.append(due)
                 changes.place(before, after)
+            elif table is RESOURCE_TAGS:
+                changes.tagged.append((before, after))
         return changes
+
+
+def _with_tags(found: Iterable[tuple[str, dict[str, Any]]], row: ResourceTags) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events of a new instance with the name and the tags that it was bought with."""
+    return [(kind, data | {"name": row.name, "tags": row.tags}) for kind, data in found]

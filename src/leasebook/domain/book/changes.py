@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from leasebook.domain.book.tables import Table
 from leasebook.domain.model.instance import Instance
@@ -11,6 +11,9 @@ from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.resource_tags import ResourceTags
+
+E = TypeVar("E", bound=tuple[str, ...])
 
 
 class Changes:
@@ -31,6 +34,7 @@ class Changes:
         self.due_new: list[Due] = []
         self.placed_gone: list[tuple[str, str]] = []
         self.placed_new: list[tuple[str, str]] = []
+        self.tagged: list[tuple[ResourceTags | None, ResourceTags]] = []
 
     def place(self, before: Instance | None, after: Instance) -> None:
         """Note services that came to an instance or left it; the store finds a service's instances by these pairs."""
@@ -39,6 +43,25 @@ class Changes:
             new = {(placed.service_id, after.id) for placed in after.placements}
             self.placed_gone += sorted(old - new)
             self.placed_new += sorted(new - old)
+
+    def tagged_gone(self) -> dict[str, list[tuple[str, str, str, str]]]:
+        """Return the entries that leave the index of tags, by kind: account, kind, key and id of the thing."""
+        return _by_kind(
+            (before.account_id, before.kind, key, before.id)
+            for before, after in self.tagged
+            if before is not None
+            for key, value in sorted(before.entries.items())
+            if after.entries.get(key) != value
+        )
+
+    def tagged_new(self) -> dict[str, list[tuple[str, str, str, str, str]]]:
+        """Return the entries that come into the index of tags, by kind: account, kind, key, value and id."""
+        return _by_kind(
+            (after.account_id, after.kind, key, value, after.id)
+            for before, after in self.tagged
+            for key, value in sorted(after.entries.items())
+            if before is None or before.entries.get(key) != value
+        )
 
     def after(self, parts: Sequence[Changes]) -> Changes:
         """Return these changes after those of ``parts``; a row that changed in several is listed several times."""
@@ -61,6 +84,7 @@ class Changes:
             whole.due_new += part.due_new
             whole.placed_gone += part.placed_gone
             whole.placed_new += part.placed_new
+            whole.tagged += part.tagged
         return whole
 
     def __bool__(self) -> bool:
@@ -69,3 +93,10 @@ class Changes:
     def __contains__(self, table: Table[Any]) -> bool:
         """Whether rows of that table are new or different now."""
         return table in self.inserted or table in self.updated
+
+
+def _by_kind(entries: Iterable[E]) -> dict[str, list[E]]:
+    found: dict[str, list[E]] = {}
+    for entry in entries:
+        found.setdefault(entry[1], []).append(entry)
+    return found

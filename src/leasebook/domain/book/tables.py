@@ -25,6 +25,7 @@ from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscri
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
 from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
+from leasebook.domain.values.resource_tags import ResourceTags
 
 R = TypeVar("R", bound=msgspec.Struct)
 Key = tuple[Any, ...]
@@ -82,6 +83,7 @@ NOTICE_RATES = Table("notice_rates", NoticeRate, "name")
 WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
+RESOURCE_TAGS = Table("tags", ResourceTags, "id")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
@@ -112,6 +114,8 @@ TABLES: tuple[Table[Any], ...] = (
     USED_LINKS,
     NOTICE_RATES,
     SERVICE_KEYS,
+    # After all that can have tags: a batch that changes tags locks the thing first.
+    RESOURCE_TAGS,
     WORKERS,
     LEASES,
     REPLICAS,

@@ -22,6 +22,7 @@ from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 
 # Append only: the meaning of a type never changes.
 BOUGHT: Final = "unit.bought"
@@ -71,6 +72,7 @@ LOG_STORE_DETACHED: Final = "service.logStoreDetached"
 ACCOUNT_SUSPENDED: Final = "account.suspended"
 ACCOUNT_RESUMED: Final = "account.resumed"
 ACCOUNT_CLOSED: Final = "account.closed"
+TAGGED: Final = "resource.tagged"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -120,6 +122,7 @@ TYPES: Final[dict[str, str]] = {
     ACCOUNT_SUSPENDED: "An operator suspended the account: nothing new is bought or made until it is resumed.",
     ACCOUNT_RESUMED: "An operator ended the account's suspension.",
     ACCOUNT_CLOSED: "An operator closed the account for ever; its books stay.",
+    TAGGED: "The name or the tags of something that was bought or made are others now.",
 }
 """Every type, and what it means."""
 
@@ -296,6 +299,14 @@ def service_events(before: Service | None, after: Service) -> Iterator[tuple[str
     yield LOG_STORE_ATTACHED, {"serviceId": after.id, **region, **names}
 
 
+def tag_events(before: ResourceTags | None, after: ResourceTags) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the event that a thing has another name or other tags, with those of before."""
+    was = (None, {}) if before is None else (before.name, before.tags)
+    if was != (after.name, after.tags):
+        former = {"name": was[0], "tags": was[1]}
+        yield TAGGED, {"resourceId": after.id, "name": after.name, "tags": after.tags, "before": former}
+
+
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the event that an engine is in trouble or that a replica keeps failing: once a series of failures."""
     if (
@@ -352,6 +363,8 @@ def whose(row: Any) -> tuple[str | None, str | None]:
             return row.id, None
         case Replica():
             return row.account_id, row.unit_id
+        case ResourceTags():
+            return row.account_id, row.id if row.kind in ("unit", "tpm") else None
         case EngineCapacity():
             return row.told_to, None
         case Model():

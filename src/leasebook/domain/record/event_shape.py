@@ -66,6 +66,9 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "accessKeyId": ("The access key.", "AK0123456789abcdef"),
     "serviceKeyId": ("The service key.", "key-k3j4h5g6f7d8"),
     "accountStatus": ("The account's status, if that is why it failed.", "Suspended"),
+    "resourceId": ("The instance, quota, package, service or other thing.", "unit-c7aM0na9"),
+    "name": ("Its name now; null: none.", "training"),
+    "tags": ("Its tags now.", {"team": "vision"}),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
 }
@@ -75,13 +78,13 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
 class EventShape(NamedTuple):
     """The data of a type of event: fields that are always there, and those that may be. ``example`` replaces examples.
 
-    ``on_unit``: the event's subject is an instance.
+    ``on_unit``: the event's subject is an instance; None: it is one if the event is about an instance.
     """
 
     whose: Whose
     always: tuple[str, ...]
     sometimes: tuple[str, ...] = ()
-    on_unit: bool = True
+    on_unit: bool | None = True
     example: dict[str, Any] = {}  # noqa: RUF012 - nothing changes it
 
     def data(self) -> dict[str, Any]:
@@ -104,7 +107,7 @@ _VERSION: Final = ("modelId", "modelSetId", "version")
 SHAPES: Final[dict[str, EventShape]] = {
     e.BOUGHT: _on_unit(
         *("status", "computeUnitCount", "paymentTiming", "region", "type", "orderId"),
-        sometimes=("releaseTime", "expiredTime"),
+        sometimes=("releaseTime", "expiredTime", "name", "tags"),
         status="Creating",
     ),
     e.RUNNING: _on_unit("status", sometimes=("expiredTime",)),
@@ -132,6 +135,12 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.ACCOUNT_SUSPENDED: _of_account("the account itself", "reason", reason="The invoice of May is not paid."),
     e.ACCOUNT_RESUMED: _of_account("the account itself"),
     e.ACCOUNT_CLOSED: _of_account("the account itself", "balance", balance="12.50"),
+    e.TAGGED: EventShape(
+        "the account itself",
+        ("resourceId", "name", "tags", "before"),
+        on_unit=None,
+        example={"before": {"name": None, "tags": {}}},
+    ),
     e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),

@@ -32,6 +32,7 @@ from leasebook.domain.book.tables import (
     PRICES,
     QUOTES,
     REFUSED_CALLS,
+    RESOURCE_TAGS,
     SERVICE_USAGE,
     SERVICES,
     SUBSCRIPTIONS,
@@ -100,6 +101,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     ENGINE_CAPACITIES: Noted(ENGINE_CAPACITIES.name, ENGINE_CAPACITIES.row, ("engine", "told_to")),
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED_CALLS: _all_but(REFUSED_CALLS),
+    RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -37,6 +37,16 @@ class Explained(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
 
 
+class Names(NamedTuple):
+    """The name of the instance and that of its buyer; None: there is none, or it is not known."""
+
+    unit: str | None = None
+    buyer: str | None = None
+
+
+NAMELESS: Final = Names()
+
+
 RENEWALS_MAX: Final = 120
 """Upper bound of the renewals that are predicted: an instance that pays for more does not end soon."""
 ENDS = {
@@ -57,14 +67,15 @@ def explain(
     month_end: Instant,
     replicas: Sequence[Replica] = (),
     guard: AccountLimits | None = None,
+    names: Names = NAMELESS,
     *,
     shows_balance: bool = True,
 ) -> Explained:
     """Explain an instance at ``now``, on the assumption that no command is given and that prices stay.
 
     ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
-    engine runs on it, ``guard`` are the account's limits. Arrears caused by the instance's own cost are not predicted.
-    Without ``shows_balance`` the sentences do not say how large a debt is.
+    engine runs on it, ``guard`` are the account's limits, ``names`` the words for people beside ids. Arrears caused by
+    the instance's own cost are not predicted. Without ``shows_balance`` the sentences do not say how large a debt is.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
@@ -72,7 +83,7 @@ def explain(
     cost_then = _cost_at(unit, offering, prices, now, end, month_end, switch, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
-        *_why(unit, account, rules, shows_balance=shows_balance),
+        *_why(unit, account, rules, names, shows_balance=shows_balance),
         *_waits(unit, replicas, rules),
         *idle(unit, rules.routes),
         *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, switch, hindrance)),
@@ -206,13 +217,15 @@ def _hindrance(
     return None
 
 
-def _why(unit: Instance, account: Account, rules: Rules, *, shows_balance: bool) -> Iterator[str]:
+def _why(unit: Instance, account: Account, rules: Rules, names: Names, *, shows_balance: bool) -> Iterator[str]:
     def when(at: Instant | None) -> str:
         return "never" if at is None else rfc3339(at, rules.written_zone)
 
+    called = unit.id if names.unit is None else f"“{names.unit}” ({unit.id})"
+    buyer = unit.created_by if names.buyer is None else f"{names.buyer} ({unit.created_by})"
     yield (
-        f"{unit.id} is {unit.status}: {counted(unit.count, 'unit')} of {unit.type} in {unit.region}, bought by "
-        f"{unit.created_by} "
+        f"{called} is {unit.status}: {counted(unit.count, 'unit')} of {unit.type} in {unit.region}, bought by "
+        f"{buyer} "
         f"on {when(unit.created_at)}, {unit.payment_timing.lower()}."
     )
     if unit.status == "Stopped":

@@ -67,6 +67,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     sku_price_id: str
     sub_account_id: str | None
     sub_account_name: str | None
+    tags: str | None
     created_by: str = msgspec.field(name="x_CreatedBy")
     order_id: str | None = msgspec.field(name="x_OrderId")
     posting_kind: str = msgspec.field(name="x_PostingKind")

@@ -54,11 +54,12 @@ def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller) -
     while True:
         page = ask.spenders(account.id, *month, after=after, limit=PAGE)
         bills = ask.bills(account.id, [spender.unit_id for spender in page], *month)
+        tags = ask.tags_of([spender.unit_id for spender in page])
         for spender, (_, bill) in zip(page, bills, strict=True):
             unit = ask.unit(spender.unit_id)
             assert unit is not None  # noqa: S101 - instances are kept for ever (decision 17)
             terms = ask.terms(unit.id, month.until) if spender.prepaid else []
-            yield from rows_of(account, unit, month, bill, terms, seller)
+            yield from rows_of(account, unit, month, bill, terms, seller, tags.get(unit.id))
         if len(page) < PAGE:
             return
         after = page[-1].unit_id

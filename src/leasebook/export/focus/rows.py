@@ -15,6 +15,7 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.rules.statement import Line, lines_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.export.focus.amortization import Spread, refunded_posting, spreads_of
 from leasebook.export.focus.columns import Row, Use
 
@@ -49,15 +50,24 @@ class _Priced(NamedTuple):
 
 
 def rows_of(
-    account: Account, unit: Instance, month: Month, bill: Sequence[Posting], terms: Sequence[Posting], seller: Seller
+    account: Account,
+    unit: Instance,
+    month: Month,
+    bill: Sequence[Posting],
+    terms: Sequence[Posting],
+    seller: Seller,
+    tags: ResourceTags | None = None,
 ) -> Iterator[Row]:
     """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
 
     ``bill`` are its postings in the month, ``terms`` all that was paid in advance for it or paid back before the
     month's end. Metered use is billed and effective at once. A payment in advance is billed when it is made and has
-    no effective cost by itself: that is spread over its time, in rows that are not billed.
+    no effective cost by itself: that is spread over its time, in rows that are not billed. ``tags`` are those of now.
     """
     common = _common(account, unit, month, seller)
+    if tags is not None:
+        common["resource_name"] = tags.name
+        common["tags"] = msgspec.json.encode(tags.tags).decode() if tags.tags else None
     for line in lines_of(bill):
         if line.kind == "Usage":
             yield _metered(common, unit, month, line)
@@ -101,6 +111,7 @@ def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> d
         "sku_price_details": None,
         "sub_account_id": None,
         "sub_account_name": None,
+        "tags": None,
         "created_by": unit.created_by,
     }
 

@@ -38,6 +38,10 @@ class Holdings(NamedTuple):
 class AccountQuestions(Protocol):
     """Queries about accounts, answered from committed rows."""
 
+    def account(self, account_id: str) -> Account | None:
+        """Return an account by id."""
+        ...
+
     def accounts_page(self, wanted: AccountFilter, *, after: tuple[int, str] | None, limit: int) -> list[Account]:
         """Return accounts, oldest first, from after a time of creation and an id."""
         ...

@@ -18,7 +18,6 @@ from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, Subscription
-from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import OK, AuditPage, Entry, Sealed
 from leasebook.domain.record.event import Event
@@ -26,6 +25,7 @@ from leasebook.domain.record.ledger import Posting
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
@@ -33,6 +33,7 @@ from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
 from leasebook.ports.queries.places import PlaceQuestions
 from leasebook.ports.queries.service_calls import CallQuestions
+from leasebook.ports.queries.tags import TagQuestions
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     type: str | None = None
     auto_renew: bool | None = None
+    tags: Wanted = Wanted()
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     creators: tuple[str, ...] | None = None
     payment_timing: str | None = None
     protocol_version: int | None = None
+    tags: Wanted = Wanted()
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,7 +210,14 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadRepository(
-    AccountQuestions, AcrossQuestions, CallQuestions, IdentityQuestions, LogStoreQuestions, PlaceQuestions, Protocol
+    AccountQuestions,
+    AcrossQuestions,
+    CallQuestions,
+    IdentityQuestions,
+    LogStoreQuestions,
+    PlaceQuestions,
+    TagQuestions,
+    Protocol,
 ):
     """Queries, each answered from one consistent snapshot."""
 
@@ -217,10 +227,6 @@ class ReadRepository(
 
     def former_nonces_until(self) -> Instant:
         """Return the last hour until which a former row of a used nonce is of use; 0: there is none."""
-        ...
-
-    def account(self, account_id: str) -> Account | None:
-        """Return an account by id."""
         ...
 
     def unit(self, unit_id: str) -> Instance | None:
@@ -287,14 +293,6 @@ class ReadRepository(
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
-        ...
-
-    def package(self, package_id: str) -> TokenPackage | None:
-        """Return a package by id."""
-        ...
-
-    def packages(self, account_id: str) -> list[TokenPackage]:
-        """Return an account's packages, oldest first."""
         ...
 
     def accounts(self) -> list[Account]:

@@ -34,6 +34,7 @@ from leasebook.store.rows.codec import (
     Codec,
 )
 from leasebook.store.rows.updates import Changed, columns_of, updates
+from leasebook.store.tags import NUMBERED
 
 
 def trusted(text: str) -> LiteralString:
@@ -78,11 +79,17 @@ def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
 
 
 def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Yield the statements that update the placements by service."""
+    """Yield the statements that update the placements by service, and the index of tags."""
     if changes.placed_gone:
         yield _PLACED_GONE, _PLACED.write(changes.placed_gone)
     if changes.placed_new:
         yield _PLACED_NEW, _PLACED.write(changes.placed_new)
+    for kind, gone in changes.tagged_gone().items():
+        if kind in NUMBERED:
+            yield _TAGGED_GONE[kind], _TAG_KEYS.write(gone)
+    for kind, new in changes.tagged_new().items():
+        if kind in NUMBERED:
+            yield _TAGGED_NEW[kind], _TAG_ENTRIES.write(new)
 
 
 _NEW_EPOCH: Final[LiteralString] = (
@@ -172,6 +179,26 @@ _PLACED_GONE: Final = trusted(
     "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"
 )
 _PLACED_NEW: Final = trusted(f"INSERT INTO placements (service_id, unit_id) SELECT * FROM {_PLACED.unnest}")
+_TAG_KEYS: Final = Arrays("tagged", ("account_id", "kind", "key", "value"))
+"""The last column is the id of the thing, which is text as the value is."""
+_TAG_ENTRIES: Final = Arrays("tagged", ("account_id", "kind", "key", "value", "value"))
+# The number of the thing's row is looked up where the row is, as only the store knows it.
+_TAGGED_GONE: Final = {
+    kind: trusted(
+        f"DELETE FROM tagged AS old USING {_TAG_KEYS.unnest} AS gone(account_id, kind, key, id) "
+        f"JOIN {table} thing ON thing.id = gone.id WHERE old.account_id = gone.account_id AND old.kind = gone.kind "
+        "AND old.key = gone.key AND old.seq = thing.seq"
+    )
+    for kind, table in NUMBERED.items()
+}
+_TAGGED_NEW: Final = {
+    kind: trusted(
+        "INSERT INTO tagged (account_id, kind, key, value, seq) SELECT new.account_id, new.kind, new.key, new.value, "
+        f"thing.seq FROM {_TAG_ENTRIES.unnest} AS new(account_id, kind, key, value, id) "
+        f"JOIN {table} thing ON thing.id = new.id"
+    )
+    for kind, table in NUMBERED.items()
+}
 _EVENT_UNITS: Final = Arrays("units", ("account_id", "id"))
 _INSERT_EVENTS: Final = trusted(
     f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {_INSERTED['event_pages'].unnest} "

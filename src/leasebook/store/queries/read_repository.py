@@ -23,7 +23,7 @@ from leasebook.domain.book.tables import (
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
-from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceList
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceList
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
@@ -59,6 +59,7 @@ from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.schema import UNUSUAL
 from leasebook.store.rows.sums import parts_of, total
+from leasebook.store.tags import TagQueries, having
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
@@ -113,6 +114,7 @@ _RUN_STATUS = {
 
 
 class Queries(
+    TagQueries,
     AccountQueries,
     AcrossQueries,
     BillQueries,
@@ -200,6 +202,8 @@ class Queries(
         """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
         if wanted.across is not None:
             return self._of_numbers(INSTANCES, self.units_across(wanted, after, limit))
+        if wanted.tags:
+            return self._of_numbers(INSTANCES, self._units_tagged(wanted, after, limit))
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
@@ -238,6 +242,17 @@ class Queries(
             where.append(of_kind.format(name))
             params.append(value)
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
+
+    def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
+        """Return the numbers of an account's instances with some tags."""
+        status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
+        where, params = [f"thing.status {status}"], []
+        for name in ("status", "kind", *KINDS):
+            if (value := getattr(wanted, name)) is not None:
+                where.append(f"thing.{name} = ?")
+                params.append(value)
+        kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
+        return self.tagged_numbers(wanted.account_id, kind, wanted.tags, where, params, after, limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
         """Return a page of instances whose numbers are merged from scans of one index.
@@ -312,6 +327,10 @@ class Queries(
         if wanted.protocol_version is not None:
             where.append("protocol_version = ?")
             params.append(wanted.protocol_version)
+        for entry in wanted.tags.entries:
+            text, given = having(wanted.account_id, "svco", entry, "services.seq")
+            where.append(text)
+            params += given
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
 
     def offerings(self, *, removed: bool = False) -> list[Offering]:

@@ -30,6 +30,7 @@ from leasebook.domain.book.tables import (
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
+    RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICE_USAGE,
     SERVICES,
@@ -362,6 +363,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
+        (
+            RESOURCE_TAGS,
+            {
+                "to_column": {"tags": _json},
+                "to_field": {"tags": msgspec.json.Decoder(dict[str, str]).decode},
+                "mutable": ("name", "tags"),
+            },
+        ),
         (METADATA, {"mutable": ("value",)}),
         (
             SUBSCRIPTIONS,

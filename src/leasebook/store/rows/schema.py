@@ -397,6 +397,29 @@ service_keys = _table(
     _where("service_keys_active", "status = 'Active'", "account_id"),
 )
 
+# The name and the tags of a thing, by its id. A thing without them has no row.
+tags = _table(
+    "tags",
+    _text("id", key=True),
+    _text("account_id"),
+    _text("kind"),
+    _text("name", null=True),
+    _text("tags"),
+)
+
+# The same by key, for lists that are filtered: ``seq`` is the number of the thing's row, by which its list is cut into
+# pages. A name has an entry under a key of its own.
+tagged = _table(
+    "tagged",
+    _text("account_id", key=True),
+    _text("kind", key=True),
+    _text("key", key=True),
+    _big("seq", key=True),
+    _text("value"),
+    Index("tagged_value", "account_id", "kind", "key", "value", "seq"),
+    without_rowid=True,
+)
+
 _KEYS = Column("keys", Text, nullable=False, server_default=text("''"))
 _ENGINES = Column("engines", Text, nullable=False, server_default=text("''"))
 workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _KEYS, _ENGINES)

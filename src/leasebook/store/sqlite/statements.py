@@ -12,6 +12,7 @@ from leasebook.domain.book.tables import OFFERINGS
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.updates import Changed, columns_of, updates
+from leasebook.store.tags import NUMBERED
 
 
 def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
@@ -30,6 +31,12 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
     for text, values_of, written in others:
         if written:
             yield text, map(values_of, written)
+    for kind, gone in changes.tagged_gone().items():
+        if kind in NUMBERED:
+            yield _TAGGED_GONE[kind], gone
+    for kind, new in changes.tagged_new().items():
+        if kind in NUMBERED:
+            yield _TAGGED_NEW[kind], new
 
 
 def _load_text(codec: Codec[Any]) -> str:
@@ -72,3 +79,13 @@ LAST_PAGE = "SELECT max(seq) FROM event_pages"
 EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
 EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
 _PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"
+# The number of the thing's row is looked up where the row is, as only the store knows it.
+_TAGGED_GONE = {
+    kind: "DELETE FROM tagged WHERE account_id = ? AND kind = ? AND key = ? "
+    f"AND seq = (SELECT seq FROM {table} WHERE id = ?)"
+    for kind, table in NUMBERED.items()
+}
+_TAGGED_NEW = {
+    kind: f"INSERT INTO tagged (account_id, kind, key, value, seq) SELECT ?, ?, ?, ?, seq FROM {table} WHERE id = ?"
+    for kind, table in NUMBERED.items()
+}

@@ -43,6 +43,7 @@ from leasebook.store.verify.nouns.trust import check_trust
 from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
 from leasebook.store.verify.service_calls import call_findings
+from leasebook.store.verify.tags import tag_findings
 
 KeysOf = Callable[[Fetch], AuditKeys | None]
 """Returns the keys of the audit log by the facts of a snapshot; None: they are not here."""
@@ -190,6 +191,7 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("facts", fact_findings(fetch)),
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
+        ("tags", tag_findings(fetch, SHOWN_MAX)),
         ("events", check_events(fetch, identities)),
         ("identities", identities.findings(fetch, keys, audited.marks)),
         ("what is sealed", sealed_findings(fetch)),

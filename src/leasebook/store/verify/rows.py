@@ -83,6 +83,7 @@ CALLED: Final = {
     "hooks": "subscription",
     "used_links": "used link",
     "refused_calls": "refused calls",
+    "tags": "tags of",
     "supplies": "what is known of engine",
     "orders": "order",
     "postings": "posting",

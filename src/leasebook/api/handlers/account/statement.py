@@ -11,6 +11,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.api.paging import OWN, id_of, marker_of
 from leasebook.api.presenters import rows as present
+from leasebook.api.presenters.tags import marked as with_tags
 from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
 from leasebook.domain.model.account import Account
@@ -18,6 +19,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import Line, lines_of, month_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import amount_text
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import ReadRepository
 
 
@@ -31,6 +33,7 @@ class _Month(msgspec.Struct):
     settled: tuple[int, int]
     """Paid out and written off, when the account was closed."""
     units: list[tuple[Instance, list[Line]]]
+    tags: dict[str, ResourceTags]
     last: str | None
     """The last instance of the page, where more follow."""
 
@@ -58,8 +61,9 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
             for unit_id, bill in ask.bills(account_id, ids[:size], since, until)
             if (unit := ask.unit(unit_id)) is not None
         ]
+        tags = ask.tags_of(ids[:size])
         last = ids[size - 1] if ids[size:] else None
-        return _Month(account, since, until, opening, paid_in, charged, settled, units, last)
+        return _Month(account, since, until, opening, paid_in, charged, settled, units, tags, last)
 
     found = await context.read(call, look, long=True)
     if found is None:
@@ -77,7 +81,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         closing_balance=amount_text(found.opening + found.paid_in - found.charged - paid_out + written_off),
         paid_out=amount_text(paid_out) if paid_out else None,
         written_off=amount_text(written_off) if written_off else None,
-        instances=[_unit(context, unit, lines) for unit, lines in found.units],
+        instances=[with_tags(_unit(context, unit, lines), found.tags.get(unit.id)) for unit, lines in found.units],
         is_truncated=found.last is not None,
         max_keys=size,
         next_marker=None if found.last is None else marker_of(found.last, scope),

@@ -13,6 +13,8 @@ from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
+from leasebook.api.presenters.tags import marked as with_tags
+from leasebook.api.presenters.tags import new_tags, wanted_tags
 from leasebook.contract.nouns import quota as c
 from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
@@ -25,6 +27,7 @@ from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags, Wanted
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 
@@ -77,7 +80,7 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
         raise bad_field("billing.paymentTiming", "Quota is sold Postpaid only.")
     command = BuyUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing, new_id=quota_id),
+        purchase=purchase(context, call.caller, asked.billing, new_id=quota_id, tags=new_tags(asked.name, asked.tags)),
         region=EVERYWHERE,
         unit_type=asked.model,
         count=asked.purchase_count,
@@ -92,10 +95,11 @@ async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> 
     asked = call.request
     if asked.instance_id is None:
         return await _quota_page(context, call)
-    unit = await context.read(call, lambda ask: ask.unit(asked.instance_id or ""))
-    return c.TpmInstances(
-        instances=[present.quota(unit, context.shown)] if unit is not None and _is_asked_for(unit, call) else []
-    )
+    wanted_id, wanted = asked.instance_id, wanted_tags(asked.name, asked.tags)
+    unit, tags = await context.read(call, lambda ask: (ask.unit(wanted_id), ask.tags_of([wanted_id]).get(wanted_id)))
+    if unit is None or not _is_asked_for(unit, call) or not wanted.has(tags):
+        return c.TpmInstances(instances=[])
+    return c.TpmInstances(instances=[with_tags(present.quota(unit, context.shown), tags)])
 
 
 def _is_asked_for(unit: Instance, call: Call[c.DescribeTpmRequest]) -> bool:
@@ -110,19 +114,24 @@ def _is_asked_for(unit: Instance, call: Call[c.DescribeTpmRequest]) -> bool:
 async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
     asked = call.request
     wanted = UnitFilter(
-        account_id=call.caller.account_id, kind=QUOTA, type=asked.model, payment_timing=asked.payment_timing
+        account_id=call.caller.account_id,
+        kind=QUOTA,
+        type=asked.model,
+        payment_timing=asked.payment_timing,
+        tags=wanted_tags(asked.name, asked.tags),
     )
     scope, size = f"quota {wanted} {asked.status}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> list[Numbered]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, ResourceTags]]:
         after = start.after(lambda one: ask.unit_place(call.caller.account_id, one)) or 0
-        return _quota_in(ask, wanted, asked.status, after, size + 1)
+        rows = _quota_in(ask, wanted, asked.status, after, size + 1)
+        return rows, ask.tags_of([one.row.id for one in rows])
 
-    found = await context.read(call, look)
+    found, tags = await context.read(call, look)
     page = cut(found, size, scope)
     return c.TpmInstances(
-        instances=[present.quota(numbered.row, context.shown) for numbered in page.rows],
+        instances=[with_tags(present.quota(one.row, context.shown), tags.get(one.row.id)) for one in page.rows],
         **ends(asked, size, page.next_marker),
     )
 
@@ -196,30 +205,35 @@ async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRe
 async def describe_packages(context: Context, call: Call[c.DescribePackagesRequest]) -> c.PackageList:
     """List the account's packages."""
     account_id, now = call.caller.account_id, context.clock.now()
-    found, left = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now))
-    wanted = (call.request.service_name, call.request.status, call.request.creator)
+    tagged = wanted_tags(call.request.name, call.request.tags)
+    found, left = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now, tagged))
+    wanted = (call.request.service_name, call.request.status, call.request.creator, tagged)
     scope = f"packages {account_id} {wanted}"
     page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id, left=left)
-    return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
+    return c.PackageList(
+        instances=[with_tags(present.package(row, now, context.shown), tags) for _, row, tags in page], **end
+    )
 
 
 def _packages_of(
-    ask: ReadRepository, account_id: str, asked: c.DescribePackagesRequest, now: Instant
-) -> tuple[list[tuple[int, TokenPackage]], tuple[int] | None]:
+    ask: ReadRepository, account_id: str, asked: c.DescribePackagesRequest, now: Instant, tagged: Wanted
+) -> tuple[list[tuple[int, TokenPackage, ResourceTags | None]], tuple[int] | None]:
     """Return the packages that a request asks for, each with its place among all of the account; and the marker's.
 
     No package is ever deleted, so the places stay what they are. The one that a marker names may have left those that
     are asked for: it is used up, or its time is over.
     """
     rows = ask.packages(account_id)
+    tags = ask.tags_of([row.id for row in rows])
     makers = {row.created_by for row in rows} if asked.creator else set()
     named = {maker for maker in makers if (user := ask.user(maker)) is not None and user.name == asked.creator}
     found = [
-        (place, row)
+        (place, row, tags.get(row.id))
         for place, row in enumerate(rows)
         if (not asked.service_name or row.service_name == asked.service_name)
         and asked.status in (None, row.status(now))
         and (not asked.creator or row.created_by == asked.creator or row.created_by in named)
+        and tagged.has(tags.get(row.id))
     ]
     return found, next(((place,) for place, row in enumerate(rows) if row.id == asked.marker), None)
 
@@ -227,15 +241,16 @@ def _packages_of(
 async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:
     """Show one package."""
     wanted = call.request.package_id
-    found = await context.read(call, lambda ask: ask.package(wanted))
+    found, tags = await context.read(call, lambda ask: (ask.package(wanted), ask.tags_of([wanted]).get(wanted)))
     if found is None or found.account_id != call.caller.account_id:
         raise refused(no_package(wanted))
-    return c.PackageResult(instance=present.package(found, context.clock.now(), context.shown))
+    return c.PackageResult(instance=with_tags(present.package(found, context.clock.now(), context.shown), tags))
 
 
 async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> c.PackageResult:
     """Give an account a package of tokens."""
     asked = call.request
+    tags = new_tags(asked.name, asked.tags)
     command = GrantPackage(
         token=call.token(),
         package_id=package_id(),
@@ -245,9 +260,11 @@ async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> 
         specification=asked.specification,
         expires_at=context.time(asked.expired_time, "expiredTime"),
         starts_at=context.time(asked.start_time, "startTime") if asked.start_time else None,
+        tags=tags,
     )
     granted: TokenPackage = await context.submit(call, command)
-    return c.PackageResult(instance=present.package(granted, context.clock.now(), context.shown))
+    shown = present.package(granted, context.clock.now(), context.shown)
+    return c.PackageResult(instance=with_tags(shown, tags.of(granted.id, granted.account_id)))
 
 
 OPERATIONS: Final[dict[str, Operation]] = {

@@ -26,7 +26,7 @@ from leasebook.domain.record.event import (
     RELEASING,
     Event,
 )
-from leasebook.domain.rules.explain import explain
+from leasebook.domain.rules.explain import Names, explain
 from leasebook.domain.rules.ownership import no_instance
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import to_datetime
@@ -60,6 +60,7 @@ class _Found(NamedTuple):
     tried: list[AuditLine]
     replicas: list[Replica]
     guard: AccountLimits | None
+    names: Names
 
 
 async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]) -> s.Explanation:
@@ -83,7 +84,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         tried = ask.audit(refused_calls, after=None, limit=TRIED_SHOWN).lines
         replicas = ask.replicas(account_id, unit_id=wanted)
         guard = ask.guard(account_id)
-        return _Found(unit, offering, prices, account, happened, tried, replicas, guard)
+        return _Found(unit, offering, prices, account, happened, tried, replicas, guard, _names(ask, unit))
 
     # The audit log must contain the refusals of a moment ago.
     await context.sequencer.flush()
@@ -118,6 +119,7 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
         month_end,
         found.replicas,
         found.guard,
+        found.names,
         shows_balance=money,
     )
     return s.Explanation(
@@ -142,6 +144,11 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
             for line in found.tried
         ],
     )
+
+
+def _names(ask: ReadRepository, unit: Instance) -> Names:
+    tags, buyer = ask.tags_of([unit.id]).get(unit.id), ask.user(unit.created_by)
+    return Names(None if tags is None else tags.name, None if buyer is None else buyer.name)
 
 
 def _acts(context: Context, events: list[tuple[EventPlace, Event]]) -> Iterator[str]:

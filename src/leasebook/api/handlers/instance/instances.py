@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from leasebook.api.across import Meant, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation, Streamed
@@ -13,6 +13,8 @@ from leasebook.api.ids import hex_id
 from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of, unknown_marker
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase, read_billing
+from leasebook.api.presenters.tags import marked as with_tags
+from leasebook.api.presenters.tags import new_tags, wanted_tags
 from leasebook.contract.action import UNITS
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ACCESS_DENIED
@@ -32,6 +34,7 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.rules.ownership import no_service, owned_instance
 from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 PIECE: Final = 1000
@@ -45,9 +48,10 @@ def _purchased(bought: Purchased) -> s.Purchased:
 async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitRequest]) -> s.Purchased:
     """Buy compute units of a type."""
     asked = call.request
+    tags = new_tags(asked.name, asked.tags)
     command = BuyUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing, quote_id=asked.quote_id),
+        purchase=purchase(context, call.caller, asked.billing, quote_id=asked.quote_id, tags=tags),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,
@@ -76,23 +80,24 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         payment_timing=asked.payment_timing,
         region=asked.region,
         type=asked.type,
+        tags=wanted_tags(asked.name, asked.tags),
     )
     long = wanted.across is not None
     if asked.marker is None and asked.max_keys is None:
         owners, found = await context.read(call, lambda ask: _units(ask, meant, wanted, 0, PIECE + 1), long=long)
-        if len(found) > PIECE:
+        if len(found.rows) > PIECE:
             return _all_units(context, call, meant, wanted)
         return s.ComputeUnitList(compute_unit_instance_list=_instances(context, owners, found))
     scope = f"units {wanted}"
     size, start = OWN.of(asked.max_keys), start_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[Owners, list[Numbered]]:
+    def look(ask: ReadRepository) -> tuple[Owners, _Found]:
         return _units(ask, meant, wanted, _after(ask, wanted, start), size + 1)
 
     owners, found = await context.read(call, look, long=long)
-    page = cut(found, size, scope)
+    page = cut(found.rows, size, scope)
     return s.ComputeUnitList(
-        compute_unit_instance_list=_instances(context, owners, page.rows),
+        compute_unit_instance_list=_instances(context, owners, found._replace(rows=page.rows)),
         page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
@@ -100,12 +105,19 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
     )
 
 
-def _instances(context: Context, owners: Owners, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
-    return [_instance(context, owners, numbered.row) for numbered in rows]
+class _Found(NamedTuple):
+    """Instances, and the names and tags of those that have them."""
+
+    rows: Sequence[Numbered]
+    tags: dict[str, ResourceTags]
 
 
-def _instance(context: Context, owners: Owners, unit: Instance) -> s.ComputeUnitInstance:
-    shown = present.instance(unit, context.shown, owners.zone(unit.account_id))
+def _instances(context: Context, owners: Owners, found: _Found) -> list[s.ComputeUnitInstance]:
+    return [_instance(context, owners, one.row, found.tags.get(one.row.id)) for one in found.rows]
+
+
+def _instance(context: Context, owners: Owners, unit: Instance, tags: ResourceTags | None) -> s.ComputeUnitInstance:
+    shown = with_tags(present.instance(unit, context.shown, owners.zone(unit.account_id)), tags)
     marked: s.ComputeUnitInstance = owners.mark(shown, unit.account_id)
     return marked
 
@@ -118,13 +130,12 @@ def _after(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
     return start.after(lambda one: ask.unit_place(wanted.account_id, one)) or 0
 
 
-def _units(
-    ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, limit: int
-) -> tuple[Owners, list[Numbered]]:
+def _units(ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, limit: int) -> tuple[Owners, _Found]:
     """Return instances, and the accounts that have them; raises Fault for an account that does not exist."""
     meant.require(ask)
     found = ask.units(wanted, after=after, limit=limit)
-    return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), found
+    tags = ask.tags_of([numbered.row.id for numbered in found])
+    return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), _Found(found, tags)
 
 
 def _all_units(
@@ -137,10 +148,10 @@ def _all_units(
         while True:
             piece = partial(_units, meant=meant, wanted=wanted, after=after, limit=PIECE)
             owners, found = await context.read(call, piece, long=wanted.across is not None)
-            if not found:
+            if not found.rows:
                 return
             yield _instances(context, owners, found)
-            after = found[-1].seq
+            after = found.rows[-1].seq
 
     return Streamed("computeUnitInstanceList", pieces())
 
@@ -149,14 +160,22 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
     """Show one instance, and which services use it."""
     wanted, meant = call.request.instance_id, accounts_meant(call)
 
-    def look(ask: ReadRepository) -> tuple[Owners, Instance, list[tuple[Placement, Service | None]]]:
+    def look(
+        ask: ReadRepository,
+    ) -> tuple[Owners, Instance, ResourceTags | None, list[tuple[Placement, Service | None]]]:
         unit = meant_instance(ask, meant, wanted)
         placed = unit.placements if present.used_units(unit) else ()
-        return owners_of(ask, meant, [unit.account_id]), unit, [(one, ask.service(one.service_id)) for one in placed]
+        tags = ask.tags_of([unit.id]).get(unit.id)
+        return (
+            owners_of(ask, meant, [unit.account_id]),
+            unit,
+            tags,
+            [(one, ask.service(one.service_id)) for one in placed],
+        )
 
-    owners, unit, services = await context.read(call, look)
+    owners, unit, tags, services = await context.read(call, look)
     return s.ComputeUnitDetail(
-        compute_unit_instance=_instance(context, owners, unit),
+        compute_unit_instance=_instance(context, owners, unit, tags),
         service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
     )
 

@@ -13,6 +13,7 @@ from leasebook.api.ids import service_id
 from leasebook.api.paging import DOCUMENTED, cut, page_info, part, start_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
+from leasebook.api.presenters.tags import new_tags, shown_tags, wanted_tags
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED
 from leasebook.contract.nouns import quota as c
 from leasebook.contract.nouns import service as v
@@ -37,6 +38,7 @@ from leasebook.domain.replicas.trust import hindrances
 from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
@@ -68,6 +70,7 @@ def _new(call: Call[v.CreateServiceRequest], qps: float | None) -> NewService:
         service_type=asked.service_type or "chat",
         protocol_version=asked.protocol_version or 1,
         counted=asked.counted,
+        tags=new_tags(None, asked.tags),
     )
 
 
@@ -100,7 +103,9 @@ def _bought(context: Context, call: Call[v.CreateServiceRequest]) -> Command:
         resource_type=resource.type,
         region=resource.region or None,
         replicas=resource.replicas_count or 0,
-        purchase=None if asked.billing is None else purchase(context, call.caller, asked.billing),
+        purchase=None
+        if asked.billing is None
+        else purchase(context, call.caller, asked.billing, tags=new_tags(None, asked.tags)),
     )
 
 
@@ -109,17 +114,18 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     wanted = call.request.service_id
     account_id = call.caller.account_id
 
-    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str]]:
+    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], ResourceTags | None]:
         row = ask.service(wanted)
         if row is None or row.account_id != account_id:
-            return None, {}, []
-        return row, ask.services_at(account_id, [row.url_suffix]), _hindrances(context, ask, row)
+            return None, {}, [], None
+        named = ask.services_at(account_id, [row.url_suffix])
+        return row, named, _hindrances(context, ask, row), ask.tags_of([row.id]).get(row.id)
 
-    found, named, hindered = await context.read(call, look)
+    found, named, hindered, tags = await context.read(call, look)
     if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
     shown = present.service(found, context.shown, _url(context, call, found, named))
-    return msgspec.structs.replace(shown, why_not_run=hindered or None)
+    return msgspec.structs.replace(shown, why_not_run=hindered or None, tags=shown_tags(tags))
 
 
 def _hindrances(context: Context, ask: ReadRepository, row: Service) -> list[str]:
@@ -160,18 +166,24 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         creators=None if asked.creator is None else tuple(asked.creator),
         payment_timing=None if asked.pay_type is None else TIMINGS[asked.pay_type],
         protocol_version=asked.protocol_version,
+        tags=wanted_tags(None, asked.tags),
     )
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str]]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str], dict[str, ResourceTags]]:
         after = start.after(lambda one: ask.service_place(account_id, one))
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
-        return rows, ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
+        named = ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
+        return rows, named, ask.tags_of([one.row.id for one in rows])
 
-    found, named = await context.read(call, look)
+    found, named, tags = await context.read(call, look)
     page = cut(found, size, scope)
     return v.ServicePage(
         service_list=[
-            present.service(one.row, context.shown, _url(context, call, one.row, named)) for one in page.rows
+            msgspec.structs.replace(
+                present.service(one.row, context.shown, _url(context, call, one.row, named)),
+                tags=shown_tags(tags.get(one.row.id)),
+            )
+            for one in page.rows
         ],
         page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,

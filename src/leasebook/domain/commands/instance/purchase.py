@@ -10,7 +10,7 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, RESOURCE_TAGS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
 from leasebook.domain.model.instance import Instance, Placement
@@ -27,6 +27,7 @@ from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import BAD_VALUE, STOCK, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
 
@@ -49,7 +50,7 @@ class Purchased(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """The buyer, the new ids, how the instance is paid, and the quote."""
+    """The buyer, the new ids, how the instance is paid, the quote, and the new name and tags."""
 
     account_id: str
     by: str
@@ -57,6 +58,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str
     billing: Billing
     quote_id: str | None = None
+    tags: NewTags = NewTags()
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
@@ -285,8 +287,15 @@ def buy(
             unit, quoted_price=quote.price, quoted_count=units, quoted_number=offering.price_number
         )
     draft.add(INSTANCES, reminding(draft, None, unit))
+    tag_new(draft, purchase.tags, unit.id, unit.account_id)
     count(draft, unit, 1)
     return Purchased(purchase.unit_id, purchase.order_id)
+
+
+def tag_new(draft: Draft, tags: NewTags, resource_id: str, account_id: str) -> None:
+    """Write the name and the tags of something new. Without either nothing is written."""
+    if tags:
+        draft.add(RESOURCE_TAGS, tags.of(resource_id, account_id))
 
 
 def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:

@@ -14,7 +14,14 @@ from leasebook.domain.book.store_queries import PLACES, Asked
 from leasebook.domain.book.store_queries import SERVICES as MADE
 from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.commands.instance.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
+from leasebook.domain.commands.instance.purchase import (
+    Purchase,
+    buy_replicas,
+    buyer_of,
+    offerings_of,
+    shelf_of,
+    tag_new,
+)
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.service import Service, ServiceType, resource_type_of
@@ -25,6 +32,7 @@ from leasebook.domain.rules.ownership import own_service, require_instance
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 
 MAX_PLACED = 1000
@@ -59,6 +67,7 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
     protocol_version: int = 1
     counted: bool | None = None
     """True: only count it. False: run it. None: the settings decide about an unknown model."""
+    tags: NewTags = NewTags()
 
     def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
         """Return the service's first row."""
@@ -105,6 +114,7 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
         service = self.row(resource_type, region, now)
         service = msgspec.structs.replace(service, runs=is_run(draft, rules, service, self.counted))
         draft.add(SERVICES, service)
+        tag_new(draft, self.tags, service.id, service.account_id)
         use_model(draft, service, 1)
         return service
 

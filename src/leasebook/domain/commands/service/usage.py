@@ -9,10 +9,12 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.purchase import tag_new
 from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage, UsageKey
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
 
@@ -142,6 +144,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
     specification: int
     expires_at: Instant
     starts_at: Instant | None = None
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The account, and the new row."""
@@ -176,6 +179,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             expires_at=self.expires_at,
         )
         draft.add(TOKEN_PACKAGES, package)
+        tag_new(draft, self.tags, package.id, package.account_id)
         return package
 
 

@@ -1,0 +1,1 @@
+"""Everything that has names and tags."""

@@ -1,0 +1,104 @@
+"""Changing the name and the tags of something that was bought or made."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import (
+    INSTANCES,
+    MODEL_SETS,
+    MODELS,
+    RESOURCE_TAGS,
+    SERVICE_KEYS,
+    SERVICES,
+    SUBSCRIPTIONS,
+    TOKEN_PACKAGES,
+    Table,
+)
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import NO_RESOURCE, NOT_SUPPORTED, Refusal
+from leasebook.domain.values.resource_tags import (
+    NAMED_ELSEWHERE,
+    ResourceKind,
+    ResourceTags,
+    check_number,
+    kind_of,
+)
+from leasebook.domain.values.rule_settings import Rules
+
+TABLES: Final[dict[ResourceKind, Table[Any]]] = {
+    "unit": INSTANCES,
+    "tpm": INSTANCES,
+    "pkg": TOKEN_PACKAGES,
+    "svco": SERVICES,
+    "am": MODEL_SETS,
+    "amv": MODELS,
+    "key": SERVICE_KEYS,
+    "sub": SUBSCRIPTIONS,
+}
+"""Where the things of a kind are."""
+
+
+class ChangeTags(Command, frozen=True, kw_only=True):
+    """Set some tags, take others off, or give another name (None: none) where ``renames``. Returns what there is then.
+
+    Things that have ended can be tagged as well: their costs are still asked for.
+    """
+
+    answer: ClassVar[type] = ResourceTags
+
+    account_id: str
+    resource_id: str
+    put: dict[str, str] = msgspec.field(default_factory=dict)
+    take: tuple[str, ...] = ()
+    renames: bool = False
+    name: str | None = None
+
+    def needs(self) -> Needs:
+        """The thing, and its tags."""
+        kind = kind_of(self.resource_id)
+        if kind is not None:
+            yield TABLES[kind], (self.resource_id,)
+            yield RESOURCE_TAGS, (self.resource_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ResourceTags:  # noqa: ARG002 - no setting matters
+        """Raises Refusal: nothing of this account (NO_RESOURCE), too many tags, or a name that is kept elsewhere."""
+        kind = kind_of(self.resource_id)
+        thing = None if kind is None else draft.get(TABLES[kind], self.resource_id)
+        if kind is None or thing is None or thing.account_id != self.account_id or is_deleted(thing):
+            raise no_thing(self.resource_id)
+        if self.renames and kind in NAMED_ELSEWHERE:
+            raise Refusal(
+                NOT_SUPPORTED,
+                f"{self.resource_id} keeps the name that it was made with. Instances, quota, packages and "
+                "subscriptions can be renamed; give it a tag instead (TagResource).",
+            )
+        before = draft.get(RESOURCE_TAGS, self.resource_id)
+        row = before or ResourceTags(self.resource_id, self.account_id, kind)
+        tags = {key: value for key, value in row.tags.items() if key not in self.take} | self.put
+        check_number(tags)
+        after = msgspec.structs.replace(
+            row, tags=dict(sorted(tags.items())), name=self.name if self.renames else row.name
+        )
+        if after != row:
+            draft.put(RESOURCE_TAGS, after)
+        return after
+
+
+def is_deleted(thing: Any) -> bool:
+    """Whether a thing was deleted by its account, so that no list has it any more."""
+    return getattr(thing, "deleted_at", None) is not None or getattr(thing, "status", None) in ("Deleted", "Deleting")
+
+
+def no_thing(resource_id: str) -> Refusal:
+    """Return the refusal (NO_RESOURCE) for an id of nothing that the account has."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no {resource_id[:64]!r} here that can have tags: instances, quota, packages, services, model sets "
+        "and versions, service keys and subscriptions can.",
+        field="resourceId",
+    )

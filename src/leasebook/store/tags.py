@@ -1,0 +1,97 @@
+"""Queries about names and tags, and the conditions by which lists are filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from leasebook.domain.book.tables import RESOURCE_TAGS
+from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.store.queries.audit_log import Fetch, columns
+from leasebook.store.rows.codec import CODECS
+
+NUMBERED: Final = {
+    "unit": "units",
+    "tpm": "units",
+    "pkg": "packages",
+    "svco": "services",
+    "am": "model_sets",
+    "amv": "models",
+    "key": "service_keys",
+}
+"""The kinds whose rows are numbered, which are those in the index of tags, and their tables."""
+AT_ONCE: Final = 100
+COUNTED_MAX: Final = 500
+"""How many entries of a tag are counted to find the rarest of several tags."""
+
+
+class TagQueries:
+    """Queries about names and tags, on one connection."""
+
+    _fetch: Fetch
+
+    def tags_of(self, ids: Sequence[str]) -> dict[str, ResourceTags]:
+        """Return the names and tags of things by their ids; those without are left out."""
+        codec, found = CODECS[RESOURCE_TAGS], {}
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            for columns_ in self._fetch(f"SELECT {columns(codec)} FROM {codec.name} WHERE id IN ({marks})", some):
+                row: ResourceTags = codec.read(columns_)
+                found[row.id] = row
+        return found
+
+    def tagged_numbers(
+        self,
+        account_id: str,
+        kind: str,
+        wanted: Wanted,
+        where: Sequence[str],
+        params: Sequence[Any],
+        after: int,
+        limit: int | None,
+    ) -> list[int]:
+        """Return the numbers of an account's rows with all tags that are wanted, in order.
+
+        ``where`` has further conditions on the row, which is called ``thing``. The entries of the rarest tag are walked
+        in the order of the numbers, so a page costs the same from any start.
+        """
+        first, *others = sorted(wanted.entries, key=lambda entry: self._count(account_id, kind, entry))
+        key, value = first
+        conditions = ["t.account_id = ?", "t.kind = ?", "t.key = ?", "t.seq > ?"]
+        values: list[Any] = [account_id, kind, key, after]
+        if value is not None:
+            conditions.append("t.value = ?")
+            values.append(value)
+        for text, given in (having(account_id, kind, entry, "t.seq") for entry in others):
+            conditions.append(text)
+            values += given
+        # The order of the join is given: by its statistics SQLite may walk all live rows instead.
+        text = (
+            f"SELECT t.seq FROM tagged t CROSS JOIN {NUMBERED[kind]} thing WHERE thing.seq = t.seq AND "
+            f"{' AND '.join([*conditions, *where])} ORDER BY t.seq"
+        )
+        values += params
+        if limit is not None:
+            text, values = f"{text} LIMIT ?", [*values, limit]
+        return [row[0] for row in self._fetch(text, values)]
+
+    def _count(self, account_id: str, kind: str, entry: tuple[str, str | None]) -> int:
+        """Count the entries of a tag, up to a bound."""
+        key, value = entry
+        with_value = "" if value is None else " AND value = ?"
+        text = f"SELECT 1 FROM tagged WHERE account_id = ? AND kind = ? AND key = ?{with_value} LIMIT ?"
+        given = [account_id, kind, key, *(() if value is None else (value,)), COUNTED_MAX]
+        ((count,),) = self._fetch(f"SELECT count(*) FROM ({text}) AS part", given)
+        return int(count)
+
+
+def having(account_id: str, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
+    """Return the condition that the row of a number has a tag, and its parameters."""
+    key, value = entry
+    with_value = "" if value is None else " AND o.value = ?"
+    text = (
+        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = ? AND o.kind = ? AND o.key = ? AND o.seq = {number}"
+        f"{with_value})"
+    )
+    return text, [account_id, kind, key, *(() if value is None else (value,))]
