@@ -58,8 +58,9 @@ RISEN = msgspec.structs.replace(REPORTED, state="Starting")
         (job(unit(), DOWN), NOTHING, ("Reported", LONG_AGO)),
         (job(unit(), msgspec.structs.replace(DOWN, not_before=NOW)), NOTHING, ("Reported", LONG_AGO)),
         (job(unit(), UNHEALTHY), shows((UNHEALTHY, "Unhealthy")), ("Reported", LONG_AGO)),
-        # A new version goes on with what the row says.
+        # A new start, or a new version, goes on with what the row says.
         (job(unit(), DOWN, services=(service(model_id="amv-2"),)), NOTHING, ("Reported", LONG_AGO)),
+        (job(unit(), msgspec.structs.replace(REPORTED, not_before=NOW)), None, ("Reported", LONG_AGO)),
         # One healthy replica is enough, also a spare one.
         (job(unit(2), FRESH, replica("Ready", 1)), shows((replica("Ready", 1), "Ready")), ("None", None)),
         (job(unit(2), REPORTED, replica("Ready", 1)), shows((replica("Ready", 1), "Ready")), ("None", None)),
