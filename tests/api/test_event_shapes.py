@@ -54,6 +54,16 @@ CHANGES: Final[tuple[tuple[Table[Any], Any, dict[str, Any]], ...]] = (
         {"status": "ReconfigureFailed", "failure": "no power"},
     ),
     (REPLICAS, msgspec.structs.replace(REPLICA, restarts=2), {"restarts": 3, "reason": "it ended"}),
+    (
+        REPLICAS,
+        msgspec.structs.replace(REPLICA, outage="Down", down_since=NOW),
+        {"outage": "Reported", "reason": "it ended"},
+    ),
+    (
+        REPLICAS,
+        msgspec.structs.replace(REPLICA, state="Starting", outage="Reported", down_since=NOW),
+        {"state": "Ready", "outage": "None", "down_since": None},
+    ),
     (ACCOUNTS, Account("acc-1", "team", "UTC", Micro(0), NOW), {"name": "research"}),
     (REPLICAS, REPLICA, {"trouble": "the disk is full"}),
     (SUBSCRIPTIONS, HOOK, {"status": "Paused", "reason": "The receiver answered 410."}),

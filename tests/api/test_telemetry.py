@@ -300,6 +300,7 @@ NAMES = {
     "leasebook_reconciler_step_seconds": "histogram",
     "leasebook_replicas": "gauge",
     "leasebook_instances_unrun": "gauge",
+    "leasebook_crash_loops": "gauge",
     "leasebook_replicas_unserved": "gauge",
     "leasebook_stock_offered_units": "gauge",
     "leasebook_stock_engine_units": "gauge",

@@ -368,6 +368,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "restarts": HIGH,
             "not_before": LOW,
             "deadline": HIGH,
+            "outage": "Reported",
+            "down_since": HIGH,
         },
     ),
 }

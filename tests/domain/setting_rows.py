@@ -83,6 +83,7 @@ ROWS = [
     Row("engines_ray.address", None, '"head:6379"', "head:6379", "10.0.0.1:1", "10.0.0.1:1"),
     Row("engines_ray.serve_port", 8000, "8001", 8001, "9000", 9000),
     Row("create_deadline_minutes", 10, "1", 1, "1440", 1440),
+    Row("crash_loop_minutes", 5, "0", 0, "10080", 10_080),
     Row("deadman_minutes", 5, "1", 1, "10080", 10_080),
     Row("reconciler.lease_seconds", 15, "2", 2, "600", 600),
     Row("log.format", "auto", '"json"', "json", "console", "console"),

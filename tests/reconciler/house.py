@@ -239,6 +239,10 @@ class World:
         """The same, in microseconds."""
         return self.now - START
 
+    def service_now(self) -> int:
+        """The same: the service has no other clock."""
+        return self.now
+
     def is_paused(self) -> bool:
         """This clock is never in doubt."""
         return False

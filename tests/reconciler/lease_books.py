@@ -32,6 +32,9 @@ class LeaseTime:
     def boot_us(self) -> int:
         return int(self.seconds * SECOND_US)
 
+    def service_now(self) -> int:
+        return self.wall()
+
     def is_paused(self) -> bool:
         return False
 

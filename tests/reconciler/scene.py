@@ -17,7 +17,8 @@ from tests.contract import rows
 
 NOW: Final = 1_900_000_000 * SECOND_US
 UNIT, SERVICE, MODEL = "unit-1", "svco-1", "amv-1"
-LIMITS: Final = Limits()
+LIMITS: Final = Limits(loop_us=0)
+"""Crash loops have tests of their own."""
 
 
 def model(model_id: str = MODEL, **run: Any) -> Model:

@@ -31,7 +31,7 @@ TIMING = Timing(lease_s=LEASE_S, look_s=0.1, observe_s=0.1, busy_s=0.03, again_s
 class Plane:
     """A control plane with a connection of its own. It dies by being forgotten: nothing of it is given back."""
 
-    def __init__(self, store: OpenStore, world: FakeWorld, name: str) -> None:
+    def __init__(self, store: OpenStore, world: FakeWorld, name: str, limits: Limits = Limits()) -> None:  # noqa: B008 - it is frozen
         metrics = Metrics()
         engine = RoutedEngine(ROUTES)
         self.name = name
@@ -47,7 +47,7 @@ class Plane:
             worker_id=name,
             node=name,
             alone=False,
-            limits=Limits(),
+            limits=limits,
             meter=metrics,
             timing=TIMING,
         )

@@ -148,6 +148,10 @@ class ReplicaQuestions(ReadRepository):
                 counts[row.state] = counts.get(row.state, 0) + 1
         return counts
 
+    def crash_loops(self) -> int:
+        """Count the crash loops that were reported."""
+        return sum(row.outage == "Reported" for row in self._rows(REPLICAS).values())
+
     def workers_up(self) -> list[Worker]:
         """Return every worker that did not stop cleanly."""
         return [row for _, row in sorted(self._rows(WORKERS).items()) if row.beat != LEFT]

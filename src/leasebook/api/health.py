@@ -50,6 +50,9 @@ class Gauges(Protocol):
     def units(self, by_status: Mapping[str, int]) -> None:
         """Set how many live instances there are in each state."""
 
+    def crash_loops(self, count: int) -> None:
+        """Set how many services on instances are in a crash loop."""
+
     def replicas(self, by_state: Mapping[str, int]) -> None:
         """Set how many replicas there are in each state."""
 
@@ -185,9 +188,12 @@ class Health:
         """
 
         async def count() -> None:
-            units, replicas = await self._reader.read(lambda ask: (ask.unit_counts(), ask.replica_counts()), long=True)
+            units, replicas, loops = await self._reader.read(
+                lambda ask: (ask.unit_counts(), ask.replica_counts(), ask.crash_loops()), long=True
+            )
             self._gauges.units(units)
             self._gauges.replicas(replicas)
+            self._gauges.crash_loops(loops)
             self._has_counted = True
 
         if time.monotonic() - self._counted_at >= COUNT_EVERY_S:

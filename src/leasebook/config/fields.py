@@ -362,6 +362,16 @@ class Settings(LogStoreSettings, frozen=True, kw_only=True):
         ),
     ] = 10
 
+    crash_loop_minutes: Annotated[
+        int,
+        Declared(
+            "crash_loop_minutes",
+            Whole(0, 10_080, "minutes"),
+            "How long no replica of a service may stay healthy on an instance that is paid, until the event "
+            "`replica.crashLoop` reports it. By the service's clock, also a virtual one. 0: it is not reported.",
+        ),
+    ] = 5
+
     deadman_minutes: Annotated[
         int,
         Declared(

@@ -66,6 +66,7 @@ class ReplicaInstruments(NamedTuple):
 
     by_state: Gauge
     instances_unrun: Gauge
+    crash_loops: Gauge
     step_seconds: Histogram
     unserved: Gauge
     orphans: Counter

@@ -297,6 +297,10 @@ class Metrics:
                 "Instances with replicas of services that no engine will run.",
                 of_store=True,
             ),
+            crash_loops=self._gauge(
+                "leasebook_crash_loops",
+                "Crash loops: services without a healthy replica on a paid instance for crash_loop_minutes.",
+            ),
             step_seconds=self._histogram(
                 "leasebook_reconciler_step_seconds",
                 "Time of a step of the reconciler, by kind of step.",
@@ -438,6 +442,10 @@ class Metrics:
     def instances_unrun(self, count: int) -> None:
         """Set how many instances have replicas that no engine will run."""
         self._replicas.instances_unrun.set(count)
+
+    def crash_loops(self, count: int) -> None:
+        """Set how many services on instances are in a crash loop."""
+        self._replicas.crash_loops.set(count)
 
     def replicas(self, by_state: Mapping[str, int]) -> None:
         """Set how many replicas there are in each state; states that are left out have none."""

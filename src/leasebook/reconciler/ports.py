@@ -52,6 +52,13 @@ class Time(Protocol):
         """Whether due work waits because the clock is in doubt."""
         ...
 
+    def service_now(self) -> int:
+        """Return the service's time, by which instances are paid, in microseconds since 1970 UTC; also a virtual one.
+
+        The same as ``wall`` where there is no other.
+        """
+        return self.wall()
+
     def steady(self) -> float:
         """Return seconds of a clock that cannot be set."""
         ...
@@ -62,6 +69,7 @@ class MachineTime(Time):
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock if clock is not None and clock.mode == "real" else None
+        self._service_clock = clock
         self._steady_wall = SteadyWall()
 
     def wall(self) -> int:
@@ -75,6 +83,10 @@ class MachineTime(Time):
     def is_paused(self) -> bool:
         """Whether due work waits."""
         return self._clock is not None and self._clock.pause_reason() is not None
+
+    def service_now(self) -> int:
+        """Return microseconds since 1970 UTC of the service's clock."""
+        return self.wall() if self._service_clock is None else self._service_clock.now()
 
     def steady(self) -> float:
         """Return seconds since some moment."""

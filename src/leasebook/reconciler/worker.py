@@ -243,7 +243,7 @@ class Reconciler:
         had_no_room = any(row.trouble is not None and row.node == self._node for row in job.replicas if not row.is_live)
         if had_no_room and self._leases.has_other_nodes:
             now -= YIELD_US
-        return bool(live) or bool(plan(job, {}, now, self._limits, engine).steps)
+        return bool(live) or bool(plan(job, {}, now, self._limits, engine, self._time.service_now()).steps)
 
     def _stop_orphans(self, shown: Mapping[str, Mapping[str, Seen]], live: set[str]) -> None:
         """End what an engine shows and no live row bears. Rows were read after that was seen, so none is too new."""
@@ -263,7 +263,7 @@ class Reconciler:
         sights = {name: watch.sight(touched) for name, watch in self.watches.items()}
         lost = [row for row in job.replicas if row.is_live and is_gone(self._gone, row, self._node)]
         planned = write_off(lost, self._time.wall(), self._limits) or plan(
-            job, sights, self._time.wall(), self._limits, self._engine_of(job.unit)
+            job, sights, self._time.wall(), self._limits, self._engine_of(job.unit), self._time.service_now()
         )
         moving = any(row.state in ("Starting", "Stopping") for row in job.replicas)
         unseen = any(row.is_live and sights.get(row.engine) == Observation(None) for row in job.replicas)

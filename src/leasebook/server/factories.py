@@ -457,7 +457,11 @@ async def reconciling(
         worker_id=worker_id,
         node=node_of(settings),
         alone=ground.alone,
-        limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
+        limits=ReplicaLimits(
+            start_us=start_us,
+            deadman_us=deadman_us if ground.clock.mode == "real" else None,
+            loop_us=settings.crash_loop_minutes * MINUTE_US,
+        ),
         meter=ground.metrics,
         timing=timing,
         time=MachineTime(ground.clock),

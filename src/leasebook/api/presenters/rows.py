@@ -213,7 +213,7 @@ EVENT_NAMES = {
 EVENT_AMOUNTS = ("charged", "balance", "spent", "budget")
 
 
-EVENT_TIMES = ("deadline",)
+EVENT_TIMES = ("deadline", "downSince")
 IDENTITY_NAMES = {
     "account": "accountId",
     "user": "targetUserId",

@@ -121,6 +121,18 @@ class ReplicaDetail(Shape, kw_only=True):
         str | None, Meta(description="When its engine ends it even if no server is running; null: never.")
     ]
     why: Annotated[str | None, Meta(description="Why it is not healthy, or why it ended.")]
+    down_since: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "Since when no replica of the service has stayed healthy on this paid instance; null: one has, or "
+                "none has to."
+            )
+        ),
+    ]
+    crash_loop: Annotated[
+        bool, Meta(description="Whether the event `replica.crashLoop` reported that, and it goes on.")
+    ]
     trouble: Annotated[str | None, Meta(description="Why its engine cannot start, stop or check it now.")]
 
 
@@ -296,6 +308,8 @@ ACTIONS: Final = (
                     "nextStartTime": None,
                     "engineEndTime": None,
                     "why": None,
+                    "downSince": None,
+                    "crashLoop": False,
                     "trouble": None,
                 }
             ],

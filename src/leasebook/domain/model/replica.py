@@ -111,6 +111,13 @@ AT_REST: Final[frozenset[ReplicaState]] = frozenset({"Gone", "Failed"})
 """In these states no engine has anything of the replica."""
 ANSWERING: Final[frozenset[ReplicaState]] = frozenset({"Ready", "Unhealthy"})
 
+Outage = Literal["None", "Down", "Reported", "Unwanted"]
+"""Whether a service answers on an instance that is paid for.
+
+None: it does, or the instance is not paid for yet. Down: no replica has stayed healthy. Reported: the same, and it was
+reported as a crash loop. Unwanted: after a report, nothing of the service has to run there any more.
+"""
+
 STEPS: Final[dict[ReplicaState, frozenset[ReplicaState]]] = {
     "Starting": frozenset({"Ready", "Unhealthy", "Stopping"}),
     "Ready": frozenset({"Starting", "Unhealthy", "Stopping"}),
@@ -134,6 +141,9 @@ class Replica(msgspec.Struct, frozen=True):
     ends it by itself. It takes ``units`` of its instance and was started on ``node``. ``reason`` says why it is not
     well or why it ended, ``trouble`` why its engine does not carry out the next step. ``restarts`` counts failures in a
     row.
+
+    ``outage`` and ``down_since`` are of the service on the instance, and only the row of replica 0 has them: since when
+    no replica of the service there has stayed healthy, by the service's clock, also a virtual one.
     """
 
     unit_id: str
@@ -154,6 +164,8 @@ class Replica(msgspec.Struct, frozen=True):
     restarts: int = 0
     not_before: int | None = None
     deadline: int | None = None
+    outage: Outage = "None"
+    down_since: int | None = None
 
     @property
     def name(self) -> str:
@@ -169,6 +181,22 @@ class Replica(msgspec.Struct, frozen=True):
     def is_live(self) -> bool:
         """Whether an engine may still have something of it."""
         return self.state not in AT_REST
+
+
+def rest(row: Replica, state: Literal["Gone", "Failed"], now: int) -> Replica:
+    """Return the row of a replica that its engine no longer has."""
+    failed = state == "Failed"
+    return msgspec.structs.replace(
+        row,
+        state=state,
+        since=now,
+        address=None,
+        devices=(),
+        trouble=row.trouble if failed else None,
+        restarts=row.restarts if failed else 0,
+        not_before=row.not_before if failed else None,
+        deadline=None,
+    )
 
 
 class Target(NamedTuple):

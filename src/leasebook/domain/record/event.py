@@ -73,6 +73,8 @@ ACCOUNT_SUSPENDED: Final = "account.suspended"
 ACCOUNT_RESUMED: Final = "account.resumed"
 ACCOUNT_CLOSED: Final = "account.closed"
 TAGGED: Final = "resource.tagged"
+CRASH_LOOP: Final = "replica.crashLoop"
+REPLICA_RECOVERED: Final = "replica.recovered"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -123,6 +125,8 @@ TYPES: Final[dict[str, str]] = {
     ACCOUNT_RESUMED: "An operator ended the account's suspension.",
     ACCOUNT_CLOSED: "An operator closed the account for ever; its books stay.",
     TAGGED: "The name or the tags of something that was bought or made are others now.",
+    CRASH_LOOP: "The instance is paid, and for some minutes no replica of a service on it has stayed healthy.",
+    REPLICA_RECOVERED: "After a crash loop, a replica of the service on the instance is healthy again.",
 }
 """Every type, and what it means."""
 
@@ -308,7 +312,8 @@ def tag_events(before: ResourceTags | None, after: ResourceTags) -> Iterator[tup
 
 
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that an engine is in trouble or that a replica keeps failing: once a series of failures."""
+    """Yield the events of engines in trouble, of replicas that keep failing, and of crash loops: once a series each."""
+    yield from _outage_events(before, after)
     if (
         after.trouble is None
         and after.restarts >= FAILURES_REPORTED
@@ -335,6 +340,18 @@ def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str
                 "message": after.trouble,
             },
         )
+
+
+def _outage_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
+    was = "None" if before is None else before.outage
+    if was == after.outage:
+        return
+    data = {"engine": after.engine, "serviceId": after.service_id}
+    if after.outage == "Reported":
+        message = "; ".join(text for text in (after.trouble, after.reason) if text is not None)
+        yield CRASH_LOOP, data | {"downSince": after.down_since, "message": message[:REASON_MAX]}
+    elif before is not None and was == "Reported" and after.outage == "None":
+        yield REPLICA_RECOVERED, data | {"downSince": before.down_since}
 
 
 def supply_events(before: EngineCapacity | None, after: EngineCapacity) -> Iterator[tuple[str, dict[str, Any]]]:

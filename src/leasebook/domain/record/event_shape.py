@@ -46,6 +46,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "replica": ("The replica's number on the instance.", 0),
     "state": ("The replica's state.", "Starting"),
     "message": ("The engine's message, with the last lines of the output.", "it ended with exit code 3"),
+    "downSince": ("Since when no replica of the service has stayed healthy, or had.", "2026-12-01T20:00:00+08:00"),
     "failures": ("How often in a row it failed.", 3),
     "subscriptionId": ("The subscription.", "sub-k3j4h5g6f7d8"),
     "eventId": ("The event that was not delivered.", "179599052232700003-1"),
@@ -175,6 +176,8 @@ SHAPES: Final[dict[str, EventShape]] = {
         accountId="0011",
     ),
     e.REPLICA_FAILING: _on_unit("engine", "serviceId", "replica", "failures", "message"),
+    e.CRASH_LOOP: _on_unit("engine", "serviceId", "downSince", "message"),
+    e.REPLICA_RECOVERED: _on_unit("engine", "serviceId", "downSince"),
     e.LOG_STORE_ATTACHED: _of_account(
         "the account itself", "serviceId", "logProject", "logStoreName", sometimes=("logRegion",)
     ),

@@ -15,8 +15,9 @@ import msgspec
 from leasebook.domain.model.instance import UP, Instance, Placement
 from leasebook.domain.model.lease import Lease
 from leasebook.domain.model.model import Model
-from leasebook.domain.model.replica import Replica, Seen
+from leasebook.domain.model.replica import Replica, Seen, rest
 from leasebook.domain.model.service import Service
+from leasebook.domain.replicas.crash_loop import CARRIER, Moment, marked, unwanted
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 
 INSTANT: Final = "instant"
@@ -53,6 +54,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     is reported as trouble. ``deadman_us``: how long after an instance's release time the engine ends its replicas even
     without a request; None: it does not, because the clock is virtual. ``exposed`` are the engines that do not isolate
     replicas completely: replicas there of a version whose approval was withdrawn are ended.
+    ``loop_us``: how long no replica of a service may stay healthy on an instance that is paid for, until that is
+    reported as a crash loop; 0: it never is.
     """
 
     start_us: int = 10 * MINUTE_US
@@ -63,6 +66,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     trouble_us: int = 15 * SECOND_US
     deadman_us: int | None = 5 * MINUTE_US
     exposed: frozenset[str] = frozenset()
+    loop_us: int = 5 * MINUTE_US
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -155,12 +159,20 @@ def write_off(rows: Sequence[Replica], now: int, limits: Limits) -> Plan | None:
     return Plan(tuple(steps), None) if steps else None
 
 
-def plan(job: Job, sights: Mapping[str, Observation], now: int, limits: Limits, engine: str) -> Plan:
+def plan(
+    job: Job,
+    sights: Mapping[str, Observation],
+    now: int,
+    limits: Limits,
+    engine: str,
+    service_now: int | None = None,
+) -> Plan:
     """Return the next steps for an instance that ``engine`` has to run, at ``now`` of the machine.
 
     ``sights`` are the engines' observations; they must be newer than all steps already taken for this instance.
+    ``service_now`` is the time of the service's clock, by which instances are paid; None: that of the machine.
     """
-    return _Planner(job, sights, now, limits, engine).plan()
+    return _Planner(job, sights, now, limits, engine).plan(now if service_now is None else service_now)
 
 
 class _Planner:
@@ -178,9 +190,10 @@ class _Planner:
         self._free = job.unit.count - sum(row.units for row in job.replicas if row.is_live)
         self._again: list[int] = []
 
-    def plan(self) -> Plan:
+    def plan(self, service_now: int) -> Plan:
         """Collect all steps."""
         steps: list[Step] = [*self._services(), *self._others(), *self._unit_steps()]
+        steps = self._with_outages(steps, service_now)
         later = [at for at in self._again if at > self._now]
         return Plan(tuple(steps), min(later, default=None))
 
@@ -198,7 +211,7 @@ class _Planner:
             if placed is not None and row.number == placed.replicas and self._is_spare_wanted(placed):
                 continue
             if row.state == "Failed":
-                yield Write(row, _rest(row, "Gone", self._now))
+                yield Write(row, rest(row, "Gone", self._now))
             elif row.state == "Stopping":
                 yield from self._stopping(row, wanted=False)
             elif row.is_live:
@@ -254,6 +267,8 @@ class _Planner:
             trouble=row.trouble if row is not None and same else None,
             restarts=row.restarts if row is not None and same else 0,
             deadline=self._deadline(),
+            outage=row.outage if row is not None else "None",
+            down_since=row.down_since if row is not None else None,
         )
         yield Start(row, after)
 
@@ -329,7 +344,7 @@ class _Planner:
             yield from self._unreachable(row, sight)
             return
         if row.name not in sight.seen:
-            yield Write(row, _rest(row, "Failed" if wanted and row.reason is not None else "Gone", self._now))
+            yield Write(row, rest(row, "Failed" if wanted and row.reason is not None else "Gone", self._now))
             return
         yield Halt(row)
         model = self._job.models.get(row.model_id)
@@ -391,6 +406,38 @@ class _Planner:
         if old and len(ready) + is_spare_ready >= placed.replicas + has_spare:
             yield self._end(old[0])
 
+    # --- crash loops --------------------------------------------------------------------------------------
+
+    def _with_outages(self, steps: list[Step], service_now: int) -> list[Step]:
+        """Have the rows of replicas 0 say whether their services are down.
+
+        The step that writes a row says it too. Where no step does, one more does, and requests to the engine that may
+        write the row themselves wait until the next plan.
+        """
+        writes = {step.after.key: step for step in steps if isinstance(step, (Write, Start))}
+        rows = {row.key: row for row in self._job.replicas} | {key: step.after for key, step in writes.items()}
+        for key, row in rows.items():
+            after = self._outage(row, service_now) if row.number == CARRIER else row
+            if after == row:
+                continue
+            if key in writes:
+                steps[steps.index(writes[key])] = msgspec.structs.replace(writes[key], after=after)
+            else:
+                steps = [*(step for step in steps if not _may_write(step, row)), Write(row, after)]
+        return steps
+
+    def _outage(self, row: Replica, service_now: int) -> Replica:
+        if row.service_id not in self._wanted:
+            return unwanted(row)
+        if self._unit.status not in UP:
+            return row
+        visible = {name for name, sight in self._sights.items() if sight.seen is not None}
+        at = Moment(self._now, service_now, self._limits.loop_us, self._limits.well_us)
+        after, again_at = marked(row, self._job.replicas, visible, self._engine, at)
+        if again_at is not None:
+            self._later(again_at)
+        return after
+
     # --- the instance -------------------------------------------------------------------------------------
 
     def _unit_steps(self) -> Iterator[Step]:
@@ -438,20 +485,9 @@ class _Planner:
         return self._job.models.get(self._job.services[placed.service_id].model_id)
 
 
-def _rest(row: Replica, state: Literal["Gone", "Failed"], now: int) -> Replica:
-    """Return the row of a replica that its engine no longer has."""
-    failed = state == "Failed"
-    return msgspec.structs.replace(
-        row,
-        state=state,
-        since=now,
-        address=None,
-        devices=(),
-        trouble=row.trouble if failed else None,
-        restarts=row.restarts if failed else 0,
-        not_before=row.not_before if failed else None,
-        deadline=None,
-    )
+def _may_write(step: Step, row: Replica) -> bool:
+    """Whether the step asks an engine for something, and may then write the row as if it had not changed."""
+    return (isinstance(step, Run) and step.replica == row) or (isinstance(step, MoveDeadline) and step.before == row)
 
 
 def orphans(live: AbstractSet[str], seen: Mapping[str, Seen]) -> list[str]:

@@ -254,6 +254,13 @@ def _why(unit: Instance, account: Account, rules: Rules, names: Names, *, shows_
 
 def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:
     for row in replicas:
+        if row.outage == "Reported" and row.down_since is not None and unit.status in UP:
+            down_since = rfc3339(Instant(row.down_since), rules.written_zone)
+            yield (
+                f"It is paid, and no replica of {row.service_id} on it has stayed healthy since {down_since}: "
+                "a crash loop."
+            )
+    for row in replicas:
         if (row.state == "Ready" and row.trouble is None) or row.state == "Gone":
             continue
         told = "; ".join(text for text in (row.trouble, row.reason) if text is not None)

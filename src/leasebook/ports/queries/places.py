@@ -22,6 +22,10 @@ class PlaceQuestions(Protocol):
         """Return the places with replicas of one service, or of all, if the service is on and an engine runs it."""
         ...
 
+    def crash_loops(self) -> int:
+        """Count the services on instances that were reported as crash loops and have not recovered."""
+        ...
+
     def unit_ends(self, region: str, unit_type: str) -> UnitEnds:
         """Return when the live instances of an offering end."""
         ...

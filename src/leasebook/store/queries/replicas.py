@@ -180,6 +180,10 @@ class ReplicaQueries(ReadRepository):
         """Count the replicas by state, without those that are gone."""
         return dict(self._fetch("SELECT state, count(*) FROM replicas WHERE state <> 'Gone' GROUP BY state", ()))
 
+    def crash_loops(self) -> int:
+        """Count the services on instances that were reported as crash loops and have not recovered."""
+        return int(self._fetch("SELECT count(*) FROM replicas WHERE outage = 'Reported'", ())[0][0])
+
     def supplies(self) -> list[EngineCapacity]:
         """Return the last reports about every engine, by the engine's name."""
         codec = CODECS[ENGINE_CAPACITIES]

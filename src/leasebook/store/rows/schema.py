@@ -453,9 +453,12 @@ replicas = _table(
     _count("restarts"),
     _big("not_before", null=True),
     _big("deadline", null=True),
+    _named("outage", "None"),
+    _big("down_since", null=True),
     Index("replicas_service", "service_id"),
     # Few compared with the replicas of past instances.
     _where("replicas_live", LIVE, "unit_id"),
+    _where("replicas_in_loops", "outage = 'Reported'", "unit_id"),
 )
 
 facts = _table("facts", _text("name", key=True), _text("value"))

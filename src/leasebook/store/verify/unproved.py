@@ -36,7 +36,7 @@ UNPROVED: Final[dict[str, str]] = {
         f"replicas.{name}": _SEEN
         for name in (
             *("number", "engine", "node", "units", "generation", "state", "since", "address", "devices", "reason"),
-            *("trouble", "restarts", "not_before", "deadline"),
+            *("trouble", "restarts", "not_before", "deadline", "outage", "down_since"),
         )
     },
     "accounts.arrears_since": "the day on which a debt began; whether there is one is proved",

@@ -11,6 +11,7 @@ from leasebook.contract.nouns import replica as r
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
+from leasebook.domain.replicas.crash_loop import CARRIER
 from leasebook.domain.rules.ownership import no_instance, no_service
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
@@ -38,6 +39,8 @@ async def describe_replicas(context: Context, call: Call[r.DescribeReplicasReque
     """Show a service's replicas."""
     service, replicas = await _found(context, call, call.request.service_id, call.request.instance_id)
 
+    carriers = {row.unit_id: row for row in replicas if row.number == CARRIER}
+
     scope = f"replicas {service.id} {call.request.instance_id}"
     page, end = part(replicas, lambda row: row.key, call.request, scope)
 
@@ -64,6 +67,8 @@ async def describe_replicas(context: Context, call: Call[r.DescribeReplicasReque
                 next_start_time=shown(row.not_before),
                 engine_end_time=shown(row.deadline),
                 why=row.reason,
+                down_since=shown(carriers[row.unit_id].down_since) if row.unit_id in carriers else None,
+                crash_loop=row.unit_id in carriers and carriers[row.unit_id].outage == "Reported",
                 trouble=row.trouble,
             )
             for row in page

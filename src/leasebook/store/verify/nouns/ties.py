@@ -107,6 +107,12 @@ RULES: Final = (
         "replica {2} of service {1} takes {3} units of unit {0}",
     ),
     Rule(
+        "SELECT r.unit_id, r.service_id, r.number, r.outage, r.down_since FROM replicas r "
+        "WHERE r.outage NOT IN ('None', 'Down', 'Reported', 'Unwanted') OR (r.number <> 0 AND r.outage <> 'None') "
+        "OR (r.outage IN ('Down', 'Reported')) <> (r.down_since IS NOT NULL)",
+        "replica {2} of service {1} on unit {0} has outage {3} since {4}, and those do not go together",
+    ),
+    Rule(
         "SELECT l.unit_id, l.holder FROM leases l LEFT JOIN units u ON u.id = l.unit_id WHERE u.id IS NULL",
         "worker {1} looks after unit {0}, which does not exist",
     ),
