@@ -57,6 +57,11 @@ class GatedTransaction(MemoryTransaction):
         await self.saving.pass_through()
         await super().save(changes)
 
+    async def commit(self, *, is_idle: bool = False) -> None:
+        # A lone command is written on the way to its commit, without ``save``.
+        await self.saving.pass_through()
+        await super().commit(is_idle=is_idle)
+
 
 class GatedStore(MemoryStore):
     """Begins gated transactions; the gates of each are made before, in order."""

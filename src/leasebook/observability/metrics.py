@@ -300,6 +300,7 @@ class Metrics:
             crash_loops=self._gauge(
                 "leasebook_crash_loops",
                 "Crash loops: services without a healthy replica on a paid instance for crash_loop_minutes.",
+                of_store=True,
             ),
             step_seconds=self._histogram(
                 "leasebook_reconciler_step_seconds",
