@@ -165,8 +165,8 @@ def test_a_statement_of_postgresql_reads_the_rows_of_its_month() -> None:
             def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
                 marked = text.replace("?", "%s")
                 explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {marked}"
-                ((told,),) = connection.execute(explain, params).fetchall()
-                read.append((text, rows_read((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])))
+                ((plan,),) = connection.execute(explain, params).fetchall()
+                read.append((text, rows_read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])))
                 query: Any = marked
                 return connection.execute(query, params).fetchall()
 

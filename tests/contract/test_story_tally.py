@@ -49,8 +49,8 @@ Step = tuple[str, int, dict[str, Any], dict[str, Any]]
 )
 def test_a_column_follows_from_the_events(steps: list[Step], column: str, value: int | None) -> None:
     tally = Tally()
-    for type_, at, before, told in steps:
-        tally.add(type_, at, before, told)
+    for type_, at, before, data in steps:
+        tally.add(type_, at, before, data)
     assert tally.columns()[column] == value
 
 
