@@ -35,7 +35,7 @@ SHARED: Final = {
 }
 
 
-def test_a_store_with_other_tables_columns_or_indexes_is_told_what_differs(migrated: Target) -> None:
+def test_other_tables_columns_or_indexes_of_a_store_are_named(migrated: Target) -> None:
     if migrated.url is None:
         with closing(sqlite3.connect(migrated.directory / FILE)) as file:
             assert [*embedded_schema(embedded(file))] == []
