@@ -51,6 +51,7 @@ ROWS = [
     Row("public_url", None, '"https://a.example"', "https://a.example", "http://[::1]:8080", "http://[::1]:8080"),
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
     Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),
+    Row("metrics.accounts", "", f'"{"a" * 32}"', "a" * 32, f"{'b' * 32}, {'c' * 32}", f"{'b' * 32}, {'c' * 32}"),
     Row("audit.keep_days", 400, "0", 0, "36500", 36_500),
     *(Row(name, default, "1", 1, "7", 7) for name, default in TENANTS.items()),
     Row("engines_process.node", None, '"one"', "one", "two-2.example", "two-2.example"),

@@ -86,7 +86,7 @@ ALLOWED: Final = frozenset(
         *("DeleteUser", "DisableAccessKey", "DeleteServiceKey", "DeleteHook", "EndHook"),
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
-        *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused"),
+        *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
         *("EnqueueDeliveries", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),
