@@ -68,6 +68,8 @@ def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
         raise AssertionError(f"{units[-1]} does not become {status}")
 
     scene.runner.run(wait("Running"))
+    caller.do("/v2/tag", "TagResource", {"resourceId": units[0], "tags": {"team": "vision", "stage": ""}})
+    caller.do("/v2/tag", "RenameResource", {"resourceId": units[0], "name": "training"})
     caller.release(units[-1])
     scene.runner.run(wait("Released"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import iter_modules, walk_packages
 from typing import Any, Final
 
 import pytest
@@ -21,10 +21,10 @@ ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{ac
 
 def noun_of(operation: str) -> str:
     """Return the noun of the contract that has an operation among its rows."""
-    for module in iter_modules(contract.__path__):
-        for rows in vars(import_module(f"{contract.__name__}.{module.name}")).values():
+    for module in walk_packages(contract.__path__, f"{contract.__name__}."):
+        for rows in vars(import_module(module.name)).values():
             if isinstance(rows, tuple) and any(isinstance(one, Action) and one.operation == operation for one in rows):
-                return module.name
+                return module.name.rpartition(".")[2]
     raise LookupError(f"{operation} is in no module of {contract.__name__}")
 
 

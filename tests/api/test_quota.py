@@ -251,5 +251,5 @@ def test_the_catalogue_tells_quota_from_units(either: ServiceHarness, caller: Ca
     kinds = {one["type"]: one["kind"] for one in caller.do(CATALOG, "DescribeOfferings")["offerings"]}
     assert (kinds["gpu-1"], kinds[MODEL]) == ("ComputingUnit", "TPM")
     answer = either.operator.ask(CATALOG, "SetOffering", {"region": "global", "type": OTHER, "stockTotal": 1})
-    assert answer.code == "InvalidState"
-    assert answer.body["message"].endswith("param[type]")
+    assert answer.code == "InappropriateJSON"
+    assert answer.body["message"].endswith("param[region]")

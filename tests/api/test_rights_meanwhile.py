@@ -52,13 +52,13 @@ def test_events_of_users_are_not_read_with_a_right_that_ended_before(
 ) -> None:
     customer = served.customer()
     manager = served.user(customer, FULL, READ)
-    between, events = Between(served, customer, manager, FULL), Queries.events
+    between, events = Between(served, customer, manager, FULL), Queries.events_across
 
     def later(self: Queries, *args: Any, **options: Any) -> Any:
         between()
         return events(self, *args, **options)
 
-    monkeypatch.setattr(Queries, "events", later)
+    monkeypatch.setattr(Queries, "events_across", later)
     shown = manager.do(EVENTS, "DescribeEvents")["events"]
     assert between.is_done
     assert [event["type"] for event in shown if event["type"].startswith("iam.")] == []

@@ -122,7 +122,7 @@ def test_a_failure_of_ours_is_logged_with_its_trace_and_without_secrets(
         account = listener.create("CreateAccount", {"name": "customer"})
         caller = scene.caller({**account, "secretAccessKey": listener.secrets[-1]})
         assert caller.balance() == "0.00"
-        monkeypatch.setattr("leasebook.api.presenters.rows.account", broken)
+        monkeypatch.setattr("leasebook.api.handlers.account.accounts._overviews", broken)
         answer = caller.ask(ACCOUNT, "DescribeAccount")
     assert (answer.status, answer.code) == (500, "InternalError")
     assert "it broke" not in answer.body["message"]

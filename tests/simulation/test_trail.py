@@ -66,6 +66,10 @@ class StoreFault:
 class TroubledTransaction(MemoryTransaction):
     trouble: StoreFault
 
+    def save_part(self, changes: Changes) -> None:
+        super().save_part(changes)
+        self.trouble.saved.append(changes)
+
     async def save(self, changes: Changes) -> None:
         await super().save(changes)
         self.trouble.saved.append(changes)

@@ -13,7 +13,6 @@ from tests.actions.record import (
     MANAGERS,
     OPERATORS,
     READERS,
-    WRITERS,
     ActionRecord,
 )
 
@@ -119,15 +118,6 @@ def describe_orders() -> Any:
     return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
 
 
-TAGGED = {"resourceId": ANY_ID, "name": Maybe(str), "tags": dict}
-
-
-def tagged(office: Office) -> Any:
-    unit = office.caller.buy()
-    office.caller.do("/v2/tag", "TagResource", {"resourceId": unit, "tags": {"team": "vision"}})
-    return {"resourceIds": [unit]}
-
-
 RECORDS: Final = {
     "describe_account": ActionRecord(
         permitted=READERS | BILLING_READERS,
@@ -171,36 +161,5 @@ RECORDS: Final = {
         foreign=({"name": "renamed", "accountId": "ACCOUNT"},),
         shape=ACCOUNT_DETAIL,
         example_stage=1,
-    ),
-    "tag_resource": ActionRecord(
-        permitted=WRITERS,
-        body=lambda office: {"resourceId": office.caller.buy(), "tags": {"team": "vision", "empty": ""}},
-        foreign=tuple(
-            {"resourceId": one, "tags": {"team": "vision"}}
-            for one in ("UNIT", "QUOTA", "PACKAGE", "SERVICE", "SET", "MODEL", "CALLING", "HOOK")
-        ),
-        shape=TAGGED,
-        example_stage=2,
-    ),
-    "untag_resource": ActionRecord(
-        permitted=WRITERS,
-        body=lambda office: {"resourceId": office.caller.buy(), "tagKeys": ["team", "project"]},
-        foreign=({"resourceId": "UNIT", "tagKeys": ["team"]},),
-        shape=TAGGED,
-        example_stage=3,
-    ),
-    "rename_resource": ActionRecord(
-        permitted=WRITERS,
-        body=lambda office: {"resourceId": office.caller.buy(), "name": "training"},
-        foreign=({"resourceId": "UNIT", "name": "training"},),
-        shape=TAGGED,
-        example_stage=1,
-    ),
-    "describe_tags": ActionRecord(
-        permitted=READERS,
-        body=tagged,
-        searches=({"resourceIds": ["UNIT", "SERVICE", "HOOK"]},),
-        shape={"resourceTags": [TAGGED]},
-        example_stage=3,
     ),
 }

@@ -39,5 +39,7 @@ def unknown(pattern: str) -> str | None:
     folded = {name.casefold(): name for name in _NAMES}
     near = get_close_matches(pattern[:NAME_MAX].casefold(), folded, n=1)
     what = "No type of event matches" if EVERY in pattern else "There is no type of event"
-    hint = f"Did you mean {folded[near[0]]!r}?" if near else f"There are {', '.join(TYPES)}."
-    return f"{what} {pattern[:NAME_MAX]!r}. {hint} A group is named such as {GROUPS[0]!r}, and all types {EVERY!r}."
+    hint = f"Did you mean {folded[near[0]]!r}?" if near else "docs/api/events.md lists the types."
+    return (
+        f"{what} {pattern[:NAME_MAX]!r}. {hint} The groups are {', '.join(GROUPS)}, and {EVERY} stands for all types."
+    )
