@@ -68,11 +68,9 @@ class TroubledTransaction(MemoryTransaction):
 
     def save_part(self, changes: Changes) -> None:
         super().save_part(changes)
-        self.trouble.saved.append(changes)
-
-    async def save(self, changes: Changes) -> None:
-        await super().save(changes)
-        self.trouble.saved.append(changes)
+        if changes.audit is not None:
+            # The last part of a batch; those before it have no entries.
+            self.trouble.saved.append(changes)
 
     async def commit(self, *, is_idle: bool = False) -> None:
         if self.trouble.before:
