@@ -57,6 +57,7 @@ from leasebook.store.queries.service_calls import CallQueries
 from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.tags import TagQueries, having
 
@@ -86,8 +87,6 @@ USERS_AT_ONCE = 100
 NUMBERS_MAX = 4000
 """Instances that one statement looks up by their numbers: SQLite takes 32,766 parameters."""
 KINDS = ("region", "type", "payment_timing")
-UNUSUAL = "status <> 'Running' AND status <> 'Released'"
-"""The condition of the index ``units_unusual``, as the schema has it."""
 ALL = 2**62
 """A number that no row reaches."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
 from leasebook.store.rows.table import metadata
@@ -18,7 +19,6 @@ __all__ = ["facts", "metadata"]
 
 KINDS = ("account_id", "region", "type", "payment_timing", "seq")
 LIVE = "state <> 'Gone'"
-UNUSUAL = "status <> 'Running' AND status <> 'Released'"
 
 accounts = _table(
     "accounts",
