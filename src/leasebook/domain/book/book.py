@@ -55,7 +55,7 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
-from leasebook.domain.record.signature import REPLAYED_TEXT, Nonce, NoncePage, UsedNonces
+from leasebook.domain.record.signature import REPLAYED_TEXT, KnownPages, Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REPLAYED, Refusal
@@ -88,7 +88,8 @@ class Book:
     ``load…`` takes what the store has; commands change it through a ``Draft``; ``changes`` returns what to write.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known_pages: KnownPages | None = None) -> None:
+        """``known_pages``: those of earlier batches, to save time."""
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._offerings_of: dict[str, list[Key]] = {}
         self._suspended: dict[str, dict[str, None]] = {}
@@ -100,6 +101,7 @@ class Book:
         self.events: dict[str, list[Event]] = {}
         self.answers = Answers()
         self._nonces: dict[Key, UsedNonces] = {}
+        self._known_pages: Final = KnownPages() if known_pages is None else known_pages
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Load a row from the store; None: the store has no row with this key."""
@@ -237,8 +239,8 @@ class Book:
         used = self._nonces.get(key)
         if used is None:
             page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
-            used = self._nonces[key] = UsedNonces(page)
-        used.use(nonce)
+            used = self._nonces[key] = self._known_pages.open(page)
+        used.use(nonce.value)
 
     def _give_reason(self, known: Mapping[str, int], why: str) -> None:
         """Add a reason to the events of instances that came after those that are known."""
@@ -313,7 +315,7 @@ class Book:
         """Return what the batch changed and no part had, for the store to write."""
         for key, used in self._nonces.items():
             self._first.setdefault((NONCE_PAGES, key), self.rows[NONCE_PAGES][key])
-            self.rows[NONCE_PAGES][key] = used.written()
+            self.rows[NONCE_PAGES][key] = used.written(self._known_pages)
         self._nonces.clear()
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
