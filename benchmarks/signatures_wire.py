@@ -1,7 +1,7 @@
 """Measures the price of stricter signatures of whole purchases: ``python -m benchmarks.signatures_wire``.
 
 A real server on the embedded store gets purchases over sockets, in blocks of one kind of signature that take turns.
-What counts is the processor time of the server for each purchase, HTTP and store included: the median of the ratios of
+It compares the server's processor time for each purchase, HTTP and store included, by the median of the ratios of
 neighbours.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks import history
 from benchmarks.apart import NEW_EACH_TIME, in_pairs, ratio_text
-from benchmarks.load import PATIENCE_S, Connection
+from benchmarks.load import PATIENCE_S, KeptOpen
 from benchmarks.purchase import prepare
 from benchmarks.serving import ACCESS_KEY, HOST, LEASEBOOK, SECRET_KEY, Server
 from benchmarks.signatures import ACTION, BODY, KINDS, PATH
@@ -49,11 +49,11 @@ def _request(port: int, kind: str) -> bytes:
 
 
 class Crowd:
-    """Clients that keep their connections, and each of which waits for its answer before it sends again."""
+    """Clients that keep their connections. Each waits for its answer before it sends again."""
 
     def __init__(self, server: Server, clients: int) -> None:
         self._server = server
-        connections = [Connection(server.port) for _ in range(clients)]
+        connections = [KeptOpen(server.port) for _ in range(clients)]
         self._connections = {connection.socket.fileno(): connection for connection in connections}
         self._poll = select.epoll()
         for number in self._connections:
