@@ -144,18 +144,18 @@ class AsyncClient(AsyncMethods):
                 raise problem
             await asyncio.sleep(pause)
 
-    async def wait_until_released(self, instance_id: str, timeout: float = 600.0) -> ComputeUnitDetail:
-        """Wait until a unit is released, at most ``timeout`` seconds of the real clock; raises WaitedTooLong."""
-        return await self._wait(instance_id, RELEASED, RELEASED, "Released", timeout)
+    async def wait_until_released(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
+        """Wait until a unit is released, at most ``timeout_s`` seconds of the real clock; raises WaitedTooLong."""
+        return await self._wait(instance_id, RELEASED, RELEASED, "Released", timeout_s)
 
-    async def wait_until_running(self, instance_id: str, timeout: float = 600.0) -> ComputeUnitDetail:
+    async def wait_until_running(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
         """Wait until a unit runs; raises WaitedTooLong, also at once where it will not run any more."""
-        return await self._wait(instance_id, RUNNING, FAILED, "Running", timeout)
+        return await self._wait(instance_id, RUNNING, FAILED, "Running", timeout_s)
 
     async def _wait(
-        self, instance_id: str, wanted: frozenset[str], last: frozenset[str], word: str, timeout: float
+        self, instance_id: str, wanted: frozenset[str], last: frozenset[str], word: str, timeout_s: float
     ) -> ComputeUnitDetail:
-        for pause in (*pauses(timeout), 0.0):
+        for pause in (*pauses(timeout_s), 0.0):
             unit = await self.describe_unit(instance_id=instance_id)
             status = unit.compute_unit_instance.status
             if status in wanted:
@@ -163,4 +163,4 @@ class AsyncClient(AsyncMethods):
             if status in last:
                 break
             await asyncio.sleep(pause)
-        raise too_long(instance_id, word, status, timeout)
+        raise too_long(instance_id, word, status, timeout_s)

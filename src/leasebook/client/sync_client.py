@@ -142,18 +142,18 @@ class Client(Methods):
                 raise problem
             time.sleep(pause)
 
-    def wait_until_released(self, instance_id: str, timeout: float = 600.0) -> ComputeUnitDetail:
-        """Wait until a unit is released, at most ``timeout`` seconds of the real clock; raises WaitedTooLong."""
-        return self._wait(instance_id, RELEASED, RELEASED, "Released", timeout)
+    def wait_until_released(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
+        """Wait until a unit is released, at most ``timeout_s`` seconds of the real clock; raises WaitedTooLong."""
+        return self._wait(instance_id, RELEASED, RELEASED, "Released", timeout_s)
 
-    def wait_until_running(self, instance_id: str, timeout: float = 600.0) -> ComputeUnitDetail:
+    def wait_until_running(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
         """Wait until a unit runs; raises WaitedTooLong, also at once where it will not run any more."""
-        return self._wait(instance_id, RUNNING, FAILED, "Running", timeout)
+        return self._wait(instance_id, RUNNING, FAILED, "Running", timeout_s)
 
     def _wait(
-        self, instance_id: str, wanted: frozenset[str], last: frozenset[str], word: str, timeout: float
+        self, instance_id: str, wanted: frozenset[str], last: frozenset[str], word: str, timeout_s: float
     ) -> ComputeUnitDetail:
-        for pause in (*pauses(timeout), 0.0):
+        for pause in (*pauses(timeout_s), 0.0):
             unit = self.describe_unit(instance_id=instance_id)
             status = unit.compute_unit_instance.status
             if status in wanted:
@@ -161,4 +161,4 @@ class Client(Methods):
             if status in last:
                 break
             time.sleep(pause)
-        raise too_long(instance_id, word, status, timeout)
+        raise too_long(instance_id, word, status, timeout_s)

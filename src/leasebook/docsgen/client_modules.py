@@ -1,16 +1,21 @@
 """The modules of the Python client that are generated from the contract: shapes of values, and a method per operation.
 
-A result's field is a time if it is a text whose name ends like one (``_time``, ``_at``, ``since``, ``until``, or is
-``time`` or ``now``). A parameter is a time if its type says so. Fields of results with a few allowed values are plain
-texts: a later server may have more values.
+A text is a time if its name ends like one (``_time``, ``_at``, ``since``, ``until``, or is ``time``, ``minute`` or
+``now``), or its description says so. A text of a result is an amount if its name has a word of money. The examples of
+the contract are compared with these rules by a test. Fields of results with a few allowed values are plain texts: a
+later server may have more values.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import tempfile
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from textwrap import fill
 from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -25,7 +30,8 @@ PACKAGE: Final = "leasebook.client"
 HEADER: Final = '"""{about} Generated from the contract by `leasebook docs`; not to be edited."""\n\n'
 WIDTH: Final = 120
 _ENDS: Final = ("_time", "_at", "_since", "_until")
-_WHOLE: Final = ("time", "now", "since", "until")
+_WHOLE: Final = ("time", "now", "since", "until", "minute")
+_MONEY: Final = frozenset({"amount", "balance", "budget", "charged", "cost", "paid", "price", "spend", "spent"})
 
 
 class Field(NamedTuple):
@@ -54,9 +60,22 @@ def modules() -> dict[str, str]:
         found[f"shapes/{module}.py"] = known.shapes(module)
     for module in known.method_modules():
         found[f"methods/{module}.py"] = known.methods(module)
+    found["shapes/__init__.py"] = '"""Shapes of values that requests and results have."""\n'
     found["methods/__init__.py"] = known.whole()
     found["codes.py"] = _codes()
     return found
+
+
+def formatted(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of modules in the form that the project's code has. Ruff is installed where code is changed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+        ruff = [sys.executable, "-m", "ruff", "format", "--quiet", "--isolated", "--line-length", str(WIDTH)]
+        subprocess.run([*ruff, "--target-version", "py311", str(folder)], check=True)  # noqa: S603
+        return {path: (folder / path).read_text() for path in texts}
 
 
 class _Known:
@@ -189,7 +208,7 @@ class _Known:
         modules = self.method_modules()
         titles = ["".join(word.capitalize() for word in module.split("_")) for module in modules]
         lines = [
-            f"from {PACKAGE}.methods.{module} import Async{title}Methods, {title}Methods\n"
+            f"from {PACKAGE}.methods.{module} import {', '.join(sorted((f'{title}Methods', f'Async{title}Methods')))}\n"
             for module, title in zip(modules, titles, strict=True)
         ]
         both = "".join(
@@ -332,12 +351,14 @@ def _type(of: Any, name: str, *, is_answer: bool) -> str:  # noqa: C901
             return "datetime" if is_answer else "datetime | str"
         return _type(get_args(of)[0], name, is_answer=is_answer)
     origin = get_origin(of)
+    if of is str and is_answer and not _MONEY.isdisjoint(name.split("_")):
+        return "Decimal"
     if origin is Literal:
         return "str" if is_answer else f"Literal[{', '.join(repr(value) for value in get_args(of))}]".replace("'", '"')
     if origin in (Union, types.UnionType):
         return " | ".join(dict.fromkeys(_type(part, name, is_answer=is_answer) for part in get_args(of)))
     if origin in (list, dict):
-        return f"{origin.__name__}[{', '.join(_type(part, '', is_answer=is_answer) for part in get_args(of))}]"
+        return f"{origin.__name__}[{', '.join(_type(part, name, is_answer=is_answer) for part in get_args(of))}]"
     if of is str and _names_time(name):
         return "datetime" if is_answer else "datetime | str"
     if of is types.NoneType:

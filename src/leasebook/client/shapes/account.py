@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from leasebook.client.shape import Shape
 
@@ -21,7 +22,7 @@ class AccountOverview(Shape, kw_only=True):
 
     account_id: str
     """The account."""
-    balance: str
+    balance: Decimal
     """The sum of the account's postings; metered use can take it below zero."""
     currency: str
     """The currency of every amount."""
@@ -47,9 +48,9 @@ class AccountOverview(Shape, kw_only=True):
     """Its services that are not deleted."""
     month: str
     """The current month, on the account's clocks."""
-    spent: str
+    spent: Decimal
     """The charges of this month, less refunds."""
-    budget: str | None = None
+    budget: Decimal | None = None
     """The budget of a month; absent if none is set."""
 
 
@@ -58,7 +59,7 @@ class AccountDetail(Shape, kw_only=True):
 
     account_id: str
     """The account."""
-    balance: str
+    balance: Decimal
     """The sum of the account's postings; metered use can take it below zero."""
     currency: str
     """The currency of every amount."""
@@ -101,7 +102,7 @@ class OrderDetail(Shape, kw_only=True):
     """How many units the instance has with it."""
     months: int | None = None
     """The months that were bought or added."""
-    amount: str
+    amount: Decimal
     """The amount paid at once; zero with Postpaid."""
     create_time: datetime
     """When it was made."""
@@ -143,7 +144,7 @@ class PostingDetail(Shape, kw_only=True):
     """Where the amount left: a ledger account such as wallet:ACCOUNT or funding."""
     credit: str
     """Where the amount arrived: a ledger account such as wallet:ACCOUNT or revenue:usage."""
-    amount: str
+    amount: Decimal
     """The amount that moved."""
     order_id: str | None = None
     """The order that was paid."""
@@ -153,7 +154,7 @@ class PostingDetail(Shape, kw_only=True):
     """Of metered use: how many minutes, each with all the units."""
     count: int | None = None
     """How many units were paid for."""
-    price: str | None = None
+    price: Decimal | None = None
     """The price of one unit, for a minute of metered use or for a month."""
     start_time: datetime | None = None
     """Since when it is paid for."""
@@ -190,9 +191,9 @@ class StatementLine(Shape, kw_only=True):
     """Of metered use: how many minutes, each with all the units."""
     count: int | None = None
     """How many units were paid for."""
-    price: str | None = None
+    price: Decimal | None = None
     """The price of one unit, for a minute of metered use or for a month."""
-    amount: str
+    amount: Decimal
     """The charge; negative for a refund."""
 
 
@@ -209,7 +210,7 @@ class StatementUnit(Shape, kw_only=True):
     """The type of unit, or the model."""
     payment_timing: str
     """How it is paid now, or was at the end."""
-    amount: str
+    amount: Decimal
     """The sum of the lines."""
     lines: list[StatementLine]
     """The charges, in the order in which they were made."""
@@ -235,17 +236,17 @@ class Statement(Shape, kw_only=True):
     """When the month ends on the account's clocks."""
     currency: str
     """The currency of every amount."""
-    opening_balance: str
+    opening_balance: Decimal
     """The balance when the month begins."""
-    paid_in: str
+    paid_in: Decimal
     """The sum of the month's top-ups."""
-    charged: str
+    charged: Decimal
     """The month's charges, less refunds."""
-    paid_out: str | None = None
+    paid_out: Decimal | None = None
     """Paid back when the account was closed."""
     written_off: str | None = None
     """The debt given up when the account was closed."""
-    closing_balance: str
+    closing_balance: Decimal
     """The balance when the month ends."""
     instances: list[StatementUnit]
     """The instances that have charges or refunds in the month, by their ids."""

@@ -117,7 +117,7 @@ class AuditProof(Shape, kw_only=True):
 class RefusedCallsDetail(Shape, kw_only=True):
     """How many calls of a minute were refused before the caller was known, for one address and access key."""
 
-    minute: str
+    minute: datetime
     """The minute, on the machine's clock."""
     address: str | None = None
     """Where they came from; of an address of IP version 6 its network of 64 bits. Absent in an overflow row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from leasebook.client.shape import Shape
@@ -133,9 +134,9 @@ class Explanation(Shape, kw_only=True):
     """When it stops or is released, if nothing changes; absent: it has no end."""
     ends_by: str | None = None
     """The reason for that end."""
-    cost: str
+    cost: Decimal
     """The charges so far."""
-    month_end_cost: str
+    month_end_cost: Decimal
     """The expected charges by the end of the account's month, if nothing changes."""
     currency: str
     """The currency of every amount."""

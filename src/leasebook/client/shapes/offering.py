@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from leasebook.client.shape import Shape
 from leasebook.client.shapes.common import PageInfo
@@ -17,9 +18,9 @@ class OfferingDetail(Shape, kw_only=True):
     """The region; global for quota."""
     type: str
     """The type of unit, or the model."""
-    price_per_minute: str | None
+    price_per_minute: Decimal | None
     """The price of one unit for a minute."""
-    price_per_month: str | None
+    price_per_month: Decimal | None
     """The price of one unit for a month."""
     stock_total: int
     """How many units there are, free or held."""
@@ -55,7 +56,7 @@ class OfferingList(Shape, kw_only=True):
 class PriceDetail(Shape, kw_only=True):
     """A price per minute. It holds for minutes that begin at its time or later, until the next price."""
 
-    price_per_minute: str | None
+    price_per_minute: Decimal | None
     """The price of one unit for a minute."""
     start_time: datetime
     """When the price was set."""

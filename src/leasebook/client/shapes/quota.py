@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from leasebook.client.shape import Shape
 from leasebook.client.shapes.common import PageInfo
@@ -131,7 +132,7 @@ class PresetService(Shape, kw_only=True):
     """Always TPM."""
     charge_status: str
     """Opened: the account has quota of it. Stopped: all of that is suspended for a debt. Else NotOpen."""
-    price_per_minute: str | None
+    price_per_minute: Decimal | None
     """The price of one unit for a minute."""
 
 

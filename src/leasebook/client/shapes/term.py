@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from leasebook.client.shape import Shape
 
@@ -60,15 +61,15 @@ class Quote(Shape, kw_only=True):
     """How many units."""
     payment_timing: str
     """Prepaid: by the month, in advance. Postpaid: by the minute."""
-    price_per_unit: str | None
+    price_per_unit: Decimal | None
     """The price of one unit; null: it is not sold that way."""
     price_unit: str
     """The time that pricePerUnit pays for: a Minute with Postpaid, a Month with Prepaid."""
-    amount: str
+    amount: Decimal
     """The amount to pay at once; zero with Postpaid."""
-    balance_needed: str
+    balance_needed: Decimal
     """The balance that the purchase needs: the whole price of a term, or a minimum for metered use."""
-    balance: str
+    balance: Decimal
     """The balance now."""
     currency: str
     """The currency of every amount."""
