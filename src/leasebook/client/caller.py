@@ -153,8 +153,8 @@ class _Envelope(msgspec.Struct, rename="camel"):
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     code: str | None = None
     message: str | None = None
-    error_code: int | str | None = None
-    error_msg: str | None = None
+    error_code: int | str | None = msgspec.field(name="error_code", default=None)
+    error_msg: str | None = msgspec.field(name="error_msg", default=None)
 
 
 _ENVELOPES: Final = msgspec.json.Decoder(_Envelope)

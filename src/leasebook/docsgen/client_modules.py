@@ -358,7 +358,9 @@ def _type(of: Any, name: str, *, is_answer: bool) -> str:  # noqa: C901
     if origin in (Union, types.UnionType):
         return " | ".join(dict.fromkeys(_type(part, name, is_answer=is_answer) for part in get_args(of)))
     if origin in (list, dict):
-        return f"{origin.__name__}[{', '.join(_type(part, name, is_answer=is_answer) for part in get_args(of))}]"
+        *keys, last = get_args(of)
+        inner = [*(_type(key, "", is_answer=is_answer) for key in keys), _type(last, name, is_answer=is_answer)]
+        return f"{origin.__name__}[{', '.join(inner)}]"
     if of is str and _names_time(name):
         return "datetime" if is_answer else "datetime | str"
     if of is types.NoneType:

@@ -28,7 +28,7 @@ class GuardRails(Shape, kw_only=True):
     """How many units of each type each user's purchases hold at most."""
     spend: Decimal | None = None
     """How much the account is charged in a calendar month at most."""
-    user_spend: dict[Decimal, Decimal] | None = None
+    user_spend: dict[str, Decimal] | None = None
     """How much each user's purchases cost in a calendar month at most."""
     budget: Decimal | None = None
     """The planned spending of a calendar month."""
@@ -61,7 +61,7 @@ class Used(Shape, kw_only=True):
     """The calendar month that the charges are of, such as 2026-11."""
     spend: Decimal
     """The account's charges in the month, less refunds."""
-    user_spend: dict[Decimal, Decimal]
+    user_spend: dict[str, Decimal]
     """The charges of each user's purchases in the month, by the user's id."""
 
 
