@@ -1,4 +1,4 @@
-"""How a request for an approval ends: once, whoever decides on it, whatever happens meanwhile, and however late."""
+"""How a request for an approval ends: once, by any decision, whatever happens meanwhile, and however late."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ LIMITS: Final[dict[str, tuple[Any, Any, Any, str]]] = {
 
 
 def from_now(scene: ServiceHarness, body: Any) -> Any:
-    """Return a purchase with a release time of so many seconds from now."""
+    """Return a purchase with a release time that many seconds from now."""
     ahead = body["billing"].get("releaseTime")
     if ahead is None:
         return body

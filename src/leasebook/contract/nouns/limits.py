@@ -25,7 +25,7 @@ UnitsWithoutApproval = Annotated[dict[str, Limit], Meta(max_length=1000)]
 
 
 class ApprovalLimit(Part, kw_only=True, omit_defaults=True):
-    """What a purchase may be without an approval. An absent field means no limit."""
+    """The limits above which a purchase needs an approval. An absent field means no limit."""
 
     units: Annotated[
         UnitsWithoutApproval | None,
@@ -119,11 +119,11 @@ class GuardRails(Shape, kw_only=True):
             )
         ),
     ] = None
-    needs_approval: Annotated[ApprovalLimit | None, Meta(description="What a purchase may be without an approval.")] = (
-        None
-    )
+    needs_approval: Annotated[
+        ApprovalLimit | None, Meta(description="The limits above which a purchase needs an approval.")
+    ] = None
     user_needs_approval: Annotated[
-        LimitByUser | None, Meta(description="What each user's purchases may be without an approval.")
+        LimitByUser | None, Meta(description="The limits above which each user's purchases need an approval.")
     ] = None
 
 
@@ -191,10 +191,11 @@ class GuardRailsChange(Part, kw_only=True):
         ),
     ] = UNSET
     needs_approval: Annotated[
-        ApprovalLimit | UnsetType | None, Meta(description="What a purchase may be without an approval.")
+        ApprovalLimit | UnsetType | None, Meta(description="The limits above which a purchase needs an approval.")
     ] = UNSET
     user_needs_approval: Annotated[
-        LimitByUserChange | UnsetType | None, Meta(description="What each user's purchases may be without an approval.")
+        LimitByUserChange | UnsetType | None,
+        Meta(description="The limits above which each user's purchases need an approval."),
     ] = UNSET
 
 
@@ -270,8 +271,8 @@ _LIMITS: Final = {
     "endRequired": True,
     "extendBy": "buyer",
     "extensionsMax": 3,
-    "needsApproval": {"units": {"gpu-1": 8}, "cost": "50000.00", "months": 6},
-    "userNeedsApproval": {"*": {"releaseSeconds": 259_200}},
+    "needsApproval": {"units": {"gpu-1": 16}, "cost": "5000000.00", "months": 12},
+    "userNeedsApproval": {"*": {"units": {"gpu-1": 8}, "lapseSeconds": 86400}},
 }
 """The limits of the examples."""
 

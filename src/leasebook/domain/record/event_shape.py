@@ -118,12 +118,12 @@ _WHY: Final = "needsApproval.units is 4 of gpu-1, and this makes 8"
 SHAPES: Final[dict[str, EventShape]] = {
     e.BOUGHT: _on_unit(
         *("status", "computeUnitCount", "paymentTiming", "region", "type", "orderId"),
-        sometimes=("releaseTime", "expiredTime", "name", "tags"),
+        sometimes=("releaseTime", "expiredTime", "name", "tags", "approvedBy"),
         status="Creating",
     ),
     e.RUNNING: _on_unit("status", sometimes=("expiredTime",)),
     e.CREATE_FAILED: _on_unit("status", "failure", sometimes=_STORY, status="CreateFailed"),
-    e.RESIZING: _on_unit("status", sometimes=_STORY, status="Reconfiguring"),
+    e.RESIZING: _on_unit("status", sometimes=(*_STORY, "approvedBy"), status="Reconfiguring"),
     e.RESIZED: _on_unit("status", "computeUnitCount", sometimes=_STORY),
     e.RESIZE_FAILED: _on_unit("status", "failure", sometimes=_STORY, status="ReconfigureFailed"),
     e.RENEWED: _on_unit("expiredTime"),

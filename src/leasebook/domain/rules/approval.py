@@ -25,7 +25,7 @@ DEEDS: Final[dict[str, ApprovalDeed]] = {
     "CreateService": "service",
     "Resize": "resize",
 }
-"""What is asked for, by the class of the command."""
+"""The thing that is asked for, by the class of the command."""
 _encode: Final = msgspec.json.Encoder().encode
 
 

@@ -82,8 +82,8 @@ RULES: Final = (
 )
 
 
-class Told(msgspec.Struct):
-    """The events of a request: of which account, how often it was asked for, by whom, and its ends."""
+class RequestEvents(msgspec.Struct):
+    """The events of a request: their account, how often it was asked for and by whom, and its ends."""
 
     account_id: str
     asked: int = 0
@@ -95,18 +95,18 @@ class Requests:
     """Collects the events of requests for approvals, in the order of all events."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Told] = {}
+        self._found: dict[str, RequestEvents] = {}
 
     def tell(self, account: str, event: Event) -> None:
         """Take an event of an account."""
         if not event.type.startswith("approval."):
             return
-        told = self._told.setdefault(str(event.data.get("approvalId")), Told(account))
+        found = self._found.setdefault(str(event.data.get("approvalId")), RequestEvents(account))
         if event.type == APPROVAL_ASKED:
-            told.asked += 1
-            told.asked_by = event.user_id
+            found.asked += 1
+            found.asked_by = event.user_id
         elif event.type in ENDS.values():
-            told.ends.append((event.type, event.at, event.user_id))
+            found.ends.append((event.type, event.at, event.user_id))
 
     def findings(self, fetch: Fetch, limit: int) -> Iterator[str]:
         """Yield a line for each broken row, and for each request whose events are not those of its row."""
@@ -114,16 +114,16 @@ class Requests:
         last, rows = "", fetch(_ROWS, ("", limit))
         while rows:
             for request, account, asked_by, status, decided_by, decided_at in rows:
-                told = self._told.pop(request, Told(account))
+                found = self._found.pop(request, RequestEvents(account))
                 ends = [] if status == "Open" else [(ENDS.get(status), decided_at)]
-                is_whose = all(by == decided_by for kind, _, by in told.ends if kind != APPROVAL_LAPSED)
-                if (told.account_id, told.asked, told.asked_by) != (account, 1, asked_by):
+                is_whose = all(by == decided_by for kind, _, by in found.ends if kind != APPROVAL_LAPSED)
+                if (found.account_id, found.asked, found.asked_by) != (account, 1, asked_by):
                     yield f"request {request} of account {account} was asked for, and its events tell another story"
-                elif [(kind, at) for kind, at, _ in told.ends] != ends or not is_whose:
+                elif [(kind, at) for kind, at, _ in found.ends] != ends or not is_whose:
                     yield f"request {request} is {status}, and its events tell of other ends"
             last = rows[-1][0]
             rows = fetch(_ROWS, (last, limit))
-        for request in sorted(self._told)[:limit]:
+        for request in sorted(self._found)[:limit]:
             yield f"request {request} does not exist, and events tell of it"
 
 

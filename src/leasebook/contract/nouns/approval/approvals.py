@@ -64,7 +64,7 @@ class ApprovalDetail(Owned, kw_only=True):
     what: Annotated[
         Literal["units", "quota", "replicas", "service", "resize"],
         Meta(
-            description="What it buys: an instance, quota, units for replicas, those of a new service, or more units."
+            description="The thing that it buys: units, quota, replicas, a new service with its units, or more units."
         ),
     ]
     asked_by: Annotated[str, Meta(description="The user who asked for it, and for whom it is bought.")]
@@ -170,9 +170,15 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={
-            "approvalId": "apr-de30de30de30de30de30de30de30de30",
+            "approvalId": "apr-ac1dac1dac1dac1dac1dac1dac1dac1d",
             "reason": "Use the instance that the team has.",
         },
-        answer={**_OPEN, "status": "Rejected", **_DECIDED, "reason": "Use the instance that the team has."},
+        answer={
+            **_OPEN,
+            "approvalId": "apr-ac1dac1dac1dac1dac1dac1dac1dac1d",
+            "status": "Rejected",
+            **_DECIDED,
+            "reason": "Use the instance that the team has.",
+        },
     ),
 )

@@ -162,7 +162,7 @@ class RejectPurchase(OfApproval, frozen=True, kw_only=True):
     reason: str
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Approval:
-        """Raises Refusal: there is no such request (NO_RESOURCE), or it has ended (WRONG_STATE)."""
+        """Raises Refusal: there is no request of that id (NO_RESOURCE), or it has ended (WRONG_STATE)."""
         row = self.open(draft, rules, now)
         return end_request(draft, row, status="Rejected", decided_by=self.by, decided_at=now, reason=self.reason)
 

@@ -16,7 +16,7 @@ EVERY_TYPE: Final = "*"
 
 
 class ApprovalLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a purchase may be without an approval; None or empty: no limit.
+    """The limits above which a purchase needs an approval; None or empty: no limit.
 
     ``units`` limits the units of a type in one instance. ``cost`` limits the price of the term, or of 30 days by the
     minute, in micro-units. ``release_us`` limits how far ahead the release of a postpaid instance is, in microseconds;
