@@ -44,10 +44,10 @@ def asked(office: Office) -> Any:
     """Ask for a purchase that an own approval is enough for."""
     needs = {"units": {"gpu-1": 0}, "selfApproval": True}
     office.caller.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": needs}})
-    office.caller.refused(UNITS, "PurchaseComputeUnit", order())
+    found = APPROVAL_ID.search(office.caller.ask(UNITS, "PurchaseComputeUnit", order()).body["message"])
+    assert found is not None
     office.caller.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": None}})
-    newest = office.caller.do(ACCOUNT, "DescribeApprovals", {"maxKeys": 1})["approvals"][0]
-    return {"approvalId": newest["approvalId"]}
+    return {"approvalId": found[0]}
 
 
 def listed(office: Office) -> Any:
