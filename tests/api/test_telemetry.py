@@ -282,6 +282,7 @@ NAMES = {
     "leasebook_store_writes_failing_seconds": "gauge",
     "leasebook_queue_length": "gauge",
     "leasebook_refusals": "counter",
+    "leasebook_approvals_waiting": "gauge",
     "leasebook_refused_calls_unlisted": "counter",
     "leasebook_release_lateness_seconds": "histogram",
     "leasebook_oldest_overdue_release_seconds": "gauge",

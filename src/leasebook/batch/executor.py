@@ -19,7 +19,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.draft import KeyTaken
 from leasebook.domain.commands.command import Command, Decision, Engine
-from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
@@ -109,7 +109,7 @@ class BatchExecutor:
                 due += await self._claim(transaction, request, clock_now)
             is_moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
-            commands = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
+            commands = [*map(due_command, due), *(waiting.command for waiting in callers)]
             if is_moving:
                 commands.append(MoveClock(to=max(due[0].at, clock_now)))
             load_began = time.perf_counter()

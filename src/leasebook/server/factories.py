@@ -129,6 +129,8 @@ def rules_of(settings: Settings) -> Rules:
         quote_keep_us=settings.quote_keep_minutes * MINUTE_US,
         token_keep_us=settings.tokens_keep_hours * HOUR_US,
         remind_before_us=_offsets(settings.reminders_before),
+        approval_keep_us=settings.approvals_keep_hours * HOUR_US,
+        approval_remind_us=_offsets(settings.approvals_remind_before),
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
         tests_an_hour=settings.subscription_tests_per_hour,
@@ -150,6 +152,7 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.HOOKS: settings.account_subscriptions_max,
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
+        asked.APPROVALS: settings.account_open_approvals_max,
     }
 
 

@@ -31,6 +31,15 @@ def set_guard_rails(office: Office) -> Any:
         "endRequired": False,
         "extendBy": "buyer",
         "extensionsMax": 1,
+        "needsApproval": {
+            "units": {"tpu": 1},
+            "cost": "100000",
+            "releaseSeconds": 86400 * 36500,
+            "months": 100,
+            "lapseSeconds": 86400,
+            "selfApproval": True,
+        },
+        "userNeedsApproval": {"*": {"units": {"tpu": 1}}},
     }
     return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
 

@@ -7,6 +7,7 @@ from typing import Final
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
+    approvals,
     audit_log,
     events,
     funds,
@@ -48,4 +49,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **approvals.OPERATIONS,
 }

@@ -314,7 +314,7 @@ ACTIONS: Final = (
         ResizeTpmRequest,
         bool,
         "Change the amount of quota.",
-        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
+        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.APPROVAL_NEEDED),
         example={"instanceId": "tpm-Hs6dKf2L", "count": 8},
         answer=True,
     ),

@@ -72,7 +72,7 @@ class Verdict(Shape, kw_only=True, omit_defaults=False):
     """One rule's verdict on the purchase. ``code`` is the error that the purchase would be refused with."""
 
     rule: Annotated[
-        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"],
+        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval"],
         Meta(description="The rule."),
     ]
     passed: Annotated[bool, Meta(description="Whether this rule allows the purchase.")]

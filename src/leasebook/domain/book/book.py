@@ -14,6 +14,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
@@ -37,12 +38,13 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.subscription import delivery_events, hook_events
-from leasebook.domain.record.agenda import soonest_new
+from leasebook.domain.record.agenda import approval_due, soonest_new
 from leasebook.domain.record.event import (
     OPERATOR_REASON,
     RENEWAL_FAILED,
     Event,
     account_events,
+    approval_events,
     guard_events,
     model_events,
     page_of,
@@ -78,6 +80,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     MODELS: model_events,
     SERVICES: service_events,
     RESOURCE_TAGS: tag_events,
+    APPROVALS: approval_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 
@@ -218,7 +221,11 @@ class Book:
                 found = EVENT_SOURCES[table](before, row)
                 if before is None and table is INSTANCES and (RESOURCE_TAGS, key) in draft.changed:
                     found = _with_tags(found, draft.changed[RESOURCE_TAGS, key])
-                self._emit(found, row, now, user_id)
+                by = user_id
+                if draft.asked_by is not None and table is INSTANCES:
+                    # It is the purchase of the user who asked for it, and the approver is in the data.
+                    found, by = _approved(found, user_id), draft.asked_by
+                self._emit(found, row, now, by)
             if table is OFFERINGS:
                 self._add_offering(row)
             elif table is ACCESS_KEYS and row.user_id in self._keys_of:
@@ -342,9 +349,16 @@ class Book:
                 changes.place(before, after)
             elif table is RESOURCE_TAGS:
                 changes.tagged.append((before, after))
+            elif table is APPROVALS and (due := approval_due(after)) not in (None, approval_due(before)):
+                changes.due_new.append(due)
         return changes
 
 
 def _with_tags(found: Iterable[tuple[str, dict[str, Any]]], row: ResourceTags) -> list[tuple[str, dict[str, Any]]]:
     """Return the events of a new instance with the name and the tags that it was bought with."""
     return [(kind, data | {"name": row.name, "tags": row.tags}) for kind, data in found]
+
+
+def _approved(found: Iterable[tuple[str, dict[str, Any]]], approver: str | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events of an instance with the approver of what was done."""
+    return [(kind, data | {"approvedBy": approver}) for kind, data in found]

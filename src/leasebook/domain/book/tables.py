@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance
@@ -64,6 +65,7 @@ SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")
 MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
+APPROVALS = Table("approvals", Approval, "id")
 SERVICE_USAGE = Table("calls", ServiceUsage, "service_id", "app_id", "hour")
 TOKEN_PACKAGES = Table("packages", TokenPackage, "id")
 ENGINE_CAPACITIES = Table("supplies", EngineCapacity, "engine")
@@ -97,6 +99,7 @@ TABLES: tuple[Table[Any], ...] = (
     MODEL_SETS,
     MODELS,
     QUOTES,
+    APPROVALS,
     SERVICE_USAGE,
     TOKEN_PACKAGES,
     ENGINE_CAPACITIES,

@@ -42,12 +42,13 @@ from leasebook.store.queries.account.across import AcrossQueries, merged
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
+    APPROVALS_DUE_TEXT,
     FIRST_RELEASE_TEXT,
     HEADS_TEXT,
     RELEASE_BEFORE_TEXT,
     RELEASE_BY_TEXT,
+    due_of,
     heads_of,
-    in_order,
 )
 from leasebook.store.queries.events import EventQueries
 from leasebook.store.queries.identities import IdentityQueries
@@ -428,7 +429,8 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work due by an instant, in the order in which it is done."""
-        return in_order(heads_of(self._fetch(HEADS_TEXT, (until, limit))), until, limit)
+        heads = heads_of(self._fetch(HEADS_TEXT, (until, limit)))
+        return due_of(heads, self._fetch(APPROVALS_DUE_TEXT, (until, limit)), until, limit)
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return the due time of the oldest release that is overdue; None: no release is."""

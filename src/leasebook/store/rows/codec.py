@@ -13,6 +13,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -225,6 +226,9 @@ SERVICE_MUTABLE: Final = (
     "log_store",
 )
 
+APPROVAL_MUTABLE: Final = (
+    *("remind_at", "status", "reminded_at", "decided_by", "decided_at", "reason", "order_id", "unit_id", "service_id"),
+)
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
 REPLICA_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
@@ -233,7 +237,10 @@ REPLICA_MUTABLE: Final = tuple(
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
     table: Codec(table.name, table.row, table.key, **options)
     for table, options in (
-        (IDEMPOTENCY_RECORDS, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (
+            IDEMPOTENCY_RECORDS,
+            {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest", "refused", "answer")},
+        ),
         (
             INSTANCES,
             {
@@ -273,6 +280,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),
+        (
+            APPROVALS,
+            {
+                "to_field": {"self_approval": bool},
+                "mutable": APPROVAL_MUTABLE,
+                "derived": ("due_at",),
+                "derive": lambda row: (row.due_at,),
+            },
+        ),
         (
             SERVICE_USAGE,
             {
@@ -359,7 +375,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
                 },
-                "mutable": ("rules", "held", "month", "spent", "crossed"),
+                "mutable": ("rules", "held", "month", "spent", "crossed", "waiting"),
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
+from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
@@ -302,6 +303,7 @@ guards = _table(
     _text("month"),
     _text("spent"),
     _text("crossed"),
+    _count("waiting"),
 )
 
 quotes = _table(
