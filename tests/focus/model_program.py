@@ -1,4 +1,4 @@
-"""Judges CSV files by the model of FOCUS 1.4; runs in the environment of the model, and prints findings as JSON."""
+"""Judges CSV files by the model of FOCUS 1.4, in the environment of the model; prints findings as JSON."""
 
 # mypy: ignore-errors
 
@@ -15,7 +15,7 @@ NAMES = {
     "InvoiceDetail": "Invoice Detail",
 }
 CONDITIONS = ("SupportsMultiplePricingCategories", "SupportsUnitPricing")
-"""What the service supports, in the words of the specification; other rules do not apply to it."""
+"""The features of the service, in the words of the specification; rules about others do not apply to it."""
 
 
 def main(given: list[str]) -> None:

@@ -63,7 +63,7 @@ def _month(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     help="A new file: .csv, or .parquet (needs leasebook[focus]).",
 )
 @click.option("--account", default=None, help="One account's id; none: all accounts.")
-@click.option("--provider", default="Leasebook", show_default=True, help="Who sells, issues invoices and is published.")
+@click.option("--provider", default=None, help="Who sells and issues invoices; none: the setting costs.provider.")
 @click.option("--bom", is_flag=True, help="Begin a CSV with the mark by which spreadsheets know UTF-8.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
 def focus(
@@ -75,7 +75,7 @@ def focus(
     dataset: DatasetName,
     goal: Path,
     account: str | None,
-    provider: str,
+    provider: str | None,
     bom: bool,  # noqa: FBT001
     config: Path | None,
 ) -> None:
@@ -93,14 +93,15 @@ def focus(
         stop(f"--last-month {_named(last)} is before --month {_named(month)}.")
     try:
         columns = layout_of(version, dataset)
-        currency = load_settings(config, os.environ).currency
+        settings = load_settings(config, os.environ)
+        currency = settings.currency
         with refusing(), snapshot(target(data, store)) as ask:
             wanted = Wanted(
                 dataset=dataset,
                 first=month,
                 last=last,
                 accounts=None if account is None else (account,),
-                seller=Seller(provider, currency),
+                seller=Seller(provider or settings.costs_provider, currency),
                 now=_now(ask),
             )
             standing = not_over(ask, wanted)

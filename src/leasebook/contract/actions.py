@@ -26,6 +26,7 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
+from leasebook.contract.nouns.finance import cost_export
 from leasebook.contract.nouns.resource import tags
 
 _LEGACY_NAMES: Final = {
@@ -80,6 +81,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *cost_export.ACTIONS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -371,6 +371,9 @@ def _request(action: Action, shapes: Mapping[str, Any]) -> str:
 def _result(action: Action, shapes: Mapping[str, Any]) -> str:
     if action.result is bool:
         return "Result: `true`.\n"
+    if action.downloads:
+        kinds = ", ".join(f"`{media.partition(';')[0]}`" for media in action.downloads)
+        return f"The answer is a file without an envelope: {kinds}.\n"
     rows = _fields(shapes[named(action.result)], "always", "if any")
     kind = "Each event of the stream" if action.follows else "Result"
     return f"{kind}:\n\n{_grid(('Field', 'Type', 'Present', 'Bounds', 'Meaning'), rows)}"

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -46,6 +47,9 @@ from leasebook.engines.contract import ReplicaEngine
 from leasebook.engines.gone import with_gone
 from leasebook.engines.registry import build_engines
 from leasebook.engines.sandbox.sandbox import Sandbox
+from leasebook.export.focus.rows import Seller
+from leasebook.export.focus.served import Bounds as ExportBounds
+from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Limits as CallLimits
 from leasebook.gateway.ports import Target as Answering
@@ -68,6 +72,7 @@ from leasebook.security.vault import Vault
 from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
 from leasebook.store.postgres.timeouts import GRACE_S, Patience
+from leasebook.store.queries.snapshot import glimpse
 
 log = structlog.get_logger()
 
@@ -151,6 +156,13 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
     }
+
+
+def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> CostExports:
+    """Return what makes the files of cost exports."""
+    bounds = ExportBounds(in_all=settings.costs_exports_max, per_account=settings.costs_exports_per_account_max)
+    seller = Seller(settings.costs_provider, settings.currency)
+    return CostExports(partial(glimpse, where), seller, bounds, metrics.costs)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:

@@ -8,6 +8,7 @@ from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
     audit_log,
+    costs,
     events,
     funds,
     identities,
@@ -31,6 +32,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
+    **costs.OPERATIONS,
     **events.OPERATIONS,
     **limits.OPERATIONS,
     **catalogue.OPERATIONS,

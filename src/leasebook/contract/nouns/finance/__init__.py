@@ -1,0 +1,1 @@
+"""What costs are shown and exported as."""
