@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.export.focus.columns import COLUMNS, DATASETS, DatasetName
+from leasebook.export.focus.columns import COLUMNS, DATASETS, VERSIONS, DatasetName
 from leasebook.export.focus.datasets import LAYOUTS
 from tests.conformance.toolchains import Toolchain
 from tests.focus.exports import command, exported, lines, micro
-from tests.focus.life import MONTHS, ExportScenario
+from tests.focus.life import MONTHS, NAME, TAGS, ExportScenario
 from tests.focus.model import judged, ready_model
 
 Files = dict[DatasetName, Path]
@@ -110,6 +110,15 @@ def test_what_is_drawn_from_a_commitment_is_what_it_cost_or_nothing_once_it_is_c
         is_kept = row["ContractCommitmentLifecycleStatus"] != "Canceled"
         assert drawn[row["ContractCommitmentId"]] == (Decimal(row["ContractCommitmentCost"]) if is_kept else 0)
     assert {row["ContractCommitmentDurationType"] for row in commitments} >= {"1 Month", "3 Months"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rows_have_the_name_and_the_tags_of_their_instance(life: ExportScenario, tmp_path: Path, version: str) -> None:
+    file = exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--version", version)
+    found = {row["ResourceId"]: (row["ResourceName"], row["Tags"]) for row in lines(file)}
+    name, tags = found.pop(life.units["served"])
+    assert (name, json.loads(tags)) == (NAME, TAGS)
+    assert set(found.values()) == {("", "")}
 
 
 def test_a_month_that_is_over_is_closed_and_the_one_at_hand_is_open(files: Files) -> None:

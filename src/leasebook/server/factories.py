@@ -6,8 +6,7 @@ import platform
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 import msgspec
@@ -72,7 +71,8 @@ from leasebook.security.vault import Vault
 from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
 from leasebook.store.postgres.timeouts import GRACE_S, Patience
-from leasebook.store.queries.snapshot import glimpse
+from leasebook.store.queries.account.excerpt import Excerpt
+from leasebook.store.queries.snapshot import Around, excerpt
 
 log = structlog.get_logger()
 
@@ -160,9 +160,18 @@ def _bounds(settings: Settings) -> dict[str, int]:
 
 def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> CostExports:
     """Return what makes the files of cost exports."""
-    bounds = ExportBounds(in_all=settings.costs_exports_max, per_account=settings.costs_exports_per_account_max)
-    seller = Seller(settings.costs_provider, settings.currency)
-    return CostExports(partial(glimpse, where), seller, bounds, metrics.costs)
+
+    def views(
+        accounts: tuple[str, ...] | None, since: Instant, until: Instant, around: Around
+    ) -> AbstractContextManager[ReadRepository]:
+        return excerpt(where, Excerpt(accounts, since, until), around)
+
+    bounds = ExportBounds(
+        in_all=settings.costs_exports_max,
+        per_account=settings.costs_exports_per_account_max,
+        seconds=settings.costs_export_seconds,
+    )
+    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.costs)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:

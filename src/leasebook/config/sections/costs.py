@@ -24,9 +24,9 @@ class CostSettings(TenantSettings, frozen=True, kw_only=True):
             "costs.exports_max",
             Whole(1, 1000, "exports"),
             "Maximum number of cost exports that a server makes or sends at a time. Each is a file in the directory "
-            "for temporary files until it is sent.",
+            "for temporary files until it is sent; with PostgreSQL it has a session while it is made.",
         ),
-    ] = 16
+    ] = 8
 
     costs_exports_per_account_max: Annotated[
         int,
@@ -36,3 +36,12 @@ class CostSettings(TenantSettings, frozen=True, kw_only=True):
             "Maximum number of cost exports of one account that a server makes or sends at a time.",
         ),
     ] = 2
+
+    costs_export_seconds: Annotated[
+        int,
+        Declared(
+            "costs.export_seconds",
+            Whole(10, 86400, "seconds"),
+            "Time limit of a cost export, from the call until the last byte is sent.",
+        ),
+    ] = 3600

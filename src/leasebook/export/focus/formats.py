@@ -20,7 +20,9 @@ from leasebook.export.focus.columns import Column, Kind
 Form = Literal["csv", "parquet"]
 """A file format."""
 HELD: Final = 10_000
-"""Rows that are put together before they are written: a row group of a Parquet file."""
+"""Rows of a Parquet file that are put together before they are written: a row group."""
+TURNED: Final = 1000
+"""Rows whose columns are turned into arrays at a time. Nothing else in the process runs while one is."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS: Final = 38
 _EXACT: Final = Context(prec=_DIGITS)
@@ -123,13 +125,16 @@ def _write_parquet(file: BinaryIO, rows: Iterable[Any], columns: Sequence[Column
     schema = pa.schema([(column.name, types[column.kind]) for column in columns])
     left = iter(rows)
     with parquet.ParquetWriter(file, schema) as writer:
-        while held := list(islice(left, HELD)):
-            values = [[_value(column.kind, getattr(row, column.field)) for row in held] for column in columns]
-            writer.write_batch(
-                pa.record_batch(
-                    [pa.array(some, field.type) for some, field in zip(values, schema, strict=True)], schema=schema
-                )
-            )
+        group = []
+        while held := list(islice(left, TURNED)):
+            values = ([_value(column.kind, getattr(row, column.field)) for row in held] for column in columns)
+            arrays = [pa.array(some, field.type) for some, field in zip(values, schema, strict=True)]
+            group.append(pa.record_batch(arrays, schema=schema))
+            if len(group) * TURNED == HELD:
+                writer.write_table(pa.Table.from_batches(group))
+                group.clear()
+        if group:
+            writer.write_table(pa.Table.from_batches(group))
 
 
 def _value(kind: Kind, value: Any) -> Any:

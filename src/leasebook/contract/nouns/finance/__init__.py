@@ -1,1 +1,1 @@
-"""What costs are shown and exported as."""
+"""Costs, as they are shown and exported."""
