@@ -73,13 +73,16 @@ def test_a_file_ends_when_its_caller_leaves_also_while_the_next_piece_is_made() 
 
 def test_a_caller_who_reads_nothing_keeps_the_next_pieces_from_being_read() -> None:
     async def scene() -> None:
-        made = 0
+        made, closed = 0, asyncio.Event()
 
         async def many() -> AsyncIterator[bytes]:
             nonlocal made
-            while True:
-                made += 1
-                yield PIECE
+            try:
+                while True:
+                    made += 1
+                    yield PIECE
+            finally:
+                closed.set()
 
         async with listening(downloading(many)) as place:
             reader, writer = await place.connected()
@@ -93,5 +96,7 @@ def test_a_caller_who_reads_nothing_keeps_the_next_pieces_from_being_read() -> N
             await reader.readexactly(100 * len(PIECE))
             assert made > before
             writer.transport.abort()
+            # Pieces that are always there must not keep the answer going.
+            await closed.wait()
 
     uvloop.run(asyncio.wait_for(scene(), 60))

@@ -162,9 +162,10 @@ async def send_followed(send: Send, receive: Receive, result: Followed, more: Se
         log.warning("a stream ends", error=str(error))
     finally:
         gone.cancel()
-        if piece is not None and not piece.done():
+        if piece is not None:
             piece.cancel()
-            await asyncio.wait({piece})
+            # Its error, too, has no caller any more.
+            await asyncio.gather(piece, return_exceptions=True)
         await result.pieces.aclose()  # type: ignore[attr-defined]
     await send({"type": "http.response.body", "body": b""})
 
@@ -185,7 +186,7 @@ async def send_download(send: Send, receive: Receive, result: Download, more: Se
         while True:
             piece = asyncio.ensure_future(anext(pieces, None))
             await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not piece.done():
+            if gone.done():
                 return
             if (part := await piece) is None:
                 break
