@@ -1,7 +1,7 @@
-"""Cost exports: ``python -m benchmarks.cost_exports [--store postgres] [--units 1000000]``.
+"""Cost exports: ``python -m benchmarks.cost_exports [--store postgres] [--units 100000] [--months 12]``.
 
-An operator exports the month of all accounts, one row and more for each of a million prepaid instances, while one
-client of another account buys. It prints how long that takes, how much memory the server takes for it, and the times of
+An operator exports the months of all accounts, one row and more a month for each prepaid instance, while one client of
+another account buys. It prints how long that takes, how much memory the server takes for it, and the times of
 the purchases alone and beside the export.
 """
 
@@ -51,12 +51,14 @@ class Figures(msgspec.Struct, frozen=True):
     memory_peak: int
 
 
-def export(server: Watched, form: str) -> Exported:
-    """Export the month of all accounts, and throw the file away."""
-    month = f"{datetime.now(ZoneInfo(ZONE)):%Y-%m}"
-    body = json.dumps({"month": month, "accountId": "*", "version": "1.4", "format": form}).encode()
+def export(server: Watched, form: str, months: int) -> Exported:
+    """Export months of all accounts from this one on, and throw the file away."""
+    now = datetime.now(ZoneInfo(ZONE))
+    year, month = divmod(now.year * 12 + now.month - 1 + months - 1, 12)
+    asked = {"month": f"{now:%Y-%m}", "lastMonth": f"{year}-{month + 1:02}", "accountId": "*", "version": "1.4"}
+    body = json.dumps({**asked, "format": form}).encode()
     began = time.monotonic()
-    with socket.create_connection((HOST, server.port), timeout=600) as connection:
+    with socket.create_connection((HOST, server.port), timeout=3600) as connection:
         connection.sendall(server.request("/v2/account", "ExportCosts", body))
         answer = http.client.HTTPResponse(connection, method="POST")
         answer.begin()
@@ -69,7 +71,7 @@ def export(server: Watched, form: str) -> Exported:
     return Exported(rows, size, time.monotonic() - began, first_s)
 
 
-def measure(server: Watched, form: str, seconds: float) -> Figures:
+def measure(server: Watched, form: str, months: int, seconds: float) -> Figures:
     """Buy alone, then beside an export for as long as it lasts, then alone."""
     server.wait_until_ready()
     server.call("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000})
@@ -77,7 +79,7 @@ def measure(server: Watched, form: str, seconds: float) -> Figures:
     alone, beside = [drive_apart(own), drive_apart(own)][1:], list[Tally]()
     before = server.rss_kib()
     with ThreadPoolExecutor(1) as threads:
-        exporting = threads.submit(export, server, form)
+        exporting = threads.submit(export, server, form, months)
         while not exporting.done():
             tally = drive_apart(own)
             beside += [] if exporting.done() else [tally]
@@ -87,13 +89,13 @@ def measure(server: Watched, form: str, seconds: float) -> Figures:
     return Figures(file, alone, beside, before, peak)
 
 
-def run(store: str, units: int, form: str, seconds: float, folder: Path) -> Figures:
+def run(store: str, units: int, form: str, months: int, seconds: float, folder: Path) -> Figures:
     """Fill a store, serve it, measure, and have its books checked."""
     with stores(store, folder, "costs") as (where,):
         _fill(where, units)
         server = Watched("costs", LEASEBOOK, store_options(where), folder / "costs.log")
         try:
-            found = measure(server, form, seconds)
+            found = measure(server, form, months, seconds)
             server.stop()
             return found
         finally:
@@ -135,13 +137,14 @@ def main() -> None:
     """Measure as the command line says."""
     parser = history.parser_of("cost_exports", __doc__)
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
-    parser.add_argument("--units", type=int, default=1_000_000)
+    parser.add_argument("--units", type=int, default=100_000)
+    parser.add_argument("--months", type=int, default=12, help="of the file; terms of prepaid instances are a year")
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement of purchases")
     given = parser.parse_args()
     with history.running("cost_exports", given.json) as place:
-        figures = show(run(given.store, given.units, given.format, given.seconds, place.folder))
-        options = {"store": given.store, "units": given.units, "format": given.format}
+        figures = show(run(given.store, given.units, given.format, given.months, given.seconds, place.folder))
+        options = {"store": given.store, "units": given.units, "months": given.months, "format": given.format}
         place.record(options, {f"{given.store}, {given.format}: {name}": one for name, one in figures.items()}, {})
 
 
