@@ -364,6 +364,9 @@ def _prove_costs(where: Target, life: ExportScenario) -> None:
                 assert [one._replace(bill=[]) for one in found] == list(
                     ask.costs(account, since, until, with_bills=False)
                 )
+                # A period that ends when a term is paid does not have that payment.
+                for paid in {posting.at for one in found for posting in one.terms if posting.at > since}:
+                    assert all(one.terms == ask.terms(one.unit.id, paid) for one in ask.costs(account, since, paid))
 
 
 def test_what_an_older_version_wrote_counts_when_it_was_paid(life: ExportScenario, tmp_path: Path) -> None:
