@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from leasebook.contract.nouns.finance import cost_export as own
-from leasebook.export.focus.columns import DATASETS, VERSIONS
+from leasebook.export.focus.versions import DATASETS, VERSIONS
 from tests.api.scene import ACCOUNT, IAM, Caller, ServiceHarness, a_scene
 from tests.focus.exports import command
 

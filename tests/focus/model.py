@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from leasebook.export.focus.columns import DatasetName
+from leasebook.export.focus.versions import DatasetName
 from tests.conformance.toolchains import ROOT, Toolchain, ready, step
 
 VENV = ROOT / ".venv-focus-model"

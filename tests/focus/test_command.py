@@ -16,9 +16,10 @@ import pytest
 from pyarrow import parquet
 
 from leasebook.domain.values.money import amount_text
-from leasebook.export.focus.columns import COLUMNS, Row, Version
+from leasebook.export.focus.columns import COLUMNS, Row
 from leasebook.export.focus.files import CannotWriteError, write
 from leasebook.export.focus.formats import HELD
+from leasebook.export.focus.versions import Version
 from tests.api.scene import ServiceHarness, a_scene
 from tests.focus.exports import command, exported, lines, micro, rows_in
 from tests.focus.life import ExportScenario

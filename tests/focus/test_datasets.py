@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.export.focus.columns import COLUMNS, DATASETS, VERSIONS, DatasetName
+from leasebook.export.focus.columns import COLUMNS
 from leasebook.export.focus.datasets import LAYOUTS
+from leasebook.export.focus.versions import DATASETS, VERSIONS, DatasetName
 from tests.conformance.toolchains import Toolchain
 from tests.focus.exports import command, exported, lines, micro
 from tests.focus.life import MONTHS, NAME, TAGS, ExportScenario

@@ -14,11 +14,11 @@ from leasebook.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.domain.values.wording import counted
-from leasebook.export.focus.columns import DATASETS, VERSION, VERSIONS
+from leasebook.export.focus.versions import DATASETS, VERSION, VERSIONS
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
-    from leasebook.export.focus.columns import DatasetName, Version
+    from leasebook.export.focus.versions import DatasetName, Version
     from leasebook.ports.queries.read_repository import ReadRepository
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)

@@ -8,16 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from leasebook.domain.values.calendar import Instant
-
-Version = Literal["1.2", "1.4"]
-"""A version of the specification."""
-VERSIONS: Final[tuple[Version, ...]] = ("1.2", "1.4")
-VERSION: Final[Version] = "1.2"
-"""The version of a file for which none is named."""
-
-DatasetName = Literal["CostAndUsage", "ContractCommitment", "BillingPeriod", "InvoiceDetail"]
-DATASETS: Final[tuple[DatasetName, ...]] = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "InvoiceDetail")
-"""The datasets of the specification that there are exports of; 1.2 has the first only."""
+from leasebook.export.focus.versions import Version
 
 Category = Literal["Usage", "Purchase"]
 Use = Literal["Used", "Unused"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.export.focus.columns import COLUMNS, Column, DatasetName, Version, columns_of
+from leasebook.export.focus.columns import COLUMNS, Column, columns_of
 from leasebook.export.focus.commitments import CommitmentRow
 from leasebook.export.focus.invoices import InvoiceRow
 from leasebook.export.focus.periods import PeriodRow
+from leasebook.export.focus.versions import DatasetName, Version
 
 LAYOUTS: Final[dict[tuple[Version, DatasetName], tuple[Column, ...]]] = {
     ("1.2", "CostAndUsage"): COLUMNS["1.2"],

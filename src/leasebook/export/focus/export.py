@@ -11,11 +11,12 @@ import msgspec
 from leasebook.domain.model.account import Account
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import DAY_US, Instant
-from leasebook.export.focus.columns import DatasetName, Row
+from leasebook.export.focus.columns import Row
 from leasebook.export.focus.commitments import CommitmentRow, commitment_rows
 from leasebook.export.focus.invoices import invoice_rows
 from leasebook.export.focus.periods import period_rows
 from leasebook.export.focus.rows import Month, Seller, rows_of
+from leasebook.export.focus.versions import DatasetName
 from leasebook.ports.queries.read_repository import ReadRepository
 
 POSTINGS_A_ROW: Final = 8

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from leasebook.export.focus.columns import COLUMNS, VERSION, Column
+from leasebook.export.focus.columns import COLUMNS, Column
 from leasebook.export.focus.formats import BadMarkError, Form, NoParquetError, Written, check_form, write_rows
+from leasebook.export.focus.versions import VERSION
 from leasebook.security.private_files import opened_private
 
 

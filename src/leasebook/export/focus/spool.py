@@ -11,10 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, BinaryIO, Final
 
 PIECE_BYTES: Final = 256 * 1024
 """Bytes that are sent at a time, and those that are gathered before they are written."""
@@ -33,7 +30,7 @@ class _GrowingFile(io.FileIO):
         super().__init__(descriptor, "r+b", closefd=False)
         self._report = report
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write bytes at the end."""
         disk = os.fstatvfs(self.fileno())
         if disk.f_bavail * disk.f_frsize < LEFT_BYTES:
