@@ -103,7 +103,7 @@ ray: requirements/ray.txt requirements/dev.txt requirements/server.txt ## the Ra
 
 lock: $(VENV)/bin/python ## pin every dependency again, with hashes
 	$(BIN)/pip install --quiet uv
-	for part in server client build focus dev ray conformance focus-build:3.12 focus-validator:3.12; do \
+	for part in server client build focus dev ray conformance focus-build:3.12 focus-validator:3.12 focus-model; do \
 	  name=$${part%:*}; python=$${part#$$name}; python=$${python#:}; \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    --python-version $${python:-3.11} requirements/$$name.in -o requirements/$$name.txt; done

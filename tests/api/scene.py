@@ -18,6 +18,7 @@ from msgspec import inspect as mi
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
+from leasebook.contract.nouns.finance.cost_export import MEDIA_TYPES
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import (
     DELIVERIES,
@@ -69,7 +70,7 @@ def check_error_message(answer: Answer) -> None:
 
 def check_envelope(answer: Answer) -> None:
     """Fail where an answer is not one that the documents and all four official clients understand."""
-    if answer.headers["content-type"].startswith("text/event-stream"):
+    if answer.headers["content-type"].startswith(("text/event-stream", *MEDIA_TYPES.values())):
         assert answer.status == 200
         assert UUID.fullmatch(answer.headers["x-bce-request-id"])
         return

@@ -266,6 +266,9 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 NAMES = {
+    "leasebook_cost_exports_open": "gauge",
+    "leasebook_cost_exports": "counter",
+    "leasebook_cost_export_bytes": "counter",
     "leasebook_log_store_lines": "counter",
     "leasebook_log_store_requests": "counter",
     "leasebook_log_store_away": "gauge",

@@ -260,6 +260,13 @@ class AccountSuspended(ErrorAnswer):
     """
 
 
+class ApprovalNeeded(ErrorAnswer):
+    """The purchase needs an approval and waits for it as a request.
+
+    The message has the request's id, and says who approves it and until when. Its status is 409.
+    """
+
+
 class InvalidServiceKey(ErrorAnswer):
     """The call has no valid service key.
 
@@ -360,6 +367,7 @@ BY_CODE: Final[dict[str, type[ErrorAnswer]]] = {
     "UntrustedModel": UntrustedModel,
     "LogStoreUnreachable": LogStoreUnreachable,
     "AccountSuspended": AccountSuspended,
+    "ApprovalNeeded": ApprovalNeeded,
     "InvalidServiceKey": InvalidServiceKey,
     "NoCapacity": NoCapacity,
     "TooManyCalls": TooManyCalls,

@@ -76,6 +76,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""
+    downloads: tuple[str, ...] = ()
+    """The answer is a file of one of these media types, without an envelope; none: it is no file."""
 
     @property
     def is_documented(self) -> bool:

@@ -27,6 +27,7 @@ from leasebook.contract.nouns import (
     user,
 )
 from leasebook.contract.nouns.approval import approvals
+from leasebook.contract.nouns.finance import cost_export
 from leasebook.contract.nouns.resource import tags
 
 _LEGACY_NAMES: Final = {
@@ -82,6 +83,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.CLOSING,
     *tags.TAGS,
     *approvals.ACTIONS,
+    *cost_export.ACTIONS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

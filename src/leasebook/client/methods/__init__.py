@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from leasebook.client.methods.account import AccountMethods, AsyncAccountMethods
+from leasebook.client.methods.approvals import ApprovalsMethods, AsyncApprovalsMethods
 from leasebook.client.methods.audit_log import AsyncAuditLogMethods, AuditLogMethods
 from leasebook.client.methods.clock import AsyncClockMethods, ClockMethods
+from leasebook.client.methods.cost_export import AsyncCostExportMethods, CostExportMethods
 from leasebook.client.methods.event import AsyncEventMethods, EventMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
 from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
@@ -24,8 +26,10 @@ from leasebook.client.methods.version_detail import AsyncVersionDetailMethods, V
 
 class Methods(
     AccountMethods,
+    ApprovalsMethods,
     AuditLogMethods,
     ClockMethods,
+    CostExportMethods,
     EventMethods,
     InstanceMethods,
     LimitsMethods,
@@ -47,8 +51,10 @@ class Methods(
 
 class AsyncMethods(
     AsyncAccountMethods,
+    AsyncApprovalsMethods,
     AsyncAuditLogMethods,
     AsyncClockMethods,
+    AsyncCostExportMethods,
     AsyncEventMethods,
     AsyncInstanceMethods,
     AsyncLimitsMethods,

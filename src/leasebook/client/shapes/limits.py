@@ -10,6 +10,25 @@ from msgspec import UNSET, UnsetType
 from leasebook.client.shape import Shape
 
 
+class ApprovalLimit(Shape, kw_only=True):
+    """The limits above which a purchase needs an approval. An absent field means no limit."""
+
+    units: dict[str, int] | None = None
+    """How many units of each type one instance has at most; ``*`` means all other types."""
+    cost: Decimal | None = None
+    """How much its term costs at most, or 30 days of it by the minute."""
+    release_seconds: int | None = None
+    """How far ahead the release of a postpaid instance lies at most. One without a release time then always needs an
+    approval.
+    """
+    months: int | None = None
+    """How many months its term has at most."""
+    lapse_seconds: int | None = None
+    """How long a request waits; where it is absent as long as the operator's setting says."""
+    self_approval: bool | None = None
+    """Whether a manager may approve an own request; absent or false: another one has to."""
+
+
 class GuardRails(Shape, kw_only=True):
     """The limits of an account. An absent field means no limit. Users are named by id; ``*`` means all others.
 
@@ -19,7 +38,8 @@ class GuardRails(Shape, kw_only=True):
     ``releaseMaxSeconds`` is how far ahead the release time of a postpaid instance may be. ``releaseDefaultSeconds``
     sets one if none is given, counted from the purchase or from the change to postpaid. With ``endRequired`` a postpaid
     instance must have a release time. ``extendBy`` says who may move a release time to later, and ``extensionsMax`` how
-    often for one instance.
+    often for one instance. A purchase beyond ``needsApproval``, or beyond ``userNeedsApproval`` of its user, waits for
+    an approval.
     """
 
     units: dict[str, int] | None = None
@@ -48,6 +68,10 @@ class GuardRails(Shape, kw_only=True):
     """Who moves a release to later or takes it away: anybody, the buyer, or only managers."""
     extensions_max: int | None = None
     """How often the release time of one instance may be moved to later; managers may do it more often."""
+    needs_approval: ApprovalLimit | None = None
+    """The limits above which a purchase needs an approval."""
+    user_needs_approval: dict[str, ApprovalLimit] | None = None
+    """The limits above which each user's purchases need an approval."""
 
 
 class Used(Shape, kw_only=True):
@@ -94,8 +118,8 @@ class GuardRailsDetail(Shape, kw_only=True):
 class GuardRailsChange(Shape, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits`` and ``userSpend``. Clearing ``budget`` also clears
-    ``budgetWarnPercent`` and ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend`` and ``userNeedsApproval``; a limit on
+    approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and ``budgetRefusePercent``.
     """
 
     units: dict[str, int | None] | UnsetType | None = UNSET
@@ -124,3 +148,7 @@ class GuardRailsChange(Shape, kw_only=True):
     """Who moves a release to later or takes it away: anybody, the buyer, or only managers."""
     extensions_max: int | UnsetType | None = UNSET
     """How often the release time of one instance may be moved to later; managers may do it more often."""
+    needs_approval: ApprovalLimit | UnsetType | None = UNSET
+    """The limits above which a purchase needs an approval."""
+    user_needs_approval: dict[str, ApprovalLimit | None] | UnsetType | None = UNSET
+    """The limits above which each user's purchases need an approval."""

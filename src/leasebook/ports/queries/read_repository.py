@@ -28,6 +28,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
+from leasebook.ports.queries.costs import CostQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
@@ -105,13 +106,6 @@ class Called(NamedTuple):
     id: str
     suffix: str
     name: str
-
-
-class Spender(NamedTuple):
-    """An instance with a cost in a period; ``prepaid``: it has an advance payment, or a refund of one."""
-
-    unit_id: str
-    prepaid: bool
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +207,7 @@ class ReadRepository(
     AccountQuestions,
     AcrossQuestions,
     CallQuestions,
+    CostQuestions,
     IdentityQuestions,
     LogStoreQuestions,
     PlaceQuestions,
@@ -281,14 +276,6 @@ class ReadRepository(
         self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
     ) -> Iterator[tuple[str, list[Posting]]]:
         """Yield the bills of an account's instances, in the order of ``unit_ids``."""
-        ...
-
-    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
-        ...
-
-    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
         ...
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:

@@ -39,8 +39,8 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged
+from leasebook.store.queries.account.costs import CostQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
-from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
     APPROVALS_DUE_TEXT,
     FIRST_RELEASE_TEXT,
@@ -60,7 +60,7 @@ from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.sums import parts_of, total
-from leasebook.store.tags import TagQueries, having
+from leasebook.store.tags import having
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
@@ -115,10 +115,9 @@ _RUN_STATUS = {
 
 
 class Queries(
-    TagQueries,
     AccountQueries,
     AcrossQueries,
-    BillQueries,
+    CostQueries,
     CallQueries,
     SignatureQueries,
     AuditQueries,
