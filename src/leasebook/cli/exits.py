@@ -15,6 +15,8 @@ NO_ANSWER: Final = 3
 """The address does not answer. A call that was sent may or may not have been done."""
 NOTHING_IN_IT: Final = 4
 """The command succeeded with an empty result: a file without rows."""
+TO_DO: Final = 5
+"""The command only looked, as it was asked to, and there is something to do."""
 
 
 def stop(message: object, code: int = CANNOT_START) -> NoReturn:
