@@ -153,13 +153,17 @@ def _show(plan: Plan, house: str, url: str) -> None:
         click.echo(words.NO_CHANGES)
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _ask(plan: Plan, *, yes: bool) -> bool:
     """Ask whether to do the steps, and separately whether to end things; returns whether to end them."""
     from leasebook.cli.house import words
 
     if yes:
         return bool(plan.ends)
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         stop(words.NO_TERMINAL, FAILED)
     if plan.steps and not click.confirm(words.ASK):
         stop(words.NOT_WANTED, FAILED)

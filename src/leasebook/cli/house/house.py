@@ -1,4 +1,4 @@
-"""A house: what a file wants, the plan from what is there to that, and the file that says what is there."""
+"""A house: the wishes of a file, the plan that fulfils them, and the file that describes a service."""
 
 from __future__ import annotations
 
@@ -63,15 +63,17 @@ def plan_of(house: House, server: Server, asked: Iterable[Asked], *, prune: bool
     catalogue = OFFERINGS.look(server) if house.offerings is not None else {}
     rows = ACCOUNTS.look(server) if house.accounts is not None or house.subscriptions else []
     places: list[Place] = ACCOUNTS.places(house.accounts or {}, rows, server, maker)
-    there, known = SUBSCRIPTIONS.look(server), Known(places, rows)
-    for one in asked:
+    pending, known = list(asked), Known(places, rows)
+    is_looked_at = house.subscriptions is not None or any(one.action == "CreateSubscription" for one in pending)
+    there = SUBSCRIPTIONS.look(server) if is_looked_at else []
+    for one in pending:
         if ACCOUNTS.unfetched(one, rows, places) or SUBSCRIPTIONS.unfetched(one, there):
             plan.add([_fetching(one, server)])
     OFFERINGS.plan(house.offerings or {}, catalogue, plan)
     for wanted, place in zip((house.accounts or {}).values(), places, strict=True):
         ACCOUNTS.plan(wanted, place, rows, plan, server)
     SUBSCRIPTIONS.plan(house.subscriptions or [], there, known, plan)
-    # What depends on others ends before them.
+    # A thing ends before those that it depends on.
     if house.subscriptions is not None:
         if prune:
             SUBSCRIPTIONS.prune(house.subscriptions, there, known, plan, maker)
@@ -98,7 +100,7 @@ def _fetching(asked: Asked, server: Server) -> Step:
 
 
 def export_of(server: Server, name: str) -> dict[str, Any]:
-    """Return the file of what is there, as plain values; raises Refused."""
+    """Return the file that describes the service, as plain values; raises Refused."""
     rows, maker = ACCOUNTS.look(server), maker_of(server)
     return {
         "house": name,

@@ -1,4 +1,4 @@
-"""What a run would do, step by step, and what the steps know of each other."""
+"""The plan of a run, step by step, and the state that the steps share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of a house file may say: parsers of values as people write them, and tables that know their keys."""
+"""The schema of a house file: parsers of values as people write them, and tables that know their keys."""
 
 from __future__ import annotations
 

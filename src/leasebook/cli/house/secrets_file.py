@@ -34,7 +34,7 @@ class BadSecretsFile(Exception):
 class Asked:
     """A call that makes a secret, and the name of the thing that it is for.
 
-    ``known`` are the ids of such things that were there before.
+    ``known`` are the ids of the things of its kind that were there before.
     """
 
     of: str

@@ -54,7 +54,8 @@ class Server:
         self._secret_key = secret_key
         self._pause = pause
         self.now = now
-        self._connection = httpx2.Client()
+        # To read the machine's certificates takes 50 ms.
+        self._connection = httpx2.Client(verify=url.startswith("https:"))
         self._has_answered = False
 
     def call(self, path: str, action: str, /, **body: Any) -> Any:
@@ -113,9 +114,9 @@ def token_of(*parts: object) -> str:
 class Making:
     """A call that makes a thing.
 
-    ``known`` are the ids of such things from before, ended ones included as far as the service lists them.
+    ``known`` are the ids of things of this kind from before, ended ones included as far as the service lists them.
     ``there_now`` asks for the ids of those that are there and could be this one. With ``ends_unlisted`` the service
-    does not list such things once they have ended.
+    does not list them once they have ended.
     """
 
     path: str

@@ -8,7 +8,7 @@ from typing import Final
 
 
 class BadHouse(Exception):
-    """The file cannot be applied. The message says what is wrong; ``line`` where, None for the whole file."""
+    """The file cannot be applied. The message says why; ``line`` is where, None for the whole file."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -236,9 +236,9 @@ def lapsed(of: str, when: str) -> str:
     )
 
 
-def held_stays(held: int) -> str:
+def only_closed(number: int) -> str:
     """Say that an offering with held units is only closed."""
-    return f"closed only: {held} of its units are held; run again when they are free to remove it"
+    return f"closed only: {number} of its units are held; run again when they are free to remove it"
 
 
 # Things that stay.
@@ -259,7 +259,7 @@ def is_you(thing: str) -> str:
     return f"{thing}: the user of this key, so it is not ended"
 
 
-def held(thing: str, number: int) -> str:
+def waits_for_units(thing: str, number: int) -> str:
     """Say that a closed offering waits for its units."""
     return f"{thing}: closed, and {number} of its units are held"
 
@@ -291,7 +291,7 @@ def summary(made: int, altered: int, ended: int, same: int) -> str:
 
 NO_CHANGES: Final = "Nothing to do: the service is as the file says."
 ASK: Final = "Do this?"
-ASK_ENDS: Final = "End what is marked - above? This cannot be undone."
+ASK_ENDS: Final = "End the things that are marked - above? This cannot be undone."
 NO_TERMINAL: Final = "Nothing was changed: there is no terminal to ask on. Look at the plan, and give --yes."
 NOT_WANTED: Final = "Nothing was changed."
 WHO_ARE_YOU: Final = "The user of this access key is not among the users of its account."
@@ -323,7 +323,8 @@ def doing(sign: str, thing: str) -> str:
 
 def stopped(thing: str, reason: object) -> str:
     """Say which step failed."""
-    return f"{thing}: {reason} The steps before it were done. Run again: a run does only what is left to do."
+    said = str(reason).rstrip(".")
+    return f"{thing}: {said}. The steps before it were done. Run again: a run does only the rest."
 
 
 def stays(thing: str, reason: object) -> str:

@@ -65,7 +65,7 @@ class Accounts:
         return list(server.rows(IAM, "DescribeAccounts", "accounts"))
 
     def places(self, wanted: Mapping[str, AccountWanted], rows: list[Row], server: Server, maker: str) -> list[Place]:
-        """Return the place of each account of the file, with what is there; raises BadHouse."""
+        """Return the place of each account of the file, with the things that it has; raises BadHouse."""
         places = []
         taken: dict[str, str] = {}
         for one in wanted.values():

@@ -1,4 +1,4 @@
-"""What a kind of thing in an account can do for the plan, and what it may know of the account."""
+"""The interface of a kind of thing in an account, and the account as the kinds see it."""
 
 from __future__ import annotations
 

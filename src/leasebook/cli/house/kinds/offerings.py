@@ -82,13 +82,13 @@ class Offerings:
         extra = _extra(wanted, there)
         made = _made_by(server, maker) if extra else set()
         for row in extra:
-            name, held = words.offering(_name(row)), row["stockTotal"] - row["stockFree"]
+            name, reserved = words.offering(_name(row)), row["stockTotal"] - row["stockFree"]
             if (row["region"], row["type"]) not in made:
                 plan.left.append(words.of_another(name))
-            elif held and "closedTime" in row:
-                plan.left.append(words.held(name, held))
+            elif reserved and "closedTime" in row:
+                plan.left.append(words.waits_for_units(name, reserved))
             else:
-                plan.ends.append(_end(row, held))
+                plan.ends.append(_end(row, reserved))
 
     def left(self, wanted: Mapping[str, OfferingWanted], there: Mapping[tuple[str, str], Row]) -> list[str]:
         """Return the offerings that the file does not have."""
@@ -215,15 +215,15 @@ def _made_by(server: Server, maker: str) -> set[tuple[str, str]]:
     return made
 
 
-def _end(row: Row, held: int) -> Step:
+def _end(row: Row, reserved: int) -> Step:
     named = _named(row["region"], row["type"])
 
     def do(run: Run) -> None:
         run.server.call(CATALOG, "CloseOffering", **named)
-        if not held:
+        if not reserved:
             run.server.call(CATALOG, "RemoveOffering", **named)
 
-    return Step(END, words.offering(_name(row)), do, (words.held_stays(held),) if held else ())
+    return Step(END, words.offering(_name(row)), do, (words.only_closed(reserved),) if reserved else ())
 
 
 def _written(row: Row) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class SubscriptionWanted:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """What makes it another subscription in the file."""
+        """Return the parts by which two subscriptions of the file are the same."""
         return (self.kind, self.target, *self.accounts)
 
     def body(self, accounts: Sequence[str]) -> dict[str, Any]:
