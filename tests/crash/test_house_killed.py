@@ -37,7 +37,7 @@ subscriptions:
 KILLED_AFTER = ("SetOffering", "CreateAccount", "TopUpAccount", "CreateUser", "AttachPolicy", "CreateAccessKey")
 
 
-class Between:
+class KillingProxy:
     """Passes calls to a server. It kills the caller once the server has answered the action that is due."""
 
     def __init__(self, port: int) -> None:
@@ -46,7 +46,7 @@ class Between:
         self.caller: Forked | None = None
         self.seen: Counter[str] = Counter()
 
-    def passes(self, handler: BaseHTTPRequestHandler) -> None:
+    def forward(self, handler: BaseHTTPRequestHandler) -> None:
         """Pass one call, or let it be the caller's last."""
         body = handler.rfile.read(int(handler.headers["content-length"]))
         (action,) = parse_qs(urlsplit(handler.path).query)["Action"]
@@ -68,15 +68,15 @@ class Between:
 
 
 @contextmanager
-def between(port: int) -> Iterator[tuple[Between, str]]:
+def between(port: int) -> Iterator[tuple[KillingProxy, str]]:
     """Run one in front of a server; yields its address as well."""
-    made = Between(port)
+    made = KillingProxy(port)
 
     class PassingHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            made.passes(self)
+            made.forward(self)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -89,7 +89,7 @@ def between(port: int) -> Iterator[tuple[Between, str]]:
         listener.shutdown()
 
 
-def apply(at: Between, url: str, folder: Path, *options: str) -> tuple[int, str]:
+def apply(at: KillingProxy, url: str, folder: Path, *options: str) -> tuple[int, str]:
     """Apply the house in a process of its own; returns how it ended, and its words."""
     words = folder / "words"
     keys = ("--access-key", ROOT_KEY, "--secret-key", ROOT_SECRET)

@@ -27,4 +27,9 @@ def stop(message: object, code: int = CANNOT_START) -> NoReturn:
 
 def remark(message: object) -> None:
     """Print a remark in one line to the standard error."""
-    click.echo(f"leasebook: {' '.join(str(message).split())}", err=True)
+    click.echo(f"leasebook: {printable(' '.join(str(message).split()))}", err=True)
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that a terminal obeys: names that tenants choose may have some."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

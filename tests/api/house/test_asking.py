@@ -9,6 +9,7 @@ import pytest
 from tests.api.house.conftest import Applying
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import house_of
+from tests.api.scene import IAM
 
 
 def test_without_a_terminal_nothing_is_done_unless_yes_is_given(house: Applying, name: str) -> None:
@@ -58,6 +59,18 @@ def test_a_file_of_secrets_that_cannot_be_used_stops_the_run_before_it_changes_a
     assert done.exit_code == 1
     assert "Run: chmod 600" in done.stderr
     assert all(call.startswith("Describe") for call in house.calls)
+
+
+def test_a_name_that_a_tenant_chose_does_not_reach_the_terminal_as_it_is(house: Applying, name: str) -> None:
+    bad = f"{name}\x1b[2J\n+ account vision\u202e"
+    made = house.scene.operator.do(IAM, "CreateAccount", {"name": bad})
+    for text in ("house: a\naccounts: {}\n", house_of(name, f"id: {made['accountId']}")):
+        plan = house.plan(text)
+        assert f"{name}\\x1b[2J\\n+ account vision\\u202e" in plan.stdout
+        assert not {"\x1b", "\u202e"} & set(plan.output)
+        assert "\n+ account vision" not in plan.stdout
+    assert "\x1b" not in house.plan('house: a\n"x\\x1b": 1\n').stderr
+    house.scene.operator.do(IAM, "CloseAccount", {"accountId": made["accountId"]})
 
 
 def test_a_file_that_is_missing_is_2(house: Applying) -> None:

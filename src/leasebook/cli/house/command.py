@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from leasebook.cli.client import ACCESS_KEY_OPTION, SECRET_KEY_OPTION, URL_OPTION
-from leasebook.cli.exits import FAILED, NO_ANSWER, TO_DO, remark, stop
+from leasebook.cli.exits import FAILED, NO_ANSWER, TO_DO, printable, remark, stop
 
 if TYPE_CHECKING:
     from leasebook.cli.house.plan import Plan, Run
@@ -148,7 +148,7 @@ def _show(plan: Plan, house: str, url: str) -> None:
 
     click.echo(words.planned(house, url))
     for line in plan.shown():
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+        click.echo(click.style(printable(line), fg=_COLOURS.get(line[:1])))
     if plan.is_empty:
         click.echo(words.NO_CHANGES)
 
@@ -191,5 +191,5 @@ def _do(plan: Plan, run: Run, *, ends: bool) -> int:
         except NoAnswer as error:
             stop(words.stopped(step.thing, error), NO_ANSWER)
         else:
-            click.echo(words.doing(step.sign, step.thing))
+            click.echo(printable(words.doing(step.sign, step.thing)))
     return code

@@ -13,6 +13,8 @@ from leasebook.cli.house.server import BUSY, Making, Refused, Server, make_once
 MAKE: Final = "+"
 CHANGE: Final = "~"
 END: Final = "-"
+LEFT_SHOWN: Final = 20
+"""How many things that stay are named in a plan."""
 
 
 class Run:
@@ -126,7 +128,9 @@ class Plan:
         for step in (*self.steps, *self.ends):
             lines.append(f"{step.sign} {step.thing}")
             lines += [f"    {detail}" for detail in step.details]
-        lines += [words.left(one) for one in self.left]
+        lines += [words.left(one) for one in self.left[:LEFT_SHOWN]]
+        if len(self.left) > LEFT_SHOWN:
+            lines.append(words.more_left(len(self.left) - LEFT_SHOWN))
         signs = [step.sign for step in (*self.steps, *self.ends)]
         lines.append(words.summary(signs.count(MAKE), signs.count(CHANGE), signs.count(END), self.unchanged))
         return lines

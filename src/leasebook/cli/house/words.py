@@ -249,6 +249,11 @@ def left(what: str) -> str:
     return f"  left: {what}"
 
 
+def more_left(number: int) -> str:
+    """Count the things that stay and are not named."""
+    return f"  left: {number} more"
+
+
 def of_another(thing: str) -> str:
     """Say that the caller did not make a thing."""
     return f"{thing}: not made with this key's user, so it is not ended"
