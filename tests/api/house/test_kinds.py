@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.api.house.conftest import Applying
@@ -230,7 +232,7 @@ def test_a_webhook_is_made_with_its_secret_and_its_url_may_come_from_a_variable(
     assert len(house.secrets()) == 2
 
 
-def of_target(house: Applying, url: str) -> list[dict[str, str]]:
+def of_target(house: Applying, url: str) -> list[dict[str, Any]]:
     rows = house.scene.operator.do(NOTIFICATION, "DescribeSubscriptions", {})["subscriptions"]
     return [row for row in rows if row.get("url") == url]
 
