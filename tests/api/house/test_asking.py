@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 
+from leasebook.cli.caller import NoAnswer
+from leasebook.cli.house import server
 from tests.api.house.conftest import Applying
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import house_of
@@ -85,3 +88,50 @@ def test_a_caller_who_is_no_operator_is_refused_before_anything_is_done(house: A
     assert done.exit_code == 1
     assert "DescribeAccounts: AccessDenied" in done.stderr
     assert json.dumps(house.calls) == '["DescribeUsers", "DescribeAccounts"]'
+
+
+def test_a_service_that_is_busy_or_starts_again_is_asked_again(
+    house: Applying, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PAUSES_S", (0, 0))
+    troubles: list[object] = [NoAnswer("It stopped."), (503, '{"code": "Overloaded", "message": "Later."}')]
+
+    def trouble(*given: str) -> tuple[int, str]:
+        if given[2] != "CreateAccount" or not troubles:
+            return house.post(*given)
+        found = troubles.pop(0)
+        if isinstance(found, NoAnswer):
+            house.post(*given)
+            raise found
+        return cast("tuple[int, str]", found)
+
+    monkeypatch.setattr(server, "post", trouble)
+    done = house.apply(house_of(name))
+    assert (done.exit_code, troubles) == (0, []), done.output
+    house.account(name)
+    assert len(house.secrets()) == 1
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_no_answer_is_3_at_once_where_none_ever_came(
+    house: Applying, name: str, monkeypatch: pytest.MonkeyPatch, *, answered: bool
+) -> None:
+    monkeypatch.setattr(server, "PAUSES_S", (0, 0))
+    asked: list[str] = []
+
+    def silent(*given: str) -> tuple[int, str]:
+        asked.append(given[2])
+        if answered and len(asked) == 1:
+            return house.post(*given)
+        raise NoAnswer("It does not answer.")
+
+    monkeypatch.setattr(server, "post", silent)
+    done = house.apply(house_of(name))
+    assert (done.exit_code, done.stderr) == (3, "leasebook: It does not answer.\n")
+    assert len(asked) == (4 if answered else 1)
+
+
+def test_an_address_of_something_else_is_said(house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "post", lambda *_: (200, "<html>"))
+    done = house.apply(house_of(name))
+    assert (done.exit_code, "does not answer as this service does" in done.stderr) == (1, True)

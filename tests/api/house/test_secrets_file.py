@@ -53,7 +53,8 @@ def test_files_that_others_can_read_or_that_are_none_are_refused(tmp_path: Path)
     secret, link, wide, hard = (tmp_path / one for one in ("secret", "link", "wide", "hard"))
     secret.touch(0o600)
     link.symlink_to(secret)
-    os.link(secret, hard)
+    (tmp_path / "other").touch(0o600)
+    os.link(tmp_path / "other", hard)
     wide.touch()
     wide.chmod(0o640)
     pipe = tmp_path / "pipe"
@@ -64,6 +65,9 @@ def test_files_that_others_can_read_or_that_are_none_are_refused(tmp_path: Path)
         with pytest.raises(BadSecretsFile) as caught, locked(path):
             pass
         assert str(caught.value).startswith(f"{path}: ")
+    for path in (link, wide, hard):
+        with pytest.raises(BadSecretsFile):
+            calls_without_secrets(path)
     assert not (tmp_path / "made-by-the-link").exists()
     assert secret.read_bytes() == b""
 
