@@ -12,6 +12,7 @@ from leasebook.cli.audit import audit
 from leasebook.cli.client import call, sign
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
+from leasebook.cli.house.command import apply, export
 from leasebook.cli.master_key import rotate_master_key
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
@@ -131,6 +132,8 @@ for subcommand in (
     tour,
     call,
     sign,
+    apply,
+    export,
 ):
     cli.add_command(subcommand)
 
