@@ -41,6 +41,7 @@ from leasebook.domain.record.agenda import soonest_new
 from leasebook.domain.record.event import (
     OPERATOR_REASON,
     RENEWAL_FAILED,
+    SERVICE_OFF,
     Event,
     account_events,
     guard_events,
@@ -241,12 +242,12 @@ class Book:
         used.use(nonce)
 
     def _give_reason(self, known: Mapping[str, int], why: str) -> None:
-        """Add a reason to the events of instances that came after those that are known."""
+        """Add a reason to the events of instances and of services taken off, after those that are known."""
         for account_id, events in self.events.items():
             first = known.get(account_id, 0)
             events[first:] = [
                 event
-                if event.unit_id is None
+                if event.unit_id is None and event.type != SERVICE_OFF
                 else msgspec.structs.replace(event, data=event.data | {OPERATOR_REASON: why})
                 for event in events[first:]
             ]

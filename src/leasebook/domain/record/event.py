@@ -75,6 +75,8 @@ ACCOUNT_CLOSED: Final = "account.closed"
 TAGGED: Final = "resource.tagged"
 CRASH_LOOP: Final = "replica.crashLoop"
 REPLICA_RECOVERED: Final = "replica.recovered"
+SERVICE_OFF: Final = "service.deactivated"
+SERVICE_ON: Final = "service.activated"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -127,6 +129,8 @@ TYPES: Final[dict[str, str]] = {
     TAGGED: "The name or the tags of something that was bought or made are others now.",
     CRASH_LOOP: "The instance is paid, and for some minutes no replica of a service on it has stayed healthy.",
     REPLICA_RECOVERED: "After a crash loop, a replica of the service on the instance is healthy again.",
+    SERVICE_OFF: "A service was taken off: its replicas end, and its instances stay.",
+    SERVICE_ON: "A service that was off runs again.",
 }
 """Every type, and what it means."""
 
@@ -291,7 +295,9 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that a log store was attached to a service, or replaced or detached."""
+    """Yield the events that a service was taken off or on, and that its log store changed."""
+    if before is not None and before.active is not after.active and after.deleted_at is None:
+        yield (SERVICE_ON if after.active else SERVICE_OFF), {"serviceId": after.id}
     was = None if before is None else before.log_store
     if after.log_store == was:
         return
