@@ -253,3 +253,18 @@ async def test_what_one_server_left_behind_the_next_one_sends(migrated: Target) 
         async with a_service(migrated, environment=LOCAL) as desk:
             await settled(desk, 2)
             assert [got.event["type"] for got in receiver.got] == ["unit.bought", "unit.running"]
+
+
+async def test_events_of_another_server_are_sent_too(migrated: Target) -> None:
+    if migrated.url is None:
+        pytest.skip("the embedded store has one server")
+    async with a_receiver() as receiver, a_service(migrated, demo=True, environment=LOCAL) as desk:
+        _, one = await tenant(desk)
+        await over(desk, receiver, "*")
+        # Both send, and none of the events twice.
+        async with a_service(migrated, environment=LOCAL) as other:
+            there = other.as_user(one.access_key, one.secret_key)
+            unit = await buy(there)
+            await release(there, unit)
+            await settled(desk, 4)
+        assert len({got.id for got in receiver.got}) == len(receiver.got) == 4

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from leasebook.batch import Sequencer
@@ -43,9 +43,12 @@ class Part(NamedTuple):
 
 
 class WideSubscriptions:
-    """Says where to look next. ``alone``: no other server writes to the store."""
+    """Says where to look next. ``alone``: no other server writes to the store. ``now_s`` is a running clock."""
 
-    def __init__(self, reader: Reader, sequencer: Sequencer, *, alone: bool) -> None:
+    def __init__(
+        self, reader: Reader, sequencer: Sequencer, *, alone: bool, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now_s = now_s
         self._reader = reader
         self._sequencer = sequencer
         self._alone = alone
@@ -53,7 +56,7 @@ class WideSubscriptions:
         self._pending: dict[str, dict[str, None]] = {}
         self._polls: deque[tuple[float, int]] = deque()
         self._seen: dict[str, int] = {}
-        self._swept_at = 0.0
+        self._swept_at = now_s()
 
     def committed(self, changes: Changes) -> bool:
         """Note the accounts of a commit; returns whether there is something to do. It is free without subscribers."""
@@ -70,7 +73,7 @@ class WideSubscriptions:
             self._new.clear()
             self._polls.clear()
             return
-        now = time.monotonic()
+        now = self._now_s()
         fresh = [hook for hook in hooks if hook.id not in self._pending]
         for hook in fresh:
             self._pending[hook.id] = {}

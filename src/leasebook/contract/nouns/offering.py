@@ -293,7 +293,7 @@ ACTIONS: Final = (
         DescribeOfferingsRequest,
         OfferingList,
         "List the offerings with their regions, prices and free units.",
-        own_only="What is sold is the same for all accounts.",
+        own_only="The catalogue is the same for all accounts.",
         errors=(e.INVALID_MARKER,),
         example={},
         answer={"offerings": [CPU]},
@@ -371,7 +371,7 @@ ACTIONS: Final = (
         DescribePricesRequest,
         PricePage,
         "List the prices per minute that an offering has had.",
-        own_only="What is sold is the same for all accounts.",
+        own_only="The catalogue is the same for all accounts.",
         errors=(e.INVALID_MARKER,),
         example={"region": "bj", "type": "gpu-1"},
         answer={

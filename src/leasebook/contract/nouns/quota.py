@@ -419,7 +419,7 @@ PRESET_SERVICES: Final = (
         DescribePresetServicesRequest,
         PresetServices,
         "List the models that quota is sold of.",
-        own_only="What is sold is the same for all accounts; DescribeTPMResource lists what each has of it.",
+        own_only="The catalogue is the same for all accounts. DescribeTPMResource lists what each has bought.",
         policies=p.SERVICE_LISTERS,
         errors=(e.INVALID_MARKER,),
         example={"chargeStatus": ["NotOpen", "Opened"]},
