@@ -13,7 +13,7 @@ from leasebook.domain.model.subscription import AccountPlace, Subscription
 from leasebook.domain.record.event import BOUGHT, RUNNING
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
-from leasebook.notifications.wide import Part, WideSubscriptions
+from leasebook.notifications.wide import SWEEP_EVERY_S, Part, WideSubscriptions
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
 from leasebook.ports.queries.read_repository import EventPlace
