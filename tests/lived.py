@@ -94,6 +94,9 @@ def _use_a_link(scene: ServiceHarness) -> None:
 def _tell_nobody(caller: Recorder) -> None:
     """Subscribe a receiver that is never there, so that events wait."""
     caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
+    caller.do(
+        NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/", "accounts": ["*"]}
+    )
     unit = caller.buy()
     caller.schedule(unit, "2030-06-01 08:00:00")
 

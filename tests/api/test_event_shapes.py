@@ -123,6 +123,9 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     log_store = {"serviceType": "Custom", "logProject": "team", "logStoreName": "replicas"}
     customer.do(SERVICE, "AttachLogStore", {"serviceId": service, **log_store})
     customer.do(SERVICE, "DetachLogStore", {"serviceId": service})
+    off = {"serviceId": service, "accountId": customer.account_id(), "reason": "It floods a partner."}
+    operator.do(SERVICE, "DeactivateService", off)
+    customer.do(SERVICE, "ActivateService", {"serviceId": service})
     hook = customer.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://hooks.example.org/x"})
     customer.do(NOTIFICATION, "TestSubscription", {"subscriptionId": hook["subscriptionId"]})
     customer.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": hook["subscriptionId"]})

@@ -294,6 +294,7 @@ NAMES = {
     "leasebook_clock_held": "gauge",
     "leasebook_audit_lost": "counter",
     "leasebook_delivery_attempts": "gauge",
+    "leasebook_subscription_accounts_behind": "gauge",
     "leasebook_deliveries_held": "counter",
     "leasebook_deliveries": "counter",
     "leasebook_deliveries_waiting": "gauge",

@@ -9,6 +9,7 @@ import msgspec
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
+    ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
     DELIVERIES,
@@ -54,7 +55,7 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.record.notice import NoticeRate, UsedLink
@@ -350,8 +351,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "sealed_at": HIGH,
             "confirms": HIGH,
             "confirm_until": LOW,
+            "created_by": TEXT,
         },
     ),
+    ACCOUNT_PLACES: (AccountPlace("sub-1", "acc-1", 0), {"page": HIGH}),
     DELIVERY_QUEUES: (
         DeliveryQueue("sub-1", TEXT),
         {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH},

@@ -50,6 +50,7 @@ from leasebook.domain.record.identity_log import LOG_END, read_mark
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.ports.queries.across import Across, is_of
 from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
@@ -359,7 +360,7 @@ class MemoryQuestions(
         found = [
             Numbered(seq, row)
             for seq, row in enumerate(self._rows(SERVICES).values(), start=1)
-            if row.account_id == wanted.account_id
+            if is_of(row.account_id, wanted.across or wanted.account_id)
             and (after is None or (seq < after if reverse else seq > after))
             and row.deleted_at is None
             and (wanted.name_part is None or wanted.name_part.lower() in row.name.lower())
@@ -412,9 +413,9 @@ class MemoryQuestions(
         """Return a package by id."""
         return self._rows(TOKEN_PACKAGES).get((package_id,))
 
-    def packages(self, account_id: str) -> list[TokenPackage]:
+    def packages(self, account_id: str | Across) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
-        return [row for row in self._rows(TOKEN_PACKAGES).values() if row.account_id == account_id]
+        return [row for row in self._rows(TOKEN_PACKAGES).values() if is_of(row.account_id, account_id)]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""

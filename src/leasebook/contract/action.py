@@ -67,6 +67,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     writes: bool
     across: p.Policies = frozenset()
     """One of these permits the action in the accounts that the request names, whichever they are."""
+    own_only: str = ""
+    """Of a read that names no other accounts: why that is so."""
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     example: Mapping[str, Any]

@@ -34,6 +34,7 @@ from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.event import Event
+from leasebook.domain.record.event_rights import OF_MONEY, without_money
 from leasebook.domain.replicas.address import may_be_called
 from leasebook.domain.replicas.engine_route import Routes, parse_routes
 from leasebook.domain.replicas.planner import Limits as ReplicaLimits
@@ -316,8 +317,12 @@ def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     def shown(at: Instant) -> str:
         return rfc3339(at, zone)
 
-    def show(account_id: str, place: EventPlace, event: Event) -> bytes:
-        return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+    def show(account_id: str, place: EventPlace, event: Event, hidden: frozenset[str] | None) -> bytes:
+        if hidden is None:
+            return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+        # Of other accounts: a reminder's links are for those who act there, and balances for those who may see money.
+        seen = event if hidden.isdisjoint(OF_MONEY) else without_money(event)
+        return msgspec.json.encode(present.event(account_id, place, seen, shown))
 
     senders: dict[str, Sender] = {
         "Webhook": WebhookSender(

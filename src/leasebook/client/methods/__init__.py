@@ -17,6 +17,7 @@ from leasebook.client.methods.quota import AsyncQuotaMethods, QuotaMethods
 from leasebook.client.methods.replica import AsyncReplicaMethods, ReplicaMethods
 from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
 from leasebook.client.methods.service_call import AsyncServiceCallMethods, ServiceCallMethods
+from leasebook.client.methods.service_switch import AsyncServiceSwitchMethods, ServiceSwitchMethods
 from leasebook.client.methods.subscription import AsyncSubscriptionMethods, SubscriptionMethods
 from leasebook.client.methods.tags import AsyncTagsMethods, TagsMethods
 from leasebook.client.methods.term import AsyncTermMethods, TermMethods
@@ -40,6 +41,7 @@ class Methods(
     ReplicaMethods,
     ServiceMethods,
     ServiceCallMethods,
+    ServiceSwitchMethods,
     SubscriptionMethods,
     TagsMethods,
     TermMethods,
@@ -65,6 +67,7 @@ class AsyncMethods(
     AsyncReplicaMethods,
     AsyncServiceMethods,
     AsyncServiceCallMethods,
+    AsyncServiceSwitchMethods,
     AsyncSubscriptionMethods,
     AsyncTagsMethods,
     AsyncTermMethods,

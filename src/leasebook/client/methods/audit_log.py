@@ -13,9 +13,9 @@ from leasebook.client.shapes.audit_log import AuditEntry, AuditLogPage, AuditPro
 class DescribeAuditLog(TypedDict, total=False):
     """Parameters of ``describe_audit_log``."""
 
-    account_id: str | None
-    """The account that made the calls; the caller's where it is left out. An operator may name any account, or an empty
-    text for calls that no account is known for.
+    account_id: str | list[str] | None
+    """The account that made the calls; the caller's where it is left out. An operator may name any account, a list of
+    accounts, `*` for all of them, or an empty text for calls that no account is known for.
     """
 
     user_id: str | None

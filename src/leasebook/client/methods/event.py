@@ -57,6 +57,9 @@ class FollowEvents(TypedDict, total=False):
     types: list[str] | None
     """Only events of these types."""
 
+    account_id: str | None
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
+
 
 FOLLOW_EVENTS: Final[ActionOf[CloudEvent]] = ActionOf(
     "/v2/events", "FollowEvents", FollowEvents, CloudEvent, writes=False, follows=True

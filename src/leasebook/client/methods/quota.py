@@ -56,6 +56,11 @@ class DescribeQuota(TypedDict, total=False):
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     model: Required[str]
     """The model."""
 
@@ -139,6 +144,11 @@ class DescribePackages(TypedDict, total=False):
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     service_name: str | None
     """Only packages for the service or model of exactly this name; empty: for all."""
 
@@ -162,6 +172,11 @@ DESCRIBE_PACKAGES: Final[ActionOf[PackageList]] = ActionOf(
 
 class DescribePackage(TypedDict, total=False):
     """Parameters of ``describe_package``."""
+
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
     package_id: Required[str]
     """The package."""

@@ -101,6 +101,11 @@ class DescribeReplicas(TypedDict, total=False):
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     service_id: Required[str]
     """The service."""
 
@@ -115,6 +120,11 @@ DESCRIBE_REPLICAS: Final[ActionOf[Replicas]] = ActionOf(
 
 class DescribeReplicaLogs(TypedDict, total=False):
     """Parameters of ``describe_replica_logs``."""
+
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
     service_id: Required[str]
     """The service."""

@@ -7,14 +7,7 @@ from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
 from leasebook.client.shapes.instance import Billing
-from leasebook.client.shapes.service import (
-    CreatedService,
-    DeploymentConfig,
-    Operation,
-    ResourceConfig,
-    ServiceDetail,
-    ServicePage,
-)
+from leasebook.client.shapes.service import CreatedService, DeploymentConfig, ResourceConfig, ServiceDetail, ServicePage
 
 
 class CreateService(TypedDict, total=False):
@@ -71,6 +64,11 @@ CREATE_SERVICE: Final[ActionOf[CreatedService]] = ActionOf(
 class DescribeService(TypedDict, total=False):
     """Parameters of ``describe_service``."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     service_id: Required[str]
     """The service."""
 
@@ -82,6 +80,11 @@ DESCRIBE_SERVICE: Final[ActionOf[ServiceDetail]] = ActionOf(
 
 class DescribeServices(TypedDict, total=False):
     """Parameters of ``describe_services``."""
+
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
     marker: str | None
     """The nextMarker of the page before, or the id of its last service."""
@@ -166,49 +169,6 @@ class ScaleService(TypedDict, total=False):
 SCALE_SERVICE: Final[ActionOf[bool]] = ActionOf("/v2/service", "ScaleService", ScaleService, bool, writes=True)
 
 
-class DeactivateService(TypedDict, total=False):
-    """Parameters of ``deactivate_service``."""
-
-    client_token: str | None
-    """Makes the request safe to repeat; the same as the query parameter, which goes before it."""
-
-    service_id: Required[str]
-    """The service."""
-
-
-DEACTIVATE_SERVICE: Final[ActionOf[Operation]] = ActionOf(
-    "/v2/service", "DeactivateService", DeactivateService, Operation, writes=True
-)
-
-
-class ActivateService(TypedDict, total=False):
-    """Parameters of ``activate_service``."""
-
-    client_token: str | None
-    """Makes the request safe to repeat; the same as the query parameter, which goes before it."""
-
-    service_id: Required[str]
-    """The service."""
-
-
-ACTIVATE_SERVICE: Final[ActionOf[Operation]] = ActionOf(
-    "/v2/service", "ActivateService", ActivateService, Operation, writes=True
-)
-
-
-class DeleteService(TypedDict, total=False):
-    """Parameters of ``delete_service``."""
-
-    client_token: str | None
-    """Makes the request safe to repeat; the same as the query parameter, which goes before it."""
-
-    service_id: Required[str]
-    """The service."""
-
-
-DELETE_SERVICE: Final[ActionOf[bool]] = ActionOf("/v2/service", "DeleteService", DeleteService, bool, writes=True)
-
-
 class ServiceMethods(Caller):
     """Methods of a client that waits for its answers."""
 
@@ -250,27 +210,6 @@ class ServiceMethods(Caller):
         ``/v2/service?Action=ScaleService``
         """
         return self._call(SCALE_SERVICE, request)
-
-    def deactivate_service(self, **request: Unpack[DeactivateService]) -> Operation:
-        """Take a service off. Its instances stay, and are paid for.
-
-        ``/v2/service?Action=DeactivateService``
-        """
-        return self._call(DEACTIVATE_SERVICE, request)
-
-    def activate_service(self, **request: Unpack[ActivateService]) -> Operation:
-        """Let a service that was taken off run again.
-
-        ``/v2/service?Action=ActivateService``
-        """
-        return self._call(ACTIVATE_SERVICE, request)
-
-    def delete_service(self, **request: Unpack[DeleteService]) -> bool:
-        """Delete a service that has no replicas left.
-
-        ``/v2/service?Action=DeleteService``
-        """
-        return self._call(DELETE_SERVICE, request)
 
 
 class AsyncServiceMethods(AsyncCaller):
@@ -314,24 +253,3 @@ class AsyncServiceMethods(AsyncCaller):
         ``/v2/service?Action=ScaleService``
         """
         return await self._call(SCALE_SERVICE, request)
-
-    async def deactivate_service(self, **request: Unpack[DeactivateService]) -> Operation:
-        """Take a service off. Its instances stay, and are paid for.
-
-        ``/v2/service?Action=DeactivateService``
-        """
-        return await self._call(DEACTIVATE_SERVICE, request)
-
-    async def activate_service(self, **request: Unpack[ActivateService]) -> Operation:
-        """Let a service that was taken off run again.
-
-        ``/v2/service?Action=ActivateService``
-        """
-        return await self._call(ACTIVATE_SERVICE, request)
-
-    async def delete_service(self, **request: Unpack[DeleteService]) -> bool:
-        """Delete a service that has no replicas left.
-
-        ``/v2/service?Action=DeleteService``
-        """
-        return await self._call(DELETE_SERVICE, request)

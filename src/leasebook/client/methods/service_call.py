@@ -44,6 +44,9 @@ class DescribeServiceMetric(TypedDict, total=False):
     protocol_version: Literal[1, 2] | None
     """Only services with it; left out: all. Ignored beside serviceId, which names them."""
 
+    account_id: str | None
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
+
 
 DESCRIBE_SERVICE_METRIC: Final[ActionOf[ServiceMetrics]] = ActionOf(
     "/v2/service", "DescribeServiceMetric", DescribeServiceMetric, ServiceMetrics, writes=False
@@ -75,6 +78,9 @@ class DescribeServiceStats(TypedDict, total=False):
 
     protocol_version: Literal[1, 2] | None
     """Only services with it; left out: all. Ignored beside serviceId, which names them."""
+
+    account_id: str | None
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
 
     interval: Required[Literal[60, 3600, 86400]]
     """The length of an interval in seconds."""
@@ -141,6 +147,11 @@ CREATE_SERVICE_KEY: Final[ActionOf[CreatedServiceKey]] = ActionOf(
 
 class DescribeServiceKeys(TypedDict, total=False):
     """Parameters of ``describe_service_keys``."""
+
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
     marker: str | None
     """The nextMarker of the page before."""

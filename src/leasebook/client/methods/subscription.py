@@ -37,6 +37,11 @@ class CreateSubscription(TypedDict, total=False):
     instance_id: str | None
     """Only events of this instance."""
 
+    accounts: list[str] | None
+    """The accounts whose events are sent, or `*` alone for all, later ones included; the caller's where it is left out.
+    To name others takes LeasebookOperatorPolicy or LeasebookSupportPolicy.
+    """
+
 
 CREATE_SUBSCRIPTION: Final[ActionOf[SubscriptionDetail]] = ActionOf(
     "/v2/notification", "CreateSubscription", CreateSubscription, SubscriptionDetail, writes=True
@@ -51,6 +56,11 @@ class DescribeSubscriptions(TypedDict, total=False):
 
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
+
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
 
 DESCRIBE_SUBSCRIPTIONS: Final[ActionOf[SubscriptionList]] = ActionOf(
@@ -121,6 +131,11 @@ class DescribeDeliveries(TypedDict, total=False):
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
 
 DESCRIBE_DELIVERIES: Final[ActionOf[DeliveryPage]] = ActionOf(
     "/v2/notification", "DescribeDeliveries", DescribeDeliveries, DeliveryPage, writes=False
@@ -185,7 +200,7 @@ class SubscriptionMethods(Caller):
     """Methods of a client that waits for its answers."""
 
     def create_subscription(self, **request: Unpack[CreateSubscription]) -> SubscriptionDetail:
-        """Have the account's events sent to a URL or a mail address.
+        """Have the account's events, or those of other accounts, sent to a URL or a mail address.
 
         ``/v2/notification?Action=CreateSubscription``
         """
@@ -253,7 +268,7 @@ class AsyncSubscriptionMethods(AsyncCaller):
     """Methods of a client whose answers are awaited."""
 
     async def create_subscription(self, **request: Unpack[CreateSubscription]) -> SubscriptionDetail:
-        """Have the account's events sent to a URL or a mail address.
+        """Have the account's events, or those of other accounts, sent to a URL or a mail address.
 
         ``/v2/notification?Action=CreateSubscription``
         """

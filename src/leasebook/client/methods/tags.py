@@ -67,6 +67,11 @@ RENAME_RESOURCE: Final[ActionOf[ResourceTagsDetail]] = ActionOf(
 class DescribeTags(TypedDict, total=False):
     """Parameters of ``describe_tags``."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     resource_ids: Required[list[str]]
     """Their ids, of any kinds, at most 100."""
 

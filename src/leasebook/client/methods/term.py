@@ -99,6 +99,11 @@ CREATE_AUTO_RENEW_RULE: Final[ActionOf[bool]] = ActionOf(
 class DescribeAutoRenewRules(TypedDict, total=False):
     """Parameters of ``describe_auto_renew_rules``."""
 
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
+
     instance_id: str | None
     """Only the rule of this instance."""
 

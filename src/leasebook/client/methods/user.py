@@ -227,8 +227,10 @@ class DescribeUsers(TypedDict, total=False):
     max_keys: int | None
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
-    account_id: str | None
-    """The account; the caller's where it is left out."""
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
     include_deleted: bool
     """Whether deleted users are listed too; without it only the others are."""

@@ -10,6 +10,10 @@ from leasebook.client.shape import Shape
 class AuditEntry(Shape, kw_only=True):
     """A call, and what became of it. ``userId`` is there once the signature was proved."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     time: datetime
     """When it was decided or refused."""
     request_id: str

@@ -21,6 +21,10 @@ class PurchasedTpm(Shape, kw_only=True):
 class TpmInstance(Shape, kw_only=True):
     """Quota: a number of tokens and requests a minute."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     instance_id: str
     """The instance."""
     model: str
@@ -69,6 +73,10 @@ class TpmInstances(Shape, kw_only=True):
 class PackageDetail(Shape, kw_only=True):
     """A number of tokens, and how many of them are used: in thousands as documented, and in single tokens."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     package_id: str
     """The package."""
     service_name: str

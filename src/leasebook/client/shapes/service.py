@@ -40,6 +40,10 @@ class ServiceDetail(Shape, kw_only=True):
     gives the reasons why no replicas run, or where its version may not run.
     """
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     service_id: str
     """The service."""
     name: str
@@ -111,15 +115,6 @@ class ServicePage(Shape, kw_only=True):
     """The marker that was given."""
     next_marker: str | None = None
     """Give it as marker to get the page after this one."""
-
-
-class Operation(Shape, kw_only=True):
-    """The request was accepted; ``message`` has its consequences."""
-
-    operation: bool
-    """Always true."""
-    message: str
-    """Consequences that need attention, such as instances that go on being charged."""
 
 
 class ResourceConfig(Shape, kw_only=True):

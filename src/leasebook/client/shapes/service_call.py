@@ -138,6 +138,10 @@ class CreatedServiceKey(Shape, kw_only=True):
 class ServiceKeyDetail(Shape, kw_only=True):
     """A key without its secret part. ``orphanReason`` is present if no active user is responsible for it."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     key_id: str
     """The id of the key."""
     name: str

@@ -11,10 +11,16 @@ from leasebook.client.shapes.common import PageInfo
 class SubscriptionDetail(Shape, kw_only=True):
     """A subscription. ``reason`` says why the service paused it; ``secret`` is shown once, when it is made.
 
+    Where it is sent to is not shown of other accounts' subscriptions, except to operators.
+
     A mail address is Pending until the link that was sent to it is used. A webhook's secret was made at ``secretTime``;
     if ``oldSecretEndTime`` is present, the one before it also signs until then.
     """
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     subscription_id: str
     """The subscription."""
     kind: str
@@ -41,6 +47,10 @@ class SubscriptionDetail(Shape, kw_only=True):
     """Until when the secret before this one signs as well."""
     confirm_end_time: datetime | None = None
     """Until when the link holds by which a mail address is confirmed."""
+    accounts: list[str] | None = None
+    """The accounts whose events it gets, or `*`; absent: those of its own."""
+    owner_id: str | None = None
+    """With accounts: the user by whose policies it goes, who made or activated it."""
 
 
 class SubscriptionList(Shape, kw_only=True):
@@ -61,6 +71,10 @@ class SubscriptionList(Shape, kw_only=True):
 class DeliveryDetail(Shape, kw_only=True):
     """An event for a subscription. The receiver gets ``deliveryId`` as ``webhook-id`` with every attempt."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     delivery_id: str
     """The id that the receiver gets with every attempt, as webhook-id."""
     subscription_id: str

@@ -8,6 +8,10 @@ from leasebook.client.shape import Shape
 class ResourceTagsDetail(Shape, kw_only=True):
     """The name and the tags of something."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     resource_id: str
     """Its id."""
     name: str | None = None

@@ -82,6 +82,10 @@ class Quote(Shape, kw_only=True):
 class AutoRenewRule(Shape, kw_only=True):
     """By how many months an instance is renewed; and when that is tried next, and its term ends."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     instance_id: str
     """The instance."""
     instance_type: str

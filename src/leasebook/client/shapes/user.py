@@ -62,6 +62,10 @@ class KeyDetail(Shape, kw_only=True):
 class UserDetail(Shape, kw_only=True):
     """A user, with policies and access keys."""
 
+    account_id: str | None = None
+    """Whose it is, where the request names accounts."""
+    account_name: str | None = None
+    """The name of that account."""
     user_id: str
     """The user."""
     name: str

@@ -393,6 +393,7 @@ ACTIONS: Final = (
         DescribeGuardRailsRequest,
         GuardRailsDetail,
         "Show an account's limits, and how much of them is used.",
+        across=p.BILLING_READERS,
         policies=p.READERS | p.OPERATORS,
         example={},
         answer={

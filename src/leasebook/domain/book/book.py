@@ -42,6 +42,7 @@ from leasebook.domain.record.agenda import approval_due, soonest_new
 from leasebook.domain.record.event import (
     OPERATOR_REASON,
     RENEWAL_FAILED,
+    SERVICE_OFF,
     Event,
     account_events,
     approval_events,
@@ -250,12 +251,12 @@ class Book:
         used.use(nonce.value)
 
     def _give_reason(self, known: Mapping[str, int], why: str) -> None:
-        """Add a reason to the events of instances that came after those that are known."""
+        """Add a reason to the events of instances and of services taken off, after those that are known."""
         for account_id, events in self.events.items():
             first = known.get(account_id, 0)
             events[first:] = [
                 event
-                if event.unit_id is None
+                if event.unit_id is None and event.type != SERVICE_OFF
                 else msgspec.structs.replace(event, data=event.data | {OPERATOR_REASON: why})
                 for event in events[first:]
             ]

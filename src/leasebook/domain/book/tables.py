@@ -22,7 +22,7 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
 from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
@@ -78,6 +78,7 @@ ACCOUNT_LIMITS = Table("guards", AccountLimits, "account_id")
 SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
 METADATA = Table("facts", StoreMetadata, "name")
 SUBSCRIPTIONS = Table("hooks", Subscription, "id")
+ACCOUNT_PLACES = Table("hook_places", AccountPlace, "hook_id", "account_id")
 DELIVERY_QUEUES = Table("lanes", DeliveryQueue, "hook_id", "name")
 DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
 USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
@@ -112,6 +113,7 @@ TABLES: tuple[Table[Any], ...] = (
     ACCESS_KEYS,
     # Batches that create or finish deliveries lock the subscription first.
     SUBSCRIPTIONS,
+    ACCOUNT_PLACES,
     DELIVERY_QUEUES,
     DELIVERIES,
     USED_LINKS,

@@ -81,6 +81,8 @@ APPROVAL_REMINDER: Final = "approval.reminder"
 APPROVAL_APPROVED: Final = "approval.approved"
 APPROVAL_REJECTED: Final = "approval.rejected"
 APPROVAL_LAPSED: Final = "approval.lapsed"
+SERVICE_OFF: Final = "service.deactivated"
+SERVICE_ON: Final = "service.activated"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -138,6 +140,8 @@ TYPES: Final[dict[str, str]] = {
     APPROVAL_APPROVED: "A request was approved, and the purchase was made.",
     APPROVAL_REJECTED: "A request was rejected; nothing was bought.",
     APPROVAL_LAPSED: "A request ended without an answer; nothing was bought.",
+    SERVICE_OFF: "A service was taken off: its replicas end, and its instances stay.",
+    SERVICE_ON: "A service that was off runs again.",
 }
 """Every type, and what it means."""
 
@@ -321,7 +325,9 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that a log store was attached to a service, or replaced or detached."""
+    """Yield the events that a service was taken off or on, and that its log store changed."""
+    if before is not None and before.active is not after.active and after.deleted_at is None:
+        yield (SERVICE_ON if after.active else SERVICE_OFF), {"serviceId": after.id}
     was = None if before is None else before.log_store
     if after.log_store == was:
         return

@@ -67,6 +67,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "accessKeyId": ("The access key.", "AK0123456789abcdef"),
     "serviceKeyId": ("The service key.", "key-k3j4h5g6f7d8"),
     "accountStatus": ("The account's status, if that is why it failed.", "Suspended"),
+    "operatorReason": ("The reason that an operator gave.", "It has had no traffic for a week."),
     "resourceId": ("The instance, quota, package, service or other thing.", "unit-c7aM0na9"),
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
@@ -201,5 +202,7 @@ SHAPES: Final[dict[str, EventShape]] = {
         "the account itself", "approvalId", "askedBy", "reason", reason="Use the instance that is there."
     ),
     e.APPROVAL_LAPSED: _of_account("the account itself", "approvalId", "askedBy", "reason", reason="Time"),
+    e.SERVICE_OFF: EventShape("the account itself", ("serviceId",), ("operatorReason",), on_unit=False),
+    e.SERVICE_ON: _of_account("the account itself", "serviceId"),
 }
 """The shape of each type's data."""

@@ -12,6 +12,7 @@ import msgspec
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
+    ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
     DELIVERIES,
@@ -351,7 +352,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             ACCESS_KEYS,
             {
                 "to_column": {"requires": _written_names},
-                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
+                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool, "by_operator": bool},
                 "mutable": ("sealed", "status", "requires", "from_environment"),
             },
         ),
@@ -391,14 +392,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SUBSCRIPTIONS,
             {
-                "to_column": {"types": _json},
-                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
+                "to_column": {"types": _json, "accounts": _json},
+                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes, "accounts": _names},
                 "mutable": (
-                    *("target", "sealed", "types", "status", "since", "page"),
+                    *("created_by", "target", "sealed", "types", "status", "since", "page"),
                     *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
                 ),
             },
         ),
+        (ACCOUNT_PLACES, {"mutable": ("page",)}),
         (DELIVERY_QUEUES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
         (
             DELIVERIES,

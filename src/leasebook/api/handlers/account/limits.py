@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import UnsetType
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.api.handlers.account.funds import amount
@@ -48,9 +49,11 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
     """Show an account's limits, and how much of them is used."""
-    account_id = _whose(call)
+    account_id = account_meant(call)
     account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
-    if account is not None and guard is not None:
+    if account is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
+    if guard is not None:
         # The stored sums may be those of an earlier month if nothing was charged since; those do not count.
         guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
     return _detail(account_id, guard)
