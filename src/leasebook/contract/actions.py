@@ -26,7 +26,7 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
-from leasebook.contract.nouns.resource import tags
+from leasebook.contract.nouns.resource import tag_policy, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -80,6 +80,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *tag_policy.TAG_POLICIES,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -28,7 +28,8 @@ from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
-from leasebook.ports.queries.read_repository import Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_in
 
 log = structlog.get_logger()
 
@@ -68,6 +69,12 @@ def receiver_of(hook: Subscription) -> str:
 
 def _due(hook: Subscription, lane: str) -> Due:
     return Due(hook.id, lane, hook.account_id, receiver_of(hook))
+
+
+def _named(ask: ReadRepository, lanes: Sequence[tuple[str, str]]) -> tuple[list[Head], Names]:
+    """Return the first waiting delivery of each queue, and the names to show beside the ids in their events."""
+    heads = ask.heads(lanes)
+    return heads, names_in(ask, (head.event for head in heads))
 
 
 def _run_us() -> int:
@@ -236,11 +243,13 @@ class Dispatcher:
             lanes=tuple(chosen), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
         )
         claimed = await self._sequencer.submit(command)
-        heads = await self._reader.read(lambda ask: ask.heads(claimed)) if claimed else []
+        heads, names = await self._reader.read(lambda ask: _named(ask, claimed)) if claimed else ([], NO_NAMES)
         if len(heads) < len(claimed):
             log.error("lanes say that something waits, and nothing does; run leasebook check", lanes=len(claimed))
         for head in heads:
-            self._begin(chosen[head.delivery.hook_id, head.delivery.lane], hooks[head.delivery.hook_id], head, now)
+            self._begin(
+                chosen[head.delivery.hook_id, head.delivery.lane], hooks[head.delivery.hook_id], head, names, now
+            )
         return bool(heads)
 
     async def _end(self, hook_ids: set[str]) -> None:
@@ -251,9 +260,9 @@ class Dispatcher:
             ):
                 await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
 
-    def _begin(self, due: Due, hook: Subscription, head: Head, now: Instant) -> None:
+    def _begin(self, due: Due, hook: Subscription, head: Head, names: Names, now: Instant) -> None:
         self._turns.begun(due, _run_us())
-        self._attempts.begin(hook, head, now)
+        self._attempts.begin(hook, head, names, now)
 
     def _ended(self, delivery: Delivery, failed: bool) -> None:  # noqa: FBT001 - the type Ended says what it is
         self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=failed)

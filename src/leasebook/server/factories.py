@@ -58,6 +58,7 @@ from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -292,8 +293,8 @@ def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     def shown(at: Instant) -> str:
         return rfc3339(at, zone)
 
-    def show(account_id: str, place: EventPlace, event: Event) -> bytes:
-        return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+    def show(account_id: str, place: EventPlace, event: Event, names: Names) -> bytes:
+        return msgspec.json.encode(present.event(account_id, place, event, shown, links, names))
 
     senders: dict[str, Sender] = {
         "Webhook": WebhookSender(

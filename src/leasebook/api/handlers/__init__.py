@@ -16,6 +16,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tag_policy,
     tags,
     users,
 )
@@ -48,4 +49,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **tag_policy.OPERATIONS,
 }

@@ -9,7 +9,20 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
-from leasebook.contract.shapes import Id, Paged, PagedRequest, PositiveCount, Request, Shape
+from leasebook.contract.shapes import (
+    NAME_GIVEN,
+    NAMED,
+    TAGGED,
+    TAGS_GIVEN,
+    Id,
+    Paged,
+    PagedRequest,
+    PositiveCount,
+    Request,
+    ResourceName,
+    Shape,
+    Tags,
+)
 
 
 class PurchaseReplicasRequest(Request, kw_only=True):
@@ -18,6 +31,8 @@ class PurchaseReplicasRequest(Request, kw_only=True):
     service_id: Annotated[Id, Meta(description="The service.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
     replicas_count: Annotated[PositiveCount, Meta(description="How many replicas to buy units for.")]
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 class ReleaseReplicasRequest(Request, kw_only=True):
@@ -63,6 +78,8 @@ class ServiceInstance(Shape, kw_only=True):
         None
     )
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ServiceInstances(Paged, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import SERVICE, read, write
 from leasebook.contract.nouns.service import Protocol
 from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, PageSize, Request, Shape, Time
@@ -148,6 +149,7 @@ class CreateServiceKeyRequest(Request, kw_only=True):
     service_id: Annotated[
         Id | None, Meta(description="The only service that it opens; left out: all of the account's.")
     ] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
 class CreatedServiceKey(Shape, kw_only=True):
@@ -186,6 +188,7 @@ class ServiceKeyDetail(Shape, kw_only=True):
     ] = None
     status: Annotated[KeyStatus, Meta(description="Active, or Deleted: it opens nothing any more.")]
     creator: Annotated[str, Meta(description="The user who made it.")]
+    creator_name: Annotated[str | None, Meta(description=sh.MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     orphan_reason: Annotated[
         OrphanReason | None,
@@ -197,6 +200,7 @@ class ServiceKeyDetail(Shape, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class ServiceKeyPage(Shape, kw_only=True):
@@ -324,7 +328,7 @@ KEYS: Final = (
         CreateServiceKeyRequest,
         CreatedServiceKey,
         "Make a bearer key with which services are called.",
-        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED),
+        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED, e.TAG_POLICY_NOT_MET),
         example={"name": "shop-window", "serviceId": "svco-48esssdpa594"},
         answer={
             "keyId": "key-l2l8128skyxi",
@@ -349,6 +353,7 @@ KEYS: Final = (
                     "name": "somebody",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T06:13:45+08:00",
                 },
                 {
@@ -357,6 +362,7 @@ KEYS: Final = (
                     "serviceId": "svco-48esssdpa594",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T07:18:45+08:00",
                 },
             ],

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import NOTIFICATION, read, write
 from leasebook.contract.nouns.event import EventId, Types
 from leasebook.contract.shapes import Id, LongMarker, Paged, PagedRequest, PageSize, Request, Shape, Time
@@ -30,6 +31,8 @@ class CreateSubscriptionRequest(Request, kw_only=True):
     address: Annotated[Address | None, Meta(description="The mail address that events go to, with Email.")] = None
     types: Annotated[Types | None, Meta(description="Only events of these types; left out or empty: all.")] = None
     instance_id: Annotated[Id | None, Meta(description="Only events of this instance.")] = None
+    name: Annotated[sh.ResourceName | None, Meta(description=sh.NAME_GIVEN)] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
 class SubscriptionDetail(Shape, kw_only=True):
@@ -63,6 +66,8 @@ class SubscriptionDetail(Shape, kw_only=True):
     confirm_end_time: Annotated[
         str | None, Meta(description="Until when the link holds by which a mail address is confirmed.")
     ] = None
+    name: Annotated[str | None, Meta(description=sh.NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
@@ -190,7 +195,7 @@ ACTIONS: Final = (
         SubscriptionDetail,
         "Have the account's events sent to a URL or a mail address.",
         policies=p.MANAGERS,
-        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND),
+        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND, e.TAG_POLICY_NOT_MET),
         example={
             "kind": "Webhook",
             "url": "https://example.org/leasebook",

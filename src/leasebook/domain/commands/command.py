@@ -16,6 +16,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.rules.suspension import check_suspension
+from leasebook.domain.rules.tag_policy import check_new_things
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
 from leasebook.domain.values.refusal import Refusal
@@ -41,6 +42,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     moves_clock: ClassVar[bool] = False
     """Whether it moves or creates the store's virtual clock. Then no other batch runs at the same time."""
+
+    obeys_tag_policy: ClassVar[bool] = True
+    """Whether what it makes needs the tags of the account's policy. The demo's own objects do not."""
 
     token: IdempotencyKey | None = None
     by: str | None = None
@@ -116,6 +120,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     try:
         check_suspension(draft, command)
         decided = Decision(answer=command.decide(draft, rules, now))
+        check_new_things(draft, obeys=command.obeys_tag_policy)
     except Refusal as refusal:
         draft = Draft(book, now)
         decided = Decision(refusal=refusal)

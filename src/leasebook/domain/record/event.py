@@ -23,6 +23,7 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import NO_POLICY
 
 # Append only: the meaning of a type never changes.
 BOUGHT: Final = "unit.bought"
@@ -75,6 +76,7 @@ ACCOUNT_CLOSED: Final = "account.closed"
 TAGGED: Final = "resource.tagged"
 CRASH_LOOP: Final = "replica.crashLoop"
 REPLICA_RECOVERED: Final = "replica.recovered"
+TAG_POLICY_CHANGED: Final = "account.tagPolicyChanged"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -127,6 +129,7 @@ TYPES: Final[dict[str, str]] = {
     TAGGED: "The name or the tags of something that was bought or made are others now.",
     CRASH_LOOP: "The instance is paid, and for some minutes no replica of a service on it has stayed healthy.",
     REPLICA_RECOVERED: "After a crash loop, a replica of the service on the instance is healthy again.",
+    TAG_POLICY_CHANGED: "The account's tag policy is another one now; what exists keeps its tags.",
 }
 """Every type, and what it means."""
 
@@ -268,7 +271,7 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
+    """Yield the events that an account's balance turned negative or no longer is, that its status or policy changed."""
     if before is not None and before.status != after.status == "Closed":
         # A debt that is written off was not paid: so the account did not recover.
         yield ACCOUNT_CLOSED, {"balance": before.balance}
@@ -278,6 +281,9 @@ def account_events(before: Account | None, after: Account) -> Iterator[tuple[str
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
     if before is not None and before.status != after.status:
         yield _BY_ACCOUNT_STATUS[after.status], {"reason": after.status_reason} if after.status_reason else {}
+    if before is not None and before.tag_policy is not after.tag_policy and before.tag_policy != after.tag_policy:
+        policy, former = (msgspec.to_builtins(row.tag_policy or NO_POLICY) for row in (after, before))
+        yield TAG_POLICY_CHANGED, {"policy": policy, "before": former}
 
 
 def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -10,7 +10,8 @@ from leasebook.api.paging import OWN, event_of, marker_of, place_of
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import audit_log as au
 from leasebook.domain.record.audit_log import PruneReceipt
-from leasebook.ports.queries.read_repository import AuditFilter, AuditLine
+from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, AuditLine, ReadRepository
+from leasebook.ports.queries.tags import Names, names_of
 
 CHAINS_SHOWN: Final = 1000
 
@@ -35,21 +36,27 @@ async def describe_audit_log(context: Context, call: Call[au.DescribeAuditLogReq
     scope, size = f"audit {wanted}", OWN.of(asked.max_keys)
     after = event_of(asked.marker, scope)
     await context.sequencer.flush()
-    found = await context.read(call, lambda ask: ask.audit(wanted, after=after, limit=size), long=True)
+
+    def look(ask: ReadRepository) -> tuple[AuditFound, Names]:
+        found = ask.audit(wanted, after=after, limit=size)
+        return found, names_of(ask, [line.entry.user_id for line in found.lines], ())
+
+    found, names = await context.read(call, look, long=True)
     return au.AuditLogPage(
-        entries=[_entry(context, line) for line in found.lines],
+        entries=[_entry(context, line, names.person(whose, line.entry.user_id)) for line in found.lines],
         is_truncated=found.stopped is not None,
         max_keys=size,
         next_marker=None if found.stopped is None else marker_of(found.stopped, scope),
     )
 
 
-def _entry(context: Context, line: AuditLine) -> au.AuditEntry:
+def _entry(context: Context, line: AuditLine, user_name: str | None) -> au.AuditEntry:
     entry = line.entry
     return au.AuditEntry(
         time=context.shown(entry.at),
         request_id=entry.request_id,
         user_id=entry.user_id,
+        user_name=user_name,
         access_key_id=entry.access_key,
         address=entry.address,
         path=entry.path,

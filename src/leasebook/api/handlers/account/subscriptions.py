@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from leasebook.addressing.mail import ADDRESS
 from leasebook.addressing.webhook import BadAddress, check_url
@@ -12,14 +12,17 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.handlers.account.events import place_of, types_of
 from leasebook.api.paging import OWN, delivery_of, marker_of, part
+from leasebook.api.presenters.tags import marked as with_tags
+from leasebook.api.presenters.tags import new_tags
 from leasebook.contract.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
 from leasebook.domain.commands.account import subscription as commands
 from leasebook.domain.model.subscription import Delivery, HookKind, Subscription
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.notifications.webhook_signature import new_secret
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
-from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 
 
 async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
@@ -51,9 +54,11 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         types=types,
         unit_id=asked.instance_id,
         page=0 if last is None else last.page,
+        tags=new_tags(asked.name, asked.tags),
     )
     made: Subscription = await context.submit_checked(call, command, check)
-    return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    shown = _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    return await _marked(context, call, shown)
 
 
 def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
@@ -86,9 +91,16 @@ def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
     """List the account's subscriptions."""
     account_id = call.caller.account_id
-    hooks = await context.read(call, lambda ask: ask.hooks(account_id))
+
+    def look(ask: ReadRepository) -> tuple[list[Subscription], dict[str, ResourceTags]]:
+        hooks = ask.hooks(account_id)
+        return hooks, ask.tags_of([hook.id for hook in hooks])
+
+    hooks, tags = await context.read(call, look)
     page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, f"subscriptions {account_id}")
-    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in page], **end)
+    return n.SubscriptionList(
+        subscriptions=[with_tags(_detail(context, hook), tags.get(hook.id)) for hook in page], **end
+    )
 
 
 async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:
@@ -120,7 +132,7 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
     if secret is not None and token is not None:
         # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
         secret = await secret_of_hook(context, call, made)
-    return _detail(context, made, secret)
+    return await _marked(context, call, _detail(context, made, secret))
 
 
 async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
@@ -203,6 +215,14 @@ async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequ
     )
     done = await context.submit(call, command)
     return n.Redelivered(redelivered=done.count, is_truncated=done.more)
+
+
+async def _marked(context: Context, call: Call[Any], shown: n.SubscriptionDetail) -> n.SubscriptionDetail:
+    """Add the name and the tags, as they are now, to a subscription that a command answered with."""
+    hook_id = shown.subscription_id
+    row = await context.read(call, lambda ask: ask.tags_of([hook_id]).get(hook_id))
+    marked: n.SubscriptionDetail = with_tags(shown, row)
+    return marked
 
 
 def _detail(context: Context, hook: Subscription, secret: str | None = None) -> n.SubscriptionDetail:

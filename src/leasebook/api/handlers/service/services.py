@@ -38,8 +38,8 @@ from leasebook.domain.replicas.trust import hindrances
 from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
-from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_of
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
 
@@ -114,18 +114,24 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     wanted = call.request.service_id
     account_id = call.caller.account_id
 
-    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], ResourceTags | None]:
+    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], Names]:
         row = ask.service(wanted)
         if row is None or row.account_id != account_id:
-            return None, {}, [], None
+            return None, {}, [], NO_NAMES
         named = ask.services_at(account_id, [row.url_suffix])
-        return row, named, _hindrances(context, ask, row), ask.tags_of([row.id]).get(row.id)
+        return row, named, _hindrances(context, ask, row), names_of(ask, [row.created_by], [row.id])
 
-    found, named, hindered, tags = await context.read(call, look)
+    found, named, hindered, names = await context.read(call, look)
     if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    shown = present.service(found, context.shown, _url(context, call, found, named))
-    return msgspec.structs.replace(shown, why_not_run=hindered or None, tags=shown_tags(tags))
+    shown = _with_names(present.service(found, context.shown, _url(context, call, found, named)), found, names)
+    return msgspec.structs.replace(shown, why_not_run=hindered or None)
+
+
+def _with_names(shown: v.ServiceDetail, row: Service, names: Names) -> v.ServiceDetail:
+    """Add its tags, and the name of who made it."""
+    creator_name = names.person(row.account_id, row.created_by)
+    return msgspec.structs.replace(shown, creator_name=creator_name, tags=shown_tags(names.things.get(row.id)))
 
 
 def _hindrances(context: Context, ask: ReadRepository, row: Service) -> list[str]:
@@ -169,20 +175,17 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         tags=wanted_tags(None, asked.tags),
     )
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str], dict[str, ResourceTags]]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str], Names]:
         after = start.after(lambda one: ask.service_place(account_id, one))
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
         named = ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
-        return rows, named, ask.tags_of([one.row.id for one in rows])
+        return rows, named, names_of(ask, (one.row.created_by for one in rows), (one.row.id for one in rows))
 
-    found, named, tags = await context.read(call, look)
+    found, named, names = await context.read(call, look)
     page = cut(found, size, scope)
     return v.ServicePage(
         service_list=[
-            msgspec.structs.replace(
-                present.service(one.row, context.shown, _url(context, call, one.row, named)),
-                tags=shown_tags(tags.get(one.row.id)),
-            )
+            _with_names(present.service(one.row, context.shown, _url(context, call, one.row, named)), one.row, names)
             for one in page.rows
         ],
         page_info=page_info(asked.marker, size, page.next_marker),
