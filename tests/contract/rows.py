@@ -63,6 +63,7 @@ from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCal
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import TagPolicy
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
@@ -287,7 +288,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ACCOUNTS: (
         Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
         {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)}
-        | {"name": "", "status": "Suspended", "status_reason": TEXT},
+        | {"name": "", "status": "Suspended", "status_reason": TEXT}
+        | {"tag_policy": TagPolicy((TEXT,), {TEXT: ("", TEXT), "team": ("vision",)})},
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),

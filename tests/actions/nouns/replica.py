@@ -19,7 +19,10 @@ INSTANCE = {
     "startTime": TIME,
     "expiredTime": Maybe(TIME),
     "releaseTime": Maybe(TIME),
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
+WORDS: Final = {"name": "training", "tags": {"team": "vision"}}
 
 
 def describe_service_instance(office: Office) -> Any:
@@ -39,7 +42,7 @@ def detach_log_store(office: Office) -> Any:
 RECORDS: Final = {
     "purchase_replicas": ActionRecord(
         permitted=WRITERS,
-        body=lambda office: billed({"serviceId": office.service, "replicasCount": 2}),
+        body=lambda office: billed({"serviceId": office.service, "replicasCount": 2, **WORDS}),
         foreign=(
             {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1},
             {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000},

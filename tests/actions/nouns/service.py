@@ -30,6 +30,7 @@ SERVICE_DETAIL = {
     "chargeStatus": re.compile("NotOpen|Opened"),
     "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
     "creator": HEX_ID,
+    "creatorName": Maybe(str),
     "createTime": TIME,
     "counted": bool,
     "tags": Maybe(dict),

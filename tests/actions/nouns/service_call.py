@@ -78,7 +78,7 @@ RECORDS: Final = {
     ),
     "create_service_key": ActionRecord(
         permitted=WRITERS,
-        body=lambda office: {"name": "shop", "serviceId": office.service},
+        body=lambda office: {"name": "shop", "serviceId": office.service, "tags": {"team": "vision"}},
         foreign=({"serviceId": "SERVICE", "name": "shop"},),
         shape={**KEY_OF_A_SERVICE, "key": SERVICE_KEY},
     ),
@@ -89,7 +89,7 @@ RECORDS: Final = {
         shape={
             "keyList": [
                 {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
-                | {"orphanReason": Maybe(str)}
+                | {"orphanReason": Maybe(str), "tags": Maybe(dict), "creatorName": Maybe(str)}
             ],
             **ENDS_A_PAGE,
         },

@@ -22,6 +22,8 @@ SUBSCRIPTION = {
     "createTime": TIME,
     "secretTime": TIME,
     "oldSecretEndTime": Maybe(TIME),
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 DELIVERY = {
     "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),
@@ -43,7 +45,8 @@ def create_subscription(office: Office) -> Any:
     # Of what an account may have most it has at most fifty.
     for one in office.caller.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"][:-20]:
         office.caller.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": one["subscriptionId"]})
-    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy()}
+    words = {"name": "alarms", "tags": {"team": "vision"}}
+    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy(), **words}
 
 
 def modify_subscription(office: Office) -> Any:

@@ -67,7 +67,7 @@ RECORDS: Final = {
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
-        body={**billed(order(count=2)), "hold": True},
+        body={**billed(order(count=2)), "hold": True, "name": "training", "tags": {"team": "vision"}},
         shape=QUOTE,
     ),
     "create_auto_renew_rule": ActionRecord(

@@ -18,6 +18,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tag_policy,
     tags,
     users,
 )
@@ -52,4 +53,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
     **approvals.OPERATIONS,
+    **tag_policy.OPERATIONS,
 }

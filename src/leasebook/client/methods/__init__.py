@@ -19,6 +19,7 @@ from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
 from leasebook.client.methods.service_call import AsyncServiceCallMethods, ServiceCallMethods
 from leasebook.client.methods.service_switch import AsyncServiceSwitchMethods, ServiceSwitchMethods
 from leasebook.client.methods.subscription import AsyncSubscriptionMethods, SubscriptionMethods
+from leasebook.client.methods.tag_policy import AsyncTagPolicyMethods, TagPolicyMethods
 from leasebook.client.methods.tags import AsyncTagsMethods, TagsMethods
 from leasebook.client.methods.term import AsyncTermMethods, TermMethods
 from leasebook.client.methods.user import AsyncUserMethods, UserMethods
@@ -43,6 +44,7 @@ class Methods(
     ServiceCallMethods,
     ServiceSwitchMethods,
     SubscriptionMethods,
+    TagPolicyMethods,
     TagsMethods,
     TermMethods,
     UserMethods,
@@ -69,6 +71,7 @@ class AsyncMethods(
     AsyncServiceCallMethods,
     AsyncServiceSwitchMethods,
     AsyncSubscriptionMethods,
+    AsyncTagPolicyMethods,
     AsyncTagsMethods,
     AsyncTermMethods,
     AsyncUserMethods,

@@ -78,6 +78,7 @@ ALLOWED: Final = frozenset(
     {
         # Of the house, and of the store.
         *("CreateAccount", "RenameAccount", "SuspendAccount", "ResumeAccount", "CloseAccount", "SetGuardRails"),
+        "SetTagPolicy",
         *("SetOffering", "CloseOffering", "ReopenOffering", "RemoveOffering", "ReportSupply", "ClaimHome"),
         *("BootstrapStore", "TakeRootKey", "StockCatalogue", "LoadDemo", "LoadExamples", "TakeNewName"),
         *("MoveClock", "NoteClock", "TurnMasterKey", "Reseal", "EndTurning", "ProveWriting"),

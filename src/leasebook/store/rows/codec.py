@@ -56,6 +56,7 @@ from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.store.rows.packing import packed, summed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -207,6 +208,17 @@ def _read_log_store(text: str | None) -> LogStore | None:
     return None if text is None else _log_store(text)
 
 
+_policy = msgspec.json.Decoder(TagPolicy).decode
+
+
+def _written_policy(policy: TagPolicy | None) -> str | None:
+    return None if policy is None else _json(policy)
+
+
+def _read_policy(text: str | None) -> TagPolicy | None:
+    return None if text is None else _policy(text)
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -335,9 +347,12 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNTS,
             {
-                "to_column": {"remind_before_us": _written_numbers},
-                "to_field": {"remind_before_us": _read_numbers},
-                "mutable": ("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_policy},
+                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _read_policy},
+                "mutable": (
+                    *("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                    "tag_policy",
+                ),
             },
         ),
         (

@@ -32,6 +32,7 @@ accounts = _table(
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
     _named("status", "Active"),
     Column("status_reason", Text, nullable=False, server_default=text("''")),
+    _text("tag_policy", null=True),
     Index("accounts_created", "created_at", "id"),
     Index("accounts_name", "name", "created_at", "id"),
 )

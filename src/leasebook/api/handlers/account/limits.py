@@ -24,7 +24,7 @@ from leasebook.domain.values.money import Micro, amount_text
 
 async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsChanged:
     """Change an account's limits."""
-    account_id = _whose(call)
+    account_id = whose(call, "limits")
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
@@ -59,11 +59,14 @@ async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRails
     return _detail(account_id, guard)
 
 
-def _whose(call: Call[Any]) -> str:
-    """Return the account of a call; raises Fault if it is another account and the caller is no operator."""
+def whose(call: Call[Any], what: str) -> str:
+    """Return the account of a call; raises Fault if it is another account and the caller is no operator.
+
+    ``what`` is a plural, such as limits: what the call sees or sets.
+    """
     account_id: str = call.request.account_id or call.caller.account_id
     if account_id != call.caller.account_id and not call.caller.is_operator:
-        raise Fault(ACCESS_DENIED, "Only an operator sees or sets other accounts' limits.")
+        raise Fault(ACCESS_DENIED, f"Only an operator sees or sets other accounts' {what}.")
     return account_id
 
 
