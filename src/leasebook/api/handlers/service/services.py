@@ -198,8 +198,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
 
     def shown(row: Service) -> v.ServiceDetail:
         detail = present.service(row, context.shown, _url(context, call, row, named[row.account_id]))
-        marked = owners.mark(_with_names(detail, row, names), row.account_id)
-        return marked
+        return owners.mark(_with_names(detail, row, names), row.account_id)
 
     return v.ServicePage(
         service_list=[shown(one.row) for one in page.rows],
