@@ -50,7 +50,7 @@ LIMITS: Final = (
 )
 
 
-class Step(NamedTuple):
+class ApprovalStep(NamedTuple):
     """A step of a history: its kind, and a number that it reads as it likes."""
 
     kind: str
@@ -60,7 +60,7 @@ class Step(NamedTuple):
 
 STEPS: Final = st.lists(
     st.builds(
-        Step,
+        ApprovalStep,
         st.sampled_from(
             ("ask", "ask", "ask", "again", "resize", "approve", "approve", "reject", "limit", "price", "wait")
         ),
@@ -71,7 +71,7 @@ STEPS: Final = st.lists(
 )
 
 
-class Office:
+class ApprovalDesk:
     """An account with three users, and the commands that steps stand for."""
 
     def __init__(self, *, twice: bool) -> None:
@@ -111,7 +111,7 @@ class Office:
         """Return all requests, in the order in which they were made."""
         return list(self.store.rows[APPROVALS].values())
 
-    def command(self, step: Step) -> Command | None:
+    def command(self, step: ApprovalStep) -> Command | None:
         """Return the command of a step; None: there is nothing for it to act on."""
         rows, number = self.requests(), step.number
         match step.kind:
@@ -166,8 +166,8 @@ class Office:
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.booleans())
-async def test_any_order_of_events_keeps_every_request_to_its_rules(steps: Sequence[Step], twice: bool) -> None:  # noqa: FBT001
-    office = Office(twice=twice)
+async def test_any_order_of_events_keeps_every_request_to_its_rules(steps: Sequence[ApprovalStep], twice: bool) -> None:  # noqa: FBT001
+    office = ApprovalDesk(twice=twice)
     await office.open()
     for step in steps:
         if step.kind == "wait":
@@ -181,7 +181,7 @@ async def test_any_order_of_events_keeps_every_request_to_its_rules(steps: Seque
         check_requests(office)
 
 
-def check_decision(office: Office, command: Command, decided: Decision, before: dict[str, Approval]) -> None:
+def check_decision(office: ApprovalDesk, command: Command, decided: Decision, before: dict[str, Approval]) -> None:
     """Check that a decision changed the requests that it may change, and no others."""
     after = {row.id: row for row in office.requests()}
     changed = {name for name in after if after[name] != before.get(name)}
@@ -201,7 +201,7 @@ def check_decision(office: Office, command: Command, decided: Decision, before: 
         assert not changed
 
 
-def check_requests(office: Office) -> None:
+def check_requests(office: ApprovalDesk) -> None:
     """Check every request against its order, its events, the limits and the agenda."""
     rows = office.requests()
     guard = office.store.rows[ACCOUNT_LIMITS].get(("acc",))
