@@ -20,8 +20,9 @@ LEFT_SHOWN: Final = 20
 class Run:
     """A run of the steps: the service, the file of secrets, and the ids of what was made on the way."""
 
-    def __init__(self, server: Server, house: str, secrets: SecretsFile | None) -> None:
+    def __init__(self, server: Server, house: str, maker: str, secrets: SecretsFile | None) -> None:
         self.server = server
+        self._maker = maker
         self.house = house
         self._secrets = secrets
         self.ids: dict[tuple[str, ...], str] = {}
@@ -40,7 +41,9 @@ class Run:
 
         def make(token: str) -> dict[str, Any]:
             body = {**making.body, "clientToken": token}
-            asked = Asked(of, making.path, making.action, body, sorted(making.known), stamp(self.server.now()))
+            asked = Asked(
+                of, self._maker, making.path, making.action, body, sorted(making.known), stamp(self.server.now())
+            )
             self.secrets.asking(asked)
             try:
                 made = dict(self.server.call(making.path, making.action, **body))
@@ -96,8 +99,9 @@ class Step:
 
 @dataclass
 class Plan:
-    """The steps, and what a person should know besides."""
+    """The steps, and what a person should know besides. ``maker`` is the id of the user whose key the command has."""
 
+    maker: str
     steps: list[Step] = field(default_factory=list)
     ends: list[Step] = field(default_factory=list)
     """Steps that end something; they come last, and only with ``--prune``."""
