@@ -12,8 +12,9 @@ OPERATOR = "LeasebookOperatorPolicy"
 
 
 @pytest.fixture
-def pruning(house: Applying) -> Applying:
-    """The commands with the key of an operator of its own, who made nothing so far."""
+def pruning(house: Applying, monkeypatch: pytest.MonkeyPatch) -> Applying:
+    """The commands with the key of an operator of its own, who made nothing so far; every list has several pages."""
+    monkeypatch.setattr("leasebook.cli.house.server.PAGE", 5)
     house.by(house.scene.user(house.scene.operator, OPERATOR, "QianfanFullControlAccessPolicy"))
     return house
 
