@@ -45,9 +45,9 @@ class Answer(NamedTuple):
 
     @property
     def result(self) -> Any:
-        """The result of a success; of a stream, the events that came."""
+        """The result of a success; of a stream, the events that came; of a file, its text or bytes."""
         assert self.status == 200, self.body
-        return self.body if isinstance(self.body, list) else self.body["result"]
+        return self.body if isinstance(self.body, list | str | bytes) else self.body["result"]
 
     @property
     def code(self) -> str:
@@ -146,7 +146,7 @@ async def _ask(
     async def send(message: Any) -> None:
         sent.append(message)
         # A caller that only looks whether a stream is there leaves when it begins.
-        if message["type"] == "http.response.body":
+        if message["type"] == "http.response.body" and _is_stream(sent[0]):
             enough.set()
 
     await app(scope, receive, send)
@@ -157,7 +157,12 @@ async def _ask(
         return Answer(start["status"], found, json.loads(text))
     if found["content-type"].startswith("text/event-stream"):
         return Answer(start["status"], found, events_of(text.decode()))
-    return Answer(start["status"], found, text.decode())
+    is_text = found["content-type"].startswith("text/")
+    return Answer(start["status"], found, text.decode() if is_text else text)
+
+
+def _is_stream(start: Any) -> bool:
+    return (b"content-type", b"text/event-stream; charset=utf-8") in start["headers"]
 
 
 def events_of(stream: str) -> list[Any]:

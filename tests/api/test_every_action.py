@@ -239,6 +239,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     caller.do(ACCOUNT, "DescribeReminders")
     for month in ("2030-01", "2030-02", "2030-03"):
         caller.do(ACCOUNT, "DescribeStatement", {"month": month})
+        caller.do(ACCOUNT, "ExportCosts", {"month": month})
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
     unit = caller.buy()
     caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})

@@ -266,6 +266,9 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 NAMES = {
+    "leasebook_cost_exports_open": "gauge",
+    "leasebook_cost_exports": "counter",
+    "leasebook_cost_export_bytes": "counter",
     "leasebook_log_store_lines": "counter",
     "leasebook_log_store_requests": "counter",
     "leasebook_log_store_away": "gauge",
@@ -282,6 +285,7 @@ NAMES = {
     "leasebook_store_writes_failing_seconds": "gauge",
     "leasebook_queue_length": "gauge",
     "leasebook_refusals": "counter",
+    "leasebook_approvals_waiting": "gauge",
     "leasebook_refused_calls_unlisted": "counter",
     "leasebook_release_lateness_seconds": "histogram",
     "leasebook_oldest_overdue_release_seconds": "gauge",
@@ -290,6 +294,7 @@ NAMES = {
     "leasebook_clock_held": "gauge",
     "leasebook_audit_lost": "counter",
     "leasebook_delivery_attempts": "gauge",
+    "leasebook_subscription_accounts_behind": "gauge",
     "leasebook_deliveries_held": "counter",
     "leasebook_deliveries": "counter",
     "leasebook_deliveries_waiting": "gauge",

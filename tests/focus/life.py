@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from leasebook.contract.action import TAG
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
 from leasebook.domain.model.instance import Instance
@@ -19,6 +20,8 @@ Month = tuple[int, int]
 
 MONTHS: tuple[Month, ...] = ((2027, 12), (2028, 1), (2028, 2), (2028, 3), (2028, 4), (2028, 5), (2028, 6))
 """The months of its life, and those into which its longest terms reach."""
+NAME, TAGS = '训练 "a"', {"team": "vision", "费用": 'a "b", c'}
+"""The name and the tags of the instance "served"."""
 BIG = "gpu-big"
 """A type whose units the engine below has trouble with."""
 
@@ -70,6 +73,8 @@ def _december(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> No
     units["served"] = caller.buy_replicas(service, 2, months=3)
     units["idle"] = caller.buy(count=5, months=1)
     caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": units["idle"], **_RENEWED})
+    caller.do(TAG, "TagResource", {"resourceId": units["served"], "tags": TAGS})
+    caller.do(TAG, "RenameResource", {"resourceId": units["served"], "name": NAME})
     units["lapsed"] = caller.buy(count=1, months=2)
     made = scene.operator.do(IAM, "CreateAccount", {"name": "New York", "timeZone": "America/New_York"})
     life.accounts["new york"] = made["accountId"]

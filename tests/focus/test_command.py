@@ -17,7 +17,9 @@ from pyarrow import parquet
 
 from leasebook.domain.values.money import amount_text
 from leasebook.export.focus.columns import COLUMNS, Row
-from leasebook.export.focus.files import HELD, CannotWriteError, write
+from leasebook.export.focus.files import CannotWriteError, write
+from leasebook.export.focus.formats import HELD
+from leasebook.export.focus.versions import Version
 from tests.api.scene import ServiceHarness, a_scene
 from tests.focus.exports import command, exported, lines, micro, rows_in
 from tests.focus.life import ExportScenario
@@ -28,7 +30,7 @@ JANUARY = ("--month", "2028-01")
 def test_both_formats_say_the_same(life: ExportScenario, tmp_path: Path) -> None:
     texts = lines(exported(life.directory, (2028, 1), tmp_path / "costs.csv"))
     table = parquet.read_table(exported(life.directory, (2028, 1), tmp_path / "costs.parquet"))
-    assert table.column_names == list(texts[0]) == [column.name for column in COLUMNS]
+    assert table.column_names == list(texts[0]) == [column.name for column in COLUMNS["1.2"]]
     for text, row in zip(texts, table.to_pylist(), strict=True):
         for name, value in row.items():
             match value:
@@ -43,8 +45,9 @@ def test_both_formats_say_the_same(life: ExportScenario, tmp_path: Path) -> None
                     assert text[name] == value
 
 
-def test_columns_of_our_own_are_named_so_and_come_last() -> None:
-    names = [column.name for column in COLUMNS]
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+def test_columns_of_our_own_are_named_so_and_come_last(version: Version) -> None:
+    names = [column.name for column in COLUMNS[version]]
     own = [name for name in names if name.startswith("x_")]
     assert own == ["x_CreatedBy", "x_OrderId", "x_PostingKind"]
     assert names == sorted(set(names) - set(own)) + own

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.export.focus.columns import VERSION
+from leasebook.export.focus.versions import VERSION
 from tests.conformance.toolchains import Toolchain
 from tests.focus.exports import exported
 from tests.focus.life import ExportScenario, Month

@@ -33,6 +33,8 @@ PURE = {"leasebook.addressing", "leasebook.cli", "leasebook.contract"}
 LISTED_BY_THE_COMMAND = {
     "leasebook.domain.values.wording",
     "leasebook.export.csv_table",
+    "leasebook.export.focus",
+    "leasebook.export.focus.versions",
     "leasebook.security.private_files",
     "leasebook.server.signals",
 }

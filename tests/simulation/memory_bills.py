@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from leasebook.domain.record.ledger import SETTLEMENTS, Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository, Spender
+from leasebook.ports.queries.costs import Spender, Spent
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 
 
 class BillQuestions(ReadRepository):
@@ -61,13 +62,23 @@ class BillQuestions(ReadRepository):
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
         """Return the instances with postings in a stretch of time or a paid term that reaches into it."""
-        found: dict[str, bool] = {}
+        found: dict[str, Spender] = {}
         for row in self._all_postings:
             termed = row.at < until and row.since is not None and row.until is not None
             reaches = termed and row.kind != "Usage" and (row.since or 0) < until and (row.until or 0) > since
             if row.account_id == account_id and (row.unit_id or "") > after and (since <= row.at < until or reaches):
-                found[str(row.unit_id)] = found.get(str(row.unit_id), False) or row.kind != "Usage"
-        return [Spender(unit_id, prepaid) for unit_id, prepaid in sorted(found.items())][:limit]
+                known = found.get(str(row.unit_id), Spender(str(row.unit_id), prepaid=False, charges=0))
+                charges = known.charges + (since <= row.at < until)
+                found[known.unit_id] = Spender(known.unit_id, known.prepaid or row.kind != "Usage", charges)
+        return [found[unit_id] for unit_id in sorted(found)][:limit]
+
+    def costs(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
+        """Yield the instances that cost something in a stretch of time, with what it was."""
+        for unit_id, prepaid, _ in self.spenders(account_id, since, until, after="", limit=len(self._all_postings)):
+            unit = self.unit(unit_id)
+            assert unit is not None
+            bill = self.bill(unit_id, since, until) if with_bills else []
+            yield Spent(unit, self.tags_of([unit_id]).get(unit_id), bill, self.terms(unit_id, until) if prepaid else [])
 
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:
         """Return what was paid in advance for an instance, or paid back, before a moment."""

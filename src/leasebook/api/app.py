@@ -21,7 +21,7 @@ from leasebook.api.auth.callers import Admitted, Callers
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
-from leasebook.api.context import Call, Context, Followed, Streamed
+from leasebook.api.context import Call, Context, Download, Followed, Streamed
 from leasebook.api.fault import Fault
 from leasebook.api.handlers import OPERATIONS
 from leasebook.api.health import Health
@@ -36,6 +36,7 @@ from leasebook.api.responses import (
     error_headers,
     failure,
     fault_of,
+    send_download,
     send_followed,
     send_pieces,
     success,
@@ -164,13 +165,13 @@ class App:
         action: Action | None = None
         record = self._record(scope, path, request_id)
         code = message = ""
-        body: bytes | Streamed | Followed
+        body: bytes | Streamed | Followed | Download
         more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
         try:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed | Followed) else success(request_id, result)
+            body = result if isinstance(result, Streamed | Followed | Download) else success(request_id, result)
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = fault_of(error, has_token=record is not None and record.token)
             status, code, message = fault.error.status, fault.error.code, fault.message
@@ -191,6 +192,8 @@ class App:
             await send_pieces(send, request_id, body, more)
         elif isinstance(body, Followed):
             await send_followed(send, receive, body, more)
+        elif isinstance(body, Download):
+            await send_download(send, receive, body, more)
         else:
             await answer(send, status, body, JSON, more)
 
@@ -323,21 +326,21 @@ class App:
 
         Raises OutcomeUnknown only if the action may have changed something.
         """
-        once, sequencer = admitted.once, self._context.sequencer
+        once = admitted.once
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
-        spend = partial(once.spend, sequencer, admitted.caller.account_id)
+        sequencer, party = self._context.sequencer, admitted.caller.account_id
         if not action.writes or action.path == CLOCK:
             # Nothing that it submits could take the nonce with it.
-            await _without_effect(spend())
+            await _without_effect(once.spend(sequencer, party))
         try:
             result = await self._perform(action, query, admitted, body, scope, record)
         except (Fault, Refusal):
             # A refused call may be permitted later; without this a replay of it could succeed then.
-            await _without_effect(spend())
+            await _without_effect(once.spend(sequencer, party))
             raise
         if not once.is_spent:
-            await spend()
+            await once.spend(sequencer, party)
         return result
 
     async def _perform(

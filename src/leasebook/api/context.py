@@ -27,6 +27,7 @@ from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc33
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
+from leasebook.ports.costs import CostFiles
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 from leasebook.scheduler.worker import Scheduler
 
@@ -84,6 +85,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     identities: Identities
     refusals: Refusals
     replica_logs: ReplicaLogs
+    costs: CostFiles
     log_store: LogStoreProbe | None
     """None: this server has no log store."""
     without_log_parts: frozenset[str]
@@ -234,6 +236,18 @@ class Followed:
     """A result that does not end: server-sent events."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self.pieces = pieces
+
+
+class Download:
+    """A result that is a file: the body of the answer, without an envelope.
+
+    ``pieces`` are its bytes. Where they fail on the way, the connection ends before the file does.
+    """
+
+    def __init__(self, media_type: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        self.media_type = media_type
+        self.name = name
         self.pieces = pieces
 
 

@@ -25,6 +25,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.SIGNED_TOO_OFTEN: e.TOO_MANY_REQUESTS,
     r.UNTRUSTED: e.UNTRUSTED_MODEL,
     r.SUSPENDED: e.ACCOUNT_SUSPENDED,
+    r.APPROVAL: e.APPROVAL_NEEDED,
 }
 """How the rules' refusals are called in public."""
 

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from leasebook.api.asgi import Headers, Receive, Send
-from leasebook.api.context import Followed, Streamed
+from leasebook.api.context import Download, Followed, Streamed
 from leasebook.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasebook.batch import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
 from leasebook.contract import error_header
@@ -160,6 +160,37 @@ async def send_followed(send: Send, receive: Receive, result: Followed, more: Se
     except Unavailable as error:
         # The client resumes from its last event when the store is back.
         log.warning("a stream ends", error=str(error))
+    finally:
+        gone.cancel()
+        if piece is not None:
+            piece.cancel()
+            # Its error, too, has no caller any more.
+            await asyncio.gather(piece, return_exceptions=True)
+        await result.pieces.aclose()  # type: ignore[attr-defined]
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_download(send: Send, receive: Receive, result: Download, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send a file as it is made. Where that fails on the way the connection ends before the file does."""
+    headers = [
+        (b"content-type", result.media_type.encode()),
+        (b"content-disposition", f'attachment; filename="{result.name}"'.encode()),
+        (b"cache-control", b"no-store"),
+        *more,
+    ]
+    gone = asyncio.create_task(_until_gone(receive))
+    pieces = aiter(result.pieces)
+    piece: asyncio.Future[bytes | None] | None = None
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while True:
+            piece = asyncio.ensure_future(anext(pieces, None))
+            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                return
+            if (part := await piece) is None:
+                break
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     finally:
         gone.cancel()
         if piece is not None and not piece.done():

@@ -1,4 +1,4 @@
-"""Subcommand ``focus``: a month's costs as a file of the FinOps Open Cost and Usage Specification."""
+"""Subcommand ``focus``: the costs of months as a file of the FinOps Open Cost and Usage Specification."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,16 +14,20 @@ from leasebook.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.domain.values.wording import counted
+from leasebook.export.focus.versions import DATASETS, VERSION, VERSIONS
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
+    from leasebook.export.focus.versions import DatasetName, Version
     from leasebook.ports.queries.read_repository import ReadRepository
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 YEARS = range(1970, 9000)
 
 
-def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
+def _month(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
     found = _MONTH.fullmatch(text)
     if found is None or int(found[1]) not in YEARS:
         raise click.BadParameter(f"{text!r} is no month; write it like 2026-11.")
@@ -34,6 +38,24 @@ def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
 @store_options
 @click.option("--month", required=True, callback=_month, help="YYYY-MM, on each account's own clocks.")
 @click.option(
+    "--last-month", default=None, callback=_month, help="The last month of a file of several; none: --month only."
+)
+@click.option(
+    "--version",
+    "version",
+    type=click.Choice(VERSIONS),
+    default=VERSION,
+    show_default=True,
+    help="Of the specification.",
+)
+@click.option(
+    "--dataset",
+    type=click.Choice(DATASETS),
+    default=DATASETS[0],
+    show_default=True,
+    help="Version 1.2 has CostAndUsage only.",
+)
+@click.option(
     "--out",
     "goal",
     required=True,
@@ -41,50 +63,78 @@ def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
     help="A new file: .csv, or .parquet (needs leasebook[focus]).",
 )
 @click.option("--account", default=None, help="One account's id; none: all accounts.")
-@click.option("--provider", default="Leasebook", show_default=True, help="Who sells, issues invoices and is published.")
+@click.option("--provider", default=None, help="Who sells and issues invoices; none: the setting costs.provider.")
 @click.option("--bom", is_flag=True, help="Begin a CSV with the mark by which spreadsheets know UTF-8.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
 def focus(
     data: Path,
     store: str | None,
     month: tuple[int, int],
+    last_month: tuple[int, int] | None,
+    version: Version,
+    dataset: DatasetName,
     goal: Path,
     account: str | None,
-    provider: str,
+    provider: str | None,
     bom: bool,  # noqa: FBT001
     config: Path | None,
 ) -> None:
-    """Export a month's costs for FinOps tools (FOCUS), also while a server works on the store."""
+    """Export the costs of months for FinOps tools (FOCUS), also while a server works on the store."""
     from leasebook.config.load import BadSettings, load_settings
     from leasebook.domain.values.money import amount_text
-    from leasebook.export.focus.export import UnknownAccountError, export, not_over
+    from leasebook.export.focus.datasets import NoSuchDatasetError, layout_of
+    from leasebook.export.focus.export import UnknownAccountError, Wanted, not_over, rows_wanted
     from leasebook.export.focus.files import CannotWriteError, WrongNameError, write
     from leasebook.export.focus.rows import Seller
     from leasebook.store.queries.snapshot import snapshot
 
+    last = last_month or month
+    if last < month:
+        stop(f"--last-month {_named(last)} is before --month {_named(month)}.")
     try:
-        currency = load_settings(config, os.environ).currency
+        columns = layout_of(version, dataset)
+        settings = load_settings(config, os.environ)
+        currency = settings.currency
         with refusing(), snapshot(target(data, store)) as ask:
-            standing = not_over(ask, *month, _now(ask), account)
-            written = write(goal, export(ask, *month, Seller(provider, currency), account), bom=bom)
-    except BadSettings as error:
-        stop(error)
-    except WrongNameError as error:
+            wanted = Wanted(
+                dataset=dataset,
+                first=month,
+                last=last,
+                accounts=None if account is None else (account,),
+                seller=Seller(provider or settings.costs_provider, currency),
+                now=_now(ask),
+            )
+            standing = not_over(ask, wanted)
+            written = write(goal, rows_wanted(ask, wanted), columns, bom=bom)
+    except (BadSettings, NoSuchDatasetError, WrongNameError) as error:
         stop(error)
     except (CannotWriteError, UnknownAccountError) as error:
         stop(error, FAILED)
-    name = f"{month[0]}-{month[1]:02}"
     if standing is not None:
-        remark(f"{name} {standing}: its costs are not final.")
+        remark(f"{_named(last)} {standing}: its costs are not final.")
     if not written.rows:
+        name = _named(month) if last == month else f"{_named(month)} to {_named(last)}"
         stop(
             f"{goal} has no rows: nothing was charged in {name}, and no term paid in advance reaches into it.",
             NOTHING_IN_IT,
         )
-    click.echo(
-        f"{goal}: {counted(written.rows, 'row')}, billed {amount_text(written.billed)} {currency}, "
-        f"effective {amount_text(written.effective)} {currency}."
-    )
+    sums = {"billed": written.billed, "effective": written.effective}
+    shown = [f"{word} {amount_text(sums[word])} {currency}" for word in SUMS[dataset]]
+    rows = f"{goal}: {counted(written.rows, 'row')}"
+    click.echo(f"{', '.join([rows, *shown])}.")
+
+
+SUMS: Final[dict[DatasetName, tuple[str, ...]]] = {
+    "CostAndUsage": ("billed", "effective"),
+    "InvoiceDetail": ("billed",),
+    "ContractCommitment": (),
+    "BillingPeriod": (),
+}
+"""The sums that the rows of a dataset come to."""
+
+
+def _named(month: tuple[int, int]) -> str:
+    return f"{month[0]}-{month[1]:02}"
 
 
 def _now(ask: ReadRepository) -> Instant:

@@ -102,12 +102,12 @@ def work(  # one parameter an option
 @click.option("--check", "only_check", is_flag=True, help="Only say whether the pages are current.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
 def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
-    """Write the pages that are generated from the code."""
-    from leasebook.docsgen.pages import pages
+    """Write the pages and modules that are generated from the code."""
+    from leasebook.docsgen.pages import generated
 
-    stale = []
-    for name, text in pages().items():
-        path = root / "docs" / name
+    stale, files = [], generated()
+    for name, text in files.items():
+        path = root / name
         if path.exists() and path.read_text() == text:
             continue
         stale.append(str(path))
@@ -116,7 +116,7 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
             path.write_text(text)
     if only_check and stale:
         stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
-    click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
+    click.echo(f"{len(files)} files are current" if not stale else f"wrote {', '.join(stale)}")
 
 
 for subcommand in (

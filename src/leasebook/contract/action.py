@@ -40,7 +40,13 @@ WRITES: Final = (
     e.ACCOUNT_SUSPENDED,
 )
 """The errors that an action which changes something may return besides those."""
-BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.QUOTA_EXCEEDED, e.OPERATION_NOT_SUPPORTED)
+BUYS: Final = (
+    e.INSUFFICIENT_STOCK,
+    e.INSUFFICIENT_BALANCE,
+    e.QUOTA_EXCEEDED,
+    e.OPERATION_NOT_SUPPORTED,
+    e.APPROVAL_NEEDED,
+)
 ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE, e.QUOTA_EXCEEDED)
 
 
@@ -61,6 +67,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     writes: bool
     across: p.Policies = frozenset()
     """One of these permits the action in the accounts that the request names, whichever they are."""
+    own_only: str = ""
+    """Of a read that names no other accounts: why that is so."""
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     example: Mapping[str, Any]
@@ -70,6 +78,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""
+    downloads: tuple[str, ...] = ()
+    """The answer is a file of one of these media types, without an envelope; none: it is no file."""
 
     @property
     def is_documented(self) -> bool:

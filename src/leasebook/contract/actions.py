@@ -26,6 +26,8 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
+from leasebook.contract.nouns.approval import approvals
+from leasebook.contract.nouns.finance import cost_export
 from leasebook.contract.nouns.resource import tags
 
 _LEGACY_NAMES: Final = {
@@ -80,6 +82,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *approvals.ACTIONS,
+    *cost_export.ACTIONS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -215,6 +215,15 @@ These figures are as new as the scrape. They are read from sums that the books k
 million instances as with ten. `leasebook_units` and `leasebook_replicas` are counted, once a minute and beside the
 scrape: after the first one, a scrape shows the last count.
 
+## A board for Grafana
+
+[`grafana/leasebook.json`](grafana/leasebook.json) is a board of these metrics: the state of the servers, units and
+money, calls, batches, services and replicas, events and exports, processes. In Grafana 10.4 or newer choose
+*Dashboards*, *New*, *Import*, upload the file, and choose the Prometheus that asks the servers. Or have Grafana load it
+at its start: put the file into a directory that a provider of dashboards names (`options: path:` in
+`provisioning/dashboards/*.yaml`). The variable `Job` selects by the label that `job_name` of `scrape_configs` gives.
+Every value is aggregated as described above, so the board is right with any number of servers.
+
 ## All metrics
 """
 
@@ -371,6 +380,9 @@ def _request(action: Action, shapes: Mapping[str, Any]) -> str:
 def _result(action: Action, shapes: Mapping[str, Any]) -> str:
     if action.result is bool:
         return "Result: `true`.\n"
+    if action.downloads:
+        kinds = ", ".join(f"`{media.partition(';')[0]}`" for media in action.downloads)
+        return f"The answer is a file without an envelope: {kinds}.\n"
     rows = _fields(shapes[named(action.result)], "always", "if any")
     kind = "Each event of the stream" if action.follows else "Result"
     return f"{kind}:\n\n{_grid(('Field', 'Type', 'Present', 'Bounds', 'Meaning'), rows)}"

@@ -19,6 +19,7 @@ from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.business_metrics import BusinessMetrics
 from leasebook.observability.connection_metrics import ConnectionMetrics
+from leasebook.observability.cost_metrics import CostMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
 from leasebook.observability.instruments import (
     BatchInstruments,
@@ -179,6 +180,7 @@ class Metrics:
         self._replicas = self._replica_instruments()
         self._stock = StockMetrics(self._gauge)
         self.connections = ConnectionMetrics(self._counter, self._gauge)
+        self.costs = CostMetrics(self._counter, self._gauge)
         self.log_store = LogStoreMetrics(self._counter, self._gauge)
         self.business = BusinessMetrics(self._gauge)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
@@ -276,6 +278,10 @@ class Metrics:
             ),
             oldest_waiting=self._gauge(
                 "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery.", of_store=True
+            ),
+            accounts_behind=self._gauge(
+                "leasebook_subscription_accounts_behind",
+                "Accounts whose events operators' subscriptions have yet to look through, as this process knows them.",
             ),
         )
 
@@ -422,6 +428,10 @@ class Metrics:
         """Set how many attempts to deliver are under way."""
         self._deliveries.attempts.labels("quick").set(quick)
         self._deliveries.attempts.labels("slow").set(slow)
+
+    def accounts_behind(self, count: int) -> None:
+        """Set in how many accounts operators' subscriptions have events to look through."""
+        self._deliveries.accounts_behind.set(count)
 
     def delivery_deferred(self, limit: str, count: int) -> None:
         """Count deliveries that were due and waited for a place."""

@@ -32,6 +32,7 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.combined import RoutedEngine
 from leasebook.engines.contract import ReplicaEngine
+from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Targets
 from leasebook.observability.metrics import Metrics
@@ -53,6 +54,7 @@ from leasebook.server.factories import (
     allowed_of,
     audit_writer_of,
     callers_of,
+    cost_exports_of,
     dispatcher_of,
     engines_of,
     entrance_of,
@@ -167,8 +169,8 @@ async def running(
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
-        logs = logs_of(settings, engines, timing)
-        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs)
+        logs, costs = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
+        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, costs)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
@@ -178,7 +180,7 @@ async def running(
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
         minutes = OldMinutes(store, sequencer, clock)
         parts.push_async_callback(sequencer.close)
-        for part in (prober, refusals, keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (prober, costs, refusals, keeper, scheduler, dispatcher, gateway, minutes):
             parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
@@ -237,6 +239,7 @@ def _context(
     refusals: Refusals,
     rules: Rules,
     logs: ReplicaLogs,
+    costs: CostExports,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
@@ -262,6 +265,7 @@ def _context(
         audit_key=lambda: audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
+        costs=costs,
         replica_logs=logs.last,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,

@@ -17,6 +17,8 @@ OWN: Final = 48
 """The loop, the log, the sockets that are listened on, locks, what a library opens in passing."""
 STORE: Final = 32
 """Eight connections of the embedded store with three files each, or the sessions with PostgreSQL."""
+EXPORT: Final = 5
+"""A cost export: the file, twice, and the store."""
 PASSING: Final = 32
 """Lookups of names."""
 DELIVERIES_MAX: Final = 1024
@@ -73,7 +75,7 @@ def planned(settings: Settings, engines: frozenset[str], files: int) -> Descript
     A call of a service needs a second connection, to its replica. So each connection of a caller counts twice.
     """
     deliveries = deliveries_of(settings, files)
-    kept = kept_of(engines, deliveries)
+    kept = kept_of(engines, deliveries) + EXPORT * settings.costs_exports_max
     room = (files - kept) // 2
     if room < CONNECTIONS_MIN:
         raise TooFewFiles(

@@ -6,7 +6,7 @@ import platform
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 import msgspec
@@ -34,6 +34,7 @@ from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.event import Event
+from leasebook.domain.record.event_rights import OF_MONEY, without_money
 from leasebook.domain.replicas.address import may_be_called
 from leasebook.domain.replicas.engine_route import Routes, parse_routes
 from leasebook.domain.replicas.planner import Limits as ReplicaLimits
@@ -46,6 +47,9 @@ from leasebook.engines.contract import ReplicaEngine
 from leasebook.engines.gone import with_gone
 from leasebook.engines.registry import build_engines
 from leasebook.engines.sandbox.sandbox import Sandbox
+from leasebook.export.focus.rows import Seller
+from leasebook.export.focus.served import Bounds as ExportBounds
+from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Limits as CallLimits
 from leasebook.gateway.ports import Target as Answering
@@ -68,6 +72,8 @@ from leasebook.security.vault import Vault
 from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
 from leasebook.store.postgres.timeouts import GRACE_S, Patience
+from leasebook.store.queries.account.excerpt import Excerpt
+from leasebook.store.queries.snapshot import Around, excerpt
 
 log = structlog.get_logger()
 
@@ -129,6 +135,8 @@ def rules_of(settings: Settings) -> Rules:
         quote_keep_us=settings.quote_keep_minutes * MINUTE_US,
         token_keep_us=settings.tokens_keep_hours * HOUR_US,
         remind_before_us=_offsets(settings.reminders_before),
+        approval_keep_us=settings.approvals_keep_hours * HOUR_US,
+        approval_remind_us=_offsets(settings.approvals_remind_before),
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
         tests_an_hour=settings.subscription_tests_per_hour,
@@ -150,7 +158,24 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.HOOKS: settings.account_subscriptions_max,
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
+        asked.APPROVALS: settings.account_open_approvals_max,
     }
+
+
+def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> CostExports:
+    """Return what makes the files of cost exports."""
+
+    def views(
+        accounts: tuple[str, ...] | None, since: Instant, until: Instant, around: Around
+    ) -> AbstractContextManager[ReadRepository]:
+        return excerpt(where, Excerpt(accounts, since, until), around)
+
+    bounds = ExportBounds(
+        in_all=settings.costs_exports_max,
+        per_account=settings.costs_exports_per_account_max,
+        seconds=settings.costs_export_seconds,
+    )
+    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.costs)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:
@@ -292,8 +317,12 @@ def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     def shown(at: Instant) -> str:
         return rfc3339(at, zone)
 
-    def show(account_id: str, place: EventPlace, event: Event) -> bytes:
-        return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+    def show(account_id: str, place: EventPlace, event: Event, hidden: frozenset[str] | None) -> bytes:
+        if hidden is None:
+            return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+        # Of other accounts: a reminder's links are for those who act there, and balances for those who may see money.
+        seen = event if hidden.isdisjoint(OF_MONEY) else without_money(event)
+        return msgspec.json.encode(present.event(account_id, place, seen, shown))
 
     senders: dict[str, Sender] = {
         "Webhook": WebhookSender(

@@ -86,12 +86,13 @@ class TagQueries:
         return int(count)
 
 
-def having(account_id: str, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
-    """Return the condition that the row of a number has a tag, and its parameters."""
+def having(account_id: str | None, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
+    """Return the condition that the row of a number has a tag, and its parameters; None: of any account."""
     key, value = entry
     with_value = "" if value is None else " AND o.value = ?"
+    whose = f"{number.partition('.')[0]}.account_id" if account_id is None else "?"
     text = (
-        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = ? AND o.kind = ? AND o.key = ? AND o.seq = {number}"
+        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = {whose} AND o.kind = ? AND o.key = ? AND o.seq = {number}"
         f"{with_value})"
     )
-    return text, [account_id, kind, key, *(() if value is None else (value,))]
+    return text, [*(() if account_id is None else (account_id,)), kind, key, *(() if value is None else (value,))]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import MAY_END_A_PAGE, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe, Unfilled
 from tests.actions.office import Office, billed
-from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
 from tests.api.scene import SERVICE, billing_of
 
 LOG_STORE: Final = {"serviceType": "Custom", "logRegion": "bj", "logProject": "default", "logStoreName": "lines"}
@@ -72,7 +72,7 @@ RECORDS: Final = {
         example_stage=4,
     ),
     "describe_replicas": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=describe_replicas,
         foreign=(
             {"serviceId": "SERVICE"},
@@ -82,7 +82,7 @@ RECORDS: Final = {
         example_differs=True,
     ),
     "describe_replica_logs": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | SUPPORTERS,
         body=lambda office: {**describe_replicas(office), "replica": 0, "linesMax": 5},
         foreign=({"serviceId": "SERVICE", "instanceId": "UNIT"},),
         shape={"logLines": Unfilled([str]), "why": (str, None)},

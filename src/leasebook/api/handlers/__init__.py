@@ -7,7 +7,9 @@ from typing import Final
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
+    approvals,
     audit_log,
+    costs,
     events,
     funds,
     identities,
@@ -31,6 +33,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
+    **costs.OPERATIONS,
     **events.OPERATIONS,
     **limits.OPERATIONS,
     **catalogue.OPERATIONS,
@@ -48,4 +51,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **approvals.OPERATIONS,
 }

@@ -210,7 +210,7 @@ EVENT_NAMES = {
     "nextTry": "nextTryTime",
     "endedAt": "endTime",
 }
-EVENT_AMOUNTS = ("charged", "balance", "spent", "budget")
+EVENT_AMOUNTS = ("charged", "balance", "spent", "budget", "cost")
 
 
 EVENT_TIMES = ("deadline", "downSince")

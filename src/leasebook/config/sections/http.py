@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 from leasebook.config.kinds import Declared, FilePath, Host, Whole
-from leasebook.config.sections.tenants import TenantSettings
+from leasebook.config.sections.costs import CostSettings
 
 
-class HttpSettings(TenantSettings, frozen=True, kw_only=True):
+class HttpSettings(CostSettings, frozen=True, kw_only=True):
     """Settings of connections, and bounds for unauthenticated clients; each field is its declaration."""
 
     http_head_seconds: Annotated[

@@ -314,6 +314,7 @@ LIFE: Final = (
         DescribeAccountsRequest,
         AccountPage,
         "List all accounts, each with its balance, its live instances and services, and the charges of this month.",
+        own_only="It lists all accounts.",
         policies=p.BILLING_READERS,
         errors=(e.INVALID_MARKER,),
         example={"nameContains": "oo", "status": "Active", "maxKeys": 10},

@@ -9,7 +9,15 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read
-from leasebook.contract.shapes import Id, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    AccountIds,
+    Id,
+    Owned,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 AuditMarker = Annotated[str, Meta(max_length=128)]
 Wanted = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
@@ -23,11 +31,11 @@ class DescribeAuditLogRequest(Request, kw_only=True):
     """
 
     account_id: Annotated[
-        WhoseId | None,
+        WhoseId | AccountIds | None,
         Meta(
             description=(
                 "The account that made the calls; the caller's where it is left out. An operator may name any account, "
-                "or an empty text for calls that no account is known for."
+                "a list of accounts, `*` for all of them, or an empty text for calls that no account is known for."
             )
         ),
     ] = None
@@ -45,7 +53,7 @@ class DescribeAuditLogRequest(Request, kw_only=True):
     ] = None
 
 
-class AuditEntry(Shape, kw_only=True):
+class AuditEntry(Owned, kw_only=True):
     """A call, and what became of it. ``userId`` is there once the signature was proved."""
 
     time: Annotated[str, Meta(description="When it was decided or refused.")]
@@ -194,6 +202,7 @@ ACTIONS: Final = (
         DescribeAuditLogRequest,
         AuditLogPage,
         "List who called what from where, and what became of it, newest first.",
+        across=p.OPERATORS,
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"instanceId": "unit-xxx", "code": "InvalidState", "maxKeys": 10},
@@ -228,6 +237,7 @@ ACTIONS: Final = (
         DescribeAuditProofRequest,
         AuditProof,
         "Show the ends of the audit log's chains, and the receipts of removed pages.",
+        own_only="It is of the whole store, and for operators only.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10},
@@ -258,6 +268,7 @@ REFUSED_CALLS: Final = (
         DescribeRefusedCallsRequest,
         RefusedCallsPage,
         "List how many calls were refused for their signature, by minute, address and access key.",
+        own_only="It is of the whole store, and for operators only.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"startTime": "2026-11-01 00:00:00", "maxKeys": 10},

@@ -426,7 +426,7 @@ ACTIONS: Final = (
         ResizeComputeUnitRequest,
         Purchased,
         "Change the number of units of an instance.",
-        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
+        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.APPROVAL_NEEDED),
         example={"instanceId": "unit-xxx", "count": 3},
         answer={"instanceId": "unit-xxx", "orderId": "1c87a7257485abca91b1ec4ef841f9f1"},
     ),

@@ -272,6 +272,8 @@ _OWN_SETS: Final = {
     "pageInfo": {"marker": "", "maxKeys": 10, "isTruncated": False},
 }
 
+_OWN: Final = "A repository holds what its account runs, commands and all; operators name a version by its id."
+
 ACTIONS: Final = (
     write(
         MODEL,
@@ -337,6 +339,7 @@ ACTIONS: Final = (
         DescribeModelSetsRequest,
         ModelSetPage,
         "List the sets of models that the account may use, a page at a time.",
+        own_only=_OWN,
         policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
         example={"source": "UserCreate", "maxKeys": 10},
@@ -349,6 +352,7 @@ ACTIONS: Final = (
         DescribeSomeModelSetsRequest,
         CustomModelSetPage,
         "List the account's own sets of models, a page at a time.",
+        own_only=_OWN,
         policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
         example={"name": "echo"},
@@ -361,6 +365,7 @@ ACTIONS: Final = (
         DescribeSomeModelSetsRequest,
         SystemModelSetPage,
         "List the sets of models that every account may use, a page at a time.",
+        own_only=_OWN,
         policies=p.MODEL_READERS,
         errors=(e.INVALID_MARKER,),
         example={},
@@ -379,6 +384,7 @@ ACTIONS: Final = (
         DescribeModelSetRequest,
         ModelSetDetail,
         "Show a set of models and its versions.",
+        own_only=_OWN,
         policies=p.MODEL_READERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"modelSetId": "am-q2w3e4r5t6y7"},
@@ -407,6 +413,7 @@ ACTIONS: Final = (
         DescribeModelRequest,
         ModelDetail,
         "Show a version of a model, and how it is run.",
+        own_only=_OWN,
         policies=p.MODEL_READERS | p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
         answer=_APPROVED,
@@ -440,6 +447,7 @@ ACTIONS: Final = (
         DescribeModelVersionRequest,
         ModelVersionDetail,
         "Show a version of a model as the first API does. The parameter Action may be left out.",
+        own_only=_OWN,
         policies=p.MODEL_READERS | p.OPERATORS,
         example={"modelVersionId": "amv-a1s2d3f4g5h6"},
         answer={

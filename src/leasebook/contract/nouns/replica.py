@@ -7,9 +7,19 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
-from leasebook.contract.shapes import Id, Paged, PagedRequest, PositiveCount, Request, Shape
+from leasebook.contract.shapes import (
+    AcrossPagedRequest,
+    AcrossRequest,
+    Id,
+    Paged,
+    PagedRequest,
+    PositiveCount,
+    Request,
+    Shape,
+)
 
 
 class PurchaseReplicasRequest(Request, kw_only=True):
@@ -80,7 +90,7 @@ class ServiceInstanceDetail(Shape, kw_only=True):
 ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Failed"]
 
 
-class DescribeReplicasRequest(PagedRequest, kw_only=True):
+class DescribeReplicasRequest(AcrossPagedRequest, kw_only=True):
     """Show the replicas of a service, on all of its instances or on one."""
 
     service_id: Annotated[Id, Meta(description="The service.")]
@@ -144,7 +154,7 @@ class Replicas(Paged, kw_only=True):
     replicas: Annotated[list[ReplicaDetail], Meta(description="The replicas, by instance and number.")]
 
 
-class DescribeReplicaLogsRequest(Request, kw_only=True):
+class DescribeReplicaLogsRequest(AcrossRequest, kw_only=True):
     """Show the last lines that a replica wrote."""
 
     service_id: Annotated[Id, Meta(description="The service.")]
@@ -188,6 +198,7 @@ INSTANCES: Final = (
         DescribeServiceInstancesRequest,
         ServiceInstances,
         "List the live instances of a service.",
+        own_only="It is the documents' older form of DescribeComputeUnits and DescribeComputeUnit at /v2/computeunit.",
         errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
         answer={
@@ -217,6 +228,7 @@ INSTANCES: Final = (
         DescribeServiceInstanceRequest,
         ServiceInstanceDetail,
         "Show one instance of a service.",
+        own_only="It is the documents' older form of DescribeComputeUnits and DescribeComputeUnit at /v2/computeunit.",
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
         answer={
@@ -286,6 +298,7 @@ ACTIONS: Final = (
         DescribeReplicasRequest,
         Replicas,
         "Show a service's replicas and how they do.",
+        across=p.FLEET_READERS,
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
         answer={
@@ -322,6 +335,7 @@ ACTIONS: Final = (
         DescribeReplicaLogsRequest,
         ReplicaLogs,
         "Show the last lines that a replica wrote, where this server reaches its engine.",
+        across=p.SUPPORTERS,
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J", "replica": 0, "linesMax": 50},
         answer={"logLines": ["listening on 127.0.0.1:20985"], "why": None},

@@ -7,9 +7,23 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
 from leasebook.contract.action import SERVICE, read, write
 from leasebook.contract.nouns.service import Protocol
-from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    ACCOUNT_MEANT,
+    AcrossRequest,
+    Id,
+    Ids,
+    Marker,
+    Owned,
+    Paged,
+    PagedRequest,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -35,6 +49,7 @@ class CallsRequest(PagedRequest, kw_only=True):
         Protocol | None,
         Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
     ] = None
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 class DescribeServiceMetricRequest(CallsRequest, kw_only=True):
@@ -163,7 +178,7 @@ class CreatedServiceKey(Shape, kw_only=True):
     ] = None
 
 
-class DescribeServiceKeysRequest(Request, kw_only=True):
+class DescribeServiceKeysRequest(AcrossRequest, kw_only=True):
     """List the account's keys, a page at a time."""
 
     marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
@@ -176,7 +191,7 @@ class DescribeServiceKeysRequest(Request, kw_only=True):
     )
 
 
-class ServiceKeyDetail(Shape, kw_only=True):
+class ServiceKeyDetail(Owned, kw_only=True):
     """A key without its secret part. ``orphanReason`` is present if no active user is responsible for it."""
 
     key_id: Annotated[str, Meta(description="The id of the key.")]
@@ -222,6 +237,7 @@ ACTIONS: Final = (
         DescribeServiceMetricRequest,
         ServiceMetrics,
         "Sum up the calls of services.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={
             "startTime": "2026-11-01 00:00:00",
@@ -260,6 +276,7 @@ ACTIONS: Final = (
         DescribeServiceStatsRequest,
         ServiceStatsPage,
         "Sum up the calls of services by minute, hour or day.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={
             "startTime": "2026-11-29T16:00:00Z",
@@ -340,6 +357,7 @@ KEYS: Final = (
         DescribeServiceKeysRequest,
         ServiceKeyPage,
         "List the keys with which services are called, a page at a time.",
+        across=p.OPERATORS,
         errors=(e.INVALID_MARKER, e.SERVICE_NOT_FOUND),
         example={"maxKeys": 10},
         answer={

@@ -175,6 +175,17 @@ def _success(action: Action) -> dict[str, Any]:
             "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
             "content": {"text/event-stream": {"schema": result, "example": action.answer}},
         }
+    if action.downloads:
+        return {
+            "description": "A file, without an envelope.",
+            "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
+            "content": {
+                media.partition(";")[0]: {"schema": result, "example": action.answer}
+                if media.startswith("text/")
+                else {"schema": {"type": "string", "format": "binary"}}
+                for media in action.downloads
+            },
+        }
     headers = ("x-bce-request-id", *(("x-leasebook-ignored",) if action.is_documented else ()))
     return {
         "description": "Done.",

@@ -65,6 +65,7 @@ class AccessKey(msgspec.Struct, frozen=True):
 
     ``requires`` lists what signatures with this key must cover, in addition to the user's own list.
     ``from_environment`` marks a key that is, or once was, the root key given in the server's environment.
+    ``by_operator`` marks a key that an operator made: no other user was shown its secret.
     """
 
     id: str
@@ -75,3 +76,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     created_at: Instant
     requires: tuple[Requirement, ...] = ()
     from_environment: bool = False
+    by_operator: bool = False

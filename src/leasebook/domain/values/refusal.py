@@ -48,6 +48,7 @@ REPLAYED: Final = "replayed"
 SIGNED_TOO_OFTEN: Final = "signed_too_often"
 UNTRUSTED: Final = "untrusted"
 SUSPENDED: Final = "suspended"
+APPROVAL: Final = "approval"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -65,6 +66,7 @@ REASONS: Final = (
     SIGNED_TOO_OFTEN,
     UNTRUSTED,
     SUSPENDED,
+    APPROVAL,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED, SIGNED_TOO_OFTEN}

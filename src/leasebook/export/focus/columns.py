@@ -1,4 +1,4 @@
-"""The columns of the export: those of FOCUS 1.2 that say something true here, then our own."""
+"""The columns of Cost and Usage: those of FOCUS 1.2 and of 1.4 that say something true here, then our own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Final, Literal
 import msgspec
 
 from leasebook.domain.values.calendar import Instant
-
-VERSION: Final = "1.2"
-"""The version of the specification that the columns are those of."""
+from leasebook.export.focus.versions import Version
 
 Category = Literal["Usage", "Purchase"]
 Use = Literal["Used", "Unused"]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """A charge. Costs and prices are micro-units; moments are cut to whole seconds."""
+    """A charge. Costs and prices are micro-units; moments are cut to whole seconds; objects are written as JSON.
+
+    It has the columns of all versions: ``COLUMNS`` says which of them a version has.
+    """
 
     billed_cost: int
     billing_account_id: str
@@ -37,9 +38,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     commitment_discount_status: None
     consumed_quantity: Decimal | None
     consumed_unit: str | None
+    contract_applied: str | None = None
     contracted_cost: int
     contracted_unit_price: int
     effective_cost: int
+    host_provider_name: str
+    invoice_detail_id: str
     invoice_id: str
     invoice_issuer_name: str
     list_cost: int
@@ -60,6 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     resource_type: str
     service_category: str
     service_name: str
+    service_provider_name: str
     service_subcategory: str
     sku_id: str
     sku_meter: str
@@ -90,9 +95,26 @@ def _kind(name: str) -> Kind:
         return "money"
     if name.endswith("Quantity"):
         return "quantity"
-    return "moment" if name.endswith(("PeriodStart", "PeriodEnd")) else "text"
+    return "moment" if name.endswith(("PeriodStart", "PeriodEnd", "Created", "LastUpdated", "Date")) else "text"
 
 
-COLUMNS: Final = tuple(
-    Column(field.encode_name, field.name, _kind(field.encode_name)) for field in msgspec.structs.fields(Row)
+def columns_of(row: type[msgspec.Struct], without: frozenset[str] = frozenset()) -> tuple[Column, ...]:
+    """Return the columns of a kind of row, in the order of its fields; ``without`` names columns to leave out."""
+    return tuple(
+        Column(field.encode_name, field.name, _kind(field.encode_name))
+        for field in msgspec.structs.fields(row)
+        if field.encode_name not in without
+    )
+
+
+SINCE_1_4: Final = frozenset({"ContractApplied", "HostProviderName", "InvoiceDetailId", "ServiceProviderName"})
+"""Columns that came with 1.3 and 1.4."""
+UNTIL_1_4: Final = frozenset(
+    {"CommitmentDiscountId", "CommitmentDiscountStatus", "ProviderName", "PublisherName"},
 )
+"""Columns that 1.4 does not have, and those about discounts, which 1.2's validator asks for and 1.4 does not."""
+COLUMNS: Final[dict[Version, tuple[Column, ...]]] = {
+    "1.2": columns_of(Row, SINCE_1_4),
+    "1.4": columns_of(Row, UNTIL_1_4),
+}
+"""The columns of Cost and Usage by version."""

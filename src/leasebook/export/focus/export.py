@@ -1,65 +1,142 @@
-"""Walking through the accounts and instances that cost something in a month."""
+"""Walking through the accounts and instances that cost something in a month, for each dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
 
 from leasebook.domain.model.account import Account
 from leasebook.domain.rules.statement import month_of
-from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.export.focus.columns import Row
+from leasebook.export.focus.commitments import CommitmentRow, commitment_rows
+from leasebook.export.focus.invoices import invoice_rows
+from leasebook.export.focus.periods import period_rows
 from leasebook.export.focus.rows import Month, Seller, rows_of
+from leasebook.export.focus.versions import DatasetName
 from leasebook.ports.queries.read_repository import ReadRepository
 
-PAGE: Final = 20_000
-"""Names of instances at a time: a page costs a walk through the account's month, however short it is."""
+POSTINGS_A_ROW: Final = 8
+"""Postings of a bill that are as much work as a row."""
+Pace = Callable[[int], None]
+"""Is called with the work that comes next, counted in rows."""
+
+
+def _unpaced(_: int) -> None:
+    """Do the work at once."""
 
 
 class UnknownAccountError(Exception):
     """An account does not exist; the message names it."""
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """An export: the rows of a dataset, from the month ``first`` through the month ``last``, each (year, month).
+
+    Months are each account's own. ``accounts`` None: all of them. ``now`` decides which months are over.
+    """
+
+    dataset: DatasetName
+    first: tuple[int, int]
+    last: tuple[int, int]
+    accounts: tuple[str, ...] | None
+    seller: Seller
+    now: Instant
+
+    def span(self) -> tuple[Instant, Instant]:
+        """Return a time in which these months lie in every time zone."""
+        since, until = (month_of(*month, "UTC") for month in (self.first, self.last))
+        return Instant(since[0] - DAY_US), Instant(until[1] + DAY_US)
+
+    def months(self) -> list[tuple[int, int]]:
+        """Return the months, as (year, month), in order."""
+        (first_year, first), (last_year, last) = self.first, self.last
+        numbers = range(first_year * 12 + first - 1, last_year * 12 + last)
+        return [(number // 12, number % 12 + 1) for number in numbers]
+
+
+def rows_wanted(ask: ReadRepository, wanted: Wanted, pace: Pace = _unpaced) -> Iterator[Any]:
+    """Return the rows of an export, as its dataset has them, month by month and one instance at a time.
+
+    ``pace`` is called before each piece of work, also where many pieces make one row. Raises UnknownAccountError.
+    """
+    accounts, seller, now = _accounts(ask, wanted.accounts), wanted.seller, wanted.now
+    if wanted.dataset == "ContractCommitment":
+        # A term that lies in several months has one row.
+        for account in accounts:
+            span = Month(_month(wanted.first, account).since, _month(wanted.last, account).until)
+            yield from _commitments(ask, account, span, seller, now, pace)
+        return
+    if wanted.dataset == "BillingPeriod":
+        zones = {account.time_zone: account for account in accounts}
+        yield from period_rows(
+            (_month(month, account) for month in wanted.months() for account in zones.values()), seller, now
+        )
+        return
+    for month in wanted.months():
+        for account in accounts:
+            rows = _rows(ask, account, _month(month, account), seller, pace)
+            if wanted.dataset == "InvoiceDetail":
+                yield from invoice_rows(account, _month(month, account), rows, seller, now)
+            else:
+                yield from rows
+
+
+def _month(month: tuple[int, int], account: Account) -> Month:
+    return _month_in(*month, account.time_zone)
+
+
+@lru_cache(1000)
+def _month_in(year: int, month: int, zone: str) -> Month:
+    return Month(*month_of(year, month, zone))
+
+
 def export(ask: ReadRepository, year: int, month: int, seller: Seller, account_id: str | None = None) -> Iterator[Row]:
-    """Return the rows of a month of one account or of all, one instance at a time.
+    """Return the charges of a month of one account or of all, one instance at a time.
 
     The month is each account's own. Raises UnknownAccountError.
     """
-    for account in _accounts(ask, account_id):
-        yield from _rows(ask, account, Month(*month_of(year, month, account.time_zone)), seller)
+    for account in _accounts(ask, None if account_id is None else (account_id,)):
+        yield from _rows(ask, account, _month((year, month), account), seller, _unpaced)
 
 
-def not_over(ask: ReadRepository, year: int, month: int, now: Instant, account_id: str | None = None) -> str | None:
-    """Return why a month is not over for one account, or for any account; None: it is over.
+def not_over(ask: ReadRepository, wanted: Wanted) -> str | None:
+    """Return why the last month is not over for one of the accounts; None: it is over.
 
     Raises UnknownAccountError.
     """
-    months = [month_of(year, month, account.time_zone) for account in _accounts(ask, account_id)]
-    if months and all(now < since for since, _ in months):
+    months = {_month(wanted.last, account) for account in _accounts(ask, wanted.accounts)}
+    if months and all(wanted.now < since for since, _ in months):
         return "has not begun"
-    return "is not over" if any(now < until for _, until in months) else None
+    return "is not over" if any(wanted.now < until for _, until in months) else None
 
 
-def _accounts(ask: ReadRepository, account_id: str | None) -> list[Account]:
-    if account_id is None:
+def _accounts(ask: ReadRepository, account_ids: Sequence[str] | None) -> list[Account]:
+    if account_ids is None:
         return ask.accounts()
-    account = ask.account(account_id)
-    if account is None:
-        raise UnknownAccountError(f"There is no account {account_id[:64]!r}.")
-    return [account]
+    found = ask.accounts_by_id(account_ids)
+    for account_id in account_ids:
+        if account_id not in found:
+            raise UnknownAccountError(f"There is no account {account_id[:64]!r}.")
+    return [found[account_id] for account_id in account_ids]
 
 
-def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller) -> Iterator[Row]:
-    after = ""
-    while True:
-        page = ask.spenders(account.id, *month, after=after, limit=PAGE)
-        bills = ask.bills(account.id, [spender.unit_id for spender in page], *month)
-        tags = ask.tags_of([spender.unit_id for spender in page])
-        for spender, (_, bill) in zip(page, bills, strict=True):
-            unit = ask.unit(spender.unit_id)
-            assert unit is not None  # noqa: S101 - instances are kept for ever (decision 17)
-            terms = ask.terms(unit.id, month.until) if spender.prepaid else []
-            yield from rows_of(account, unit, month, bill, terms, seller, tags.get(unit.id))
-        if len(page) < PAGE:
-            return
-        after = page[-1].unit_id
+def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller, pace: Pace) -> Iterator[Row]:
+    pace(1)
+    for unit, tags, bill, terms in ask.costs(account.id, *month):
+        pace(1 + len(bill) // POSTINGS_A_ROW)
+        for row in rows_of(account, unit, month, bill, terms, seller, tags):
+            pace(1)
+            yield row
+
+
+def _commitments(
+    ask: ReadRepository, account: Account, span: Month, seller: Seller, now: Instant, pace: Pace
+) -> Iterator[CommitmentRow]:
+    pace(1)
+    for unit, _, _, terms in ask.costs(account.id, *span, with_bills=False):
+        pace(1 + len(terms))
+        yield from commitment_rows(unit, span, terms, seller, now)

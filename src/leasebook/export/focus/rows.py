@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -15,9 +16,10 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.rules.statement import Line, lines_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
+from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.export.focus.amortization import Spread, refunded_posting, spreads_of
-from leasebook.export.focus.columns import Row, Use
+from leasebook.export.focus.columns import Category, Row, Use
 
 DECIMALS: Final = 18
 """Of quantities that are no whole numbers: a price times a quantity is the cost to less than a micro-unit."""
@@ -80,6 +82,27 @@ def rows_of(
             yield from _parts(common, unit, month, spread, amount)
 
 
+def invoice_of(account: Account, month: Month) -> str:
+    """Return the id of an account's invoice for a month: its statement of that name."""
+    return f"{account.id}/{to_datetime(month.since, account.time_zone):%Y-%m}"
+
+
+def invoice_detail_of(invoice_id: str, service_name: str, category: Category) -> str:
+    """Return the id of the line of an invoice on which charges of a service and a category are."""
+    return f"{invoice_id}/{service_name.replace(' ', '-').lower()}/{category.lower()}"
+
+
+def commitment_of(posting: Posting) -> str:
+    """Return the id of the commitment that a payment in advance makes: its order's."""
+    return posting.order_id or f"{posting.unit_id}/{posting.at}"
+
+
+def _applied(unit: Instance, posting: Posting, cost: int) -> str:
+    """Return how much of a cost is drawn from a commitment, as a JSON object."""
+    names = json.dumps({"ContractId": unit.id, "ContractCommitmentId": commitment_of(posting)}, ensure_ascii=False)
+    return f'{{"Elements": [{names[:-1]}, "ContractCommitmentAppliedCost": {amount_text(cost)}}}]}}'
+
+
 def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> dict[str, Any]:
     quota = unit.kind == QUOTA
     region = None if unit.region == EVERYWHERE else unit.region
@@ -87,12 +110,13 @@ def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> d
         "billing_account_id": account.id,
         "billing_account_name": account.name,
         "billing_currency": seller.currency,
-        "billing_period_start": _whole(month.since),
-        "billing_period_end": _whole(month.until),
+        "billing_period_start": whole(month.since),
+        "billing_period_end": whole(month.until),
         # A price by the month is no discount of the one by the minute: the two are prices of their own.
         "commitment_discount_id": None,
         "commitment_discount_status": None,
-        "invoice_id": f"{account.id}/{to_datetime(month.since, account.time_zone):%Y-%m}",
+        "host_provider_name": seller.name,
+        "invoice_id": invoice_of(account, month),
         "invoice_issuer_name": seller.name,
         "pricing_category": "Standard",
         "pricing_currency": seller.currency,
@@ -105,6 +129,7 @@ def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> d
         "resource_type": "TPM quota" if quota else "Compute unit",
         "service_category": "AI and Machine Learning" if quota else "Compute",
         "service_name": "Model quota" if quota else "Compute units",
+        "service_provider_name": seller.name,
         "service_subcategory": "Generative AI" if quota else "Other (Compute)",
         "sku_id": _sku(unit),
         "sku_meter": "Quota held" if quota else "Units held",
@@ -129,7 +154,7 @@ def _metered(common: dict[str, Any], unit: Instance, month: Month, line: Line) -
         effective_cost=line.amount,
         charge_category="Usage",
         charge_class=None,
-        charge_description=f"{_what(unit, count)}, metered by the minute",
+        charge_description=f"{what_of(unit, count)}, metered by the minute",
         charge_frequency="Usage-Based",
         consumed=Fraction(count * minutes),
         order_id=line.order_id or unit.order_id,
@@ -140,7 +165,7 @@ def _metered(common: dict[str, Any], unit: Instance, month: Month, line: Line) -
 def _paid(common: dict[str, Any], unit: Instance, month: Month, posting: Posting, refunded: Posting | None) -> Row:
     amount = -posting.effect_on(wallet(posting.account_id))
     told = refunded or posting
-    what = _what(unit, told.count or unit.count)
+    what = what_of(unit, told.count or unit.count)
     return _row(
         common,
         unit,
@@ -163,7 +188,7 @@ def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread,
     posting, count = spread.posting, spread.posting.count or unit.count
     begin, end = max(spread.begin, month.since), min(spread.end, month.until)
     held = Fraction(count * (spread.elapsed_us(month.until) - spread.elapsed_us(month.since)), MINUTE_US)
-    what = _what(unit, count)
+    what = what_of(unit, count)
     taken_back = amount < 0 < spread.amount
     if taken_back:
         end = spread.refunded_at or end
@@ -183,6 +208,7 @@ def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread,
             charge_description=f"{what}, {told}{f', {use.lower()}' if use else ''}",
             charge_frequency="Usage-Based",
             consumed=held * share,
+            contract_applied=_applied(unit, posting, some),
             order_id=posting.order_id or unit.order_id,
             posting_kind=posting.kind,
         )
@@ -209,23 +235,26 @@ def _row(
     period: tuple[int, int],
     *,
     effective_cost: int,
+    charge_category: Category,
     consumed: Fraction | None = None,
     capacity_reservation_id: str | None = None,
     capacity_reservation_status: Use | None = None,
     **more: Any,
 ) -> Row:
-    start = _whole(period[0])
+    start = whole(period[0])
     return Row(
         **common,
         **more,
         effective_cost=effective_cost,
+        charge_category=charge_category,
+        invoice_detail_id=invoice_detail_of(common["invoice_id"], common["service_name"], charge_category),
         pricing_currency_effective_cost=effective_cost,
         capacity_reservation_id=capacity_reservation_id,
         capacity_reservation_status=capacity_reservation_status,
         charge_period_start=start,
         # The end is exclusive, and no period is empty.
-        charge_period_end=max(_whole(period[1]), Instant(start + SECOND_US)),
-        consumed_quantity=None if consumed is None else _decimal(consumed),
+        charge_period_end=max(whole(period[1]), Instant(start + SECOND_US)),
+        consumed_quantity=None if consumed is None else decimal_of(consumed),
         consumed_unit=None if consumed is None else MINUTES,
         list_cost=priced.cost,
         list_unit_price=priced.price,
@@ -233,7 +262,7 @@ def _row(
         contracted_unit_price=priced.price,
         pricing_currency_list_unit_price=priced.price,
         pricing_currency_contracted_unit_price=priced.price,
-        pricing_quantity=_decimal(priced.quantity),
+        pricing_quantity=decimal_of(priced.quantity),
         pricing_unit=priced.unit,
         sku_price_id=f"{_sku(unit)}/{'minute' if priced.unit == MINUTES else 'month'}",
     )
@@ -250,14 +279,17 @@ def _sku(unit: Instance) -> str:
     return f"{unit.kind}/{unit.region}/{unit.type}"
 
 
-def _what(unit: Instance, count: int) -> str:
+def what_of(unit: Instance, count: int) -> str:
+    """Say in words what was charged for."""
     kind = f"quota of {unit.type}" if unit.kind == QUOTA else f"{unit.type} in {unit.region}"
     return f"{count} unit{'' if count == 1 else 's'} of {kind}"
 
 
-def _whole(at: int) -> Instant:
+def whole(at: int) -> Instant:
+    """Cut a moment to whole seconds."""
     return Instant(at - at % SECOND_US)
 
 
-def _decimal(number: Fraction) -> Decimal:
+def decimal_of(number: Fraction) -> Decimal:
+    """Write a quantity with ``DECIMALS`` decimal places."""
     return Decimal(round(number * 10**DECIMALS)).scaleb(-DECIMALS, _EXACT)

@@ -28,6 +28,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
+from leasebook.ports.queries.costs import CostQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
@@ -107,13 +108,6 @@ class Called(NamedTuple):
     name: str
 
 
-class Spender(NamedTuple):
-    """An instance with a cost in a period; ``prepaid``: it has an advance payment, or a refund of one."""
-
-    unit_id: str
-    prepaid: bool
-
-
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for an account's events, from ``since`` to before ``until``; None: any value."""
 
@@ -177,12 +171,13 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(NamedTuple):
-    """An entry of the audit log: its position, and the chain and number of its page."""
+    """An entry of the audit log: its position, the chain and number of its page, and the account that called."""
 
     place: EventPlace
     chain: str
     number: int
     entry: Entry
+    account_id: str
 
 
 class AuditFound(NamedTuple):
@@ -213,6 +208,7 @@ class ReadRepository(
     AccountQuestions,
     AcrossQuestions,
     CallQuestions,
+    CostQuestions,
     IdentityQuestions,
     LogStoreQuestions,
     PlaceQuestions,
@@ -281,14 +277,6 @@ class ReadRepository(
         self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
     ) -> Iterator[tuple[str, list[Posting]]]:
         """Yield the bills of an account's instances, in the order of ``unit_ids``."""
-        ...
-
-    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
-        ...
-
-    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
         ...
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
@@ -423,7 +411,7 @@ class ReadRepository(
         ...
 
     def service_keys(
-        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+        self, account_id: str | Across, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.ports.queries.across import Across
 
 
 class TagQuestions(Protocol):
@@ -20,6 +21,6 @@ class TagQuestions(Protocol):
         """Return a package by id."""
         ...
 
-    def packages(self, account_id: str) -> list[TokenPackage]:
+    def packages(self, account_id: str | Across) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
         ...

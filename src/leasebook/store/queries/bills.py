@@ -7,7 +7,7 @@ from typing import Final
 
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import Spender
+from leasebook.ports.queries.costs import Spender
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import POSTINGS
 from leasebook.store.rows.sums import parts_of, total
@@ -22,6 +22,11 @@ _BILLS: Final = (
     f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id IN ({', '.join('?' * BILLS_AT_ONCE)}) "
     "AND seq >= ? AND seq <= ? AND at >= ? AND at < ? ORDER BY seq"
 )
+
+
+def padded(unit_ids: Sequence[str]) -> list[str]:
+    """Return BILLS_AT_ONCE ids, the last one repeated: so there is one statement, and not one for each number."""
+    return [*unit_ids, *[unit_ids[-1]] * (BILLS_AT_ONCE - len(unit_ids))]
 
 
 class BillQueries:
@@ -100,6 +105,12 @@ class BillQueries:
         self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
     ) -> Iterator[tuple[str, list[Posting]]]:
         """Yield the bills of an account's instances, in the order of ``unit_ids``; see ``bill``."""
+        numbers = self.numbers_between(account_id, since, until)
+        for begin in range(0, len(unit_ids), BILLS_AT_ONCE):
+            yield from self.some_bills(unit_ids[begin : begin + BILLS_AT_ONCE], numbers, since, until).items()
+
+    def numbers_between(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int] | None:
+        """Return the first and the last number of an account's postings in a period; None: it has none."""
         # Postings are numbered in the order of writing, which is nearly the order of their times. Between the first and
         # the last number of the month there is hardly any other posting, and the index of an instance's postings is by
         # number. The addition keeps PostgreSQL from searching the whole history for the smallest number.
@@ -107,28 +118,32 @@ class BillQueries:
             "SELECT min(seq + 0), max(seq + 0) FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
             (account_id, since, until),
         )
-        for begin in range(0, len(unit_ids), BILLS_AT_ONCE):
-            some = unit_ids[begin : begin + BILLS_AT_ONCE]
-            found: dict[str, list[Posting]] = {unit_id: [] for unit_id in some}
-            if first is not None:
-                # The same number of marks each time, so that there is one statement and not a hundred.
-                marks = [*some, *[some[-1]] * (BILLS_AT_ONCE - len(some))]
-                for row in self._fetch(_BILLS, (*marks, first, last, since, until)):
-                    posting = POSTINGS.read(row)
-                    found[posting.unit_id or ""].append(posting)
-            yield from found.items()
+        return None if first is None else (int(first), int(last))
+
+    def some_bills(
+        self, unit_ids: Sequence[str], numbers: tuple[int, int] | None, since: Instant, until: Instant
+    ) -> dict[str, list[Posting]]:
+        """Return the bills of at most BILLS_AT_ONCE instances; ``numbers`` as ``numbers_between`` returns them."""
+        found: dict[str, list[Posting]] = {unit_id: [] for unit_id in unit_ids}
+        if numbers is not None and unit_ids:
+            for row in self._fetch(_BILLS, (*padded(unit_ids), *numbers, since, until)):
+                posting = POSTINGS.read(row)
+                found[posting.unit_id or ""].append(posting)
+        return found
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
         """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
         rows = self._fetch(
-            "SELECT unit_id, max(prepaid) FROM (SELECT unit_id, CASE WHEN kind = 'Usage' THEN 0 ELSE 1 END AS prepaid "
+            "SELECT unit_id, max(prepaid), sum(charges) FROM (SELECT unit_id, "
+            "CASE WHEN kind = 'Usage' THEN 0 ELSE 1 END AS prepaid, 1 AS charges "
             "FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
             # The same condition as the partial index postings_unusual, so that it is used.
-            "UNION ALL SELECT unit_id, 1 AS prepaid FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at < ? "
-            "AND since < ? AND until > ? AND unit_id > ?) AS spent GROUP BY unit_id ORDER BY unit_id LIMIT ?",
+            "UNION ALL SELECT unit_id, 1 AS prepaid, 0 AS charges FROM postings "
+            "WHERE account_id = ? AND kind <> 'Usage' AND at < ? AND since < ? AND until > ? AND unit_id > ?) AS spent "
+            "GROUP BY unit_id ORDER BY unit_id LIMIT ?",
             (account_id, since, until, after, account_id, until, until, since, after, limit),
         )
-        return [Spender(unit_id, bool(prepaid)) for unit_id, prepaid in rows]
+        return [Spender(unit_id, bool(prepaid), int(charges)) for unit_id, prepaid, charges in rows]
 
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:
         """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
+from leasebook.store.queries.account.excerpt import Excerpt
 from leasebook.store.queries.read_repository import Fetch, Queries
 from leasebook.store.revisions import latest
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.there import store_in
+
+Around = Callable[[], AbstractContextManager[Any]]
 
 
 @contextmanager
@@ -36,8 +39,27 @@ def glimpse(where: Target) -> Iterator[ReadRepository]:
 
 
 @contextmanager
-def _look(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Iterator[ReadRepository]:
-    with _embedded(where, open_) if where.url is None else _shared(where.url) as fetch:
+def excerpt(where: Target, wanted: Excerpt, around: Around) -> Iterator[ReadRepository]:
+    """Read what some accounts spent in a period, as of one instant, for any length of time, beside a server.
+
+    ``around`` is entered around each query, the copying of an embedded store included. Otherwise like `snapshot`.
+    """
+    with _look(where, wanted.of, around) as ask:
+        yield ask
+
+
+@contextmanager
+def _look(
+    where: Target, open_: Callable[[Path], sqlite3.Connection], around: Around = nullcontext
+) -> Iterator[ReadRepository]:
+    with ExitStack() as parts:
+        with around():
+            run = parts.enter_context(_embedded(where, open_) if where.url is None else _shared(where.url))
+
+        def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+            with around():
+                return run(text, params)
+
         revision = str(fetch("SELECT max(version_num) FROM alembic_version", ())[0][0])
         if revision != latest():
             raise BadStore(

@@ -12,7 +12,9 @@ import msgspec
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
+    ACCOUNT_PLACES,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -225,6 +227,9 @@ SERVICE_MUTABLE: Final = (
     "log_store",
 )
 
+APPROVAL_MUTABLE: Final = (
+    *("remind_at", "status", "reminded_at", "decided_by", "decided_at", "reason", "order_id", "unit_id", "service_id"),
+)
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
 REPLICA_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
@@ -233,7 +238,10 @@ REPLICA_MUTABLE: Final = tuple(
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
     table: Codec(table.name, table.row, table.key, **options)
     for table, options in (
-        (IDEMPOTENCY_RECORDS, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (
+            IDEMPOTENCY_RECORDS,
+            {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest", "refused", "answer")},
+        ),
         (
             INSTANCES,
             {
@@ -273,6 +281,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),
+        (
+            APPROVALS,
+            {
+                "to_field": {"self_approval": bool},
+                "mutable": APPROVAL_MUTABLE,
+                "derived": ("due_at",),
+                "derive": lambda row: (row.due_at,),
+            },
+        ),
         (
             SERVICE_USAGE,
             {
@@ -335,7 +352,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             ACCESS_KEYS,
             {
                 "to_column": {"requires": _written_names},
-                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
+                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool, "by_operator": bool},
                 "mutable": ("sealed", "status", "requires", "from_environment"),
             },
         ),
@@ -359,7 +376,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
                 },
-                "mutable": ("rules", "held", "month", "spent", "crossed"),
+                "mutable": ("rules", "held", "month", "spent", "crossed", "waiting"),
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
@@ -375,14 +392,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SUBSCRIPTIONS,
             {
-                "to_column": {"types": _json},
-                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
+                "to_column": {"types": _json, "accounts": _json},
+                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes, "accounts": _names},
                 "mutable": (
-                    *("target", "sealed", "types", "status", "since", "page"),
+                    *("created_by", "target", "sealed", "types", "status", "since", "page"),
                     *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
                 ),
             },
         ),
+        (ACCOUNT_PLACES, {"mutable": ("page",)}),
         (DELIVERY_QUEUES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
         (
             DELIVERIES,

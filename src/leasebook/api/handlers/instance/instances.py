@@ -92,7 +92,7 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
     size, start = OWN.of(asked.max_keys), start_of(asked.marker, scope)
 
     def look(ask: ReadRepository) -> tuple[Owners, _Found]:
-        return _units(ask, meant, wanted, _after(ask, wanted, start), size + 1)
+        return _units(ask, meant, wanted, after_of(ask, wanted, start), size + 1)
 
     owners, found = await context.read(call, look, long=long)
     page = cut(found.rows, size, scope)
@@ -122,7 +122,7 @@ def _instance(context: Context, owners: Owners, unit: Instance, tags: ResourceTa
     return marked
 
 
-def _after(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
+def after_of(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
     """Return the place after which a page of instances begins; raises Fault for an id that is not the account's."""
     if wanted.across is not None and start.row_id is not None:
         # The place of an id is looked for among those of one account.
@@ -193,7 +193,7 @@ async def describe_service_instances(
     start = start_of(asked.marker, scope)
 
     def look(ask: ReadRepository) -> list[Numbered]:
-        return ask.units(wanted, after=_after(ask, wanted, start), limit=size + 1)
+        return ask.units(wanted, after=after_of(ask, wanted, start), limit=size + 1)
 
     page = cut(await context.read(call, look), size, scope)
     return r.ServiceInstances(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,6 +17,9 @@ from leasebook.store.rows.packing import unpacked
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
+
+if TYPE_CHECKING:
+    from leasebook.store.verify.approvals import Requests
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events in memory at once."""
@@ -83,14 +86,14 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
     return {user: Micro(total(*sums)) for user, *sums in fetch(_SPENT, (account, began, ended))}
 
 
-def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
+def check_events(fetch: Fetch, identities: Identities, requests: Requests) -> Iterator[str]:
     """Check pages of events: their summaries, their index by instance, and the rows that they report.
 
-    Events of accounts, users and keys are passed to ``identities``.
+    Events of accounts, users and keys are passed to ``identities``, and those of approvals to ``requests``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
     with closing(Stories(units)) as stories:
-        yield from _check_pages(fetch, stories, identities)
+        yield from _check_pages(fetch, stories, identities, requests)
         lost = fetch(
             "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
             "WHERE p.seq IS NULL LIMIT 1000",
@@ -101,7 +104,7 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
         yield from _check_stories(fetch, stories)
 
 
-def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
+def _check_pages(fetch: Fetch, stories: Stories, identities: Identities, requests: Requests) -> Iterator[str]:
     """Check that each page can be read and has the times and types that it states. Its events go to the stories."""
     for rows in _pages(fetch):
         for seq, account, first_at, last_at, types, text in rows:
@@ -112,6 +115,7 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iter
             for event in events:
                 stories.tell(seq, account, event)
                 identities.tell(seq, account, event)
+                requests.tell(account, event)
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"

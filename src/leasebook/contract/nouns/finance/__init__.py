@@ -1,0 +1,1 @@
+"""Costs, as they are shown and exported."""
