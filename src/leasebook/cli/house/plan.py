@@ -107,6 +107,8 @@ class Plan:
     """Steps that end something; they come last, and only with ``--prune``."""
     left: list[str] = field(default_factory=list)
     """Things that the file does not have, and that stay."""
+    hindered: list[str] = field(default_factory=list)
+    """Things that ``--prune`` is to end and cannot, with the reasons."""
     problems: list[str] = field(default_factory=list)
     """Reasons why nothing is done at all."""
     unchanged: int = 0
@@ -132,7 +134,7 @@ class Plan:
         for step in (*self.steps, *self.ends):
             lines.append(f"{step.sign} {step.thing}")
             lines += [f"    {detail}" for detail in step.details]
-        lines += [words.left(one) for one in self.left[:LEFT_SHOWN]]
+        lines += [words.left(one) for one in (*self.hindered, *self.left[:LEFT_SHOWN])]
         if len(self.left) > LEFT_SHOWN:
             lines.append(words.more_left(len(self.left) - LEFT_SHOWN))
         signs = [step.sign for step in (*self.steps, *self.ends)]

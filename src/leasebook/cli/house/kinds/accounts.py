@@ -127,7 +127,7 @@ class Accounts:
             if row["accountId"] not in made:
                 plan.left.append(words.of_another(thing))
             elif reason := _why_not_empty(row):
-                plan.left.append(words.not_empty(thing, reason))
+                plan.hindered.append(words.not_empty(thing, reason))
             else:
                 plan.ends.append(Step(END, thing, _close(row["accountId"])))
 

@@ -75,7 +75,7 @@ class Users(AccountKind):
         for row in extra:
             thing = words.user(row["name"], place.label)
             if row["userId"] == place.maker:
-                plan.left.append(words.is_you(thing))
+                plan.hindered.append(words.is_you(thing))
             elif row["userId"] not in made:
                 plan.left.append(words.of_another(thing))
             else:
