@@ -8,7 +8,7 @@ from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
     audit_log,
-    costs,
+    cost_exports,
     events,
     funds,
     identities,
@@ -32,7 +32,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
-    **costs.OPERATIONS,
+    **cost_exports.OPERATIONS,
     **events.OPERATIONS,
     **limits.OPERATIONS,
     **catalogue.OPERATIONS,

@@ -39,7 +39,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged
-from leasebook.store.queries.account.costs import CostQueries
+from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.due import (
     FIRST_RELEASE_TEXT,
@@ -116,7 +116,7 @@ _RUN_STATUS = {
 class Queries(
     AccountQueries,
     AcrossQueries,
-    CostQueries,
+    SpendingQueries,
     CallQueries,
     SignatureQueries,
     AuditQueries,
