@@ -42,13 +42,13 @@ layers: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.dev ## all tests
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest --workers $(WORKERS)
 
 quick: lint ## lint, types, and the tests of rules, wire and the embedded store: a minute
 	@$(MAKE) --no-print-directory -j2 types quick-tests
 
 quick-tests: $(VENV)/.dev
-	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(CORES) --dist worksteal \
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' --workers $(CORES) \
 	  tests/domain tests/wire tests/batch tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
@@ -57,12 +57,12 @@ t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one st
 attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
+	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q --workers $(WORKERS) tests/attack || exit 1; done
 
 faults: $(VENV)/.dev ## what machines, databases, disks, clocks and chance do, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation \
+	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q --workers $(WORKERS) tests/faults tests/crash tests/simulation \
 	    tests/reconciler/test_troubles.py || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates

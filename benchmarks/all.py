@@ -62,6 +62,7 @@ STEPS: Final = (
         leaves_line=False,
     ),
     Step("signatures", "--rounds 10", "--rounds 1", 2, compares="folder"),
+    Step("signatures_wire", "--rounds 20", "--rounds 1 --clients 2 --calls 8", 2),
     Step("reads", "--store sqlite --rounds 10", "--store sqlite --rounds 1", 2, compares="folder"),
     Step("reads", "--store postgres --rounds 10", "--store postgres --rounds 1", 2, compares="folder"),
     *_on_both("storm", "--units 40000 --pending 60000", "--units 200 --pending 200 --rate 20", 5),

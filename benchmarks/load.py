@@ -66,7 +66,7 @@ class Tally(msgspec.Struct, frozen=True):
         return self.answers / self.seconds
 
 
-class _Client:
+class KeptOpen:
     """One connection, when its request was sent, and what follows on the answer."""
 
     __slots__ = ("received", "sent_at", "socket", "then")
@@ -112,7 +112,7 @@ class _Sender:
         self.errors: list[str] = []
         self.sent = self.failed = 0
 
-    def begin(self, place: int, client: _Client) -> None:
+    def begin(self, place: int, client: KeptOpen) -> None:
         """Send a client's first request, or the next one after all was answered."""
         number = next(self._numbers)
         template = self._firsts[place % len(self._firsts)]
@@ -122,7 +122,7 @@ class _Sender:
         client.socket.sendall(request)
         self.sent += 1
 
-    def answered(self, client: _Client, answer: bytes, now: int) -> bool:
+    def answered(self, client: KeptOpen, answer: bytes, now: int) -> bool:
         """Take an answer; returns whether the client is through with its request."""
         if answer[9:10] != b"2":
             if len(self.errors) < 10:
@@ -145,7 +145,7 @@ class _Sender:
 
 def drive(plan: Plan) -> Tally:
     """Keep that many clients busy for that long, and count."""
-    clients = [_Client(plan.port, plan.source) for _ in range(plan.clients)]
+    clients = [KeptOpen(plan.port, plan.source) for _ in range(plan.clients)]
     poll = select.epoll()
     for client in clients:
         poll.register(client.socket.fileno(), select.EPOLLIN)
@@ -157,7 +157,7 @@ def drive(plan: Plan) -> Tally:
             client.socket.close()
 
 
-def _measure(plan: Plan, clients: list[_Client], poll: select.epoll) -> Tally:
+def _measure(plan: Plan, clients: list[KeptOpen], poll: select.epoll) -> Tally:
     clock = time.perf_counter_ns
     begin = clock() + int(plan.warm_up * 1e9)
     end = begin + int(plan.seconds * 1e9)

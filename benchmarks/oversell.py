@@ -21,7 +21,7 @@ import msgspec
 
 from benchmarks import history
 from benchmarks.filling import aim, stores
-from benchmarks.load import PATIENCE_S, _Client
+from benchmarks.load import PATIENCE_S, KeptOpen
 from benchmarks.serving import LEASEBOOK
 from benchmarks.sinks import asking
 from benchmarks.storm import Watched, serving
@@ -41,7 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     rounds: int
 
 
-def buy_at_once(clients: Sequence[_Client], requests: Sequence[bytes]) -> list[bytes]:
+def buy_at_once(clients: Sequence[KeptOpen], requests: Sequence[bytes]) -> list[bytes]:
     """Send every request before any answer is read; returns the answers."""
     places = {client.socket.fileno(): place for place, client in enumerate(clients)}
     answers = [b""] * len(clients)
@@ -87,7 +87,7 @@ def race(servers: Sequence[Watched], where: Target, options: Options) -> dict[st
     held = rows(where)[1]
     sold_by = collections.Counter[str]()
     took = []
-    clients = [_Client(servers[place % len(servers)].port) for place in range(options.buyers)]
+    clients = [KeptOpen(servers[place % len(servers)].port) for place in range(options.buyers)]
     for number in range(options.rounds):
         stock = held + options.stock
         servers[0].call("/v2/catalog", "SetOffering", {"region": REGION, "type": TYPE, "stockTotal": stock})

@@ -28,7 +28,7 @@ import msgspec
 
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, store_options, stores
-from benchmarks.load import _Client
+from benchmarks.load import KeptOpen
 from benchmarks.purchase import PURCHASE, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server, cpu_s
 from benchmarks.sinks import asking, sink
@@ -81,7 +81,7 @@ def quantile(ordered: Sequence[float], part: float) -> float:
 
 def _buy(port: int, request: bytes, rate: float, parent: Connection) -> None:
     """Buy at that rate, whether the server keeps up or not, until the parent says something."""
-    clients = {client.socket.fileno(): client for client in (_Client(port) for _ in range(128))}
+    clients = {client.socket.fileno(): client for client in (KeptOpen(port) for _ in range(128))}
     poll = select.epoll()
     for number in (*clients, parent.fileno()):
         poll.register(number, select.EPOLLIN)

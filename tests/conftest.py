@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from leasebook.store.opening import Target
-from tests import postgres
+from tests import postgres, workers
 from tests.copies import ROUNDS, STORES, empty
 from tests.once import read_once
 
@@ -23,6 +23,11 @@ MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
 EXAMPLES: Final = 60
 """Examples of a property in a run of everything; more with LEASEBOOK_TEST_ROUNDS."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the option that runs tests in several processes."""
+    workers.pytest_addoption(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "leasebook", max_examples=EXAMPLES * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("leasebook")
+    workers.pytest_configure(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -22,6 +22,7 @@ from tests.api.scene import (
 )
 from tests.api.test_every_action import Recorder, lead_a_whole_life
 from tests.api.test_links import links_of, pressed
+from tests.harness import Answer
 
 TIMING: Final = Timing(look_s=0.05, observe_s=0.05, busy_s=0.02, again_s=0.0)
 ENVIRONMENT: Final = {"LEASEBOOK_ENGINES": "h100=process, *=instant", "LEASEBOOK_AUDIT_KEEP_DAYS": "0"}
@@ -41,6 +42,7 @@ def live(where: Target) -> None:
         caller = Recorder(scene.runner, scene.desk)
         caller.kept = {}
         lead_a_whole_life(scene, caller)
+        _ask_approvers(scene, caller)
         _use_a_link(scene)
         _run_replicas(scene, caller)
         _ask_twice(caller)
@@ -70,6 +72,7 @@ def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
     scene.runner.run(wait("Running"))
     caller.do("/v2/tag", "TagResource", {"resourceId": units[0], "tags": {"team": "vision", "stage": ""}})
     caller.do("/v2/tag", "RenameResource", {"resourceId": units[0], "name": "training"})
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"allowed": {"stage": ["", "live"]}}})
     caller.release(units[-1])
     scene.runner.run(wait("Released"))
 
@@ -92,5 +95,32 @@ def _use_a_link(scene: ServiceHarness) -> None:
 def _tell_nobody(caller: Recorder) -> None:
     """Subscribe a receiver that is never there, so that events wait."""
     caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
+    caller.do(
+        NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/", "accounts": ["*"]}
+    )
     unit = caller.buy()
     caller.schedule(unit, "2030-06-01 08:00:00")
+
+
+def _ask_approvers(scene: ServiceHarness, caller: Recorder) -> None:
+    """Ask for purchases that need an approval: one is approved, one rejected, one lapses, and one waits."""
+    caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
+    needs = {"units": {"*": 2}, "selfApproval": True}
+    caller.do(ACCOUNT, "SetGuardRails", {"replace": True, "limits": {"needsApproval": needs | {"lapseSeconds": 300}}})
+    asked = [request_of(caller.ask(UNITS, "PurchaseComputeUnit", order(count=3))) for _ in range(3)]
+    caller.do(ACCOUNT, "ApprovePurchase", {"approvalId": asked[0]})
+    caller.do(ACCOUNT, "RejectPurchase", {"approvalId": asked[1], "reason": "Not now."})
+    scene.advance("2030-03-20 08:05:00")
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": needs | {"lapseSeconds": 4000}}})
+    replicas = new_service(replicasCount=3) | {"billing": order(months=2)["billing"]}
+    caller.do(ACCOUNT, "ApprovePurchase", {"approvalId": request_of(caller.ask(SERVICE, "CreateService", replicas))})
+    late = {**order(count=3, release="2030-06-01 08:00:00"), "clientToken": "waits"}
+    request_of(caller.ask(UNITS, "PurchaseComputeUnit", late))
+    scene.advance("2030-03-20 08:15:00")
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": None}})
+
+
+def request_of(answer: Answer) -> str:
+    """Return the request for an approval that a purchase is kept as."""
+    assert answer.code == "ApprovalNeeded", answer.body
+    return str(answer.body["message"].partition("the request ")[2].split()[0])

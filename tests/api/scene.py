@@ -377,8 +377,9 @@ class ServiceHarness:
     def user(self, of: Caller, *policies: str) -> Caller:
         """Add a user with a key to the caller's account, and give it policies."""
         user = {"userId": of.do(IAM, "CreateUser", {"name": "user"})["userId"]}
-        key = of.do(IAM, "CreateAccessKey", user)
         account = of.do(ACCOUNT, "DescribeAccount")["accountId"]
+        # No operator attaches a policy over every account to a user whose key another made.
+        key = self.operator.do(IAM, "CreateAccessKey", {**user, "accountId": account})
         for policy in policies:
             self.operator.do(IAM, "AttachPolicy", {**user, "policyName": policy, "accountId": account})
         return self.caller(key)

@@ -11,7 +11,7 @@ import pytest
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
 from tests.actions.record import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SUPPORT
-from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
+from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, ServiceHarness, order
 
 ABSENT = "0" * 32
 WHY = "It has had no traffic for a week."
@@ -20,7 +20,17 @@ LISTS = (
     (ACCOUNT, "DescribeOrders", "orders", "orderId"),
     (ACCOUNT, "DescribePostings", "postings", "postingId"),
 )
-READS = tuple(action for action in ACTIONS if action.across and not action.writes and not action.legacy)
+OF_ONE = frozenset(
+    {
+        *("describe_account", "describe_statement", "describe_guard_rails", "describe_reminders", "follow_events"),
+        *("describe_service_metric", "describe_service_stats"),
+    }
+)
+"""Reads that show one account at a time."""
+NOT_FOUND = frozenset({"InstanceNotFound", "ServiceNotFound", "ResourceNotFound"})
+READS = tuple(
+    action for action in ACTIONS if action.across and not action.writes and not action.legacy and not action.follows
+)
 
 
 class House:
@@ -48,16 +58,61 @@ def test_who_has_no_policy_over_every_account_cannot_tell_others_from_none(house
     for policy in (FULL, OPERATE, READ):
         user = house.harness.user(house.first, policy)
         for action, given in product(READS, (house.ids[1], ABSENT, [house.ids[0], house.ids[1]], [ABSENT], "*")):
-            body = {"accountId": given, "instanceId": house.units[1], "month": "2030-01"}
-            if isinstance(given, list) and action.name in ("DescribeStatement", "DescribeAccount"):
+            if isinstance(given, list) and action.operation in OF_ONE:
                 continue
-            fields = {field.encode_name for field in _fields(action)}
-            answer = user.ask(action.path, action.name, {name: body[name] for name in body if name in fields})
+            answer = user.ask(action.path, action.name, asked_of(action, given, house.units[1]))
             assert (answer.status, answer.code) == (403, "AccessDenied"), (action.name, given)
 
 
-def _fields(action: Action) -> Any:
-    return msgspec.structs.fields(action.request)
+def asked_of(action: Action, given: Any, unit: str) -> dict[str, Any]:
+    """Return a request of an action about accounts, with what it cannot be without."""
+    body = {
+        "accountId": given,
+        "instanceId": unit,
+        "month": "2030-01",
+        "model": "ernie-4.0-8k",
+        "interval": 3600,
+        "packageId": "pkg-1",
+        "serviceId": "svco-1",
+        "resourceIds": [unit],
+        "startTime": "2030-01-01 00:00:00",
+        "endTime": "2030-01-02 00:00:00",
+    }
+    if action.operation in ("describe_service_metric", "describe_service_stats"):
+        body["serviceId"] = ["svco-1"]
+    fields = {field.encode_name for field in msgspec.structs.fields(action.request)}
+    return {name: body[name] for name in body if name in fields}
+
+
+def test_every_read_is_for_several_accounts_or_for_one_or_says_why_it_is_not() -> None:
+    for action in ACTIONS:
+        if action.writes:
+            assert not action.own_only, action.name
+            continue
+        assert bool(action.across) != bool(action.own_only), action.name
+        if action.across:
+            (meant,) = (field for field in msgspec.structs.fields(action.request) if field.encode_name == "accountId")
+            takes_several = "list" in str(meant.type)
+            assert takes_several != (action.operation in OF_ONE), action.name
+
+
+def test_every_read_over_accounts_answers_who_has_the_right_and_names_an_account_that_is_not_there(
+    house: House,
+) -> None:
+    for action in READS:
+        reader = house.users[OPERATOR]
+        for given in (house.ids[1], *(() if action.operation in OF_ONE else (house.ids[:2], "*"))):
+            answer = reader.ask(action.path, action.name, asked_of(action, given, house.units[1]))
+            found = answer.status == 200 or answer.code in NOT_FOUND
+            assert found, (action.name, given, answer.body)
+        asked = asked_of(action, ABSENT, house.units[1])
+        assert reader.refused(action.path, action.name, asked) == "ResourceNotFound", action.name
+
+
+def test_a_policy_over_accounts_permits_no_read_there_but_its_own(house: House) -> None:
+    for policy, action in product((FLEET_READ, BILLING_READ, SUPPORT), READS):
+        answer = house.users[policy].ask(action.path, action.name, asked_of(action, house.ids[1], house.units[1]))
+        assert (answer.status != 403) == (policy in action.across), (policy, action.name)
 
 
 @pytest.mark.parametrize(("path", "action", "rows", "row_id"), LISTS)
@@ -203,6 +258,27 @@ def test_support_ends_an_instance_and_its_owner_reads_why(house: House) -> None:
     assert WHY in text
 
 
+def test_support_takes_a_service_off_and_its_owner_reads_why(house: House) -> None:
+    owner, support = house.second, house.users[SUPPORT]
+    service = owner.create_service()
+    asked = {"serviceId": service, "accountId": house.ids[1], "reason": WHY}
+    for less in ("reason", "accountId"):
+        body = {name: value for name, value in asked.items() if name != less}
+        assert support.refused(SERVICE, "DeactivateService", body) == "InappropriateJSON"
+    assert support.refused(SERVICE, "DeactivateService", {**asked, "accountId": house.ids[0]}) == "ServiceNotFound"
+    for policy in (FLEET_READ, BILLING_READ):
+        assert house.users[policy].refused(SERVICE, "DeactivateService", asked) == "AccessDenied"
+    assert owner.refused(SERVICE, "DeactivateService", {"serviceId": service, "reason": WHY}) == "InappropriateJSON"
+    assert support.do(SERVICE, "DeactivateService", asked)["operation"] is True
+    assert support.refused(SERVICE, "ActivateService", {"serviceId": service}) == "AccessDenied"
+    assert owner.do(SERVICE, "ActivateService", {"serviceId": service})["operation"] is True
+    owner.do(SERVICE, "DeactivateService", {"serviceId": service})
+    seen = owner.do(EVENTS, "DescribeEvents", {"types": ["service.*"], "oldestFirst": True})["events"]
+    mine = [event["data"] for event in seen if event["data"]["serviceId"] == service]
+    assert [data.get("operatorReason") for data in mine] == [WHY, None, None]
+    assert [event["type"].split(".")[1] for event in seen][-3:] == ["deactivated", "activated", "deactivated"]
+
+
 def test_the_limits_of_an_account_do_not_bind_operators(house: House) -> None:
     owner = house.harness.customer(funds="100")
     account = owner.do(ACCOUNT, "DescribeAccount")["accountId"]
@@ -227,6 +303,26 @@ def test_only_operators_give_and_take_the_policies_over_every_account(house: Hou
         assert root.refused(IAM, "CreateAccessKey", {"userId": user}) == "AccessDenied"
         assert house.users[OPERATOR].do(IAM, "DetachPolicy", {**body, "accountId": house.ids[0]}) is True
     assert root.do(IAM, "CreateAccessKey", {"userId": user})
+
+
+def test_a_policy_over_every_account_is_for_users_whose_keys_only_operators_made(house: House) -> None:
+    root, operator = house.first, house.users[OPERATOR]
+    user = {"userId": root.do(IAM, "CreateUser", {"name": "user"})["userId"]}
+    known = root.do(IAM, "CreateAccessKey", user)["accessKeyId"]
+    asked = {**user, "policyName": SUPPORT, "accountId": house.ids[0]}
+    answer = operator.ask(IAM, "AttachPolicy", asked)
+    assert (answer.code, known in answer.body["message"]) == ("InvalidState", True)
+    # A policy in the account is attached as ever, and a key that an operator made is no hindrance.
+    assert operator.do(IAM, "AttachPolicy", {**asked, "policyName": READ}) is True
+    operator.do(IAM, "DisableAccessKey", {"accessKeyId": known, "accountId": house.ids[0]})
+    made = operator.do(IAM, "CreateAccessKey", {**user, "accountId": house.ids[0]})
+    assert operator.do(IAM, "AttachPolicy", asked) is True
+    # Nor does that key come back while the policy is there.
+    key = {"accessKeyId": known, "accountId": house.ids[0]}
+    assert operator.refused(IAM, "EnableAccessKey", key) == "InvalidState"
+    assert house.harness.caller(made).do(UNITS, "DescribeComputeUnits", {"accountId": house.ids[1]})
+    assert operator.do(IAM, "DetachPolicy", asked) is True
+    assert operator.do(IAM, "EnableAccessKey", key) is True
 
 
 def test_full_control_of_one_account_shows_no_events_of_users_of_another(house: House) -> None:

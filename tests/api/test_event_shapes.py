@@ -35,7 +35,20 @@ from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import EventPlace
 from tests.api.conftest import open_up
-from tests.api.scene import ACCOUNT, EVENTS, IAM, MODEL, NOTIFICATION, SERVICE, UNITS, ServiceHarness, a_scene, order
+from tests.api.scene import (
+    ACCOUNT,
+    EVENTS,
+    IAM,
+    MODEL,
+    NOTIFICATION,
+    SERVICE,
+    UNITS,
+    Caller,
+    ServiceHarness,
+    a_scene,
+    new_service,
+    order,
+)
 from tests.contract.rows import unit
 from tests.log_stores import with_log_store
 
@@ -110,6 +123,9 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     log_store = {"serviceType": "Custom", "logProject": "team", "logStoreName": "replicas"}
     customer.do(SERVICE, "AttachLogStore", {"serviceId": service, **log_store})
     customer.do(SERVICE, "DetachLogStore", {"serviceId": service})
+    off = {"serviceId": service, "accountId": customer.account_id(), "reason": "It floods a partner."}
+    operator.do(SERVICE, "DeactivateService", off)
+    customer.do(SERVICE, "ActivateService", {"serviceId": service})
     hook = customer.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://hooks.example.org/x"})
     customer.do(NOTIFICATION, "TestSubscription", {"subscriptionId": hook["subscriptionId"]})
     customer.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": hook["subscriptionId"]})
@@ -125,6 +141,7 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     model = {"modelId": customer.do(MODEL, "CreateCustomModel", version)["modelId"]}
     operator.do(MODEL, "ApproveModel", model)
     operator.do(MODEL, "WithdrawModelApproval", model)
+    with_approvals(scene, customer)
     poor = scene.customer("131")
     poor.buy()
     poor.buy(months=1, autoRenew=True, autoRenewTimeUnit="Month", autoRenewTime=1)
@@ -135,6 +152,7 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     scene.advance("2030-02-16T08:00:00+08:00")
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": poor.account_id()})
     customer.do("/v2/tag", "TagResource", {"resourceId": third, "tags": {"team": "vision"}})
+    customer.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"], "allowed": {"team": ["vision"]}}})
     operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
     operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})
     over = {"accountId": scene.customer("12.50").account_id()}
@@ -143,6 +161,19 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     for caller in (customer, poor):
         for page in caller.pages(EVENTS, "DescribeEvents", {"oldestFirst": True}):
             yield from page["events"]
+
+
+def with_approvals(scene: ServiceHarness, customer: Caller) -> None:
+    """Ask for purchases that need an approval: one is approved, one rejected, and one lapses after its reminders."""
+    customer.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": {"units": {"*": 0}}}})
+    for _ in range(2):
+        customer.refused(UNITS, "PurchaseComputeUnit", order())
+    replicas = {"replicasCount": 1}
+    customer.refused(SERVICE, "CreateService", new_service(**replicas) | {"billing": order()["billing"]})
+    made, rejected, _ = customer.do(ACCOUNT, "DescribeApprovals")["approvals"]
+    scene.operator.do(ACCOUNT, "ApprovePurchase", {"approvalId": made["approvalId"]})
+    scene.operator.do(ACCOUNT, "RejectPurchase", {"approvalId": rejected["approvalId"], "reason": "Not now."})
+    customer.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": None}})
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +204,7 @@ def test_every_event_has_the_fields_of_its_page_and_no_others(emitted: list[Any]
     for event in emitted:
         shape = SHAPES[event["type"]]
         assert shape.on_unit in (None, "subject" in event), event
-        found = set(event["data"]) - {"userId"}
+        found = set(event["data"]) - {"userId", "userName", "instanceName"}
         assert set(shape.always) <= found <= {*shape.always, *shape.sometimes}, event
         for name in found - {"links"}:
             example, value = FIELDS[name][1], event["data"][name]

@@ -256,6 +256,9 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     caller.do(ACCOUNT, "DescribeGuardRails")
     caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
     caller.do(ACCOUNT, "DescribeGuardRails")
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"]}})
+    caller.do(ACCOUNT, "DescribeTagPolicy")
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": None}})
 
 
 @pytest.fixture(scope="module")

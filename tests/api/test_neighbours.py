@@ -45,6 +45,7 @@ ABSENT: Final = {
     "CALLING": "key-000000000000",
     "SET": "am-000000000000",
     "MODEL": "amv-000000000000",
+    "APPROVAL": "apr-" + "3" * 32,
 }
 
 
@@ -71,6 +72,9 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Servi
             "SET": made["modelSetId"],
             "MODEL": owner.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["talk"]}})["modelId"],
         }
+        owner.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": {"units": {"*": 0}}}})
+        owner.refused(UNITS, "PurchaseComputeUnit", order())
+        theirs["APPROVAL"] = owner.do(ACCOUNT, "DescribeApprovals")["approvals"][0]["approvalId"]
         owner.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
         yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
 

@@ -63,6 +63,17 @@ class Program:
         """Everything that the scenario called, by the name that it gives each call."""
         return {answer.call: answer for answer in finish([self.start(scenario, *arguments)])}
 
+    def run_each(self, *scenarios: str) -> Mapping[str, Mapping[str, ProgramAnswer]]:
+        """Run several scenarios one after another in one process; returns the calls of each, by the scenario's name."""
+        found: dict[str, dict[str, ProgramAnswer]] = {}
+        for answer in finish([self.start("+".join(scenarios))]):
+            if answer.call:
+                found[list(found)[-1]][answer.call] = answer
+            else:
+                found[answer.result] = {}
+        assert list(found) == list(scenarios)
+        return found
+
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         keys = {"QIANFAN_ACCESS_KEY": ACCESS_KEY, "QIANFAN_SECRET_KEY": SECRET_KEY}

@@ -9,7 +9,9 @@ import msgspec
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
+    ACCOUNT_PLACES,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -39,6 +41,8 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.approvals.approval import Approval
+from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
@@ -51,7 +55,7 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.record.notice import NoticeRate, UsedLink
@@ -59,6 +63,7 @@ from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCal
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import TagPolicy
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
@@ -139,7 +144,7 @@ def posting(amount: int, **changed: Any) -> Posting:
 _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     IDEMPOTENCY_RECORDS: (
         IdempotencyRecord("acc-1", "token-1", "digest", False, bytes(range(256)), Instant(LOW)),
-        {"digest": "another digest"},
+        {"digest": "another digest", "refused": True, "answer": b""},
     ),
     INSTANCES: (
         unit("unit-1", created_at=Instant(LOW), count=HIGH),
@@ -224,6 +229,23 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         Quote("quote-1", "acc-1", "bj", "gpu-1", HIGH, "Prepaid", 12, Micro(HIGH), Instant(LOW), Instant(HIGH)),
         {"used_by": "unit-1"},
     ),
+    APPROVALS: (
+        Approval(
+            *("apr-1", "acc-1", "user-1", "units", TEXT, None, TEXT, "bj", "gpu-1", HIGH, "Prepaid", 12, None),
+            *(Micro(HIGH), Micro(LOW), True, Instant(LOW), Instant(HIGH), None),
+        ),
+        {
+            "remind_at": LOW,
+            "status": "Rejected",
+            "reminded_at": HIGH,
+            "decided_by": TEXT,
+            "decided_at": HIGH,
+            "reason": TEXT,
+            "order_id": TEXT,
+            "unit_id": TEXT,
+            "service_id": TEXT,
+        },
+    ),
     SERVICE_USAGE: (
         ServiceUsage("svco-1", TEXT, Instant(HIGH), "acc-1"),
         {"input_tokens": HIGH, "output_tokens": HIGH, "succeeded": HIGH, "failed": HIGH}
@@ -266,7 +288,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ACCOUNTS: (
         Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
         {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)}
-        | {"name": "", "status": "Suspended", "status_reason": TEXT},
+        | {"name": "", "status": "Suspended", "status_reason": TEXT}
+        | {"tag_policy": TagPolicy((TEXT,), {TEXT: ("", TEXT), "team": ("vision",)})},
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
@@ -293,11 +316,14 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
                 end_required=True,
                 extend_by="buyer",
                 extensions_max=0,
+                needs_approval=ApprovalLimit(units={TEXT: 1}, cost=Micro(HIGH), months=0, self_approval=True),
+                user_needs_approval={"*": ApprovalLimit(release_us=HIGH, lapse_us=1)},
             ),
             "held": {"user-1": {TEXT: HIGH}},
             "month": "2026-11",
             "spent": {"user-1": LOW, "": 1},
             "crossed": (50,),
+            "waiting": HIGH,
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),
@@ -327,8 +353,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "sealed_at": HIGH,
             "confirms": HIGH,
             "confirm_until": LOW,
+            "created_by": TEXT,
         },
     ),
+    ACCOUNT_PLACES: (AccountPlace("sub-1", "acc-1", 0), {"page": HIGH}),
     DELIVERY_QUEUES: (
         DeliveryQueue("sub-1", TEXT),
         {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH},

@@ -107,7 +107,10 @@ def test_what_stands_still_is_found_among_the_rare(planner: Planner) -> None:
 
 def test_due_work_is_read_along_its_index_and_never_sorted(planner: Planner) -> None:
     planner.ask.due(Instant(2**62), 200)
-    assert planner.plans == ["SEARCH units USING INDEX units_due (due_at<?)"]
+    assert planner.plans == [
+        "SEARCH units USING INDEX units_due (due_at<?)",
+        "SEARCH approvals USING COVERING INDEX approvals_due (due_at<?)",
+    ]
 
 
 def test_an_overdue_release_is_looked_for_along_the_index_of_due_work(planner: Planner) -> None:

@@ -48,6 +48,7 @@ ROWS = [
     Row("quote.keep_minutes", 15, "1", 1, "1440", 1440),
     Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
     Row("reminders.before", "1d,1h", '"none"', "none", "90d,999h,9999m", "90d,999h,9999m"),
+    Row("approvals.remind_before", "1d,1h", '"none"', "none", "99d,999h,9999m", "99d,999h,9999m"),
     Row("public_url", None, '"https://a.example"', "https://a.example", "http://[::1]:8080", "http://[::1]:8080"),
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
     Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),

@@ -12,6 +12,8 @@ TENANTS: Final = {
     "account.subscriptions_max": 50,
     "account.held_quotes_max": 1000,
     "account.service_keys_max": 1000,
+    "account.open_approvals_max": 200,
+    "approvals.keep_hours": 72,
     "events.streams_max": 1000,
     "events.streams_per_account_max": 200,
     "events.streams_per_key_max": 100,

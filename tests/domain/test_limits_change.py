@@ -14,6 +14,7 @@ from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
 from leasebook.domain.model.account import Account
+from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import AccountLimits, GuardRules
 from leasebook.domain.rules.limits_change import GuardChange
 from leasebook.domain.values.calendar import Instant
@@ -24,6 +25,7 @@ from leasebook.domain.values.rule_settings import Rules
 NOW: Final = Instant(1_900_000_000_000_000)
 COUNTS: Final = st.integers(0, 9)
 ENTRIES: Final = st.dictionaries(st.sampled_from("ab"), st.none() | COUNTS, max_size=2)
+APPROVALS: Final = st.builds(ApprovalLimit, months=st.none() | COUNTS, self_approval=st.booleans())
 VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
     "units": st.none() | ENTRIES,
     "user_units": st.none() | st.dictionaries(st.sampled_from(["*", "u"]), st.none() | ENTRIES, max_size=2),
@@ -37,6 +39,8 @@ VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
     "end_required": st.none() | st.booleans(),
     "extend_by": st.none() | st.sampled_from(["anybody", "buyer", "managers"]),
     "extensions_max": st.none() | COUNTS,
+    "needs_approval": st.none() | APPROVALS,
+    "user_needs_approval": st.none() | st.dictionaries(st.sampled_from(["*", "u"]), st.none() | APPROVALS, max_size=2),
 }
 PATCHES: Final = st.fixed_dictionaries({}, optional=VALUES)
 STEPS: Final = st.lists(st.tuples(PATCHES, st.booleans()), max_size=6)

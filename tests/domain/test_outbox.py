@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.tables import DELIVERIES, DELIVERY_QUEUES, SUBSCRIPTIONS, TABLES, Table
+from leasebook.domain.commands.account.delivery import ClaimLanes, DeliveryDone, EnqueueDeliveries, LoggedEvent
 from leasebook.domain.commands.account.subscription import (
-    ClaimLanes,
     DeleteHook,
-    DeliveryDone,
     EndHook,
-    EnqueueDeliveries,
-    LoggedEvent,
     Redeliver,
     Redelivered,
     RedeliverGivenUp,

@@ -109,7 +109,7 @@ def test_who_answers_for_a_key(*, maker: User | None, has_access_key: bool, foun
 
 async def noted(office: GatewayHarness) -> list[Any]:
     """Have refused calls written down, and return them: those without a known account, and the account's own."""
-    office.desk.service.app._passing._refusals.write()  # type: ignore[union-attr]
+    office.desk.service.app._passing.keys._refusals.write()  # type: ignore[union-attr]
     await office.desk.service.sequencer.flush()
     found = []
     for account in ({"accountId": ""}, {}):

@@ -46,14 +46,14 @@ def test_modules_that_may_be_missing_have_an_extra() -> None:
     assert all("leasebook[server]" in needs(extra) for extra in OPTIONAL.values())
 
 
-def test_callers_need_the_command_line_the_contract_and_one_http_library() -> None:
-    assert names(needs()) == {"click", "httpx2", "msgspec"}
+def test_callers_need_the_command_line_the_contract_one_http_library_and_yaml() -> None:
+    assert names(needs()) == {"click", "httpx2", "msgspec", "pyyaml"}
 
 
 def test_only_the_commands_for_callers_go_without_the_packages_of_the_server() -> None:
     """``tour`` needs them where it starts a server of its own, and says so itself."""
     others = {name for name, command in cli.commands.items() if not isinstance(command, ServerCommand)}
-    assert others == {"call", "sign", "tour"}
+    assert others == {"apply", "call", "export", "sign", "tour"}
 
 
 def test_the_command_line_knows_the_packages_of_the_server() -> None:

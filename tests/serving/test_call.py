@@ -105,4 +105,5 @@ def test_the_exit_codes_are_those_that_the_page_has() -> None:
         "2",
         "3",
         "4",
+        "5",
     ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, SERVICES, Key, Table
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, APPROVALS, INSTANCES, SERVICES, Key, Table
 from leasebook.domain.model.account import Account
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
+from leasebook.ports.queries.approvals import ApprovalFilter, ApprovalPlace
 from leasebook.ports.queries.read_repository import ReadRepository
 
 
@@ -47,6 +49,29 @@ class AccountsOfMemory(ReadRepository):
         """Return the limits and the usage of accounts; an account without limits is missing."""
         rows = self._rows(ACCOUNT_LIMITS)
         return {account_id: rows[(account_id,)] for account_id in account_ids if (account_id,) in rows}
+
+    def approval(self, approval_id: str) -> Approval | None:
+        """Return a request for an approval by id."""
+        found: Approval | None = self._rows(APPROVALS).get((approval_id,))
+        return found
+
+    def approvals(self, wanted: ApprovalFilter, *, after: ApprovalPlace | None, limit: int) -> list[Approval]:
+        """Return requests of an account, newest first."""
+        rows: list[Approval] = sorted(
+            self._rows(APPROVALS).values(), key=lambda row: (row.asked_at, row.id), reverse=True
+        )
+        return [
+            row
+            for row in rows
+            if (after is None or (row.asked_at, row.id) < after)
+            and row.account_id == wanted.account_id
+            and wanted.status in (None, row.status)
+            and wanted.asked_by in (None, row.asked_by)
+        ][:limit]
+
+    def waiting_approvals(self) -> int:
+        """Return how many requests wait."""
+        return sum(row.status == "Open" for row in self._rows(APPROVALS).values())
 
 
 TIMINGS = ("Prepaid", "Postpaid")

@@ -11,6 +11,7 @@ from leasebook.domain.book.loads import UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
+    APPROVALS,
     INSTANCES,
     METADATA,
     SERVICE_KEYS,
@@ -42,7 +43,7 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
 
 def load_whole(need: WholeAccount, tables: Rows, book: Book) -> None:
     """Load what ends with an account, and count what lives in it."""
-    for table in (TOKEN_PACKAGES, USERS, ACCESS_KEYS, SUBSCRIPTIONS, SERVICE_KEYS):
+    for table in (APPROVALS, TOKEN_PACKAGES, USERS, ACCESS_KEYS, SUBSCRIPTIONS, SERVICE_KEYS):
         book.load_rows(table, [row for row in tables[table].values() if row.account_id == need.account_id])
     rows = [row for table in (INSTANCES, SERVICES) for row in tables[table].values()]
     living = [row for row in rows if row.account_id == need.account_id]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leasebook.domain.record.audit_log import NOTHING, Audit, AuditPage, Head, PruneReceipt, Sealed, read_body
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.across import is_of
 from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class MemoryAuditQuestions:
     def audit(self, wanted: AuditFilter, *, after: EventPlace | None, limit: int) -> AuditFound:
         """Return an account's entries, newest first."""
         found = [
-            AuditLine(EventPlace(seq, index), page.chain, page.number, entry)
+            AuditLine(EventPlace(seq, index), page.chain, page.number, entry, page.account_id)
             for seq, page in sorted(self._audit.pages.items(), reverse=True)
-            if page.account_id == wanted.account_id
+            if is_of(page.account_id, wanted.across or wanted.account_id)
             and (wanted.unit_id is None or (wanted.unit_id, seq) in self._audit.units)
             for index, entry in reversed([*enumerate(read_body(page.body).entries)])
             if wanted.has(entry) and (after is None or (seq, index) < after)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from leasebook.domain.book.tables import ACCESS_KEYS, SUBSCRIPTIONS, USERS, Key, Table
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.ports.queries.across import Across, is_of
 from leasebook.ports.queries.identities import SealedRow
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class KeyQuestions:
 
     def users(
         self,
-        account_id: str,
+        account_id: str | Across,
         *,
         after: tuple[int, str] | None = None,
         limit: int | None = None,
@@ -44,7 +45,7 @@ class KeyQuestions:
         """Return an account's users, oldest first, each with its keys."""
 
         def oldest_first(table: Table[Any]) -> list[Any]:
-            rows = [row for row in self._rows(table).values() if row.account_id == account_id]
+            rows = [row for row in self._rows(table).values() if is_of(row.account_id, account_id)]
             return sorted(rows, key=lambda row: (row.created_at, row.id))
 
         keys = oldest_first(ACCESS_KEYS)
@@ -52,10 +53,10 @@ class KeyQuestions:
         users = [user for user in users if after is None or (user.created_at, user.id) > after][:limit]
         return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
 
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
+    def key_uses(self, account_id: str | Across) -> dict[str, Instant]:
         """Return when the keys of an account were last used."""
         keys = self._rows(ACCESS_KEYS)
-        return {key: at for key, at in self._uses.items() if keys[key,].account_id == account_id}
+        return {key: at for key, at in self._uses.items() if is_of(keys[key,].account_id, account_id)}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
         """Return the sealed values of a table, in the order of ids."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from leasebook.domain.book.tables import (
+    ACCOUNT_PLACES,
     DELIVERIES,
     DELIVERY_QUEUES,
     NOTICE_RATES,
@@ -18,6 +19,7 @@ from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.read_repository import EventPlace
 
@@ -29,6 +31,9 @@ def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> N
         del rows[DELIVERIES][key]
     for key in sorted(key for key, row in rows[DELIVERY_QUEUES].items() if row.next_at is None)[:limit]:
         del rows[DELIVERY_QUEUES][key]
+    ended = {row.id for row in rows.get(SUBSCRIPTIONS, {}).values() if row.is_wide and row.status == "Deleted"}
+    for key in [key for key in rows[ACCOUNT_PLACES] if key[0] in ended][:limit]:
+        del rows[ACCOUNT_PLACES][key]
     past = sorted((row.deadline, key) for key, row in rows[USED_LINKS].items() if row.deadline < now - DAY_US)
     for _, key in past[:limit]:
         del rows[USED_LINKS][key]
@@ -106,12 +111,56 @@ class OutboxOfMemory:
             if row.state == "Waiting":
                 waiting.setdefault((row.hook_id, row.lane), row)
         heads = [waiting[lane] for lane in lanes if lane in waiting]
-        return [Head(row, self._pages()[row.page - 1].events[row.line]) for row in heads]
+        pages = self._pages()
+        return [Head(row, pages[row.page - 1].events[row.line], pages[row.page - 1].account_id) for row in heads]
+
+    def hooks_across(self, across: Across) -> list[Subscription]:
+        """Return the subscriptions of several accounts."""
+        accounts = {row.account_id for row in self._rows(SUBSCRIPTIONS).values()}
+        found = [row for one in accounts if across.ids is None or one in across.ids for row in self.hooks(one)]
+        return sorted(found, key=lambda row: (row.created_at, row.id))
+
+    def event_anywhere(self, place: EventPlace) -> tuple[str, Event] | None:
+        """Return the event at a place, and its account."""
+        pages = self._pages()
+        if not 0 < place.page <= len(pages) or place.line >= len(pages[place.page - 1].events):
+            return None
+        return pages[place.page - 1].account_id, pages[place.page - 1].events[place.line]
+
+    def last_page(self) -> int:
+        """Return the number of the last page."""
+        return len(self._pages())
+
+    def account_place(self, hook_id: str, account_id: str) -> int:
+        """Return the page that a subscription came to in an account."""
+        place = self._rows(ACCOUNT_PLACES).get((hook_id, account_id))
+        return 0 if place is None else int(place.page)
+
+    def accounts_behind(self, hook: Subscription, *, after: str, limit: int) -> list[str]:
+        """Return the accounts whose events a subscription has yet to look through."""
+        return [
+            one
+            for one, last in sorted(self.accounts_since(hook.page).items())
+            if one > after and hook.looks_through(one) and last > self.account_place(hook.id, one)
+        ][:limit]
+
+    def accounts_since(self, page: int) -> dict[str, int]:
+        """Return the accounts that have pages after one, each with its last page."""
+        return {one.account_id: number for number, one in enumerate(self._pages(), start=1) if number > page}
 
     def deliveries(self, wanted: DeliveryFilter, *, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
         """Return an account's deliveries, those of the newest events first."""
         rows = sorted(
-            (row for row in self._rows(DELIVERIES).values() if row.account_id == wanted.account_id),
+            (
+                row
+                for row in self._rows(DELIVERIES).values()
+                if (
+                    row.account_id == wanted.account_id
+                    if wanted.across is None
+                    else wanted.across.ids is None or row.account_id in wanted.across.ids
+                )
+                and row.type not in wanted.hidden
+            ),
             key=_place,
             reverse=True,
         )
@@ -121,8 +170,13 @@ class OutboxOfMemory:
             if wanted.hook_id in (None, row.hook_id)
             and wanted.unit_id in (None, row.unit_id)
             and wanted.state in (None, row.state)
+            and wanted.wide in (None, self._is_wide(row.hook_id))
             and (after is None or _place(row) < after)
         ][:limit]
+
+    def _is_wide(self, hook_id: str) -> bool:
+        hook = self.hook(hook_id)
+        return hook is not None and hook.is_wide
 
     def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
         """Return what was given up for a hook of an account since a time, those of the oldest events first."""

@@ -23,6 +23,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     METADATA,
@@ -32,22 +33,25 @@ from leasebook.domain.book.tables import (
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
+    USERS,
     Key,
     Table,
 )
 from leasebook.domain.model.account import Account
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of, approval_due
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.identity_log import LOG_END, read_mark
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.ports.queries.across import Across, is_of
 from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
@@ -123,6 +127,15 @@ class MemoryStore:
                 self.agenda.remove(due)
             for due in agenda_of(unit):
                 insort(self.agenda, due)
+
+    def project_requests(self, requests: Iterable[Approval]) -> None:
+        """Let the agenda be what these requests for approvals say, instead of their former rows."""
+        for request in requests:
+            before, after = approval_due(self.rows[APPROVALS].get((request.id,))), approval_due(request)
+            if before is not None:
+                self.agenda.remove(before)
+            if after is not None:
+                insort(self.agenda, after)
 
     def books(self) -> Books:
         """Return a copy of everything."""
@@ -208,6 +221,8 @@ class MemoryTransaction:
             assert not lost, f"{table.name}: these do not exist: {lost}"
         changed = changes.inserted.get(INSTANCES, []) + changes.updated.get(INSTANCES, [])
         found = {unit.id: agenda_of(unit) for unit in changed}
+        for request in changes.inserted.get(APPROVALS, []) + changes.updated.get(APPROVALS, []):
+            found[request.id] = frozenset(filter(None, [approval_due(request)]))
         assert all(due in found[due.unit_id] for due in changes.due_new), "work is due that no instance knows of"
         if changes.audit:
             self._store.audit.check(changes.audit)
@@ -251,6 +266,7 @@ class MemoryTransaction:
         for changes in self._saved:
             for changed in (changes.inserted, changes.updated):
                 store.project(changed.get(INSTANCES, ()))
+                store.project_requests(changed.get(APPROVALS, ()))
                 for table, rows in changed.items():
                     store.rows[table].update({table.key_of(row): row for row in rows})
             store.orders += changes.orders
@@ -345,7 +361,7 @@ class MemoryQuestions(
         found = [
             Numbered(seq, row)
             for seq, row in enumerate(self._rows(SERVICES).values(), start=1)
-            if row.account_id == wanted.account_id
+            if is_of(row.account_id, wanted.across or wanted.account_id)
             and (after is None or (seq < after if reverse else seq > after))
             and row.deleted_at is None
             and (wanted.name_part is None or wanted.name_part.lower() in row.name.lower())
@@ -394,13 +410,18 @@ class MemoryQuestions(
         rows = self._rows(RESOURCE_TAGS)
         return {one: rows[(one,)] for one in ids if (one,) in rows}
 
+    def people_named(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the account and the name of users by their ids."""
+        rows = self._rows(USERS)
+        return {one: (rows[(one,)].account_id, rows[(one,)].name) for one in user_ids if (one,) in rows}
+
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""
         return self._rows(TOKEN_PACKAGES).get((package_id,))
 
-    def packages(self, account_id: str) -> list[TokenPackage]:
+    def packages(self, account_id: str | Across) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
-        return [row for row in self._rows(TOKEN_PACKAGES).values() if row.account_id == account_id]
+        return [row for row in self._rows(TOKEN_PACKAGES).values() if is_of(row.account_id, account_id)]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
@@ -442,7 +463,8 @@ class MemoryQuestions(
         """Return the work that is due by then, in the order in which it is to be done."""
         agenda, units = self._store.agenda, list(self._store.rows[INSTANCES])
         due = agenda[: bisect_right(agenda, until, key=lambda due: due.at)]
-        due.sort(key=lambda one: (one.at, one.kind, units.index((one.unit_id,))))
+        places = {key: place for place, key in enumerate(units)}
+        due.sort(key=lambda one: (one.at, one.kind, places.get((one.unit_id,), 0), one.unit_id))
         return due[:limit]
 
     def oldest_release_due(self, until: Instant) -> Instant | None:

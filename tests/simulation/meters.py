@@ -91,7 +91,7 @@ class Run:
                 coming += 1
             yield begins, quoted, most - quoted
 
-    def spending(self, minutes: int, prices: list[tuple[int, int]], charged_at: int) -> Iterator[tuple[int, Priced]]:
+    def costs(self, minutes: int, prices: list[tuple[int, int]], charged_at: int) -> Iterator[tuple[int, Priced]]:
         """How many units each minute is paid for at which price; free minutes are left out."""
         held = [
             (since if number < self.seen else max(since, self.start + 1), price)

@@ -1,8 +1,9 @@
 """How much one class and one folder hold.
 
 An attribute is counted as mutable if a method assigns or deletes it after the object was built, if ``__init__`` gives
-it an empty container to be filled later, or if it is a field of a struct or dataclass that is not frozen. Methods that
-only ``__init__`` calls belong to building. Wiring, which ``__init__`` sets and nothing sets again, is not counted.
+it an empty container to be filled later, or if it is a field of a struct or dataclass that is not frozen. Private
+methods that only ``__init__`` calls belong to building; coroutines and those that it hands to a thread or a callback
+do not. Wiring, which ``__init__`` sets and nothing sets again, is not counted.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ def own(node: ast.AST) -> Iterator[ast.Attribute]:
             yield found
 
 
+def handed_over(node: ast.AST) -> set[str]:
+    """Every ``x`` of a ``self.x`` in a piece of code that is not called there."""
+    called_here = {id(found.func) for found in ast.walk(node) if isinstance(found, ast.Call)}
+    return {found.attr for found in own(node) if id(found) not in called_here}
+
+
 def stored(node: ast.AST) -> set[str]:
     """The attributes of ``self`` that a piece of code assigns or deletes."""
     return {found.attr for found in own(node) if isinstance(found.ctx, ast.Store | ast.Del)}
@@ -81,8 +88,11 @@ def mutable(node: ast.ClassDef) -> set[str]:
     """The mutable attributes of a class."""
     methods = {member.name: member for member in node.body if isinstance(member, METHODS)}
     calls = {name: {found.attr for found in own(method)} for name, method in methods.items()}
+    later = {name for method in methods.values() for name in handed_over(method)}
     building = {"__init__", "__post_init__", "__new__"} & methods.keys()
-    for name in methods:
+    for name, method in methods.items():
+        if not name.startswith("_") or name in later or isinstance(method, ast.AsyncFunctionDef):
+            continue
         users = {other for other, used in calls.items() if name in used and other != name}
         if users and users <= building:
             building.add(name)

@@ -153,8 +153,11 @@ def test_other_names_and_strings_and_the_use_of_a_name_are_not_found(text: str) 
         ("def f(self):\n  self.a, self.b = 1, 2\n def g(self):\n  del self.a", 2),
         ("def __init__(self):\n  self.a: dict[str, int] = {}\n  self.b = deque()\n  self.c = defaultdict(list)", 3),
         ("def __init__(self):\n  self.a = {'one': 1}", 0),
-        ("def __init__(self):\n  self.build()\n def build(self):\n  self.a = 1", 0),
-        ("def __init__(self):\n  self.reset()\n def reset(self):\n  self.a = 1\n def f(self):\n  self.reset()", 1),
+        ("def __init__(self):\n  self._build()\n def _build(self):\n  self.a = 1", 0),
+        ("def __init__(self):\n  self._reset()\n def _reset(self):\n  self.a = 1\n def f(self):\n  self._reset()", 1),
+        ("def __init__(self):\n  self.build()\n def build(self):\n  self.a = 1", 1),
+        ("def __init__(self):\n  Thread(target=self._run)\n def _run(self):\n  self.a = 1", 1),
+        ("def __init__(self):\n  self.task = begin(self._run())\n async def _run(self):\n  self.a = 1", 1),
         ("a: int\n b: int", 0),
     ],
 )

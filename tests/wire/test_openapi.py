@@ -197,6 +197,13 @@ async def prepare(desk: Client) -> dict[str, str]:
     model = await done("/v2/model", "CreateCustomModel", run)
     emptied = await done("/v2/model", "CreateCustomModelSet", EXAMPLES["create_model_set"])
     calling = await done("/v2/service", "CreateServiceKey", {"name": "somebody"})
+    asked = []
+    await done("/v2/account", "SetGuardRails", {"limits": {"needsApproval": {"units": {"*": 0}, "selfApproval": True}}})
+    for _ in range(3):
+        assert (await desk.call("/v2/computeunit", "PurchaseComputeUnit", EXAMPLES["purchase_units"])).status == 409
+        newest = await done("/v2/account", "DescribeApprovals", {"maxKeys": 1})
+        asked.append(newest["approvals"][0]["approvalId"])
+    await done("/v2/account", "SetGuardRails", {"limits": {"needsApproval": None}})
     # Some of it is paid for by now, and something was refused.
     now = await clock()
     await desk.advance((now + timedelta(minutes=65)).isoformat())
@@ -217,6 +224,8 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["delete_model"]["modelId"]: model["modelId"],
         EXAMPLES["delete_model_set"]["modelSetId"]: emptied["modelSetId"],
         EXAMPLES["delete_service_key"]["keyId"]: calling["keyId"],
+        EXAMPLES["approve_purchase"]["approvalId"]: asked[0],
+        EXAMPLES["reject_purchase"]["approvalId"]: asked[1],
         EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
         EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import ReadRepository
 
 EVERY: Final = "*"
+
+
+Shown = TypeVar("Shown", bound=msgspec.Struct)
 
 
 class Meant(NamedTuple):
@@ -39,12 +42,16 @@ class Meant(NamedTuple):
 
     def require(self, ask: ReadRepository) -> None:
         """Raise Fault (RESOURCE_NOT_FOUND) for an account that is named and does not exist."""
-        if not self.named or self.ids is None:
-            return
-        found = ask.accounts_by_id(self.ids)
-        unknown = [one for one in self.ids if one not in found]
-        if unknown:
-            raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", "accountId")
+        if self.named and self.ids is not None:
+            require(ask, *self.ids)
+
+
+def require(ask: ReadRepository, *account_ids: str) -> None:
+    """Raise Fault (RESOURCE_NOT_FOUND) for an account that does not exist."""
+    found = ask.accounts_by_id(account_ids)
+    unknown = [one for one in account_ids if one not in found]
+    if unknown:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", "accountId")
 
 
 def accounts_meant(call: Call[Any]) -> Meant:
@@ -84,7 +91,7 @@ def sees_money(call: Call[Any], account_ids: tuple[str, ...] | None) -> bool:
 
 
 class Acted(NamedTuple):
-    """Whose instance a call changes. ``why`` is the reason for its owner; None: the owner's own user calls."""
+    """Whose row a call changes. ``why`` is the reason for its owner; None: the owner's own user calls."""
 
     account_id: str
     why: str | None
@@ -97,7 +104,7 @@ def account_acted_in(call: Call[Any]) -> Acted:
     if is_own and caller.may_at_home(action):
         if asked.reason is not None and (asked.account_id is None or not caller.may_across(action)):
             # Events say that a reason is an operator's: no user of the account itself may write one.
-            raise bad_field("reason", "A reason is for the owner of another account's instance; name it as accountId.")
+            raise bad_field("reason", "A reason is for the owner of what is in another account; name it as accountId.")
         return Acted(caller.account_id, asked.reason)
     _require_across(call)
     if asked.account_id is None:
@@ -105,9 +112,9 @@ def account_acted_in(call: Call[Any]) -> Acted:
             "accountId", f"Your policies permit {action.name} in the account that you name: give accountId."
         )
     if asked.account_id == EVERY:
-        raise bad_field("accountId", "`*` is for reads. Give the account whose instance it is.")
+        raise bad_field("accountId", "`*` is for reads. Give the account whose it is.")
     if asked.reason is None:
-        raise bad_field("reason", "Give a reason: the owner of the instance reads it in the event.")
+        raise bad_field("reason", "Give a reason: the owner reads it in the event.")
     return Acted(asked.account_id, asked.reason)
 
 
@@ -136,7 +143,7 @@ class Owners:
         """Return the fields that say whose a row is; none if the request names no accounts."""
         return {"account_id": account_id, "account_name": self._found[account_id].name} if self._named else {}
 
-    def mark(self, shown: Any, account_id: str) -> Any:
+    def mark(self, shown: Shown, account_id: str) -> Shown:
         """Return a shown row with those fields."""
         return msgspec.structs.replace(shown, **self.whose(account_id)) if self._named else shown
 

@@ -326,21 +326,21 @@ class App:
 
         Raises OutcomeUnknown only if the action may have changed something.
         """
-        once, sequencer = admitted.once, self._context.sequencer
+        once = admitted.once
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
-        spend = partial(once.spend, sequencer, admitted.caller.account_id)
+        sequencer, party = self._context.sequencer, admitted.caller.account_id
         if not action.writes or action.path == CLOCK:
             # Nothing that it submits could take the nonce with it.
-            await _without_effect(spend())
+            await _without_effect(once.spend(sequencer, party))
         try:
             result = await self._perform(action, query, admitted, body, scope, record)
         except (Fault, Refusal):
             # A refused call may be permitted later; without this a replay of it could succeed then.
-            await _without_effect(spend())
+            await _without_effect(once.spend(sequencer, party))
             raise
         if not once.is_spent:
-            await spend()
+            await once.spend(sequencer, party)
         return result
 
     async def _perform(

@@ -22,6 +22,9 @@ class BusinessGauges(Protocol):
     def accounts(self, rows: Iterable[AccountFigures]) -> None:
         """Set the figures of accounts."""
 
+    def approvals(self, waiting: int) -> None:
+        """Set how many purchases wait for an approval."""
+
 
 class BusinessFigures:
     """Reads the catalogue, and the counters of the accounts that a setting names."""
@@ -35,12 +38,13 @@ class BusinessFigures:
     async def look(self) -> None:
         """Set the gauges to the figures of now; raises the errors of the reader."""
         now = self._clock.now()
-        offerings, accounts = await self._reader.glance(
-            lambda ask: (ask.offerings(), figures_of(ask, self._accounts, now))
+        offerings, accounts, waiting = await self._reader.glance(
+            lambda ask: (ask.offerings(), figures_of(ask, self._accounts, now), ask.waiting_approvals())
         )
         # Of a removed offering units may still be reserved.
         self._gauges.offerings(row for row in offerings if row.removed_at is None or row.reserved)
         self._gauges.accounts(accounts)
+        self._gauges.approvals(waiting)
 
 
 def figures_of(ask: ReadRepository, account_ids: Sequence[str], now: Instant) -> list[AccountFigures]:

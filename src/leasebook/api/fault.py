@@ -25,6 +25,8 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.SIGNED_TOO_OFTEN: e.TOO_MANY_REQUESTS,
     r.UNTRUSTED: e.UNTRUSTED_MODEL,
     r.SUSPENDED: e.ACCOUNT_SUSPENDED,
+    r.APPROVAL: e.APPROVAL_NEEDED,
+    r.TAG_POLICY: e.TAG_POLICY_NOT_MET,
 }
 """How the rules' refusals are called in public."""
 

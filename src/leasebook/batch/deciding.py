@@ -20,16 +20,19 @@ from leasebook.domain.book.loads import (
     WholeAccount,
 )
 from leasebook.domain.book.store_queries import Asked
-from leasebook.domain.book.tables import INSTANCES, SERVICES, Table
+from leasebook.domain.book.tables import APPROVALS, INSTANCES, SERVICES, Table
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
 from leasebook.domain.record import identity_log
-from leasebook.domain.record.agenda import DueKind, agenda_of
+from leasebook.domain.record.agenda import NOTHING, Due, DueKind, agenda_of, approval_due
 from leasebook.domain.rules.suspension import suspension_needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
-FIRST: frozenset[Table[Any]] = frozenset({INSTANCES, SERVICES})
+FIRST: frozenset[Table[Any]] = frozenset({INSTANCES, SERVICES, APPROVALS})
 """Tables whose rows name further rows that are needed. They are loaded and locked first, after idempotency records."""
+
+SEEN: frozenset[DueKind] = frozenset({DueKind.REMIND, DueKind.APPROVAL})
+"""Kinds of due work that depend on when it is really done: late reminders are left out."""
 
 DUE_DEFERRED = Decision(answer=None)
 """The decision on due work that must wait, because the batch made something due that comes before it."""
@@ -118,15 +121,23 @@ def decide_in_parts(
         if due.at > now or (next_due is not None and (due.at, due.kind) >= next_due):
             outcomes.append(DUE_DEFERRED)
             continue
-        if due.kind is DueKind.REMIND:
+        if due.kind in SEEN:
             command = msgspec.structs.replace(command, seen_at=now)  # noqa: PLW2901 - the same work, with the present time
         if due.at == last:
             # No work in this batch is later, and work makes nothing due before its own time: there is nothing to defer.
             outcomes.append(decide(book, command, rules, due.at, engine))
             continue
-        before = agenda_of(book.get(INSTANCES, due.unit_id))
+        before = _agenda(book, due)
         outcomes.append(decide(book, command, rules, due.at, engine))
-        for item in agenda_of(book.get(INSTANCES, due.unit_id)) - before:
+        for item in _agenda(book, due) - before:
             if next_due is None or (item.at, item.kind) < next_due:
                 next_due = item.at, item.kind
     yield outcomes
+
+
+def _agenda(book: Book, due: Due) -> frozenset[Due]:
+    """Return all due work of the instance, or of the request for an approval, that a piece of due work is about."""
+    if due.kind is not DueKind.APPROVAL:
+        return agenda_of(book.get(INSTANCES, due.unit_id))
+    own = approval_due(book.get(APPROVALS, due.unit_id))
+    return NOTHING if own is None else frozenset([own])

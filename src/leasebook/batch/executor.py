@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,11 +19,12 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.draft import KeyTaken
 from leasebook.domain.commands.command import Command, Decision, Engine
-from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
 from leasebook.domain.record.row_digest import digests_of
+from leasebook.domain.record.signature import KnownPages
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
@@ -87,6 +88,7 @@ class BatchExecutor:
         self._audit = audit
         self._pruner = pruner
         self._before_save = before_save
+        self._known_pages: Final = KnownPages()
 
     async def execute(self, batch: Batch, due: list[Due]) -> CommittedBatch:
         """Execute a batch; returns after the commit. Adds the due work that the batch took to ``due``.
@@ -98,7 +100,7 @@ class BatchExecutor:
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
         batch.is_open = True
-        book, commands = Book(), list[Command]()
+        book, commands = Book(self._known_pages), list[Command]()
         try:
             clock_now = self._clock.at(transaction.now())
             request = batch.request
@@ -107,7 +109,7 @@ class BatchExecutor:
                 due += await self._claim(transaction, request, clock_now)
             is_moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
-            commands = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
+            commands = [*map(due_command, due), *(waiting.command for waiting in callers)]
             if is_moving:
                 commands.append(MoveClock(to=max(due[0].at, clock_now)))
             load_began = time.perf_counter()

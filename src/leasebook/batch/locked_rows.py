@@ -14,7 +14,7 @@ from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.command import Command
-from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.record.agenda import Due
 
 log = structlog.get_logger()
@@ -103,10 +103,10 @@ class LockedRows:
             else:
                 batch.callers.remove(waiting)
                 self.put(waiting, needs)
-        out = [item for item in due if not barred.isdisjoint(needs_of(DoDue(due=item), book))]
+        out = [item for item in due if not barred.isdisjoint(needs_of(due_command(item), book))]
         batch.locked_out = [DueDone(item, error=LockedOut()) for item in out]
         due[:] = [item for item in due if item not in out]
-        return left, [*(DoDue(due=item) for item in due), *(waiting.command for waiting in left)]
+        return left, [*map(due_command, due), *(waiting.command for waiting in left)]
 
     def put(self, waiting: WaitingCall, needs: Collection[Needed]) -> None:
         """Let a call wait for those of its rows that are barred, or refuse it with LockedOut.

@@ -15,7 +15,7 @@ from leasebook.batch.replies import DeferredReplies
 from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.batch.write_health import StallGuard, WriteHealth, not_begun, not_confirmed
 from leasebook.domain.commands.command import Decision
-from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.record.agenda import Due
 
 log = structlog.get_logger()
@@ -164,7 +164,7 @@ class BatchRetry:
     async def _do_alone(self, batch: Batch, item: Due) -> DueDone:
         reply: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         try:
-            await self._try_alone(batch, WaitingCall(DoDue(due=item), None, reply, patient=False))
+            await self._try_alone(batch, WaitingCall(due_command(item), None, reply, patient=False))
             self._replies.send()
             return DueDone(item, outcome=reply.result())
         except Exception as error:  # noqa: BLE001 - the agenda gets it with the piece of work, and logs it

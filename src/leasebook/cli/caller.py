@@ -6,9 +6,13 @@ import hashlib
 import secrets
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from leasebook.addressing.host_port import web_of
 from leasebook.contract.signing import sign
+
+if TYPE_CHECKING:
+    import httpx2
 
 EXPIRES_S = 1800
 TIMEOUT_S = 60
@@ -52,24 +56,33 @@ def _host(url: str) -> str:
     return str(web_of(url)).partition("://")[2].partition("/")[0]
 
 
-def post(url: str, path: str, action: str, body: str, access_key: str, secret_key: str) -> tuple[int, str]:
-    """Call an action; returns the status and the body of the answer.
+def post(
+    url: str,
+    path: str,
+    action: str,
+    body: str,
+    access_key: str,
+    secret_key: str,
+    connection: httpx2.Client | None = None,
+) -> tuple[int, str]:
+    """Call an action; returns the status and the body of the answer. Many calls may share a connection.
 
     Raises NoAnswer, and ValueError for an address that is none.
     """
     headers = signed(url, path, action, body, access_key, secret_key)
     # The library would write the host in lower case, which would not match the signature.
     headers |= {"Host": _host(url), "Content-Type": "application/json"}
-    return send(f"{web_of(url)}{path}?Action={action}", body, headers)
+    return send(f"{web_of(url)}{path}?Action={action}", body, headers, connection)
 
 
-def send(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
+def send(url: str, body: str, headers: dict[str, str], connection: httpx2.Client | None = None) -> tuple[int, str]:
     """POST a body; returns the status and the body of the answer. Raises NoAnswer, and ValueError for no URL."""
     # Every command would pay for loading it, a fifth of a second, and two need it.
     import httpx2
 
     try:
-        answer = httpx2.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
+        through = httpx2 if connection is None else connection
+        answer = through.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
     except httpx2.InvalidURL as error:
         raise ValueError(f"{url}: {error}") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:

@@ -15,6 +15,8 @@ NO_ANSWER: Final = 3
 """The address does not answer. A call that was sent may or may not have been done."""
 NOTHING_IN_IT: Final = 4
 """The command succeeded with an empty result: a file without rows."""
+TO_DO: Final = 5
+"""The command only looked, as it was asked to, and there is something to do."""
 
 
 def stop(message: object, code: int = CANNOT_START) -> NoReturn:
@@ -25,4 +27,9 @@ def stop(message: object, code: int = CANNOT_START) -> NoReturn:
 
 def remark(message: object) -> None:
     """Print a remark in one line to the standard error."""
-    click.echo(f"leasebook: {' '.join(str(message).split())}", err=True)
+    click.echo(f"leasebook: {printable(' '.join(str(message).split()))}", err=True)
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that a terminal obeys: names that tenants choose may have some."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

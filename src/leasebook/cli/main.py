@@ -12,6 +12,7 @@ from leasebook.cli.audit import audit
 from leasebook.cli.client import call, sign
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
+from leasebook.cli.house.command import apply, export
 from leasebook.cli.master_key import rotate_master_key
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
@@ -101,12 +102,12 @@ def work(  # one parameter an option
 @click.option("--check", "only_check", is_flag=True, help="Only say whether the pages are current.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
 def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
-    """Write the pages that are generated from the code."""
-    from leasebook.docsgen.pages import pages
+    """Write the pages and modules that are generated from the code."""
+    from leasebook.docsgen.pages import generated
 
-    stale = []
-    for name, text in pages().items():
-        path = root / "docs" / name
+    stale, files = [], generated()
+    for name, text in files.items():
+        path = root / name
         if path.exists() and path.read_text() == text:
             continue
         stale.append(str(path))
@@ -115,7 +116,7 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
             path.write_text(text)
     if only_check and stale:
         stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
-    click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
+    click.echo(f"{len(files)} files are current" if not stale else f"wrote {', '.join(stale)}")
 
 
 for subcommand in (
@@ -131,6 +132,8 @@ for subcommand in (
     tour,
     call,
     sign,
+    apply,
+    export,
 ):
     cli.add_command(subcommand)
 

@@ -40,7 +40,14 @@ WRITES: Final = (
     e.ACCOUNT_SUSPENDED,
 )
 """The errors that an action which changes something may return besides those."""
-BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.QUOTA_EXCEEDED, e.OPERATION_NOT_SUPPORTED)
+BUYS: Final = (
+    e.INSUFFICIENT_STOCK,
+    e.INSUFFICIENT_BALANCE,
+    e.QUOTA_EXCEEDED,
+    e.OPERATION_NOT_SUPPORTED,
+    e.APPROVAL_NEEDED,
+    e.TAG_POLICY_NOT_MET,
+)
 ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE, e.QUOTA_EXCEEDED)
 
 
@@ -61,6 +68,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     writes: bool
     across: p.Policies = frozenset()
     """One of these permits the action in the accounts that the request names, whichever they are."""
+    own_only: str = ""
+    """Of a read that names no other accounts: why that is so."""
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     example: Mapping[str, Any]

@@ -26,8 +26,9 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
+from leasebook.contract.nouns.approval import approvals
 from leasebook.contract.nouns.finance import cost_export
-from leasebook.contract.nouns.resource import tags
+from leasebook.contract.nouns.resource import tag_policy, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -81,7 +82,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *approvals.ACTIONS,
     *cost_export.ACTIONS,
+    *tag_policy.TAG_POLICIES,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -17,6 +17,9 @@ ACCOUNTS_MEANT: Final = (
     "Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others "
     "takes one of the policies over every account. Rows then say whose they are; of an event its source does."
 )
+ACCOUNT_MEANT: Final = (
+    "Another account, for which it takes one of the policies over every account; the caller's where it is left out."
+)
 Reason = Annotated[
     str,
     Meta(
@@ -51,6 +54,9 @@ TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key
 NAME_WANTED: Final = "Only of this name."
 NAMED: Final = "Its name, where it was given one."
 TAGGED: Final = "Its tags, where it has some."
+USER_NAMED: Final = "The user's name now; missing for a user of another account."
+MAKER_NAMED: Final = "The name of the creator now; missing for a user of another account."
+UNIT_NAMED: Final = "The instance's name now, where it has one."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]
@@ -84,6 +90,12 @@ class Request(Part, kw_only=True):
     ] = None
 
 
+class AcrossRequest(Request, kw_only=True):
+    """A read that may be about other accounts."""
+
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
+
+
 class Empty(Request, kw_only=True):
     """A request without parameters."""
 
@@ -98,6 +110,12 @@ class PagedRequest(Request, kw_only=True):
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
+
+
+class AcrossPagedRequest(PagedRequest, kw_only=True):
+    """A page of a list that may be over other accounts."""
+
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class Paged(Shape, kw_only=True):

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from leasebook import __version__
 from leasebook.contract import openapi
+from leasebook.docsgen.client_modules import formatted, modules
 from leasebook.docsgen.events_page import events_page
 from leasebook.docsgen.fidelity import fidelity_page
 from leasebook.docsgen.grafana import board
 from leasebook.docsgen.policies_page import policies_page
 from leasebook.docsgen.reference import errors_page, metrics_page, reference_page, states_page
 from leasebook.docsgen.settings_page import settings_page
+
+CLIENT: Final = "src/leasebook/client"
+
+
+def generated() -> dict[str, str]:
+    """Return every generated page and module by its path in the project."""
+    shaped = formatted(modules())
+    return {
+        **{f"docs/{name}": text for name, text in pages().items()},
+        **{f"{CLIENT}/{name}": text for name, text in shaped.items()},
+    }
 
 
 def pages() -> dict[str, str]:

@@ -21,7 +21,7 @@ MEANINGS: Final[dict[str, str]] = {
     p.OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
     p.FLEET_READ: "see what every account holds and runs, and its orders; no balances, budgets or postings",
     p.BILLING_READ: "see the money of every account: balances, orders, postings, statements",
-    p.SUPPORT: "see as fleet readers do, and end instances of every account, with a reason",
+    p.SUPPORT: "see as fleet readers do, subscribe to events, and end instances and take services off, with a reason",
 }
 """The purpose of each policy."""
 
@@ -39,6 +39,12 @@ _ACROSS: Final = """\
 A read that names no account is of the own one. A write in another account takes its id and a `reason`, which the
 owner reads in the event.
 
+"""
+_ALONE: Final = """
+## Reads that name no other account
+
+| Action | Reason |
+|---|---|
 """
 
 
@@ -58,6 +64,8 @@ def policies_page() -> str:
             "\n## Over every account\n\n",
             _ACROSS,
             _grid(ours, rows),
+            _ALONE,
+            *(f"| `{one.path}` {one.name} | {one.own_only} |\n" for one in rows if one.own_only),
         )
     )
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
-import structlog
-
-from leasebook.batch import Overloaded, Sequencer
+from leasebook.batch import Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract import errors as e
 from leasebook.domain.book.changes import Changes
@@ -20,17 +18,17 @@ from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h
 from leasebook.gateway.balance import Balance, Rates
 from leasebook.gateway.call import Call
-from leasebook.gateway.caller import Message, Receive, Send, sent_within
+from leasebook.gateway.caller import Message, Receive, Send
 from leasebook.gateway.chat.call import ChatCall
-from leasebook.gateway.chat.models import answer_of
+from leasebook.gateway.chat.listing import ModelLists
 from leasebook.gateway.chat.names import Names
 from leasebook.gateway.chat.paths import CALLS, own_path
 from leasebook.gateway.chat.served_names import ServedNames
-from leasebook.gateway.fault import JSON, UNEXPECTED, Fault, fault_of, send_fault
-from leasebook.gateway.keys import Keys, Sought
+from leasebook.gateway.fault import Fault
+from leasebook.gateway.key_check import KeyCheck
+from leasebook.gateway.keys import Keys
 from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Throttle, Tokens, Turns
 from leasebook.gateway.refused_keys import Refusals
-from leasebook.gateway.response_check import has_control, shown
 from leasebook.gateway.routes import Route, Routes
 from leasebook.gateway.upstream import Upstream
 from leasebook.gateway.usage_counter import Counts
@@ -38,23 +36,9 @@ from leasebook.gateway.websocket.call import SocketCall, Sockets
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import Reader
 
-log = structlog.get_logger()
-
-NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
-"""One asks for a tunnel, the other for the headers that a replica got."""
 SERVICES: Final = b"/services/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
-
-UNOPENED: Final = (
-    "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those that were "
-    "deleted open nothing. A token of GET /v1/BCE-BEARER/token opens them, too, until its expireTime, while its access "
-    "key is active."
-)
-ORPHANED: Final = (
-    "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
-    "may make another (CreateServiceKey)."
-)
 
 
 class Gateway:
@@ -79,18 +63,16 @@ class Gateway:
         path_prefix: str = "",
         address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
-        self._reader = reader
-        self._keys = Keys(reader, facts, tokens, alone=alone)
+        self.keys = KeyCheck(
+            Keys(reader, facts, tokens, alone=alone), Refusals(sequencer, clock), meter, limits, address_of
+        )
         self.names = Names(reader, alone=alone)
         self.rooms = rooms
-        self._turns = turns
-        self._throttle = throttle
+        self._models = ModelLists(reader, self.keys, self.names, throttle, turns, idle_s=limits.idle_s)
         self._routes = Routes(reader, targets, alone=alone, engines=engines)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
         self._counts = Counts(sequencer, clock)
-        self._refusals = Refusals(sequencer, clock)
-        self._address_of = address_of
         self._upstream = Upstream(
             connect_s=limits.connect_s, headers_max=limits.headers_max, connections_max=limits.connections_max
         )
@@ -102,7 +84,7 @@ class Gateway:
 
     def committed(self, changes: Changes) -> None:
         """Forget what a batch changed, before its callers are answered."""
-        self._keys.committed(changes)
+        self.keys.committed(changes)
         self._routes.committed(changes)
         self.names.committed(changes)
         self._sockets.committed(changes)
@@ -110,12 +92,12 @@ class Gateway:
     def start(self) -> None:
         """Begin to record calls."""
         self._counts.start()
-        self._refusals.start()
+        self.keys.start()
 
     async def stop(self) -> None:
         """Write down the rest, and close the connections to replicas."""
         await self._counts.stop()
-        await self._refusals.stop()
+        await self.keys.stop()
         await self._upstream.close()
 
     def takes(self, path: bytes) -> bool:
@@ -128,7 +110,7 @@ class Gateway:
         request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         own = own_path(scope["raw_path"], self._prefix) if scope["type"] == "http" else None
         if own is not None and own not in CALLS:
-            await self._list(scope, send, request_id, own)
+            await self._models.answer(scope, send, request_id, own)
             return
         if own is not None:
             call: Call = ChatCall(self, scope, send, request_id, own)
@@ -149,58 +131,6 @@ class Gateway:
                     succeeded=call.outcome == "succeeded",
                 )
 
-    async def _list(self, scope: Message, send: Send, request_id: str, own: bytes) -> None:
-        """Answer with models. No replica is asked, so that nothing is counted."""
-        is_head, idle_s = scope["method"] == "HEAD", self._limits.idle_s
-        try:
-            body = await self._listed(scope, request_id, own)
-        except Fault as fault:
-            await send_fault(send, fault, request_id, head=is_head, within_s=idle_s)
-            return
-        except Exception as error:
-            known = fault_of(error)
-            if known is None:
-                log.exception("models cannot be listed", request_id=request_id)
-            else:
-                log.info("models cannot be listed", reason=str(error), request_id=request_id)
-            await send_fault(
-                send, known or Fault(e.INTERNAL_ERROR, UNEXPECTED), request_id, head=is_head, within_s=idle_s
-            )
-            return
-        headers = [
-            (b"content-type", JSON),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", request_id.encode()),
-        ]
-        await sent_within(
-            idle_s,
-            send,
-            {"type": "http.response.start", "status": 200, "headers": headers},
-            {"type": "http.response.body", "body": b"" if is_head else body},
-        )
-
-    async def _listed(self, scope: Message, request_id: str, own: bytes) -> bytes:
-        """Return models as JSON. Raises Fault.
-
-        This reads from the store, as an action does, so the same limits count: calls a second, and calls at once.
-        """
-        key = await self.admit(scope, request_id)
-        refused = self._throttle.refusal(key.id, key.account_id)
-        if refused is not None:
-            raise Fault(e.TOO_MANY_REQUESTS, refused[0], retry_after_s=refused[1])
-        try:
-            turn = await self._turns.turn_of(key.account_id, key.id)
-            try:
-                return await answer_of(self._reader, self.names, key, scope["method"], own)
-            finally:
-                turn.leave()
-        except Overloaded:
-            raise Fault(
-                e.OVERLOADED,
-                "Too many calls of this account wait already. Nothing was done; try again in a moment.",
-                retry_after_s=1,
-            ) from None
-
     def address_of_service(self, service_id: str) -> str:
         """Return the path of a service, with the prefix."""
         return f"{self._prefix.decode()}/services/{service_id}"
@@ -218,43 +148,6 @@ class Gateway:
         if not is_one or not _NAME.fullmatch(text):
             raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
         return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
-
-    async def admit(self, scope: Message, request_id: str) -> Key:
-        """Return the key that the call carries; raises Fault."""
-        given: h.Pairs = scope["headers"]
-        size = h.size_of(given)
-        if size > self._limits.headers_max:
-            raise Fault(
-                e.HEADERS_TOO_LARGE, f"The headers have {size} bytes; at most {self._limits.headers_max} are taken."
-            )
-        for name, value in given:
-            if has_control(value):
-                raise Fault(e.INVALID_HTTP_REQUEST, f"The header {shown(name)} holds a control character.")
-        if scope["type"] == "http":
-            self._check_kind(scope)
-        scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
-        sought = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else Sought(None, "none")
-        if sought.key is None:
-            self._meter.gateway_key_refused(sought.why)
-            peer = (scope.get("client") or ("unknown",))[0]
-            self._refusals.add(sought, self._address_of(peer, given), request_id)
-            raise Fault(e.INVALID_SERVICE_KEY, ORPHANED if sought.why == "orphaned" else UNOPENED)
-        return sought.key
-
-    def _check_kind(self, scope: Message) -> None:
-        """Raise Fault for what no HTTP call of a replica is."""
-        if scope["method"] in NO_CALLS:
-            raise Fault(e.INVALID_HTTP_REQUEST, f"{scope['method']} is not passed on to replicas.")
-        if (h.value_of(scope["headers"], b"upgrade") or b"").strip().lower() == b"websocket":
-            raise Fault(
-                e.UPGRADE_NOT_SUPPORTED,
-                "A WebSocket is asked for with GET, HTTP/1.1, Upgrade: websocket and Connection: Upgrade. A proxy in "
-                "front has to pass both headers on.",
-            )
-
-    async def holds(self, key: Key) -> bool:
-        """Whether a key that let a call in still does."""
-        return await self._keys.holds(key)
 
     async def find(self, key: Key, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""

@@ -58,7 +58,7 @@ class Call:
     async def run(self, receive: Receive) -> None:
         """Answer, one way or the other."""
         try:
-            self.key = await self._gateway.admit(self._scope, self._request_id)
+            self.key = await self._gateway.keys.admit(self._scope, self._request_id)
             await self._serve(self.key, receive)
         except Fault as fault:
             await self._refuse(fault)
@@ -200,7 +200,7 @@ class Call:
         if self.key is None:
             return
         try:
-            holds = await self._gateway.holds(self.key)
+            holds = await self._gateway.keys.holds(self.key)
         except (Closed, Overloaded, Unavailable) as error:
             log.info("a key cannot be checked", request_id=self._request_id, reason=str(error)[:200])
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -19,16 +19,21 @@ import structlog
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS
-from leasebook.domain.commands.account.subscription import ClaimLanes, EndHook, EnqueueDeliveries, LoggedEvent
+from leasebook.domain.commands.account.delivery import ClaimLanes, EnqueueDeliveries, LoggedEvent
+from leasebook.domain.commands.account.subscription import EndHook
 from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscription
+from leasebook.domain.record.event_rights import hidden_from_subscriber
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
+from leasebook.notifications.wide import Meter as WideMeter
+from leasebook.notifications.wide import Part, WideSubscriptions
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
-from leasebook.ports.queries.read_repository import Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_in
 
 log = structlog.get_logger()
 
@@ -41,12 +46,13 @@ FAN_OUT_AT_ONCE: Final = 32
 """Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
+NOTHING: Final[frozenset[str]] = frozenset()
 LANES_MAX: Final = 10_000
 """Upper bound on the queues of a subscription that a start under a virtual clock tries, the oldest first. The others
 are tried when the clock moves."""
 
 
-class Meter(AttemptMeter, Protocol):
+class Meter(AttemptMeter, WideMeter, Protocol):
     """Where deliveries are counted."""
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
@@ -66,8 +72,18 @@ def receiver_of(hook: Subscription) -> str:
     return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
 
 
+def _account_of(one: Subscription | Part) -> str:
+    return one.hook.account_id if isinstance(one, Part) else one.account_id
+
+
 def _due(hook: Subscription, lane: str) -> Due:
     return Due(hook.id, lane, hook.account_id, receiver_of(hook))
+
+
+def _named(ask: ReadRepository, lanes: Sequence[tuple[str, str]]) -> tuple[list[Head], Names]:
+    """Return the first waiting delivery of each queue, and the names to show beside the ids in their events."""
+    heads = ask.heads(lanes)
+    return heads, names_in(ask, (head.event for head in heads))
 
 
 def _run_us() -> int:
@@ -104,7 +120,8 @@ class Dispatcher:
         self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
         self._turns = Turns(places or Places())
-        self._fans: Rota[Subscription] = Rota(lambda hook: hook.account_id)
+        self._fans: Rota[Subscription | Part] = Rota(_account_of)
+        self._wide = WideSubscriptions(reader, sequencer, alone=alone)
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
@@ -119,7 +136,8 @@ class Dispatcher:
     def committed(self, changes: Changes) -> None:
         """Wake up where there may be something to send; events of accounts without hooks are no matter."""
         if (
-            SUBSCRIPTIONS in changes
+            self._wide.committed(changes)
+            or SUBSCRIPTIONS in changes
             or DELIVERY_QUEUES in changes
             or METADATA in changes
             or any(page.account_id in self._accounts for page in changes.events)
@@ -172,8 +190,12 @@ class Dispatcher:
         self._accounts = {one.hook.account_id for one in working}
         self._turns.keep({one.hook.id for one in working}, self._accounts, _run_us())
         self._fans.keep(self._accounts)
-        behind = [one.hook for one in working if one.behind and one.hook.status in RECEIVING]
-        fans = self._fans.take(behind, lambda _hook: True, FAN_OUT_AT_ONCE)
+        receiving = [one for one in working if one.hook.status in RECEIVING]
+        wide = [one.hook for one in receiving if one.hook.is_wide]
+        await self._wide.look(wide)
+        behind: list[Subscription | Part] = [one.hook for one in receiving if one.behind and not one.hook.is_wide]
+        behind += self._wide.parts(wide, FAN_OUT_AT_ONCE)
+        fans = self._fans.take(behind, lambda _one: True, FAN_OUT_AT_ONCE)
         # Together, so that they share a batch.
         more = await asyncio.gather(*(self._fan_out(hook) for hook in fans), return_exceptions=True)
         for one in more:
@@ -190,9 +212,12 @@ class Dispatcher:
             age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
             self._meter.deliveries_waiting(count, age)
         self._meter.attempts_under_way(*self._turns.counts(_run_us()))
+        self._meter.accounts_behind(self._wide.waiting)
 
-    async def _fan_out(self, hook: Subscription) -> bool:
+    async def _fan_out(self, hook: Subscription | Part) -> bool:
         """Turn the next pages of the log into deliveries; returns whether there may be more."""
+        if isinstance(hook, Part):
+            return await self._wide.enqueue(hook)
         pages = await self._reader.read(
             lambda ask: ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
         )
@@ -233,15 +258,37 @@ class Dispatcher:
         if not chosen:
             return False
         command = ClaimLanes(
-            lanes=tuple(chosen), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
+            lanes=tuple(chosen),
+            holder=self._holder,
+            lease_us=LEASE_US,
+            machine_now=machine_now,
+            alone=self._alone,
+            owners=tuple(sorted({hooks[hook_id].created_by for hook_id, _ in chosen if hooks[hook_id].is_wide})),
         )
         claimed = await self._sequencer.submit(command)
-        heads = await self._reader.read(lambda ask: ask.heads(claimed)) if claimed else []
+        heads, names, hidden = await self._heads(claimed, hooks) if claimed else ([], NO_NAMES, {})
         if len(heads) < len(claimed):
             log.error("lanes say that something waits, and nothing does; run leasebook check", lanes=len(claimed))
         for head in heads:
-            self._begin(chosen[head.delivery.hook_id, head.delivery.lane], hooks[head.delivery.hook_id], head, now)
+            hook = hooks[head.delivery.hook_id]
+            self._turns.begun(chosen[head.delivery.hook_id, head.delivery.lane], _run_us())
+            unseen = hidden.get(hook.created_by) if hook.is_wide else NOTHING
+            self._attempts.begin(hook, head, names, now, hidden=unseen)
         return bool(heads)
+
+    async def _heads(
+        self, claimed: list[tuple[str, str]], hooks: Mapping[str, Subscription]
+    ) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
+        """Return the deliveries to send, the names in them, and by owner the types that may not be sent any more."""
+        owners = {hooks[hook_id].created_by for hook_id, _ in claimed if hooks[hook_id].is_wide}
+
+        def look(ask: ReadRepository) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
+            users = [user for user in map(ask.user, sorted(owners)) if user is not None and user.deleted_at is None]
+            hidden = {user.id: hidden_from_subscriber(user.policies) for user in users}
+            heads, names = _named(ask, claimed)
+            return heads, names, {user: types for user, types in hidden.items() if types is not None}
+
+        return await self._reader.read(look)
 
     async def _end(self, hook_ids: set[str]) -> None:
         """Note which deleted hooks have nothing left that waits."""
@@ -250,10 +297,6 @@ class Dispatcher:
                 lambda ask, hook_id=hook_id: ask.due_lanes([hook_id], NEVER, None, 1)  # type: ignore[misc]
             ):
                 await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
-
-    def _begin(self, due: Due, hook: Subscription, head: Head, now: Instant) -> None:
-        self._turns.begun(due, _run_us())
-        self._attempts.begin(hook, head, now)
 
     def _ended(self, delivery: Delivery, failed: bool) -> None:  # noqa: FBT001 - the type Ended says what it is
         self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=failed)

@@ -59,6 +59,14 @@ class BusinessMetrics:
             of_store=True,
         )
 
+        self._approvals = gauge(
+            "leasebook_approvals_waiting", "Purchases of all accounts that wait for an approval.", of_store=True
+        )
+
+    def approvals(self, waiting: int) -> None:
+        """Set how many purchases wait for an approval."""
+        self._approvals.set(waiting)
+
     def offerings(self, rows: Iterable[Offering]) -> None:
         """Set the units of each offering; one that is left out has left the catalogue."""
         self._reserved.clear()

@@ -52,6 +52,7 @@ class DeliveryInstruments(NamedTuple):
     tried: Counter
     waiting: Gauge
     oldest_waiting: Gauge
+    accounts_behind: Gauge
 
 
 class StreamInstruments(NamedTuple):

@@ -279,6 +279,10 @@ class Metrics:
             oldest_waiting=self._gauge(
                 "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery.", of_store=True
             ),
+            accounts_behind=self._gauge(
+                "leasebook_subscription_accounts_behind",
+                "Accounts whose events operators' subscriptions have yet to look through, as this process knows them.",
+            ),
         )
 
     def _stream_instruments(self) -> StreamInstruments:
@@ -424,6 +428,10 @@ class Metrics:
         """Set how many attempts to deliver are under way."""
         self._deliveries.attempts.labels("quick").set(quick)
         self._deliveries.attempts.labels("slow").set(slow)
+
+    def accounts_behind(self, count: int) -> None:
+        """Set in how many accounts operators' subscriptions have events to look through."""
+        self._deliveries.accounts_behind.set(count)
 
     def delivery_deferred(self, limit: str, count: int) -> None:
         """Count deliveries that were due and waited for a place."""

@@ -34,6 +34,7 @@ from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.event import Event
+from leasebook.domain.record.event_rights import OF_MONEY, without_money
 from leasebook.domain.replicas.address import may_be_called
 from leasebook.domain.replicas.engine_route import Routes, parse_routes
 from leasebook.domain.replicas.planner import Limits as ReplicaLimits
@@ -61,6 +62,7 @@ from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -134,6 +136,8 @@ def rules_of(settings: Settings) -> Rules:
         quote_keep_us=settings.quote_keep_minutes * MINUTE_US,
         token_keep_us=settings.tokens_keep_hours * HOUR_US,
         remind_before_us=_offsets(settings.reminders_before),
+        approval_keep_us=settings.approvals_keep_hours * HOUR_US,
+        approval_remind_us=_offsets(settings.approvals_remind_before),
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
         tests_an_hour=settings.subscription_tests_per_hour,
@@ -155,6 +159,7 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.HOOKS: settings.account_subscriptions_max,
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
+        asked.APPROVALS: settings.account_open_approvals_max,
     }
 
 
@@ -313,8 +318,12 @@ def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     def shown(at: Instant) -> str:
         return rfc3339(at, zone)
 
-    def show(account_id: str, place: EventPlace, event: Event) -> bytes:
-        return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+    def show(account_id: str, place: EventPlace, event: Event, names: Names, hidden: frozenset[str] | None) -> bytes:
+        if hidden is None:
+            return msgspec.json.encode(present.event(account_id, place, event, shown, links, names))
+        # Of other accounts: a reminder's links are for those who act there, and balances for those who may see money.
+        seen = event if hidden.isdisjoint(OF_MONEY) else without_money(event)
+        return msgspec.json.encode(present.event(account_id, place, seen, shown, None, names))
 
     senders: dict[str, Sender] = {
         "Webhook": WebhookSender(

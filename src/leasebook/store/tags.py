@@ -41,6 +41,18 @@ class TagQueries:
                 found[row.id] = row
         return found
 
+    def people_named(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the account and the name of users by their ids, deleted users included; unknown ids are left out."""
+        found = {}
+        for begin in range(0, len(user_ids), AT_ONCE):
+            some = user_ids[begin : begin + AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            for user_id, account_id, name in self._fetch(
+                f"SELECT id, account_id, name FROM users WHERE id IN ({marks})", some
+            ):
+                found[str(user_id)] = str(account_id), str(name)
+        return found
+
     def tagged_numbers(
         self,
         account_id: str,
@@ -86,12 +98,13 @@ class TagQueries:
         return int(count)
 
 
-def having(account_id: str, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
-    """Return the condition that the row of a number has a tag, and its parameters."""
+def having(account_id: str | None, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
+    """Return the condition that the row of a number has a tag, and its parameters; None: of any account."""
     key, value = entry
     with_value = "" if value is None else " AND o.value = ?"
+    whose = f"{number.partition('.')[0]}.account_id" if account_id is None else "?"
     text = (
-        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = ? AND o.kind = ? AND o.key = ? AND o.seq = {number}"
+        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = {whose} AND o.kind = ? AND o.key = ? AND o.seq = {number}"
         f"{with_value})"
     )
-    return text, [account_id, kind, key, *(() if value is None else (value,))]
+    return text, [*(() if account_id is None else (account_id,)), kind, key, *(() if value is None else (value,))]

@@ -13,6 +13,7 @@ AUDIT_ENTRY = {
     "time": TIME,
     "requestId": re.compile(r"[0-9a-f-]{36}"),
     "userId": Maybe(HEX_ID),
+    "userName": Maybe(str),
     "accessKeyId": Maybe(str),
     "address": str,
     "path": re.compile(r"/v2/[a-z]+"),

@@ -41,7 +41,7 @@ RECORDS: Final = {
         shape={"events": [EVENT], "nextMarker": Maybe(str), "isTruncated": bool, "maxKeys": int},
     ),
     "follow_events": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=follow_events,
         searches=({"instanceId": "UNIT"},),
         shape=Unfilled([EVENT]),
@@ -52,7 +52,7 @@ RECORDS: Final = {
         shape={"accountId": HEX_ID, "beforeSeconds": [int]},
     ),
     "describe_reminders": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=READERS | OPERATORS | FLEET_READERS,
         body=lambda office: {"accountId": office.user["accountId"]},
         shape={"accountId": HEX_ID, "beforeSeconds": [int]},
     ),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from tests.actions.forms import AMOUNT, HEX_ID, Maybe
 from tests.actions.nouns.account import ACCOUNT_DETAIL
 from tests.actions.office import Office
-from tests.actions.record import MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import BILLING_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
 from tests.api.scene import IAM
 
 GUARD_RAILS = {
@@ -31,6 +31,15 @@ def set_guard_rails(office: Office) -> Any:
         "endRequired": False,
         "extendBy": "buyer",
         "extensionsMax": 1,
+        "needsApproval": {
+            "units": {"tpu": 1},
+            "cost": "100000",
+            "releaseSeconds": 86400 * 36500,
+            "months": 100,
+            "lapseSeconds": 86400,
+            "selfApproval": True,
+        },
+        "userNeedsApproval": {"*": {"units": {"tpu": 1}}},
     }
     return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
 
@@ -57,7 +66,7 @@ RECORDS: Final = {
         example_stage=3,
     ),
     "describe_guard_rails": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=READERS | OPERATORS | BILLING_READERS,
         body=lambda office: {"accountId": office.user["accountId"]},
         shape=GUARD_RAILS,
         example_stage=4,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, QUOTA_ID, TIME, Maybe
 from tests.actions.office import QUOTA_MODEL, Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, OPERATORS, READERS, WRITERS, ActionRecord
+from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
 
 QUOTA = {
     "instanceId": QUOTA_ID,
@@ -73,7 +73,7 @@ RECORDS: Final = {
         shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
     ),
     "describe_quota": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=describe_quota,
         searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
@@ -102,12 +102,12 @@ RECORDS: Final = {
         shape=True,
     ),
     "describe_packages": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body={"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS},
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=lambda office: {"packageId": office.package},
         foreign=({"packageId": "PACKAGE"},),
         shape={"instance": PACKAGE},

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ENDS_A_PAGE, HEX_ID, PAGE_INFO, SERVICE_ID, TIME, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, READERS, WRITERS, ActionRecord
+from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
 from tests.api.scene import new_service
 
 SERVICE_DETAIL = {
@@ -30,6 +30,7 @@ SERVICE_DETAIL = {
     "chargeStatus": re.compile("NotOpen|Opened"),
     "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
     "creator": HEX_ID,
+    "creatorName": Maybe(str),
     "createTime": TIME,
     "counted": bool,
     "tags": Maybe(dict),
@@ -85,13 +86,13 @@ RECORDS: Final = {
         shape={"serviceId": SERVICE_ID, "instanceId": Maybe(UNIT_ID), "orderId": Maybe(HEX_ID)},
     ),
     "describe_service": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=lambda office: {"serviceId": office.service},
         foreign=({"serviceId": "SERVICE"},),
         shape=SERVICE_DETAIL,
     ),
     "describe_services": ActionRecord(
-        permitted=READERS | {DATA_FULL, DATA_OPERATE},
+        permitted=READERS | FLEET_READERS | {DATA_FULL, DATA_OPERATE},
         body=describe_services(),
         shape={"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), "pageInfo": PAGE_INFO, **ENDS_A_PAGE},
     ),
@@ -113,7 +114,7 @@ RECORDS: Final = {
         example_stage=1,
     ),
     "deactivate_service": ActionRecord(
-        permitted=WRITERS,
+        permitted=WRITERS | SUPPORTERS,
         body=deactivate_service,
         foreign=({"serviceId": "SERVICE"},),
         shape=OPERATION,

@@ -16,7 +16,7 @@ from tests.actions.forms import (
     Maybe,
 )
 from tests.actions.office import EVER, Office
-from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
 from tests.api.scene import SERVICE
 
 SUMS = ("inputTokensTotal", "outputTokensTotal", "tokensTotal", "succeedCallTotal", "failureCallTotal", "callTotal")
@@ -56,13 +56,13 @@ def count_service_calls(office: Office) -> Any:
 
 RECORDS: Final = {
     "describe_service_metric": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=describe_service_metric,
         searches=({**EVER, "serviceId": ["SERVICE"]},),
         shape={**METRICS, **MAY_END_A_PAGE},
     ),
     "describe_service_stats": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=describe_service_stats,
         searches=({**MONTH, "interval": 86400, "serviceId": ["SERVICE"]},),
         shape={**STATS, **MAY_END_A_PAGE},
@@ -78,18 +78,18 @@ RECORDS: Final = {
     ),
     "create_service_key": ActionRecord(
         permitted=WRITERS,
-        body=lambda office: {"name": "shop", "serviceId": office.service},
+        body=lambda office: {"name": "shop", "serviceId": office.service, "tags": {"team": "vision"}},
         foreign=({"serviceId": "SERVICE", "name": "shop"},),
         shape={**KEY_OF_A_SERVICE, "key": SERVICE_KEY},
     ),
     "describe_service_keys": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | OPERATORS,
         body=lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3},
         foreign=({"serviceId": "SERVICE"},),
         shape={
             "keyList": [
                 {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
-                | {"orphanReason": Maybe(str)}
+                | {"orphanReason": Maybe(str), "tags": Maybe(dict), "creatorName": Maybe(str)}
             ],
             **ENDS_A_PAGE,
         },

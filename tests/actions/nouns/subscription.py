@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, MAY_END_A_PAGE, TIME, Maybe
 from tests.actions.office import EVER, NOWHERE, Office
-from tests.actions.record import MANAGERS, READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, READERS, SUPPORTERS, ActionRecord
 from tests.api.scene import EVENTS, NOTIFICATION
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
@@ -22,6 +22,8 @@ SUBSCRIPTION = {
     "createTime": TIME,
     "secretTime": TIME,
     "oldSecretEndTime": Maybe(TIME),
+    "name": Maybe(str),
+    "tags": Maybe(dict),
 }
 DELIVERY = {
     "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),
@@ -43,7 +45,8 @@ def create_subscription(office: Office) -> Any:
     # Of what an account may have most it has at most fifty.
     for one in office.caller.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"][:-20]:
         office.caller.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": one["subscriptionId"]})
-    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy()}
+    words = {"name": "alarms", "tags": {"team": "vision"}}
+    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy(), **words}
 
 
 def modify_subscription(office: Office) -> Any:
@@ -71,31 +74,31 @@ def redeliver_event(office: Office) -> Any:
 
 RECORDS: Final = {
     "create_subscription": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=create_subscription,
         foreign=({**NOWHERE, "instanceId": "UNIT"},),
         shape=SUBSCRIPTION | {"secret": SECRET},
     ),
     "describe_subscriptions": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | FLEET_READERS,
         shape={"subscriptions": [SUBSCRIPTION], **MAY_END_A_PAGE},
     ),
     "modify_subscription": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=modify_subscription,
         foreign=({"subscriptionId": "HOOK", "status": "Paused"},),
         shape=SUBSCRIPTION | {"secret": Maybe(SECRET)},
         example_stage=2,
     ),
     "delete_subscription": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=a_subscription,
         foreign=({"subscriptionId": "HOOK"},),
         shape=True,
         example_stage=3,
     ),
     "describe_deliveries": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body={"subscriptionId": "sub-000000000000", "state": "GivenUp", "instanceId": "unit-00000000", "maxKeys": 3},
         searches=(
             {"instanceId": "UNIT"},
@@ -110,21 +113,21 @@ RECORDS: Final = {
         example_differs=True,
     ),
     "redeliver_event": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=redeliver_event,
         foreign=({"subscriptionId": "HOOK", "eventId": "1-0"},),
         shape=DELIVERY,
         example_stage=1,
     ),
     "redeliver_given_up": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=lambda office: {**a_subscription(office), "startTime": EVER["startTime"], "maxKeys": 3},
         foreign=({"subscriptionId": "HOOK"},),
         shape={"redelivered": int, "isTruncated": bool},
         example_stage=1,
     ),
     "test_subscription": ActionRecord(
-        permitted=MANAGERS,
+        permitted=MANAGERS | SUPPORTERS,
         body=a_subscription,
         foreign=({"subscriptionId": "HOOK"},),
         shape=True,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, Maybe
 from tests.actions.office import Office
-from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord
 
 TAGGED = {"resourceId": ANY_ID, "name": Maybe(str), "tags": dict}
 
@@ -43,7 +43,7 @@ RECORDS: Final = {
         example_stage=1,
     ),
     "describe_tags": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=tagged,
         searches=({"resourceIds": ["UNIT", "SERVICE", "HOOK"]},),
         shape={"resourceTags": [TAGGED]},

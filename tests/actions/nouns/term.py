@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import AMOUNT, ENDS_A_PAGE, HEX_ID, PURCHASED, TIME, TIMING, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
-from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord
 from tests.api.scene import order
 
 RULE = {
@@ -67,7 +67,7 @@ RECORDS: Final = {
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
-        body={**billed(order(count=2)), "hold": True},
+        body={**billed(order(count=2)), "hold": True, "name": "training", "tags": {"team": "vision"}},
         shape=QUOTE,
     ),
     "create_auto_renew_rule": ActionRecord(
@@ -78,7 +78,7 @@ RECORDS: Final = {
         example_stage=1,
     ),
     "describe_auto_renew_rules": ActionRecord(
-        permitted=READERS,
+        permitted=READERS | FLEET_READERS,
         body=lambda office: {"instanceId": delete_auto_renew_rule(office)["instanceId"], "maxKeys": 5},
         foreign=({"instanceId": "UNIT"},),
         shape={"rules": [RULE], **ENDS_A_PAGE},

@@ -1,4 +1,4 @@
-// Calls a compute-unit server with the official Go client, one scenario a run.
+// Calls a compute-unit server with the official Go client: one scenario, or several by names joined with "+".
 //
 // Every call becomes one line of JSON on standard output. The client is used as its module ships it.
 package main
@@ -285,9 +285,16 @@ func main() {
 		"play":              func() { play(argument(2, "")) },
 		"burst":             func() { burst(argument(2, "1")) },
 	}
-	run, known := scenarios[argument(1, "")]
-	if !known {
-		refuse("name a scenario of this program")
+	names := strings.Split(argument(1, ""), "+")
+	for _, name := range names {
+		if scenarios[name] == nil {
+			refuse("name a scenario of this program")
+		}
 	}
-	run()
+	for _, name := range names {
+		if len(names) > 1 {
+			emit(line{OK: true, Result: json.RawMessage(strconv.Quote(name))})
+		}
+		scenarios[name]()
+	}
 }

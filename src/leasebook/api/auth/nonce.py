@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from leasebook.batch import Sequencer
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.record.signature import Nonce
@@ -35,16 +37,13 @@ class SeenNonces:
         return signature in self._newer or signature in self._older
 
 
-class CallNonce:
+class CallNonce(msgspec.Struct, gc=False):
     """The nonce of one call's signature, and whether the call has used it up by now."""
 
-    __slots__ = ("_seen", "_signature", "is_spent", "nonce")
-
-    def __init__(self, nonce: Nonce, signature: str, seen: SeenNonces) -> None:
-        self.nonce: Final = nonce
-        self._signature = signature
-        self._seen = seen
-        self.is_spent = False
+    nonce: Nonce
+    signature: str
+    seen: SeenNonces
+    is_spent: bool = False
 
     async def spend(self, sequencer: Sequencer, party: str) -> None:
         """Use it up for a call that changes nothing; raises Refusal where another call did.
@@ -65,4 +64,4 @@ class CallNonce:
         if refusal is not None and refusal.reason == SIGNED_TOO_OFTEN:
             return
         self.is_spent = refusal is None or refusal.reason != REPLAYED
-        self._seen.add(self._signature)
+        self.seen.add(self.signature)

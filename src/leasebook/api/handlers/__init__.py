@@ -7,6 +7,7 @@ from typing import Final
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
+    approvals,
     audit_log,
     cost_exports,
     events,
@@ -17,6 +18,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tag_policy,
     tags,
     users,
 )
@@ -50,4 +52,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **approvals.OPERATIONS,
+    **tag_policy.OPERATIONS,
 }

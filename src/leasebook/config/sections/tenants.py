@@ -2,8 +2,14 @@
 
 from typing import Annotated
 
-from leasebook.config.kinds import Declared, Whole
+from leasebook.config.kinds import Declared, Text, Whole
 from leasebook.config.sections.notifications import NotificationSettings
+
+_SPAN = "[1-9][0-9]{0,1}d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m"
+SPANS = Text(
+    rf"none|(?:{_SPAN})(?:,(?:{_SPAN})){{0,7}}",
+    '"none", or up to eight times before the end such as "1d,1h,30m": at most 99 days, 999 hours or 9999 minutes each',
+)
 
 
 class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
@@ -148,6 +154,29 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
             "Maximum number of service keys of an account, deleted ones not counted.",
         ),
     ] = 1000
+
+    account_open_approvals_max: Annotated[
+        int,
+        Declared(
+            "account.open_approvals_max",
+            Whole(1, 100000, "requests"),
+            "Maximum number of purchases of an account that wait for an approval.",
+        ),
+    ] = 200
+
+    approvals_keep_hours: Annotated[
+        int,
+        Declared(
+            "approvals.keep_hours",
+            Whole(1, 8784, "hours"),
+            "How long a purchase waits for an approval before its request lapses, if the limit does not say.",
+        ),
+    ] = 72
+
+    approvals_remind_before: Annotated[
+        str,
+        Declared("approvals.remind_before", SPANS, "How long before a request lapses there are reminders of it."),
+    ] = "1d,1h"
 
     events_streams_max: Annotated[
         int,

@@ -9,7 +9,7 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read
-from leasebook.contract.shapes import Id, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import USER_NAMED, AccountIds, Id, Owned, PageSize, Request, Shape, Time
 
 AuditMarker = Annotated[str, Meta(max_length=128)]
 Wanted = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
@@ -23,11 +23,11 @@ class DescribeAuditLogRequest(Request, kw_only=True):
     """
 
     account_id: Annotated[
-        WhoseId | None,
+        WhoseId | AccountIds | None,
         Meta(
             description=(
                 "The account that made the calls; the caller's where it is left out. An operator may name any account, "
-                "or an empty text for calls that no account is known for."
+                "a list of accounts, `*` for all of them, or an empty text for calls that no account is known for."
             )
         ),
     ] = None
@@ -45,12 +45,13 @@ class DescribeAuditLogRequest(Request, kw_only=True):
     ] = None
 
 
-class AuditEntry(Shape, kw_only=True):
+class AuditEntry(Owned, kw_only=True):
     """A call, and what became of it. ``userId`` is there once the signature was proved."""
 
     time: Annotated[str, Meta(description="When it was decided or refused.")]
     request_id: Annotated[str, Meta(description="The id that its answer had.")]
     user_id: Annotated[str | None, Meta(description="The user, once the signature was proved.")] = None
+    user_name: Annotated[str | None, Meta(description=USER_NAMED)] = None
     access_key_id: Annotated[str | None, Meta(description="The access key that the caller named.")] = None
     address: Annotated[
         str, Meta(description="Where it came from; behind trusted proxies, the last address that none of them is.")
@@ -194,6 +195,7 @@ ACTIONS: Final = (
         DescribeAuditLogRequest,
         AuditLogPage,
         "List who called what from where, and what became of it, newest first.",
+        across=p.OPERATORS,
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"instanceId": "unit-xxx", "code": "InvalidState", "maxKeys": 10},
@@ -203,6 +205,7 @@ ACTIONS: Final = (
                     "time": "2026-11-30T07:18:45+08:00",
                     "requestId": "a7ec46a6-fc82-40f8-bace-4879e1a0a072",
                     "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "userName": "root",
                     "accessKeyId": "AKROOT",
                     "address": "192.0.2.1",
                     "path": "/v2/computeunit",
@@ -228,6 +231,7 @@ ACTIONS: Final = (
         DescribeAuditProofRequest,
         AuditProof,
         "Show the ends of the audit log's chains, and the receipts of removed pages.",
+        own_only="It is of the whole store, and for operators only.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10},
@@ -258,6 +262,7 @@ REFUSED_CALLS: Final = (
         DescribeRefusedCallsRequest,
         RefusedCallsPage,
         "List how many calls were refused for their signature, by minute, address and access key.",
+        own_only="It is of the whole store, and for operators only.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"startTime": "2026-11-01 00:00:00", "maxKeys": 10},

@@ -42,6 +42,7 @@ ACTIONS: Final = (
         Empty,
         ClockDetail,
         "Tell what time it is for units and bills.",
+        own_only="All accounts have the same clock.",
         policies=p.ANYBODY,
         example={},
         answer={"now": "2026-11-30T07:18:45+08:00", "mode": "virtual"},

@@ -10,7 +10,17 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, EVENTS, read, write
-from leasebook.contract.shapes import ACCOUNTS_MEANT, AccountsMeant, Id, Marker, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    ACCOUNT_MEANT,
+    ACCOUNTS_MEANT,
+    AccountsMeant,
+    Id,
+    Marker,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 EventType = Annotated[
     str, Meta(max_length=64, description="Such as unit.released, or unit.* for all of a group, or * for all")
@@ -74,6 +84,7 @@ class FollowEventsRequest(Request, kw_only=True):
     ] = None
     instance_id: Annotated[Id | None, Meta(description="The instance.")] = None
     types: Annotated[Types | None, Meta(description="Only events of these types.")] = None
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 Before = Annotated[int, Meta(ge=60, le=90 * 86400)]
@@ -153,6 +164,7 @@ ACTIONS: Final = (
         FollowEventsRequest,
         CloudEvent,
         "Follow what happens, as a stream of server-sent events.",
+        across=p.FLEET_READERS,
         errors=(e.TOO_MANY_STREAMS,),
         follows=True,
         example={"types": ["unit.reminder"]},
@@ -198,6 +210,7 @@ REMINDERS: Final = (
         DescribeRemindersRequest,
         RemindersDetail,
         "Show how long before a release or an expiry the account is reminded of it.",
+        across=p.FLEET_READERS,
         policies=p.READERS | p.OPERATORS,
         example={},
         answer={"accountId": "00112233445566778899aabbccddeeff", "beforeSeconds": [86400, 3600]},

@@ -21,6 +21,44 @@ AmountByUser = Annotated[dict[str, Amount], Meta(max_length=1000)]
 Percents = Annotated[list[Percent], Meta(max_length=20)]
 
 
+UnitsWithoutApproval = Annotated[dict[str, Limit], Meta(max_length=1000)]
+
+
+class ApprovalLimit(Part, kw_only=True, omit_defaults=True):
+    """The limits above which a purchase needs an approval. An absent field means no limit."""
+
+    units: Annotated[
+        UnitsWithoutApproval | None,
+        Meta(description="How many units of each type one instance has at most; ``*`` means all other types."),
+    ] = None
+    cost: Annotated[
+        Amount | None, Meta(description="How much its term costs at most, or 30 days of it by the minute.")
+    ] = None
+    release_seconds: Annotated[
+        Seconds | None,
+        Meta(
+            description=(
+                "How far ahead the release of a postpaid instance lies at most. One without a release time then "
+                "always needs an approval."
+            )
+        ),
+    ] = None
+    months: Annotated[
+        Annotated[int, Meta(ge=0, le=120)] | None, Meta(description="How many months its term has at most.")
+    ] = None
+    lapse_seconds: Annotated[
+        Seconds | None,
+        Meta(description="How long a request waits; where it is absent as long as the operator's setting says."),
+    ] = None
+    self_approval: Annotated[
+        bool | None,
+        Meta(description="Whether a manager may approve an own request; absent or false: another one has to."),
+    ] = None
+
+
+LimitByUser = Annotated[dict[str, ApprovalLimit], Meta(max_length=1000)]
+
+
 class GuardRails(Shape, kw_only=True):
     """The limits of an account. An absent field means no limit. Users are named by id; ``*`` means all others.
 
@@ -30,7 +68,8 @@ class GuardRails(Shape, kw_only=True):
     ``releaseMaxSeconds`` is how far ahead the release time of a postpaid instance may be. ``releaseDefaultSeconds``
     sets one if none is given, counted from the purchase or from the change to postpaid. With ``endRequired`` a postpaid
     instance must have a release time. ``extendBy`` says who may move a release time to later, and ``extensionsMax`` how
-    often for one instance.
+    often for one instance. A purchase beyond ``needsApproval``, or beyond ``userNeedsApproval`` of its user, waits for
+    an approval.
     """
 
     units: Annotated[UnitLimits | None, Meta(description="How many units of each type the account holds at most.")] = (
@@ -80,18 +119,25 @@ class GuardRails(Shape, kw_only=True):
             )
         ),
     ] = None
+    needs_approval: Annotated[
+        ApprovalLimit | None, Meta(description="The limits above which a purchase needs an approval.")
+    ] = None
+    user_needs_approval: Annotated[
+        LimitByUser | None, Meta(description="The limits above which each user's purchases need an approval.")
+    ] = None
 
 
 LimitsChange = Annotated[dict[str, Limit | None], Meta(max_length=1000)]
 UnitLimitsByUserChange = Annotated[dict[str, LimitsChange | None], Meta(max_length=1000)]
+LimitByUserChange = Annotated[dict[str, ApprovalLimit | None], Meta(max_length=1000)]
 AmountByUserChange = Annotated[dict[str, Amount | None], Meta(max_length=1000)]
 
 
 class GuardRailsChange(Part, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits`` and ``userSpend``. Clearing ``budget`` also clears
-    ``budgetWarnPercent`` and ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend`` and ``userNeedsApproval``; a limit on
+    approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and ``budgetRefusePercent``.
     """
 
     units: Annotated[
@@ -143,6 +189,13 @@ class GuardRailsChange(Part, kw_only=True):
                 "How often the release time of one instance may be moved to later; managers may do it more often."
             )
         ),
+    ] = UNSET
+    needs_approval: Annotated[
+        ApprovalLimit | UnsetType | None, Meta(description="The limits above which a purchase needs an approval.")
+    ] = UNSET
+    user_needs_approval: Annotated[
+        LimitByUserChange | UnsetType | None,
+        Meta(description="The limits above which each user's purchases need an approval."),
     ] = UNSET
 
 
@@ -218,6 +271,8 @@ _LIMITS: Final = {
     "endRequired": True,
     "extendBy": "buyer",
     "extensionsMax": 3,
+    "needsApproval": {"units": {"gpu-1": 16}, "cost": "5000000.00", "months": 12},
+    "userNeedsApproval": {"*": {"units": {"gpu-1": 8}, "lapseSeconds": 86400}},
 }
 """The limits of the examples."""
 
@@ -338,6 +393,7 @@ ACTIONS: Final = (
         DescribeGuardRailsRequest,
         GuardRailsDetail,
         "Show an account's limits, and how much of them is used.",
+        across=p.BILLING_READERS,
         policies=p.READERS | p.OPERATORS,
         example={},
         answer={

@@ -293,6 +293,7 @@ ACTIONS: Final = (
         DescribeOfferingsRequest,
         OfferingList,
         "List the offerings with their regions, prices and free units.",
+        own_only="The catalogue is the same for all accounts.",
         errors=(e.INVALID_MARKER,),
         example={},
         answer={"offerings": [CPU]},
@@ -370,6 +371,7 @@ ACTIONS: Final = (
         DescribePricesRequest,
         PricePage,
         "List the prices per minute that an offering has had.",
+        own_only="The catalogue is the same for all accounts.",
         errors=(e.INVALID_MARKER,),
         example={"region": "bj", "type": "gpu-1"},
         answer={
@@ -389,6 +391,7 @@ ENGINES: Final = (
         DescribeEnginesRequest,
         EngineReport,
         "Show the capacity that engines report, and where it differs from the stock.",
+        own_only="Engines are of no account.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={},

@@ -19,8 +19,11 @@ from leasebook.contract.shapes import (
     TAGGED,
     TAGS_GIVEN,
     TAGS_WANTED,
+    AcrossPagedRequest,
+    AcrossRequest,
     Id,
     Ids,
+    Owned,
     Paged,
     PagedRequest,
     PositiveCount,
@@ -54,7 +57,7 @@ class PurchasedTpm(Shape, kw_only=True):
 TpmStatus = Literal["Creating", "Running", "Stopped"]
 
 
-class DescribeTpmRequest(PagedRequest, kw_only=True):
+class DescribeTpmRequest(AcrossPagedRequest, kw_only=True):
     """List the account's quota of a model, what has ended included. Every field but the model narrows the list."""
 
     model: Annotated[Model, Meta(description="The model.")]
@@ -70,7 +73,7 @@ class DescribeTpmRequest(PagedRequest, kw_only=True):
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
-class TpmInstance(Shape, kw_only=True):
+class TpmInstance(Owned, kw_only=True):
     """Quota: a number of tokens and requests a minute."""
 
     instance_id: Annotated[str, Meta(description="The instance.")]
@@ -140,7 +143,7 @@ class AutoReleaseTpmRequest(Request, kw_only=True):
 PackageStatus = Literal["Pending", "Active", "Exhausted", "Expired"]
 
 
-class DescribePackagesRequest(PagedRequest, kw_only=True):
+class DescribePackagesRequest(AcrossPagedRequest, kw_only=True):
     """List the account's packages. Every field narrows the list."""
 
     service_name: Annotated[
@@ -154,13 +157,13 @@ class DescribePackagesRequest(PagedRequest, kw_only=True):
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
-class DescribePackageRequest(Request, kw_only=True):
+class DescribePackageRequest(AcrossRequest, kw_only=True):
     """Ask for one package."""
 
     package_id: Annotated[Id, Meta(description="The package.")]
 
 
-class PackageDetail(Shape, kw_only=True):
+class PackageDetail(Owned, kw_only=True):
     """A number of tokens, and how many of them are used: in thousands as documented, and in single tokens."""
 
     package_id: Annotated[str, Meta(description="The package.")]
@@ -277,6 +280,7 @@ ACTIONS: Final = (
         DescribeTpmRequest,
         TpmInstances,
         "List the account's quota of a model.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={"model": "ernie-4.0-8k"},
         answer={
@@ -314,7 +318,7 @@ ACTIONS: Final = (
         ResizeTpmRequest,
         bool,
         "Change the amount of quota.",
-        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
+        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.APPROVAL_NEEDED),
         example={"instanceId": "tpm-Hs6dKf2L", "count": 8},
         answer=True,
     ),
@@ -336,6 +340,7 @@ ACTIONS: Final = (
         DescribePackagesRequest,
         PackageList,
         "List the account's packages of tokens.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={"serviceName": "ernie-4.0-8k", "status": "Active"},
         answer={
@@ -362,6 +367,7 @@ ACTIONS: Final = (
         DescribePackageRequest,
         PackageResult,
         "Show one package of tokens.",
+        across=p.FLEET_READERS,
         example={"packageId": "pkg-9z8x7c6v5b4n"},
         answer={
             "instance": {
@@ -386,6 +392,7 @@ ACTIONS: Final = (
         PackageResult,
         "Give an account a package of tokens.",
         policies=p.OPERATORS,
+        errors=(e.TAG_POLICY_NOT_MET,),
         example={"serviceName": "ernie-4.0-8k", "specification": 1_000_000, "expiredTime": "2031-01-01 00:00:00"},
         answer={
             "instance": {
@@ -413,6 +420,7 @@ PRESET_SERVICES: Final = (
         DescribePresetServicesRequest,
         PresetServices,
         "List the models that quota is sold of.",
+        own_only="The catalogue is the same for all accounts. DescribeTPMResource lists what each has bought.",
         policies=p.SERVICE_LISTERS,
         errors=(e.INVALID_MARKER,),
         example={"chargeStatus": ["NotOpen", "Opened"]},

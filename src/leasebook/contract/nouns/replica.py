@@ -7,9 +7,25 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
-from leasebook.contract.shapes import Id, Paged, PagedRequest, PositiveCount, Request, Shape
+from leasebook.contract.shapes import (
+    NAME_GIVEN,
+    NAMED,
+    TAGGED,
+    TAGS_GIVEN,
+    AcrossPagedRequest,
+    AcrossRequest,
+    Id,
+    Paged,
+    PagedRequest,
+    PositiveCount,
+    Request,
+    ResourceName,
+    Shape,
+    Tags,
+)
 
 
 class PurchaseReplicasRequest(Request, kw_only=True):
@@ -18,6 +34,8 @@ class PurchaseReplicasRequest(Request, kw_only=True):
     service_id: Annotated[Id, Meta(description="The service.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
     replicas_count: Annotated[PositiveCount, Meta(description="How many replicas to buy units for.")]
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 class ReleaseReplicasRequest(Request, kw_only=True):
@@ -63,6 +81,8 @@ class ServiceInstance(Shape, kw_only=True):
         None
     )
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ServiceInstances(Paged, kw_only=True):
@@ -80,7 +100,7 @@ class ServiceInstanceDetail(Shape, kw_only=True):
 ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Failed"]
 
 
-class DescribeReplicasRequest(PagedRequest, kw_only=True):
+class DescribeReplicasRequest(AcrossPagedRequest, kw_only=True):
     """Show the replicas of a service, on all of its instances or on one."""
 
     service_id: Annotated[Id, Meta(description="The service.")]
@@ -144,7 +164,7 @@ class Replicas(Paged, kw_only=True):
     replicas: Annotated[list[ReplicaDetail], Meta(description="The replicas, by instance and number.")]
 
 
-class DescribeReplicaLogsRequest(Request, kw_only=True):
+class DescribeReplicaLogsRequest(AcrossRequest, kw_only=True):
     """Show the last lines that a replica wrote."""
 
     service_id: Annotated[Id, Meta(description="The service.")]
@@ -188,6 +208,7 @@ INSTANCES: Final = (
         DescribeServiceInstancesRequest,
         ServiceInstances,
         "List the live instances of a service.",
+        own_only="It is the documents' older form of DescribeComputeUnits and DescribeComputeUnit at /v2/computeunit.",
         errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
         answer={
@@ -217,6 +238,7 @@ INSTANCES: Final = (
         DescribeServiceInstanceRequest,
         ServiceInstanceDetail,
         "Show one instance of a service.",
+        own_only="It is the documents' older form of DescribeComputeUnits and DescribeComputeUnit at /v2/computeunit.",
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
         answer={
@@ -286,6 +308,7 @@ ACTIONS: Final = (
         DescribeReplicasRequest,
         Replicas,
         "Show a service's replicas and how they do.",
+        across=p.FLEET_READERS,
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
         answer={
@@ -322,6 +345,7 @@ ACTIONS: Final = (
         DescribeReplicaLogsRequest,
         ReplicaLogs,
         "Show the last lines that a replica wrote, where this server reaches its engine.",
+        across=p.SUPPORTERS,
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J", "replica": 0, "linesMax": 50},
         answer={"logLines": ["listening on 127.0.0.1:20985"], "why": None},

@@ -13,6 +13,7 @@ from leasebook.contract.action import BUYS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing
 from leasebook.contract.nouns.model import VERSION_MEANS
 from leasebook.contract.nouns.replica import ServiceLogStore
+from leasebook.contract.nouns.resource.service_switch import DeactivateServiceRequest, Operation, ServiceRequest
 from leasebook.contract.shapes import (
     Id,
     Ids,
@@ -155,7 +156,7 @@ class CreatedService(Shape, kw_only=True):
     order_id: Annotated[str | None, Meta(description="The order of that instance.")] = None
 
 
-class DescribeServiceRequest(Request, kw_only=True):
+class DescribeServiceRequest(sh.AcrossRequest, kw_only=True):
     """Ask for one service."""
 
     service_id: Annotated[Id, Meta(description="The service.")]
@@ -178,7 +179,7 @@ class ServiceResource(Shape, kw_only=True):
     ] = None
 
 
-class ServiceDetail(Shape, kw_only=True):
+class ServiceDetail(sh.Owned, kw_only=True):
     """A service. ``updateStatus`` is None while no change of it is under way.
 
     A service that is ``counted`` runs no replicas, whatever its status. In the answer of DescribeService ``whyNotRun``
@@ -235,6 +236,7 @@ class ServiceDetail(Shape, kw_only=True):
         ServiceResource, Meta(description=("The units that a replica takes, and how many replicas there are."))
     ]
     creator: Annotated[str, Meta(description="The user who made it.")]
+    creator_name: Annotated[str | None, Meta(description=sh.MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     counted: Annotated[bool, Meta(description="Whether it is only counted: nothing runs of it.")]
     log_store: Annotated[
@@ -252,7 +254,7 @@ class ServiceDetail(Shape, kw_only=True):
     tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
-class DescribeServicesRequest(Request, kw_only=True):
+class DescribeServicesRequest(sh.AcrossRequest, kw_only=True):
     """List services, a page at a time."""
 
     marker: Annotated[
@@ -328,21 +330,6 @@ class ScaleServiceRequest(Request, kw_only=True):
     ] = None
 
 
-class ServiceRequest(Request, kw_only=True):
-    """Name one service."""
-
-    service_id: Annotated[Id, Meta(description="The service.")]
-
-
-class Operation(Shape, kw_only=True):
-    """The request was accepted; ``message`` has its consequences."""
-
-    operation: Annotated[bool, Meta(description="Always true.")]
-    message: Annotated[
-        str, Meta(description=("Consequences that need attention, such as instances that go on being charged."))
-    ]
-
-
 _LISTED: Final = {
     "serviceId": "svco-48esssdpa594",
     "name": "demo",
@@ -363,6 +350,7 @@ _LISTED: Final = {
     "chargeStatus": "Opened",
     "resourceConfig": {"type": "GPU-1-1", "replicasCount": 10},
     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "creatorName": "root",
     "createTime": "2026-11-30T06:13:45+08:00",
     "counted": True,
 }
@@ -397,6 +385,7 @@ ACTIONS: Final = (
         DescribeServiceRequest,
         ServiceDetail,
         "Show one service.",
+        across=p.FLEET_READERS,
         errors=(e.SERVICE_NOT_FOUND,),
         example={"serviceId": "svco-48esssdpa594"},
         answer={
@@ -418,6 +407,7 @@ ACTIONS: Final = (
         ServicePage,
         "List services, a page at a time.",
         policies=p.SERVICE_LISTERS,
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10, "runStatus": ["New", "Serving"]},
         answer={
@@ -459,9 +449,10 @@ ACTIONS: Final = (
         SERVICE,
         "DeactivateService",
         "deactivate_service",
-        ServiceRequest,
+        DeactivateServiceRequest,
         Operation,
         "Take a service off. Its instances stay, and are paid for.",
+        across=p.SUPPORTERS,
         errors=(e.SERVICE_NOT_FOUND,),
         example={"serviceId": "svco-48esssdpa594"},
         answer={

@@ -7,9 +7,24 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import SERVICE, read, write
 from leasebook.contract.nouns.service import Protocol
-from leasebook.contract.shapes import Id, Ids, Marker, Paged, PagedRequest, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    ACCOUNT_MEANT,
+    AcrossRequest,
+    Id,
+    Ids,
+    Marker,
+    Owned,
+    Paged,
+    PagedRequest,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 Tokens = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -35,6 +50,7 @@ class CallsRequest(PagedRequest, kw_only=True):
         Protocol | None,
         Meta(description="Only services with it; left out: all. Ignored beside serviceId, which names them."),
     ] = None
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 class DescribeServiceMetricRequest(CallsRequest, kw_only=True):
@@ -148,6 +164,7 @@ class CreateServiceKeyRequest(Request, kw_only=True):
     service_id: Annotated[
         Id | None, Meta(description="The only service that it opens; left out: all of the account's.")
     ] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
 class CreatedServiceKey(Shape, kw_only=True):
@@ -163,7 +180,7 @@ class CreatedServiceKey(Shape, kw_only=True):
     ] = None
 
 
-class DescribeServiceKeysRequest(Request, kw_only=True):
+class DescribeServiceKeysRequest(AcrossRequest, kw_only=True):
     """List the account's keys, a page at a time."""
 
     marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
@@ -176,7 +193,7 @@ class DescribeServiceKeysRequest(Request, kw_only=True):
     )
 
 
-class ServiceKeyDetail(Shape, kw_only=True):
+class ServiceKeyDetail(Owned, kw_only=True):
     """A key without its secret part. ``orphanReason`` is present if no active user is responsible for it."""
 
     key_id: Annotated[str, Meta(description="The id of the key.")]
@@ -186,6 +203,7 @@ class ServiceKeyDetail(Shape, kw_only=True):
     ] = None
     status: Annotated[KeyStatus, Meta(description="Active, or Deleted: it opens nothing any more.")]
     creator: Annotated[str, Meta(description="The user who made it.")]
+    creator_name: Annotated[str | None, Meta(description=sh.MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     orphan_reason: Annotated[
         OrphanReason | None,
@@ -197,6 +215,7 @@ class ServiceKeyDetail(Shape, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class ServiceKeyPage(Shape, kw_only=True):
@@ -222,6 +241,7 @@ ACTIONS: Final = (
         DescribeServiceMetricRequest,
         ServiceMetrics,
         "Sum up the calls of services.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={
             "startTime": "2026-11-01 00:00:00",
@@ -260,6 +280,7 @@ ACTIONS: Final = (
         DescribeServiceStatsRequest,
         ServiceStatsPage,
         "Sum up the calls of services by minute, hour or day.",
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={
             "startTime": "2026-11-29T16:00:00Z",
@@ -324,7 +345,7 @@ KEYS: Final = (
         CreateServiceKeyRequest,
         CreatedServiceKey,
         "Make a bearer key with which services are called.",
-        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED),
+        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED, e.TAG_POLICY_NOT_MET),
         example={"name": "shop-window", "serviceId": "svco-48esssdpa594"},
         answer={
             "keyId": "key-l2l8128skyxi",
@@ -340,6 +361,7 @@ KEYS: Final = (
         DescribeServiceKeysRequest,
         ServiceKeyPage,
         "List the keys with which services are called, a page at a time.",
+        across=p.OPERATORS,
         errors=(e.INVALID_MARKER, e.SERVICE_NOT_FOUND),
         example={"maxKeys": 10},
         answer={
@@ -349,6 +371,7 @@ KEYS: Final = (
                     "name": "somebody",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T06:13:45+08:00",
                 },
                 {
@@ -357,6 +380,7 @@ KEYS: Final = (
                     "serviceId": "svco-48esssdpa594",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T07:18:45+08:00",
                 },
             ],

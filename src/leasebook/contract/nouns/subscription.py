@@ -8,9 +8,23 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import NOTIFICATION, read, write
 from leasebook.contract.nouns.event import EventId, Types
-from leasebook.contract.shapes import Id, LongMarker, Paged, PagedRequest, PageSize, Request, Shape, Time
+from leasebook.contract.shapes import (
+    ACCOUNTS_MEANT,
+    AccountIds,
+    AccountsMeant,
+    Id,
+    LongMarker,
+    Owned,
+    Paged,
+    PagedRequest,
+    PageSize,
+    Request,
+    Shape,
+    Time,
+)
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Such as https://example.org/leasebook")]
 Address = Annotated[str, Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
@@ -21,7 +35,10 @@ DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 
 
 class CreateSubscriptionRequest(Request, kw_only=True):
-    """Have the account's events sent to a URL or to a mail address: of some types or all, of one instance or all."""
+    """Have events sent to a URL or to a mail address: of some types or all, of one instance or all.
+
+    They are the account's own. With ``accounts`` they are those of other accounts, for users who may see these.
+    """
 
     kind: Annotated[SubscriptionKind, Meta(description="Webhook or Email.")]
     url: Annotated[
@@ -30,10 +47,23 @@ class CreateSubscriptionRequest(Request, kw_only=True):
     address: Annotated[Address | None, Meta(description="The mail address that events go to, with Email.")] = None
     types: Annotated[Types | None, Meta(description="Only events of these types; left out or empty: all.")] = None
     instance_id: Annotated[Id | None, Meta(description="Only events of this instance.")] = None
+    accounts: Annotated[
+        AccountIds | None,
+        Meta(
+            description=(
+                "The accounts whose events are sent, or `*` alone for all, later ones included; the caller's where it "
+                "is left out. To name others takes LeasebookOperatorPolicy or LeasebookSupportPolicy."
+            )
+        ),
+    ] = None
+    name: Annotated[sh.ResourceName | None, Meta(description=sh.NAME_GIVEN)] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
-class SubscriptionDetail(Shape, kw_only=True):
+class SubscriptionDetail(Owned, kw_only=True):
     """A subscription. ``reason`` says why the service paused it; ``secret`` is shown once, when it is made.
+
+    Where it is sent to is not shown of other accounts' subscriptions, except to operators.
 
     A mail address is Pending until the link that was sent to it is used. A webhook's secret was made at
     ``secretTime``; if ``oldSecretEndTime`` is present, the one before it also signs until then.
@@ -63,10 +93,20 @@ class SubscriptionDetail(Shape, kw_only=True):
     confirm_end_time: Annotated[
         str | None, Meta(description="Until when the link holds by which a mail address is confirmed.")
     ] = None
+    accounts: Annotated[
+        list[str] | None, Meta(description="The accounts whose events it gets, or `*`; absent: those of its own.")
+    ] = None
+    owner_id: Annotated[
+        str | None, Meta(description="With accounts: the user by whose policies it goes, who made or activated it.")
+    ] = None
+    name: Annotated[str | None, Meta(description=sh.NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
     """List the account's subscriptions."""
+
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 class SubscriptionList(Paged, kw_only=True):
@@ -115,9 +155,10 @@ class DescribeDeliveriesRequest(Request, kw_only=True):
     max_keys: Annotated[
         PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
     ] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
-class DeliveryDetail(Shape, kw_only=True):
+class DeliveryDetail(Owned, kw_only=True):
     """An event for a subscription. The receiver gets ``deliveryId`` as ``webhook-id`` with every attempt."""
 
     delivery_id: Annotated[str, Meta(description="The id that the receiver gets with every attempt, as webhook-id.")]
@@ -188,9 +229,9 @@ ACTIONS: Final = (
         "create_subscription",
         CreateSubscriptionRequest,
         SubscriptionDetail,
-        "Have the account's events sent to a URL or a mail address.",
-        policies=p.MANAGERS,
-        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND),
+        "Have the account's events, or those of other accounts, sent to a URL or a mail address.",
+        policies=p.MANAGERS | p.SUPPORTERS,
+        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND, e.TAG_POLICY_NOT_MET),
         example={
             "kind": "Webhook",
             "url": "https://example.org/leasebook",
@@ -214,7 +255,8 @@ ACTIONS: Final = (
         DescribeSubscriptionsRequest,
         SubscriptionList,
         "List the account's subscriptions.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={},
         answer={
@@ -238,7 +280,7 @@ ACTIONS: Final = (
         ModifySubscriptionRequest,
         SubscriptionDetail,
         "Pause a subscription or have it go on, change its types, or replace or revoke its secret.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "status": "Paused"},
         answer={
@@ -258,7 +300,7 @@ ACTIONS: Final = (
         SubscriptionRequest,
         bool,
         "End a subscription; what waits for it is not sent.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
         example={"subscriptionId": "sub-k3j4h5g6f7d8"},
         answer=True,
     ),
@@ -269,6 +311,8 @@ ACTIONS: Final = (
         DescribeDeliveriesRequest,
         DeliveryPage,
         "List what was sent to the account's subscriptions and what waits, newest first.",
+        policies=p.READERS | p.SUPPORTERS,
+        across=p.FLEET_READERS,
         errors=(e.INVALID_MARKER,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "state": "GivenUp"},
         answer={
@@ -298,7 +342,7 @@ ACTIONS: Final = (
         RedeliverEventRequest,
         DeliveryDetail,
         "Send an event to a subscription again.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "eventId": "17-0"},
         answer={
@@ -318,7 +362,7 @@ ACTIONS: Final = (
         RedeliverGivenUpRequest,
         Redelivered,
         "Send a subscription's given-up deliveries again.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "startTime": "2026-11-01 00:00:00", "maxKeys": 100},
         answer={"redelivered": 0, "isTruncated": False},
@@ -330,7 +374,7 @@ ACTIONS: Final = (
         SubscriptionRequest,
         bool,
         "Send a test event to a subscription, the way all others go; to a Pending one, the link that confirms it.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.SUPPORTERS,
         errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         example={"subscriptionId": "sub-k3j4h5g6f7d8"},
         answer=True,

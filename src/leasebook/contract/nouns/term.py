@@ -10,7 +10,18 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import CHARGE, ENDS, UNITS, read, write
 from leasebook.contract.nouns.instance import Billing, ComputeUnitConfig, Months, PaymentTiming, Reservation
-from leasebook.contract.shapes import Id, Marker, PageSize, PositiveCount, Request, Shape
+from leasebook.contract.shapes import (
+    AcrossRequest,
+    Id,
+    Marker,
+    Owned,
+    PageSize,
+    PositiveCount,
+    Request,
+    ResourceName,
+    Shape,
+    Tags,
+)
 
 Term = Annotated[int, Meta(ge=1, le=36)]
 Day = Annotated[int, Meta(ge=1, le=31)]
@@ -66,13 +77,17 @@ class QuotePurchaseRequest(Request, kw_only=True):
     hold: Annotated[bool | None, Meta(description="Whether the price is to be kept, for a purchase with quoteId.")] = (
         None
     )
+    name: Annotated[ResourceName | None, Meta(description="The name of the purchase; a quote does not keep it.")] = None
+    tags: Annotated[
+        Tags | None, Meta(description="The tags of the purchase, for the tag policy; a quote does not keep them.")
+    ] = None
 
 
 class Verdict(Shape, kw_only=True, omit_defaults=False):
     """One rule's verdict on the purchase. ``code`` is the error that the purchase would be refused with."""
 
     rule: Annotated[
-        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"],
+        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval", "tags"],
         Meta(description="The rule."),
     ]
     passed: Annotated[bool, Meta(description="Whether this rule allows the purchase.")]
@@ -135,7 +150,7 @@ class CreateAutoRenewRulesRequest(Request, kw_only=True):
     ] = None
 
 
-class DescribeAutoRenewRulesRequest(Request, kw_only=True):
+class DescribeAutoRenewRulesRequest(AcrossRequest, kw_only=True):
     """List the account's auto-renew rules; that of one instance where it is named."""
 
     instance_id: Annotated[Id | None, Meta(description="Only the rule of this instance.")] = None
@@ -145,7 +160,7 @@ class DescribeAutoRenewRulesRequest(Request, kw_only=True):
     ] = None
 
 
-class AutoRenewRule(Shape, kw_only=True):
+class AutoRenewRule(Owned, kw_only=True):
     """By how many months an instance is renewed; and when that is tried next, and its term ends."""
 
     instance_id: Annotated[str, Meta(description="The instance.")]
@@ -265,6 +280,7 @@ AUTO_RENEW_RULES: Final = (
         DescribeAutoRenewRulesRequest,
         AutoRenewRules,
         "List the instances that are renewed by themselves.",
+        across=p.FLEET_READERS,
         errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"instanceId": "unit-Qw4rTy7U"},
         answer={

@@ -10,7 +10,15 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import IAM, read, write
 from leasebook.contract.policies import PolicyName
-from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
+from leasebook.contract.shapes import (
+    AcrossPagedRequest,
+    Id,
+    Owned,
+    Paged,
+    Request,
+    Shape,
+    Text,
+)
 
 ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
 Requirement = Literal["SignedBody", "Nonce"]
@@ -122,10 +130,9 @@ class PolicyRequest(Request, kw_only=True):
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
-class DescribeUsersRequest(PagedRequest, kw_only=True):
-    """List the users of the caller's account; an operator may name another account."""
+class DescribeUsersRequest(AcrossPagedRequest, kw_only=True):
+    """List the users of the caller's account; an operator may name other accounts."""
 
-    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
     include_deleted: Annotated[
         bool, Meta(description="Whether deleted users are listed too; without it only the others are.")
     ] = False
@@ -151,7 +158,7 @@ class KeyDetail(Shape, kw_only=True):
     ] = None
 
 
-class UserDetail(Shape, kw_only=True):
+class UserDetail(Owned, kw_only=True):
     """A user, with policies and access keys."""
 
     user_id: Annotated[str, Meta(description="The user.")]
@@ -322,6 +329,7 @@ ACTIONS: Final = (
         bool,
         "Permit a user more.",
         policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.INVALID_STATE,),
         example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
         answer=True,
     ),
@@ -343,6 +351,7 @@ ACTIONS: Final = (
         DescribeUsersRequest,
         UserList,
         "List the account's users and their keys.",
+        across=p.OPERATORS,
         policies=p.MANAGERS | p.OPERATORS | frozenset({p.READ}),
         errors=(e.INVALID_MARKER,),
         example={},

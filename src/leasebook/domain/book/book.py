@@ -14,6 +14,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
@@ -37,12 +38,14 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.subscription import delivery_events, hook_events
-from leasebook.domain.record.agenda import soonest_new
+from leasebook.domain.record.agenda import approval_due, soonest_new
 from leasebook.domain.record.event import (
     OPERATOR_REASON,
     RENEWAL_FAILED,
+    SERVICE_OFF,
     Event,
     account_events,
+    approval_events,
     guard_events,
     model_events,
     page_of,
@@ -55,7 +58,7 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
-from leasebook.domain.record.signature import REPLAYED_TEXT, Nonce, NoncePage, UsedNonces
+from leasebook.domain.record.signature import REPLAYED_TEXT, KnownPages, Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REPLAYED, Refusal
@@ -78,6 +81,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     MODELS: model_events,
     SERVICES: service_events,
     RESOURCE_TAGS: tag_events,
+    APPROVALS: approval_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 
@@ -88,7 +92,8 @@ class Book:
     ``load…`` takes what the store has; commands change it through a ``Draft``; ``changes`` returns what to write.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known_pages: KnownPages | None = None) -> None:
+        """``known_pages``: those of earlier batches, to save time."""
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._offerings_of: dict[str, list[Key]] = {}
         self._suspended: dict[str, dict[str, None]] = {}
@@ -100,6 +105,7 @@ class Book:
         self.events: dict[str, list[Event]] = {}
         self.answers = Answers()
         self._nonces: dict[Key, UsedNonces] = {}
+        self._known_pages: Final = KnownPages() if known_pages is None else known_pages
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Load a row from the store; None: the store has no row with this key."""
@@ -216,7 +222,11 @@ class Book:
                 found = EVENT_SOURCES[table](before, row)
                 if before is None and table is INSTANCES and (RESOURCE_TAGS, key) in draft.changed:
                     found = _with_tags(found, draft.changed[RESOURCE_TAGS, key])
-                self._emit(found, row, now, user_id)
+                by = user_id
+                if draft.asked_by is not None and table is INSTANCES:
+                    # It is the purchase of the user who asked for it, and the approver is in the data.
+                    found, by = _approved(found, user_id), draft.asked_by
+                self._emit(found, row, now, by)
             if table is OFFERINGS:
                 self._add_offering(row)
             elif table is ACCESS_KEYS and row.user_id in self._keys_of:
@@ -237,16 +247,16 @@ class Book:
         used = self._nonces.get(key)
         if used is None:
             page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
-            used = self._nonces[key] = UsedNonces(page)
-        used.use(nonce)
+            used = self._nonces[key] = self._known_pages.open(page)
+        used.use(nonce.value)
 
     def _give_reason(self, known: Mapping[str, int], why: str) -> None:
-        """Add a reason to the events of instances that came after those that are known."""
+        """Add a reason to the events of instances and of services taken off, after those that are known."""
         for account_id, events in self.events.items():
             first = known.get(account_id, 0)
             events[first:] = [
                 event
-                if event.unit_id is None
+                if event.unit_id is None and event.type != SERVICE_OFF
                 else msgspec.structs.replace(event, data=event.data | {OPERATOR_REASON: why})
                 for event in events[first:]
             ]
@@ -313,7 +323,7 @@ class Book:
         """Return what the batch changed and no part had, for the store to write."""
         for key, used in self._nonces.items():
             self._first.setdefault((NONCE_PAGES, key), self.rows[NONCE_PAGES][key])
-            self.rows[NONCE_PAGES][key] = used.written()
+            self.rows[NONCE_PAGES][key] = used.written(self._known_pages)
         self._nonces.clear()
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
@@ -340,9 +350,16 @@ class Book:
                 changes.place(before, after)
             elif table is RESOURCE_TAGS:
                 changes.tagged.append((before, after))
+            elif table is APPROVALS and (due := approval_due(after)) not in (None, approval_due(before)):
+                changes.due_new.append(due)
         return changes
 
 
 def _with_tags(found: Iterable[tuple[str, dict[str, Any]]], row: ResourceTags) -> list[tuple[str, dict[str, Any]]]:
     """Return the events of a new instance with the name and the tags that it was bought with."""
     return [(kind, data | {"name": row.name, "tags": row.tags}) for kind, data in found]
+
+
+def _approved(found: Iterable[tuple[str, dict[str, Any]]], approver: str | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events of an instance with the approver of what was done."""
+    return [(kind, data | {"approvedBy": approver}) for kind, data in found]

@@ -24,12 +24,14 @@ class KeyTaken(Exception):
 class Draft:
     """One command's overlay on the book: its changes are kept aside, and dropped if the command is refused."""
 
-    __slots__ = ("as_of", "book", "changed", "orders", "postings")
+    __slots__ = ("as_of", "asked_by", "book", "changed", "orders", "postings")
 
     def __init__(self, book: Book, as_of: Instant | None = None) -> None:
         self.book = book
         self.as_of = as_of
         """The instant for which the command is decided. Rules that all commands share read it here."""
+        self.asked_by: str | None = None
+        """The user for whom an approver has the command done; None: the command is its caller's own."""
         self.changed: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []

@@ -47,9 +47,9 @@ class KeysOfUser(msgspec.Struct, frozen=True):
 class WholeAccount(msgspec.Struct, frozen=True):
     """Need all that may keep an account from being closed, and all that ends with it.
 
-    These are its users, its active access keys, service keys and subscriptions, and its packages that have a rest, all
-    as rows, and its live things, as counts (``whole_account.Living``). The account's row is needed as well: every
-    command that adds one of these locks it.
+    These are its users, its active access keys, service keys and subscriptions, its packages that have a rest, and its
+    requests that wait for an approval, all as rows, and its live things, as counts (``whole_account.Living``). The
+    account's row is needed as well: every command that adds one of these locks it.
     """
 
     account_id: str

@@ -31,6 +31,8 @@ SERVICES: Final = "services"
 HOOKS: Final = "hooks"
 QUOTES: Final = "quotes"
 SERVICE_KEYS: Final = "service_keys"
+APPROVALS: Final = "approvals"
+"""The number of open requests for approvals. It is in the row of the account's limits, and no query."""
 PLACES: Final = "places"
 """The query for the regions and types of the instances with replicas of a service. All other queries are counts."""
 

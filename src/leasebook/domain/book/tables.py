@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance
@@ -21,7 +22,7 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
 from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
@@ -64,6 +65,7 @@ SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")
 MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
+APPROVALS = Table("approvals", Approval, "id")
 SERVICE_USAGE = Table("calls", ServiceUsage, "service_id", "app_id", "hour")
 TOKEN_PACKAGES = Table("packages", TokenPackage, "id")
 ENGINE_CAPACITIES = Table("supplies", EngineCapacity, "engine")
@@ -76,6 +78,7 @@ ACCOUNT_LIMITS = Table("guards", AccountLimits, "account_id")
 SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
 METADATA = Table("facts", StoreMetadata, "name")
 SUBSCRIPTIONS = Table("hooks", Subscription, "id")
+ACCOUNT_PLACES = Table("hook_places", AccountPlace, "hook_id", "account_id")
 DELIVERY_QUEUES = Table("lanes", DeliveryQueue, "hook_id", "name")
 DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
 USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
@@ -97,6 +100,7 @@ TABLES: tuple[Table[Any], ...] = (
     MODEL_SETS,
     MODELS,
     QUOTES,
+    APPROVALS,
     SERVICE_USAGE,
     TOKEN_PACKAGES,
     ENGINE_CAPACITIES,
@@ -109,6 +113,7 @@ TABLES: tuple[Table[Any], ...] = (
     ACCESS_KEYS,
     # Batches that create or finish deliveries lock the subscription first.
     SUBSCRIPTIONS,
+    ACCOUNT_PLACES,
     DELIVERY_QUEUES,
     DELIVERIES,
     USED_LINKS,

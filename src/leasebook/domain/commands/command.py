@@ -15,7 +15,9 @@ from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
+from leasebook.domain.rules.approval import ApprovalNeeded, keep_request
 from leasebook.domain.rules.suspension import check_suspension
+from leasebook.domain.rules.tag_policy import check_new_things
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
 from leasebook.domain.values.refusal import Refusal
@@ -41,6 +43,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     moves_clock: ClassVar[bool] = False
     """Whether it moves or creates the store's virtual clock. Then no other batch runs at the same time."""
+
+    obeys_tag_policy: ClassVar[bool] = True
+    """Whether what it makes needs the tags of the account's policy. The demo's own objects do not."""
 
     token: IdempotencyKey | None = None
     by: str | None = None
@@ -116,17 +121,35 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     try:
         check_suspension(draft, command)
         decided = Decision(answer=command.decide(draft, rules, now))
+        kept_from = now
+        check_new_things(draft, obeys=command.obeys_tag_policy)
     except Refusal as refusal:
-        draft = Draft(book, now)
-        decided = Decision(refusal=refusal)
+        draft, decided, kept_from = _refused(book, command, refusal, rules, now)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
-        draft.put(IDEMPOTENCY_RECORDS, _remember(token, decided, now))
+        draft.put(IDEMPOTENCY_RECORDS, _remember(token, decided, kept_from))
     book.accept(draft, now, command.by, command.why)
     for row in list(draft.changed.values()):
         if type(row) is Instance and row.status in IN_TRANSITION:
             for report in engine.confirmations(row):
                 decide(book, report, rules, now, engine)
     return decided
+
+
+def _refused(
+    book: Book, command: Command, refusal: Refusal, rules: Rules, now: Instant
+) -> tuple[Draft, Decision, Instant]:
+    """Return what a refused command leaves: nothing, or a request for an approval; and when its answer counts from.
+
+    The answer to a client token is kept as long as the request waits, and then as long as any other.
+    """
+    draft = Draft(book, now)
+    if not isinstance(refusal, ApprovalNeeded):
+        return draft, Decision(refusal=refusal), now
+    try:
+        answer, lapses_at = keep_request(draft, command, refusal, rules, now)
+    except Refusal as too_many:
+        return Draft(book, now), Decision(refusal=too_many), now
+    return draft, Decision(refusal=answer), lapses_at
 
 
 def token_needs(command: Command) -> Needs:
@@ -148,11 +171,11 @@ class _Refused(msgspec.Struct):
     field: str | None
 
 
-def _remember(token: IdempotencyKey, decided: Decision, now: Instant) -> IdempotencyRecord:
+def _remember(token: IdempotencyKey, decided: Decision, kept_from: Instant) -> IdempotencyRecord:
     refusal = decided.refusal
     kept = decided.answer if refusal is None else _Refused(refusal.reason, refusal.message, refusal.field)
     return IdempotencyRecord(
-        token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), now
+        token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), kept_from
     )
 
 

@@ -20,7 +20,11 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
-    """The first decided answer to a request with a client token. ``answer`` is the result or the refusal, as JSON."""
+    """The first decided answer to a request with a client token. ``answer`` is the result or the refusal, as JSON.
+
+    It is kept for some time from ``created_at`` on: when it was decided or, for a purchase that waits for an approval,
+    when its request lapses. An approval puts the result of the purchase in the place of the refusal.
+    """
 
     account_id: str
     value: str

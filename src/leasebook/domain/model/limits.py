@@ -6,10 +6,13 @@ cannot exceed them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.values.calendar import Instant, rfc3339, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.domain.values.refusal import QUOTA, Refusal
@@ -37,6 +40,9 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     release time of an instance that has none given, and of a prepaid instance that becomes postpaid. With
     ``end_required`` every postpaid instance needs a release time. ``extend_by`` says who may move a release to a later
     time, and ``extensions_max`` how often this may be done for one instance.
+
+    ``needs_approval`` limits the purchases that need no approval, ``user_needs_approval`` those of each user. UNSET: no
+    limit; these two fields are left out of stored rules then, so that the digests of older rows stay valid.
     """
 
     units: dict[str, int] = {}
@@ -51,13 +57,24 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     end_required: bool = False
     extend_by: WhoExtends = "anybody"
     extensions_max: int | None = None
+    needs_approval: ApprovalLimit | UnsetType = UNSET
+    user_needs_approval: dict[str, ApprovalLimit] | UnsetType = UNSET
+
+    def approval_limits(self, user_id: str) -> Iterator[tuple[str, ApprovalLimit]]:
+        """Yield the limits above which a user's purchases need an approval, each with its public name."""
+        if not isinstance(self.needs_approval, UnsetType):
+            yield "needsApproval", self.needs_approval
+        if not isinstance(self.user_needs_approval, UnsetType):
+            own = _own(self.user_needs_approval, user_id)
+            if own is not None:
+                yield "userNeedsApproval", own
 
 
 class AccountLimits(msgspec.Struct, frozen=True):
     """An account's limits, and the usage that counts against them: reserved units and the month's charges, by user.
 
     ``month`` is the month of ``spent``, in the account's time zone (2026-11). ``crossed`` lists the percentages of the
-    budget that the charges have crossed in that month.
+    budget that the charges have crossed in that month. ``waiting`` is the number of requests that wait for an approval.
     """
 
     account_id: str
@@ -66,6 +83,7 @@ class AccountLimits(msgspec.Struct, frozen=True):
     month: str = ""
     spent: dict[str, Micro] = {}
     crossed: tuple[int, ...] = ()
+    waiting: int = 0
 
     def holds(self, unit_type: str, user_id: str | None = None) -> int:
         """Return how many units of a type the account reserves; with a user, how many that user's purchases reserve."""

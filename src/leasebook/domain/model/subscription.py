@@ -48,7 +48,9 @@ CONFIRM_US: Final = 2 * DAY_US
 
 _ABOUT_HOOKS: Final = frozenset({HOOK_GAVE_UP, HOOK_PAUSED})
 _OWN_LANES: Final = {HOOK_TESTED: "test", HOOK_CONFIRMING: "confirm"}
-_ACCOUNT_LANE: Final = "account"
+ACCOUNT_LANE: Final = "account"
+EVERY_ACCOUNT: Final = "*"
+"""All accounts, among those that a subscription is over."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -62,6 +64,10 @@ class Subscription(msgspec.Struct, frozen=True):
 
     A mail address is Pending until the link in a confirmation is used, which is valid until ``confirm_until``;
     ``confirms`` counts the confirmations asked for. A deleted subscription is Deleting until no delivery waits for it.
+
+    ``accounts`` are the accounts that a subscription of an operator is over, or only ``EVERY_ACCOUNT``; empty: it is
+    over its own account. An operator's subscription has a place in the events of each account (``AccountPlace``), and
+    none before ``page``. It goes on while the user ``created_by`` may see events of other accounts.
     """
 
     id: str
@@ -83,9 +89,25 @@ class Subscription(msgspec.Struct, frozen=True):
     sealed_at: Instant = Instant(0)
     confirms: int = 0
     confirm_until: Instant | None = None
+    accounts: tuple[str, ...] = ()
 
-    def wants(self, event: Event) -> bool:
-        """Whether an event of its account is sent to this subscription.
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is an operator's, over other accounts."""
+        return bool(self.accounts)
+
+    def is_over(self, account_id: str) -> bool:
+        """Whether events of an account can be sent to it."""
+        if not self.accounts:
+            return account_id == self.account_id
+        return account_id in self.accounts or EVERY_ACCOUNT in self.accounts
+
+    def looks_through(self, account_id: str) -> bool:
+        """Whether it has a place in an account's events: its tests are events of its own account."""
+        return account_id == self.account_id or self.is_over(account_id)
+
+    def wants(self, event: Event, of: str | None = None) -> bool:
+        """Whether an event is sent to this subscription. ``of`` is the event's account; None: the subscription's own.
 
         Findings of an upgrade are not events of the account's life, so they are never sent. A test is sent only to the
         tested subscription, and a confirmation only to the one to be confirmed. An event about a failure of a
@@ -96,13 +118,25 @@ class Subscription(msgspec.Struct, frozen=True):
         about = event.data.get("subscriptionId")
         if event.type in _OWN_LANES:
             return bool(about == self.id)
-        if self.status == "Pending":
+        if self.status == "Pending" or not self.is_over(self.account_id if of is None else of):
             return False
         if event.type in _ABOUT_HOOKS and about == self.id:
             return False
         if self.unit_id not in (None, event.unit_id):
             return False
         return not self.types or any(covers(pattern, event.type) for pattern in self.types)
+
+
+class AccountPlace(msgspec.Struct, frozen=True):
+    """How far a subscription over several accounts came in one account: the last page for which deliveries were made.
+
+    Pages are numbered in the order of commits only within an account, so there is a place for each. An account without
+    one is still at the page of the subscription.
+    """
+
+    hook_id: str
+    account_id: str
+    page: int
 
 
 class DeliveryQueue(msgspec.Struct, frozen=True):
@@ -191,9 +225,16 @@ class Outcome(msgspec.Struct, frozen=True):
     retry_after_us: int | None = None
 
 
-def delivery_of(hook: Subscription, page: int, line: int, event: Event, now: Instant) -> Delivery:
-    """Return an event's delivery to a hook."""
-    lane = _OWN_LANES.get(event.type) or event.unit_id or _ACCOUNT_LANE
+def account_lane(hook: Subscription, account_id: str) -> str:
+    """Return the queue of events about an account itself: each account has its own."""
+    return f"{ACCOUNT_LANE} {account_id}" if hook.is_wide else ACCOUNT_LANE
+
+
+def delivery_of(
+    hook: Subscription, page: int, line: int, event: Event, now: Instant, of: str | None = None
+) -> Delivery:
+    """Return an event's delivery to a hook. ``of`` is the event's account; None: the hook's own."""
+    lane = _OWN_LANES.get(event.type) or event.unit_id or account_lane(hook, hook.account_id if of is None else of)
     return Delivery(hook.id, page, line, hook.account_id, lane, event.unit_id, event.type, now)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.instance import ENDABLE, UP, Instance, InstanceStatus
 from leasebook.domain.values.calendar import Instant
 
@@ -28,6 +29,8 @@ class DueKind(IntEnum):
     STOP = 5
     RESUME = 6
     REMIND = 7
+    APPROVAL = 8
+    """The reminder or the end of a request for an approval: the only kind that is not about an instance."""
 
 
 class Due(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -35,6 +38,8 @@ class Due(msgspec.Struct, frozen=True, order=True, gc=False):
 
     Work is done by time, then by kind, and then in the order of the purchases: the oldest instance pays first (decision
     30). Sorting knows no purchases, and puts work of one time and kind in the order of the ids.
+
+    ``unit_id`` is the id of the instance, and for the kind APPROVAL that of the request.
     """
 
     at: Instant
@@ -110,3 +115,9 @@ def is_due(unit: Instance, due: Due) -> bool:
     """Whether a piece of due work is part of the instance's agenda (``agenda_of``)."""
     statuses, when = _WHEN[due.kind]
     return unit.id == due.unit_id and unit.status in statuses and when(unit) == due.at
+
+
+def approval_due(row: Approval | None) -> Due | None:
+    """Return the next piece of due work of a request for an approval; None if none is ever due."""
+    at = None if row is None else row.due_at
+    return None if row is None or at is None else Due(at, DueKind.APPROVAL, row.id)

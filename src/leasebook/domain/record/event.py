@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from leasebook.domain.model.account import Account
+from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.engine_capacity import FITS, EngineCapacity, changes
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
@@ -23,6 +24,7 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import NO_POLICY
 
 # Append only: the meaning of a type never changes.
 BOUGHT: Final = "unit.bought"
@@ -75,6 +77,14 @@ ACCOUNT_CLOSED: Final = "account.closed"
 TAGGED: Final = "resource.tagged"
 CRASH_LOOP: Final = "replica.crashLoop"
 REPLICA_RECOVERED: Final = "replica.recovered"
+APPROVAL_ASKED: Final = "approval.asked"
+APPROVAL_REMINDER: Final = "approval.reminder"
+APPROVAL_APPROVED: Final = "approval.approved"
+APPROVAL_REJECTED: Final = "approval.rejected"
+APPROVAL_LAPSED: Final = "approval.lapsed"
+SERVICE_OFF: Final = "service.deactivated"
+SERVICE_ON: Final = "service.activated"
+TAG_POLICY_CHANGED: Final = "account.tagPolicyChanged"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -127,6 +137,14 @@ TYPES: Final[dict[str, str]] = {
     TAGGED: "The name or the tags of something that was bought or made are others now.",
     CRASH_LOOP: "The instance is paid, and for some minutes no replica of a service on it has stayed healthy.",
     REPLICA_RECOVERED: "After a crash loop, a replica of the service on the instance is healthy again.",
+    APPROVAL_ASKED: "A purchase needs an approval, and waits for it as a request.",
+    APPROVAL_REMINDER: "A request for an approval still waits, and its end comes near.",
+    APPROVAL_APPROVED: "A request was approved, and the purchase was made.",
+    APPROVAL_REJECTED: "A request was rejected; nothing was bought.",
+    APPROVAL_LAPSED: "A request ended without an answer; nothing was bought.",
+    SERVICE_OFF: "A service was taken off: its replicas end, and its instances stay.",
+    SERVICE_ON: "A service that was off runs again.",
+    TAG_POLICY_CHANGED: "The account's tag policy is another one now; what exists keeps its tags.",
 }
 """Every type, and what it means."""
 
@@ -268,7 +286,7 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
+    """Yield the events that an account's balance turned negative or no longer is, that its status or policy changed."""
     if before is not None and before.status != after.status == "Closed":
         # A debt that is written off was not paid: so the account did not recover.
         yield ACCOUNT_CLOSED, {"balance": before.balance}
@@ -278,6 +296,28 @@ def account_events(before: Account | None, after: Account) -> Iterator[tuple[str
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
     if before is not None and before.status != after.status:
         yield _BY_ACCOUNT_STATUS[after.status], {"reason": after.status_reason} if after.status_reason else {}
+    if before is not None and before.tag_policy is not after.tag_policy and before.tag_policy != after.tag_policy:
+        policy, former = (msgspec.to_builtins(row.tag_policy or NO_POLICY) for row in (after, before))
+        yield TAG_POLICY_CHANGED, {"policy": policy, "before": former}
+
+
+def approval_events(before: Approval | None, after: Approval) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the events of a request for an approval: that it was made, the reminders, and its one end."""
+    data: dict[str, Any] = {"approvalId": after.id, "askedBy": after.asked_by}
+    terms = {"type": after.type, "count": after.count, "payment_timing": after.payment_timing, "cost": after.cost}
+    if before is None:
+        yield APPROVAL_ASKED, data | terms | {"reason": after.reasons, "lapseTime": after.lapses_at}
+    elif after.status != before.status:
+        match after.status:
+            case "Approved":
+                made = {"orderId": after.order_id, "instanceId": after.unit_id, "serviceId": after.service_id}
+                yield APPROVAL_APPROVED, data | {name: value for name, value in made.items() if value is not None}
+            case "Rejected":
+                yield APPROVAL_REJECTED, data | {"reason": after.reason}
+            case _:
+                yield APPROVAL_LAPSED, data | {"reason": after.reason}
+    elif after.reminded_at != before.reminded_at:
+        yield APPROVAL_REMINDER, data | terms | {"reason": after.reasons, "lapseTime": after.lapses_at}
 
 
 def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -291,7 +331,9 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that a log store was attached to a service, or replaced or detached."""
+    """Yield the events that a service was taken off or on, and that its log store changed."""
+    if before is not None and before.active is not after.active and after.deleted_at is None:
+        yield (SERVICE_ON if after.active else SERVICE_OFF), {"serviceId": after.id}
     was = None if before is None else before.log_store
     if after.log_store == was:
         return

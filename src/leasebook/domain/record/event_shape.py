@@ -1,6 +1,7 @@
 """The data of each type of event: its fields, with the meaning and an example of each.
 
-The names are those that callers see. ``userId`` may be in the data of every type: the user who asked for the change.
+The names are those that callers see. ``userId`` may be in the data of every type: the user who asked for the change;
+beside it ``userName``, if the user is of the account. ``instanceName`` may be in the data of an instance's event.
 ``operatorReason`` is in the data of an instance's event if an operator changed the instance for its owner.
 """
 
@@ -36,6 +37,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "offsetSeconds": ("How many seconds before it the reminder is.", 3600),
     "what": ("Which of the two comes near: release or expiry.", "release"),
     "buyerId": ("The user who bought the instance.", "f0e1d2c3b4a5968778695a4b3c2d1e0f"),
+    "buyerName": ("The buyer's name now.", "alice"),
     "balance": ("The account's balance; of a closed account the last one, paid out or written off.", "-29.00"),
     "percent": ("The percentage of the budget that was reached.", 50),
     "month": ("The calendar month.", "2026-12"),
@@ -67,11 +69,19 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "accessKeyId": ("The access key.", "AK0123456789abcdef"),
     "serviceKeyId": ("The service key.", "key-k3j4h5g6f7d8"),
     "accountStatus": ("The account's status, if that is why it failed.", "Suspended"),
+    "operatorReason": ("The reason that an operator gave.", "It has had no traffic for a week."),
     "resourceId": ("The instance, quota, package, service or other thing.", "unit-c7aM0na9"),
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
+    "policy": ("The tag policy now.", {"required": ["team"], "allowed": {"team": ["speech", "vision"]}}),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
+    "approvalId": ("The request for an approval.", "apr-de30de30de30de30de30de30de30de30"),
+    "askedBy": ("The user whose purchase it is.", "f0e1d2c3b4a5968778695a4b3c2d1e0f"),
+    "approvedBy": ("The user who approved the purchase, if it needed an approval.", "00e1d2c3b4a5968778695a4b3c2d1e0f"),
+    "cost": ("The price of the term, or of 30 days by the minute.", "1512.00"),
+    "lapseTime": ("When the request lapses without a decision.", "2026-12-04T08:00:00+08:00"),
+    "instanceId": ("The instance.", "unit-c7aM0na9"),
 }
 """Every field: its meaning and an example."""
 
@@ -104,16 +114,20 @@ def _of_account(whose: Whose, *always: str, sometimes: tuple[str, ...] = (), **e
 _STORY: Final = ("computeUnitCount", "paymentTiming", "releaseTime", "expiredTime")
 _STOCK: Final = ("engine", "type", "regions", "offered", "engineUnits", "difference", "oversold")
 _VERSION: Final = ("modelId", "modelSetId", "version")
+_REQUEST: Final = (
+    *("approvalId", "askedBy", "type", "computeUnitCount", "paymentTiming", "cost", "reason", "lapseTime"),
+)
+_WHY: Final = "needsApproval.units is 4 of gpu-1, and this makes 8"
 
 SHAPES: Final[dict[str, EventShape]] = {
     e.BOUGHT: _on_unit(
         *("status", "computeUnitCount", "paymentTiming", "region", "type", "orderId"),
-        sometimes=("releaseTime", "expiredTime", "name", "tags"),
+        sometimes=("releaseTime", "expiredTime", "name", "tags", "approvedBy"),
         status="Creating",
     ),
     e.RUNNING: _on_unit("status", sometimes=("expiredTime",)),
     e.CREATE_FAILED: _on_unit("status", "failure", sometimes=_STORY, status="CreateFailed"),
-    e.RESIZING: _on_unit("status", sometimes=_STORY, status="Reconfiguring"),
+    e.RESIZING: _on_unit("status", sometimes=(*_STORY, "approvedBy"), status="Reconfiguring"),
     e.RESIZED: _on_unit("status", "computeUnitCount", sometimes=_STORY),
     e.RESIZE_FAILED: _on_unit("status", "failure", sometimes=_STORY, status="ReconfigureFailed"),
     e.RENEWED: _on_unit("expiredTime"),
@@ -128,7 +142,7 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.RELEASE_SET: _on_unit("releaseTime"),
     e.RELEASE_MOVED: _on_unit("releaseTime"),
     e.RELEASE_CLEARED: _on_unit("releaseTime", releaseTime=None),
-    e.REMINDED: _on_unit("deadline", "offsetSeconds", "what", "buyerId", sometimes=("links",)),
+    e.REMINDED: _on_unit("deadline", "offsetSeconds", "what", "buyerId", sometimes=("links", "buyerName")),
     e.RELEASING: _on_unit("status", "reason", "endTime", "charged", sometimes=_STORY, status="Releasing"),
     e.RELEASED: _on_unit("status", sometimes=_STORY, status="Released"),
     e.ARREARS: _of_account("the account itself", "balance"),
@@ -142,6 +156,7 @@ SHAPES: Final[dict[str, EventShape]] = {
         on_unit=None,
         example={"before": {"name": None, "tags": {}}},
     ),
+    e.TAG_POLICY_CHANGED: _of_account("the account itself", "policy", "before", before={"required": [], "allowed": {}}),
     e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),
@@ -182,5 +197,16 @@ SHAPES: Final[dict[str, EventShape]] = {
         "the account itself", "serviceId", "logProject", "logStoreName", sometimes=("logRegion",)
     ),
     e.LOG_STORE_DETACHED: _of_account("the account itself", "serviceId"),
+    e.APPROVAL_ASKED: _of_account("the account itself", *_REQUEST, reason=_WHY),
+    e.APPROVAL_REMINDER: _of_account("the account itself", *_REQUEST, reason=_WHY),
+    e.APPROVAL_APPROVED: _of_account(
+        "the account itself", "approvalId", "askedBy", "orderId", "instanceId", sometimes=("serviceId",)
+    ),
+    e.APPROVAL_REJECTED: _of_account(
+        "the account itself", "approvalId", "askedBy", "reason", reason="Use the instance that is there."
+    ),
+    e.APPROVAL_LAPSED: _of_account("the account itself", "approvalId", "askedBy", "reason", reason="Time"),
+    e.SERVICE_OFF: EventShape("the account itself", ("serviceId",), ("operatorReason",), on_unit=False),
+    e.SERVICE_ON: _of_account("the account itself", "serviceId"),
 }
 """The shape of each type's data."""

@@ -21,6 +21,7 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import (
     ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     IDEMPOTENCY_RECORDS,
@@ -91,6 +92,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     MODEL_SETS: _all_but(MODEL_SETS, "made", "models", "modified_at"),
     MODELS: _all_but(MODELS, "services"),
     QUOTES: _all_but(QUOTES),
+    APPROVALS: _all_but(APPROVALS),
     SERVICE_USAGE: _all_but(SERVICE_USAGE),
     TOKEN_PACKAGES: _all_but(TOKEN_PACKAGES),
     OFFERINGS: _all_but(OFFERINGS, "stock_total", "stock_free", "oversold"),

@@ -18,11 +18,14 @@ REQUIREMENTS: Final[tuple[Requirement, ...]] = ("SignedBody", "Nonce")
 
 DIGEST_BYTES: Final = 8
 """Bytes of a nonce's digest on a page. Two nonces of one page have the same digest by chance once in 10^15 calls."""
+KNOWN_MAX: Final = 16
+"""Upper bound on the pages that are kept as numbers, which take 40 bytes each or 600 KB a page."""
+_FIRST_BYTES: Final = struct.Struct("<Q").unpack_from
 PAGE_MAX: Final = 8192
 """Upper bound on the nonces of one page, because each use writes the page: a key could sign any number in advance."""
 
 
-class Nonce(msgspec.Struct, frozen=True):
+class Nonce(msgspec.Struct, frozen=True, gc=False):
     """The nonce of a signature.
 
     ``until`` is the last instant at which the signature could be accepted, in microseconds since 1970 UTC by the
@@ -33,11 +36,6 @@ class Nonce(msgspec.Struct, frozen=True):
     value: str
     until: Instant
     may_be_former: bool = False
-
-    @property
-    def digest(self) -> int:
-        """The digest that the page has of it, as a number. The access key and the end are those of the page."""
-        return int.from_bytes(sha256(self.value.encode()).digest()[:DIGEST_BYTES], "little")
 
 
 class NoncePage(msgspec.Struct, frozen=True):
@@ -53,29 +51,58 @@ class NoncePage(msgspec.Struct, frozen=True):
 
 
 class UsedNonces:
-    """A page while a batch adds to it."""
+    """A page while a batch adds to it: the digests of its nonces as numbers."""
 
     __slots__ = ("_new", "_used", "page")
 
-    def __init__(self, page: NoncePage) -> None:
+    def __init__(self, page: NoncePage, used: set[int]) -> None:
+        """``used`` are the digests of the page; the batch adds to the set."""
         self.page = page
-        self._used = set(struct.unpack(f"<{len(page.digests) // DIGEST_BYTES}Q", page.digests))
+        self._used = used
         self._new: list[int] = []
 
-    def use(self, nonce: Nonce) -> None:
+    def use(self, value: str) -> None:
         """Use a nonce up; raises Refusal where it was used before, or the page is full."""
-        digest = nonce.digest
-        if digest in self._used:
+        digest: int = _FIRST_BYTES(sha256(value.encode()).digest())[0]
+        used = self._used
+        if digest in used:
             raise Refusal(REPLAYED, REPLAYED_TEXT)
-        if len(self._used) >= PAGE_MAX:
+        if len(used) >= PAGE_MAX:
             raise Refusal(SIGNED_TOO_OFTEN, FULL_TEXT, again_us=SECOND_US)
-        self._used.add(digest)
+        used.add(digest)
         self._new.append(digest)
 
-    def written(self) -> NoncePage:
-        """Return the page with the new digests."""
+    def written(self, known: KnownPages) -> NoncePage:
+        """Return the page with the new digests, which ``known`` is given too."""
         added = struct.pack(f"<{len(self._new)}Q", *self._new)
-        return msgspec.structs.replace(self.page, digests=self.page.digests + added)
+        page = msgspec.structs.replace(self.page, digests=self.page.digests + added)
+        known.keep(page, self._used)
+        return page
+
+
+class KnownPages:
+    """The pages that were written last, with their digests as numbers: a page of thousands takes long to read.
+
+    A page that the store has since, or that was never saved, has other bytes, and is read.
+    """
+
+    __slots__ = ("_pages",)
+
+    def __init__(self) -> None:
+        self._pages: dict[tuple[Instant, str], tuple[bytes, set[int]]] = {}
+
+    def open(self, page: NoncePage) -> UsedNonces:
+        """Return a page for a batch to add to."""
+        known = self._pages.pop((page.until, page.access_key_id), None)
+        if known is not None and known[0] == page.digests:
+            return UsedNonces(page, known[1])
+        return UsedNonces(page, set(struct.unpack(f"<{len(page.digests) // DIGEST_BYTES}Q", page.digests)))
+
+    def keep(self, page: NoncePage, used: set[int]) -> None:
+        """Keep a page as it is written, in the place of the oldest where there are many."""
+        self._pages[page.until, page.access_key_id] = page.digests, used
+        if len(self._pages) > KNOWN_MAX:
+            del self._pages[next(iter(self._pages))]
 
 
 REPLAYED_TEXT: Final = (

@@ -62,6 +62,12 @@ BOUNDS: Final = {
     asked.SERVICE_KEYS: Bound(
         "The account", "service keys", "Delete some (DeleteServiceKey, /v2/service)", "account.service_keys_max"
     ),
+    asked.APPROVALS: Bound(
+        "The account",
+        "requests that wait for an approval",
+        "Have some approved or rejected (DescribeApprovals, /v2/account)",
+        "account.open_approvals_max",
+    ),
 }
 """The bounds, by the query that counts."""
 
@@ -74,11 +80,14 @@ def bound_needs(account_id: str, *counts: Asked) -> Iterator[Needed]:
 
 def check_bound(draft: Draft, rules: Rules, what: str, of: str) -> None:
     """Raise Refusal (QUOTA) if one more would exceed the bound."""
-    most = rules.bounds.get(what)
-    if most is None:
-        return
-    has, bound = draft.book.answers.count(what, of), BOUNDS[what]
-    if has >= most:
+    if what in rules.bounds:
+        check_number(rules, what, draft.book.answers.count(what, of))
+
+
+def check_number(rules: Rules, what: str, has: int) -> None:
+    """Raise Refusal (QUOTA) if one more than ``has`` would exceed the bound."""
+    most, bound = rules.bounds.get(what), BOUNDS[what]
+    if most is not None and has >= most:
         raise Refusal(
             QUOTA,
             f"{bound.whose} has {has} {bound.things}, and at most {most} are allowed. {bound.remedy}, or ask the "

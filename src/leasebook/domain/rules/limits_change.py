@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import GuardRules, WhoExtends
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
@@ -32,6 +33,8 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
     end_required: bool | UnsetType | None = UNSET
     extend_by: WhoExtends | UnsetType | None = UNSET
     extensions_max: int | UnsetType | None = UNSET
+    needs_approval: ApprovalLimit | UnsetType | None = UNSET
+    user_needs_approval: dict[str, ApprovalLimit | None] | UnsetType | None = UNSET
 
     def applied(self, rules: GuardRules) -> GuardRules:
         """Return the changed rules; raises Refusal (BAD_VALUE) if they contradict each other."""
@@ -44,8 +47,13 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
         after = msgspec.structs.replace(rules, **changed)
         if after.budget is None and (after.budget_warn_percent or after.budget_refuse_percent):
             raise Refusal(BAD_VALUE, "Parts of a budget need the budget: give it.", field="limits.budget")
-        for name, limits in (("units", after.units), ("userUnits", after.user_units), ("userSpend", after.user_spend)):
-            if len(limits) > ENTRIES_MAX:
+        for name, limits in (
+            ("units", after.units),
+            ("userUnits", after.user_units),
+            ("userSpend", after.user_spend),
+            ("userNeedsApproval", after.user_needs_approval),
+        ):
+            if not isinstance(limits, UnsetType) and len(limits) > ENTRIES_MAX:
                 raise Refusal(
                     BAD_VALUE,
                     f"{name} would name {len(limits)}, and {ENTRIES_MAX} are allowed; clear some with null.",
@@ -62,7 +70,10 @@ _NONE: Final = GuardRules()
 def _changed(name: str, before: Any, change: Any) -> Any:
     if change is None:
         return getattr(_NONE, name)
-    return _merged(before, change) if isinstance(change, dict) else change
+    if not isinstance(change, dict):
+        return change
+    # An empty mapping is no limit, and is stored as one that was never set.
+    return _merged({} if isinstance(before, UnsetType) else before, change) or getattr(_NONE, name)
 
 
 def _merged(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -6,21 +6,32 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
-from leasebook.domain.model.limits import LimitedUse, judge_end, judge_spend, judge_units, month_name
+from leasebook.domain.model.approvals.approval_limit import LargePurchase, exceeded
+from leasebook.domain.model.limits import AccountLimits, LimitedUse, judge_end, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.record.ledger import PaymentTiming
 from leasebook.domain.rules.release_time import check_release_time
 from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
-from leasebook.domain.values.refusal import BAD_VALUE, BALANCE, NO_RESOURCE, NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import (
+    APPROVAL,
+    BAD_VALUE,
+    BALANCE,
+    NO_RESOURCE,
+    NOT_SUPPORTED,
+    WRONG_STATE,
+    Refusal,
+)
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
 
-RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
+RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval")
 """The names of the checks, in the order in which a purchase is refused."""
 QUOTED = ("region", "type", "count", "payment_timing", "months")
 """The fields that a quote and its purchase must share, besides the account."""
+MONTH_MINUTES = 30 * 24 * 60
+"""The minutes of the 30 days by which the cost of metered use is compared with limits."""
 Verdict = tuple[str, Refusal | None]
 
 
@@ -79,6 +90,7 @@ def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> lis
         ("price", _of_price(terms)),
         ("spend", judge_spend(guard, asked, rules.currency)),
         ("balance", None if terms.price is None else _of_balance(draft, terms, rules)),
+        ("approval", _of_approval(guard, terms, rules, now)),
     ]
 
 
@@ -87,6 +99,34 @@ def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedU
     zone = draft.require(ACCOUNTS, terms.account_id).time_zone
     cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
     return LimitedUse(terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
+
+
+def large_purchase(terms: PurchaseTerms) -> LargePurchase:
+    """Return the purchase as the limits on approvals see it: by the minute it costs as much as 30 days of it."""
+    prepaid = terms.payment_timing == "Prepaid"
+    cost = terms.at_once if prepaid else terms.count * (terms.price or 0) * MONTH_MINUTES
+    return LargePurchase(
+        user_id=terms.by,
+        unit_type=terms.type,
+        count=terms.count,
+        payment_timing=terms.payment_timing,
+        cost=Micro(min(cost, MICRO_MAX)),
+        months=terms.months,
+        release_at=terms.release_at,
+    )
+
+
+def _of_approval(guard: AccountLimits | None, terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
+    if guard is None:
+        return None
+    over = exceeded(guard.rules.approval_limits(terms.by), large_purchase(terms), now, rules.currency)
+    if over is None:
+        return None
+    return Refusal(
+        APPROVAL,
+        f"It needs an approval: {'; '.join(over.reasons)}. A purchase is kept as a request until a manager of the "
+        "account or an operator approves it (ApprovePurchase, /v2/account).",
+    )
 
 
 def _of_release_time(terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:

@@ -78,6 +78,7 @@ ALLOWED: Final = frozenset(
     {
         # Of the house, and of the store.
         *("CreateAccount", "RenameAccount", "SuspendAccount", "ResumeAccount", "CloseAccount", "SetGuardRails"),
+        "SetTagPolicy",
         *("SetOffering", "CloseOffering", "ReopenOffering", "RemoveOffering", "ReportSupply", "ClaimHome"),
         *("BootstrapStore", "TakeRootKey", "StockCatalogue", "LoadDemo", "LoadExamples", "TakeNewName"),
         *("MoveClock", "NoteClock", "TurnMasterKey", "Reseal", "EndTurning", "ProveWriting"),
@@ -87,9 +88,11 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
-        *("EnqueueDeliveries", "ClaimLanes", "DeliveryDone"),
+        *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),
+        # Approvals run the purchase, whose own rule counts. Requests end without buying.
+        *("ApprovePurchase", "RejectPurchase", "DoApprovalDue"),
         # They change existing rows, and neither buy nor make anything.
         *("RenameUser", "SetUserContact", "SetKeyRules", "SetReminders", "ModifyService", "ApproveModel"),
         *("SetHook", "TestHook", "ConfirmHook", "Redeliver", "RedeliverGivenUp", "TryAgain"),
@@ -130,9 +133,9 @@ def check_suspension(draft: Draft, command: Any) -> None:
 
 
 def _rule_of(command: Any) -> tuple[Suspension | None, Any]:
-    """Return the rule for a command, and the command that it is about: a link in a mail runs another one."""
+    """Return the rule for a command, and the command that it is about: links and approvals run another one."""
     name = type(command).__name__
-    if name == "UseLink":
+    if name in ("UseLink", "ApprovePurchase"):
         command = command.does
         name = type(command).__name__
     return _REFUSED_IF_CLOSED.get(name), command

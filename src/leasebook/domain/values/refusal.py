@@ -48,6 +48,8 @@ REPLAYED: Final = "replayed"
 SIGNED_TOO_OFTEN: Final = "signed_too_often"
 UNTRUSTED: Final = "untrusted"
 SUSPENDED: Final = "suspended"
+APPROVAL: Final = "approval"
+TAG_POLICY: Final = "tag_policy"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -65,6 +67,8 @@ REASONS: Final = (
     SIGNED_TOO_OFTEN,
     UNTRUSTED,
     SUSPENDED,
+    APPROVAL,
+    TAG_POLICY,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED, SIGNED_TOO_OFTEN}

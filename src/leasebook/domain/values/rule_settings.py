@@ -18,7 +18,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     isolate a replica (``Isolation.missing``). An engine without an entry belongs to another server, which decides by
     itself. ``counts_unknown``: a service whose model is not in the repository is only counted if its request does not
     say otherwise; without it the request is refused. ``bounds`` are upper bounds of the numbers that ``domain.bounds``
-    counts; a number without an entry is unbounded.
+    counts; a number without an entry is unbounded. ``approval_keep_us`` is how long a request for an approval waits,
+    and ``approval_remind_us`` lists how long before its end the approvers are reminded, longest first.
     """
 
     time_zone: str = "Asia/Shanghai"
@@ -41,6 +42,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes = ()
     missing: Mapping[str, tuple[str, ...]] = {}
     counts_unknown: bool = True
+    approval_keep_us: int = 72 * HOUR_US
+    approval_remind_us: tuple[int, ...] = ()
     bounds: Mapping[str, int] = {}
 
     @property

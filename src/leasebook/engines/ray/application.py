@@ -13,11 +13,9 @@ import contextlib
 import http.client
 import importlib.machinery
 import importlib.util
-import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -26,14 +24,12 @@ from typing import Any
 
 from leasebook.engines.ray.actor import CHECK_TIMEOUT_S, MISSES_MAX, RAYLET_EVERY_S, REASON_LINES, Tail, how_it_ended
 from leasebook.engines.ray.application_state import ApplicationState
+from leasebook.engines.ray.controller import Controller, hosts_of, proxy_nodes
+from leasebook.engines.ray.deployment import Deployment
 
 TURN_S = 0.25
 LOOK_EVERY_S = 1.0
 """How often processes are looked for, their memory counted, and an application that was ready asked how it is."""
-ANSWER_S = 3.0
-"""How long Serve's controller may take to answer."""
-WORDS_MAX = 600
-"""How many characters of Serve's message are passed on: its end, where the error is."""
 OWN_PROXY_S = 10.0
 """How long the proxy of the guard's own node is waited for. After that, another node's will do."""
 SETTLED_S = 1.0
@@ -41,9 +37,6 @@ SETTLED_S = 1.0
 RUN_MARK = "LEASEBOOK_RUN"
 RAYS_WORDS = (":job_id:", ":actor_name:", ":task_name:")
 """The marks of lines that Ray itself writes into the logs of its workers."""
-CONTROLLER, PROXY, SERVE = "SERVE_CONTROLLER_ACTOR", "SERVE_PROXY_ACTOR-", "serve"
-"""The name of Serve's controller, the prefix of a proxy's name before its node, and the namespace of all its actors."""
-MESSAGES = "serve_pb2_of_the_guard"
 SERVE_NEEDS = ("fastapi", "starlette", "uvicorn")
 """Packages that come with ``ray[serve]``, and are missing where there is only Ray."""
 
@@ -67,22 +60,6 @@ def memory_bytes(pids: list[int]) -> int:
             _, resident, shared = pathlib.Path(f"/proc/{pid}/statm").read_bytes().split()[:3]
             pages += int(resident) - int(shared)
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def serve_messages() -> Any:
-    """Return the messages that Serve's controller speaks, without all of Serve, which takes seconds to import."""
-    import ray
-
-    if MESSAGES in sys.modules:
-        return sys.modules[MESSAGES]
-    path = pathlib.Path(ray.__file__).with_name("serve") / "generated" / "serve_pb2.py"
-    spec = importlib.util.spec_from_file_location(MESSAGES, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"there is no {path}")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[MESSAGES] = module
-    return module
 
 
 class Streams:
@@ -133,10 +110,7 @@ class Application:
         self._host = ""
         self._node = ""
         self._devices: list[str] = []
-        self._deployer: subprocess.Popen[bytes] | None = None
-        self._port_pipe: Any = None
-        self._port = 0
-        self._deployed_at: float | None = None
+        self._deployment: Deployment | None = None
         self._deadline: float | None = None
         self.end_in(order["ends_in_s"])
         self._address: str | None = None
@@ -144,7 +118,7 @@ class Application:
         self._pids: list[int] = []
         self._looked_at = 0.0
         self._asked_at = 0.0
-        self._serve: Any = None
+        self._controller = Controller(order["application_name"])
         threading.Thread(target=self._mind_raylet, args=(os.getppid(),), daemon=True).start()
         self._begin(deployer)
 
@@ -189,7 +163,7 @@ class Application:
         return None
 
     def _deploy(self, deployer: str, cluster: str) -> None:
-        """Start the deployer, a process of its own: what it imports may take long, or end it."""
+        """Have the application given to Serve."""
         order = self._order
         env = {**order["env"], **order["names"], "CUDA_VISIBLE_DEVICES": ",".join(self._devices)}
         wanted = {
@@ -203,64 +177,11 @@ class Application:
             "port": order["serve_port"],
             "grace_s": order["grace_s"],
         }
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        log, log_end = os.pipe()
-        port_pipe, telling = os.pipe()
-        wanted["telling"] = telling
-        self._deployer = subprocess.Popen(  # noqa: S603 - our own source
-            [sys.executable, "-c", deployer],
-            stdin=subprocess.PIPE,
-            stdout=log_end,
-            stderr=log_end,
-            env=inherited | env | {"RAY_USAGE_STATS_ENABLED": "0"},
-            pass_fds=[telling],
-            start_new_session=True,
-        )
-        os.close(log_end)
-        os.close(telling)
-        self._port_pipe = open(port_pipe, "rb")  # noqa: SIM115, PTH123 - it is read when the deployer has ended
-        threading.Thread(target=self._read_log, args=(log,), daemon=True).start()
-        assert self._deployer.stdin is not None  # noqa: S101 - it was asked for
-        self._deployer.stdin.write(json.dumps(wanted).encode() + b"\n")
-        self._deployer.stdin.close()
-
-    def _read_log(self, log: int) -> None:
-        while chunk := os.read(log, 1 << 16):
-            self._log.feed(chunk)
-        os.close(log)
+        self._deployment = Deployment(deployer, wanted, env, self._log.feed)
 
     @property
     def _route(self) -> str:
         return f"/leasebook/{self._mark}"
-
-    def _controller(self) -> Any:
-        """Return Serve's controller; raises ValueError where Serve does not run.
-
-        To look for it takes the head, which a deadline is not to wait for.
-        """
-        import ray
-
-        if self._serve is None:
-            self._serve = ray.get_actor(CONTROLLER, namespace=SERVE)
-        return self._serve
-
-    def _status(self) -> tuple[str, str]:
-        """Return Serve's status of the application, and its reason in words. ``UNKNOWN``: Serve does not answer."""
-        import ray
-
-        messages = serve_messages()
-        try:
-            asked = self._controller().get_serve_status.remote(self._order["application_name"])
-            found = messages.StatusOverview.FromString(ray.get(asked, timeout=ANSWER_S))
-        except ValueError:
-            return "NOT_STARTED", "Serve does not run"
-        except Exception as error:  # noqa: BLE001 - Ray's errors are of many kinds
-            self._serve = None
-            return "UNKNOWN", f"Serve's controller does not answer: {type(error).__name__}"
-        deployments = found.deployment_statuses.deployment_status_infos
-        words = " ".join(filter(None, [found.app_status.message, *(one.message for one in deployments)]))
-        status = messages.ApplicationStatus.Name(found.app_status.status).removeprefix("APPLICATION_STATUS_")
-        return status, " ".join(words.split())[-WORDS_MAX:]
 
     def _keep(self) -> None:
         """Watch the application, and end it when it must end, until nothing of it is left."""
@@ -280,24 +201,25 @@ class Application:
         self._streams.read()
         if not self._state.must_end and self._deadline is not None and since_boot() >= self._deadline:
             self._finish("its deadline passed", self._order["grace_s"])
-        if self._deployer is not None and self._deployed_at is None and self._deployer.poll() is not None:
-            self._deployed_at = now
-            self._port = int(self._port_pipe.read() or 0)
-            self._port_pipe.close()
-            if self._deployer.returncode and not self._state.must_end:
-                self._finish(f"it could not be deployed: {how_it_ended(self._deployer.returncode)}", 0)
+        if self._deployment is not None:
+            code = self._deployment.see_end(now)
+            if code and not self._state.must_end:
+                self._finish(f"it could not be deployed: {how_it_ended(code)}", 0)
         if self._state.must_end:
             self._see_it_end(now)
-        elif self._deployed_at is not None and (
+        elif self._is_deployed() and (
             self._state.health != "Ready" or self._state.misses or now - self._asked_at >= LOOK_EVERY_S
         ):
             self._asked_at = now
             self._judge()
 
+    def _is_deployed(self) -> bool:
+        return self._deployment is not None and self._deployment.ended_at is not None
+
     def _within_memory(self) -> None:
         """End an application that takes too much. The deployer is not counted: it ends before long."""
-        most, deployer = self._order["memory_bytes"], self._deployer
-        counted = [pid for pid in self._pids if deployer is None or pid != deployer.pid]
+        most, deployment = self._order["memory_bytes"], self._deployment
+        counted = [pid for pid in self._pids if deployment is None or pid != deployment.pid]
         used = memory_bytes(counted) if most is not None else 0
         if most is not None and used > most and self._state.why is None:
             self._finish(f"it took {used} bytes of memory, more than its {most}", 0)
@@ -310,21 +232,20 @@ class Application:
 
     def _see_it_end(self, now: float) -> None:
         """Have Serve take the application away, kill its last processes after the grace, and see when all are gone."""
-        deploying = self._deployer is not None and self._deployer.poll() is None
-        if deploying and self._deployer is not None:
-            self._deployer.kill()
+        if self._deployment is not None and self._deployment.cut_off():
             return
         if now >= (self._state.kill_at or 0.0):
             # Before Serve is asked, which may be long in answering, or gone.
             self._kill()
-        status, _ = self._status()
+        status, _ = self._controller.status()
         if status not in {"NOT_STARTED", "DELETING"} and now - self._asked_at >= LOOK_EVERY_S:
             self._asked_at = now
             with contextlib.suppress(Exception):
-                self._controller().delete_apps.remote([self._order["application_name"]])
+                self._controller.delete()
         if status == "NOT_STARTED":
             self._kill()
-        settled = self._deployed_at is None or now - self._deployed_at >= SETTLED_S
+        deployed_at = None if self._deployment is None else self._deployment.ended_at
+        settled = deployed_at is None or now - deployed_at >= SETTLED_S
         if status == "NOT_STARTED" and settled and not marked(self._mark):
             self._streams.read()
             self._move(ApplicationState.end)
@@ -336,7 +257,7 @@ class Application:
 
     def _judge(self) -> None:
         """Find out how the application is."""
-        status, words = self._status()
+        status, words = self._controller.status()
         if status in {"DEPLOY_FAILED", "NOT_STARTED", "DELETING"}:
             self._finish(f"Serve gave it up: {words}" if status == "DEPLOY_FAILED" else "Serve took it away", 0)
             return
@@ -374,17 +295,14 @@ class Application:
 
     def _place(self) -> tuple[str, int] | None:
         """Return the place where callers reach the application: this node's proxy, or another's if it has none."""
-        import ray
-        from ray.util import list_named_actors
-
-        actors = list_named_actors(all_namespaces=True)
-        proxies = {actor["name"].removeprefix(PROXY) for actor in actors if actor["name"].startswith(PROXY)}
-        if self._node in proxies:
-            return self._host, self._port
+        port = 0 if self._deployment is None else self._deployment.port
+        nodes = proxy_nodes()
+        if self._node in nodes:
+            return self._host, port
         if time.monotonic() - (self._running_since or 0.0) < OWN_PROXY_S:
             return None
-        hosts = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"] and node["NodeID"] in proxies]
-        return (min(hosts), self._port) if hosts else None
+        hosts = hosts_of(nodes)
+        return (min(hosts), port) if hosts else None
 
     def outcome(self) -> dict[str, str]:
         """Return why the application can never run here: ``cannot``; nothing where it was tried."""

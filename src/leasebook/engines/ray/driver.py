@@ -42,6 +42,8 @@ from leasebook.engines.contract import CannotRun, NoRoom
 from leasebook.engines.ray import actor as ray_actor
 from leasebook.engines.ray import application as ray_application
 from leasebook.engines.ray import application_state as ray_application_state
+from leasebook.engines.ray import controller as ray_controller
+from leasebook.engines.ray import deployment as ray_deployment
 from leasebook.engines.ray import serve as ray_serve
 from leasebook.engines.ray.messages import Config, application_name, hopeless, on_a_node, order_of, room_in_words
 
@@ -69,6 +71,8 @@ GROUP_RESOURCE = re.compile(r"_group_(\d+_)?[0-9a-f]{36}$")
 cloudpickle.register_pickle_by_value(ray_actor)
 cloudpickle.register_pickle_by_value(ray_application)
 cloudpickle.register_pickle_by_value(ray_application_state)
+cloudpickle.register_pickle_by_value(ray_controller)
+cloudpickle.register_pickle_by_value(ray_deployment)
 
 
 class Driver:

@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util import list_named_actors
 
-from leasebook.engines.ray.application import CONTROLLER, SERVE
+from leasebook.engines.ray.controller import CONTROLLER, SERVE
 from leasebook.engines.ray.messages import application_name
 
 REPLICA: Final = "SERVE_REPLICA::"

@@ -58,7 +58,7 @@ class ChatCall(Call):
             self._room = await room_for(self._scope["headers"], gateway.rooms, key.account_id, limits.chat_body_max)
             text = await read_whole(receive, limits.chat_body_max, limits.idle_s)
             # The body may have taken long, and the key may be deleted or the token's time over since.
-            key = await gateway.admit(self._scope, self._request_id)
+            key = await gateway.keys.admit(self._scope, self._request_id)
             asked = asked_of(text)
             service_id = await gateway.names.find(key, asked.model)
             route = await gateway.find(key, service_id)

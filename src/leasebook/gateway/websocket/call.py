@@ -164,7 +164,7 @@ class SocketCall(Call):
         assert self.key is not None  # noqa: S101 - it was let in
         assert self.service_id is not None  # noqa: S101 - it was found
         try:
-            if not await self._gateway.holds(self.key):
+            if not await self._gateway.keys.holds(self.key):
                 return REVOKED
             route = await self._gateway.find(self.key, self.service_id)
         except Fault:

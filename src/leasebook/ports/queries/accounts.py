@@ -10,6 +10,7 @@ import msgspec
 from leasebook.domain.model.account import Account, AccountStatus
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.approvals import ApprovalQuestions
 
 
 class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +36,8 @@ class Holdings(NamedTuple):
     services: int = 0
 
 
-class AccountQuestions(Protocol):
-    """Queries about accounts, answered from committed rows."""
+class AccountQuestions(ApprovalQuestions, Protocol):
+    """Queries about accounts and their requests for approvals, answered from committed rows."""
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

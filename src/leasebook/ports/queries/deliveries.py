@@ -8,6 +8,7 @@ import msgspec
 
 from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event
+from leasebook.ports.queries.across import Across
 
 
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,11 @@ class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
     hook_id: str | None = None
     unit_id: str | None = None
     state: str | None = None
+    wide: bool | None = None
+    """Only those to subscriptions over several accounts, or (False) only those to the others."""
+    across: Across | None = None
+    hidden: frozenset[str] = frozenset()
+    """Types of events that are left out."""
 
 
 class DeliveryPlace(NamedTuple):
@@ -35,7 +41,8 @@ class Working(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The first waiting delivery of a queue, and its event."""
+    """The first waiting delivery of a queue, its event, and the account of the event."""
 
     delivery: Delivery
     event: Event
+    account_id: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.across import Across
 
 if TYPE_CHECKING:
     from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
@@ -37,7 +38,7 @@ class IdentityQuestions(Protocol):
 
     def users(
         self,
-        account_id: str,
+        account_id: str | Across,
         *,
         after: tuple[int, str] | None = None,
         limit: int | None = None,
@@ -53,7 +54,7 @@ class IdentityQuestions(Protocol):
         """Return the ids of all users who have a policy."""
         ...
 
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
+    def key_uses(self, account_id: str | Across) -> dict[str, Instant]:
         """Return when the keys of an account were last used; a key without a recorded use is missing."""
         ...
 

@@ -171,12 +171,13 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(NamedTuple):
-    """An entry of the audit log: its position, and the chain and number of its page."""
+    """An entry of the audit log: its position, the chain and number of its page, and the account that called."""
 
     place: EventPlace
     chain: str
     number: int
     entry: Entry
+    account_id: str
 
 
 class AuditFound(NamedTuple):
@@ -410,7 +411,7 @@ class ReadRepository(
         ...
 
     def service_keys(
-        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+        self, account_id: str | Across, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         ...

@@ -21,7 +21,7 @@ from leasebook.domain.book.tables import (
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.store.postgres.arrays import Arrays
-from leasebook.store.queries.due import HEADS_TEXT, UNRENEWED_TEXT
+from leasebook.store.queries.due import APPROVALS_DUE_TEXT, HEADS_TEXT, UNRENEWED_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, columns
 from leasebook.store.rows.codec import (
     AUDIT_CHAINS,
@@ -245,6 +245,7 @@ def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
 HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
 UNRENEWED: Final = UNRENEWED_TEXT.replace("?", "%s") + " FOR UPDATE"
 CLAIM: Final = HEADS_TEXT.replace("?", "%s") + " FOR UPDATE"
+CLAIM_APPROVALS: Final = APPROVALS_DUE_TEXT.replace("?", "%s") + " FOR UPDATE"
 USES: Final = Arrays("access_keys", ("id", "used_at"))
 NOTE_USES: Final = trusted(
     f"WITH given AS (SELECT * FROM {USES.unnest} AS one(id, used_at)), free AS MATERIALIZED "

@@ -42,6 +42,7 @@ from leasebook.store.postgres.hosts import is_doubtful, one_line
 from leasebook.store.postgres.session import Row, Session, Statement
 from leasebook.store.postgres.statements import (
     CLAIM,
+    CLAIM_APPROVALS,
     HALTED,
     LOAD,
     NOTE_USES,
@@ -56,7 +57,7 @@ from leasebook.store.postgres.statements import (
 )
 from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.queries.batch_queries import FOUNDERS_TEXT, LIVING, ROWS_OF_ACCOUNT, asking, load_living
-from leasebook.store.queries.due import heads_of, in_order
+from leasebook.store.queries.due import due_of, heads_of
 from leasebook.store.queries.identities import KEYS_OF_TEXT
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
@@ -159,11 +160,17 @@ class PostgresTransaction(AuditReads):
         return self._now
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
-        """Claim due work: its instances are locked. Instances that others have locked are skipped unless ``wait``."""
+        """Claim due work: its instances and requests are locked. Those that others have locked are skipped.
+
+        With ``wait`` they are waited for.
+        """
         skip = "" if wait else " SKIP LOCKED"
-        heads = heads_of(await self._rows(CLAIM + skip, (until, limit)))
+        with self._retried():
+            claims = [(trusted(text + skip), (until, limit)) for text in (CLAIM, CLAIM_APPROVALS)]
+            units, requests = await self._session.run(claims)
+        heads = heads_of(units)
         self._claimed = {unit.id: unit for *_, unit in heads}
-        return in_order(heads, until, limit)
+        return due_of(heads, requests, until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""

@@ -119,7 +119,7 @@ class AuditQueries:
             for seq, one in found:
                 places = [(EventPlace(seq, index), entry) for index, entry in enumerate(read_body(one.body).entries)]
                 lines += [
-                    AuditLine(place, one.chain, one.number, entry)
+                    AuditLine(place, one.chain, one.number, entry, one.account_id)
                     for place, entry in reversed(places)
                     if (after is None or place < after) and wanted.has(entry)
                 ]
@@ -133,6 +133,12 @@ class AuditQueries:
     def _audit_pages(self, wanted: AuditFilter, page: int | None) -> list[tuple[int, AuditPage]]:
         """Return pages that may have matching entries, from that page backwards."""
         where, params = ["account_id = ?"], [wanted.account_id]
+        if wanted.across is not None and wanted.across.ids is None:
+            # Not those of calls that no account is known for.
+            where, params = ["account_id <> ?"], [""]
+        elif wanted.across is not None:
+            ids = wanted.across.ids or ()
+            where, params = [f"account_id IN ({', '.join('?' for _ in ids)})"], [*ids]
         for text, value in (
             ("seq IN (SELECT page FROM audit_units WHERE unit_id = ?)", wanted.unit_id),
             ("last_at >= ?", wanted.since),

@@ -12,6 +12,7 @@ from leasebook.domain.book.loads import UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
+    APPROVALS,
     SERVICE_KEYS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
@@ -42,6 +43,7 @@ _TEXTS: Final = {
 ROWS_OF_ACCOUNT: Final[tuple[tuple[Table[Any], str], ...]] = tuple(
     (table, f"SELECT {columns(CODECS[table])} FROM {table.name} WHERE account_id = ? AND {condition} ORDER BY {key}")
     for table, condition, key in (
+        (APPROVALS, "status = 'Open'", "id"),
         (TOKEN_PACKAGES, "used < specification", "id"),
         (USERS, "deleted_at IS NULL", "id"),
         (ACCESS_KEYS, "status = 'Active'", "id"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import merge
+from operator import attrgetter
 from typing import Any, Final
 
 from leasebook.domain.book.tables import INSTANCES
@@ -17,6 +19,8 @@ HEADS_TEXT: Final = (
     "ORDER BY due_at, due_kind, seq LIMIT ?"
 )
 """The instances with work due by an instant, in the order of the first work of each."""
+APPROVALS_DUE_TEXT: Final = "SELECT due_at, id FROM approvals WHERE due_at <= ? ORDER BY due_at, id LIMIT ?"
+"""The requests for approvals with work due by an instant, in its order."""
 FIRST_RELEASE_TEXT: Final = (
     f"SELECT due_at FROM units WHERE due_at <= ? AND due_kind = {DueKind.RELEASE:d} ORDER BY due_at, due_kind LIMIT 1"
 )
@@ -62,3 +66,15 @@ def in_order(heads: Sequence[Head], until: Instant, limit: int) -> list[Due]:
             found += [(due.at, due.kind, place, unit.id) for due in work if (due.at, due.kind) != (at, kind)]
     found.sort()
     return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, _, unit_id in found[:limit]]
+
+
+def due_of(heads: Sequence[Head], requests: Sequence[Sequence[Any]], until: Instant, limit: int) -> list[Due]:
+    """Return at most ``limit`` pieces of due work of instances and of requests for approvals, in their order.
+
+    ``requests`` are the rows of ``APPROVALS_DUE_TEXT``, and ``heads`` those of ``HEADS_TEXT``, for the same arguments.
+    """
+    due = in_order(heads, until, limit)
+    if not requests:
+        return due
+    others = [Due(Instant(at), DueKind.APPROVAL, request_id) for at, request_id in requests]
+    return list(merge(due, others, key=attrgetter("at", "kind")))[:limit]

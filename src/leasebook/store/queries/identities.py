@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from leasebook.domain.book.tables import ACCESS_KEYS
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.identities import SealedRow
+from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.rows.codec import CODECS
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -28,11 +30,10 @@ class IdentityQueries:
 
     _fetch: Fetch
 
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used; a key without a recorded use is missing."""
-        rows = self._fetch(
-            "SELECT id, used_at FROM access_keys WHERE account_id = ? AND used_at IS NOT NULL", (account_id,)
-        )
+    def key_uses(self, account_id: str | Across) -> dict[str, Instant]:
+        """Return when the keys of accounts were last used; a key without a recorded use is missing."""
+        whose, params = of_accounts(account_id)
+        rows = self._fetch(f"SELECT id, used_at FROM access_keys WHERE {whose} AND used_at IS NOT NULL", params)
         return {key: Instant(at) for key, at in rows}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:

@@ -9,7 +9,9 @@ from leasebook.domain.book.tables import MODEL_SETS, MODELS, SERVICE_KEYS, USERS
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
+from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.rows.codec import CODECS
 
 IDS_AT_ONCE: Final = 500
@@ -79,10 +81,11 @@ class RepositoryQueries:
         return rows[0].row if rows else None
 
     def service_keys(
-        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+        self, account_id: str | Across, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
-        where, params = ["account_id = ?", "status = ?", "seq > ?"], [account_id, status, after or 0]
+        whose, of = of_accounts(account_id)
+        where, params = [whose, "status = ?", "seq > ?"], [*of, status, after or 0]
         if service_id is not None:
             where.append("service_id = ?")
             params.append(service_id)

@@ -29,6 +29,7 @@ from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import (
     EventPlace,
     HistoryFilter,
@@ -38,16 +39,17 @@ from leasebook.ports.queries.read_repository import (
     UnitFilter,
 )
 from leasebook.store.queries.account.accounts import AccountQueries
-from leasebook.store.queries.account.across import AcrossQueries, merged
+from leasebook.store.queries.account.across import AcrossQueries, merged, of_accounts
 from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.due import (
+    APPROVALS_DUE_TEXT,
     FIRST_RELEASE_TEXT,
     HEADS_TEXT,
     RELEASE_BEFORE_TEXT,
     RELEASE_BY_TEXT,
+    due_of,
     heads_of,
-    in_order,
 )
 from leasebook.store.queries.events import EventQueries
 from leasebook.store.queries.identities import IdentityQueries
@@ -160,16 +162,16 @@ class Queries(
 
     def users(
         self,
-        account_id: str,
+        account_id: str | Across,
         *,
         after: tuple[int, str] | None = None,
         limit: int | None = None,
         deleted: bool = True,
     ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
-        live = "" if deleted else "AND deleted_at IS NULL "
-        where = f"account_id = ? {live}AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
-        params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
+        """Return users of accounts with their keys, oldest first, from after a time of creation and an id."""
+        live, (whose, of) = "" if deleted else "AND deleted_at IS NULL ", of_accounts(account_id)
+        where = f"{whose} {live}AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
+        params = (*of, *(after or (-1, "")), ALL if limit is None else limit)
         users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
         keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
         ids = list(keys)
@@ -305,9 +307,9 @@ class Queries(
         return found
 
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
-        """Return an account's services in the order of creation, or reversed."""
-        where = ["account_id = ?", "deleted_at IS NULL"]
-        params: list[Any] = [wanted.account_id]
+        """Return services of accounts in the order of creation, or reversed."""
+        whose, params = of_accounts(wanted.across or wanted.account_id)
+        where = [whose, "deleted_at IS NULL"]
         if after is not None:
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
@@ -327,7 +329,7 @@ class Queries(
             where.append("protocol_version = ?")
             params.append(wanted.protocol_version)
         for entry in wanted.tags.entries:
-            text, given = having(wanted.account_id, "svco", entry, "services.seq")
+            text, given = having(None if wanted.across else wanted.account_id, "svco", entry, "services.seq")
             where.append(text)
             params += given
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
@@ -403,9 +405,10 @@ class Queries(
         found: TokenPackage | None = self._one(TOKEN_PACKAGES, "id = ?", package_id)
         return found
 
-    def packages(self, account_id: str) -> list[TokenPackage]:
-        """Return an account's packages, oldest first."""
-        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
+    def packages(self, account_id: str | Across) -> list[TokenPackage]:
+        """Return the packages of an account or several, oldest first."""
+        whose, params = of_accounts(account_id)
+        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE {whose} ORDER BY seq", params)
         return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
 
     def accounts(self) -> list[Account]:
@@ -427,7 +430,8 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work due by an instant, in the order in which it is done."""
-        return in_order(heads_of(self._fetch(HEADS_TEXT, (until, limit))), until, limit)
+        heads = heads_of(self._fetch(HEADS_TEXT, (until, limit)))
+        return due_of(heads, self._fetch(APPROVALS_DUE_TEXT, (until, limit)), until, limit)
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return the due time of the oldest release that is overdue; None: no release is."""

@@ -12,6 +12,8 @@ from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.store.queries.account.across import deliveries_across, delivery_conditions
+from leasebook.store.queries.account.hook_places import CLEAR_PLACES, PlaceQueries
 from leasebook.store.rows.codec import CODECS, EVENTS
 
 WALKS_MAX: Final = 100
@@ -47,12 +49,13 @@ def clearing(now: Instant, limit: int, lock: str = "") -> Iterator[tuple[str, tu
     """Yield the statements that delete expired deliveries, empty queues, and expired rows of ``notice``."""
     yield f"{_CLEAR_DELIVERIES}{lock})", (now, limit)
     yield f"{_CLEAR_LANES}{lock})", (limit,)
+    yield f"{CLEAR_PLACES}{lock})", (limit,)
     # A day later, because the machine's clock may be set back a little.
     yield f"{_CLEAR_LINKS}{lock})", (now - DAY_US, limit)
     yield f"{_CLEAR_RATES}{lock})", (now, limit)
 
 
-class OutboxQueries:
+class OutboxQueries(PlaceQueries):
     """Queries on one connection; see ``ReadRepository``."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -124,7 +127,7 @@ class OutboxQueries:
     def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
         """Return the first waiting delivery of each queue."""
         walk = (
-            f"SELECT * FROM (SELECT {_DELIVERY}, p.events AS events FROM deliveries d "
+            f"SELECT * FROM (SELECT {_DELIVERY}, p.account_id AS event_of, p.events AS events FROM deliveries d "
             "JOIN event_pages p ON p.seq = d.page WHERE d.hook_id = ? AND d.lane = ? AND d.state = 'Waiting' "
             "ORDER BY d.page, d.line LIMIT 1) AS walk"
         )
@@ -132,20 +135,17 @@ class OutboxQueries:
         for begin in range(0, len(lanes), LANES_AT_ONCE):
             some = lanes[begin : begin + LANES_AT_ONCE]
             rows = self._fetch(" UNION ALL ".join([walk] * len(some)), [value for lane in some for value in lane])
-            for *columns, events in rows:
+            for *columns, account_id, events in rows:
                 delivery: Delivery = CODECS[DELIVERIES].read(columns)
-                page = EVENTS.read((delivery.account_id, 0, 0, 0, events))
-                found.append(Head(delivery, page.events[delivery.line]))
+                page = EVENTS.read((account_id, 0, 0, 0, events))
+                found.append(Head(delivery, page.events[delivery.line], account_id))
         return found
 
     def deliveries(self, wanted: DeliveryFilter, *, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
         """Return an account's deliveries, those of the newest events first."""
-        where = ["account_id = ?"]
-        params: list[Any] = [wanted.account_id]
-        for name in ("hook_id", "unit_id", "state"):
-            if (value := getattr(wanted, name)) is not None:
-                where.append(f"{name} = ?")
-                params.append(value)
+        if wanted.across is not None:
+            return deliveries_across(self._fetch, wanted, wanted.across, after, limit)
+        where, params = delivery_conditions(wanted, wanted.account_id)
         if after is not None:
             where.append("(page, line, hook_id) < (?, ?, ?)")
             params += after

@@ -12,7 +12,9 @@ import msgspec
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
+    ACCOUNT_PLACES,
     ACCOUNTS,
+    APPROVALS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -54,6 +56,7 @@ from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.store.rows.packing import packed, summed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -205,6 +208,17 @@ def _read_log_store(text: str | None) -> LogStore | None:
     return None if text is None else _log_store(text)
 
 
+_policy = msgspec.json.Decoder(TagPolicy).decode
+
+
+def _written_policy(policy: TagPolicy | None) -> str | None:
+    return None if policy is None else _json(policy)
+
+
+def _read_policy(text: str | None) -> TagPolicy | None:
+    return None if text is None else _policy(text)
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -225,6 +239,9 @@ SERVICE_MUTABLE: Final = (
     "log_store",
 )
 
+APPROVAL_MUTABLE: Final = (
+    *("remind_at", "status", "reminded_at", "decided_by", "decided_at", "reason", "order_id", "unit_id", "service_id"),
+)
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
 REPLICA_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
@@ -233,7 +250,10 @@ REPLICA_MUTABLE: Final = tuple(
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
     table: Codec(table.name, table.row, table.key, **options)
     for table, options in (
-        (IDEMPOTENCY_RECORDS, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (
+            IDEMPOTENCY_RECORDS,
+            {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest", "refused", "answer")},
+        ),
         (
             INSTANCES,
             {
@@ -273,6 +293,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),
+        (
+            APPROVALS,
+            {
+                "to_field": {"self_approval": bool},
+                "mutable": APPROVAL_MUTABLE,
+                "derived": ("due_at",),
+                "derive": lambda row: (row.due_at,),
+            },
+        ),
         (
             SERVICE_USAGE,
             {
@@ -318,9 +347,12 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNTS,
             {
-                "to_column": {"remind_before_us": _written_numbers},
-                "to_field": {"remind_before_us": _read_numbers},
-                "mutable": ("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_policy},
+                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _read_policy},
+                "mutable": (
+                    *("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                    "tag_policy",
+                ),
             },
         ),
         (
@@ -335,7 +367,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             ACCESS_KEYS,
             {
                 "to_column": {"requires": _written_names},
-                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
+                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool, "by_operator": bool},
                 "mutable": ("sealed", "status", "requires", "from_environment"),
             },
         ),
@@ -359,7 +391,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
                 },
-                "mutable": ("rules", "held", "month", "spent", "crossed"),
+                "mutable": ("rules", "held", "month", "spent", "crossed", "waiting"),
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
@@ -375,14 +407,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SUBSCRIPTIONS,
             {
-                "to_column": {"types": _json},
-                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
+                "to_column": {"types": _json, "accounts": _json},
+                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes, "accounts": _names},
                 "mutable": (
-                    *("target", "sealed", "types", "status", "since", "page"),
+                    *("created_by", "target", "sealed", "types", "status", "since", "page"),
                     *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
                 ),
             },
         ),
+        (ACCOUNT_PLACES, {"mutable": ("page",)}),
         (DELIVERY_QUEUES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
         (
             DELIVERIES,

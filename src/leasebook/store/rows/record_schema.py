@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary
+from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
 
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
@@ -123,8 +123,11 @@ hooks = _table(
     _count("sealed_at"),
     _count("confirms"),
     _big("confirm_until", null=True),
+    Column("accounts", Text, nullable=False, server_default=text("'[]'")),
     Index("hooks_account", "account_id", "created_at", "id"),
     _where("hooks_working", "status IN ('Active', 'Pending', 'Deleting')", "id"),
+    # The operators' subscriptions, over other accounts: there are few.
+    _where("hooks_wide", "accounts <> '[]'", "id"),
     _where("hooks_kept", "status IN ('Active', 'Paused', 'Pending')", "account_id"),
 )
 
@@ -140,6 +143,15 @@ used_links = _table(
 
 # Deleted after the time in ``free_at``.
 notice_rates = _table("notice_rates", _text("name", key=True), _big("free_at"), Index("notice_rates_free", "free_at"))
+
+# How far each of the operators' subscriptions came in each account; cleared once the subscription is deleted.
+hook_places = _table(
+    "hook_places",
+    _text("hook_id", key=True),
+    _text("account_id", key=True),
+    _big("page"),
+    without_rowid=True,
+)
 
 # Queues of deliveries, by subscription and instance; an empty queue is deleted.
 lanes = _table(

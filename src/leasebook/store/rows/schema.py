@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
+from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
@@ -31,6 +32,7 @@ accounts = _table(
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
     _named("status", "Active"),
     Column("status_reason", Text, nullable=False, server_default=text("''")),
+    _text("tag_policy", null=True),
     Index("accounts_created", "created_at", "id"),
     Index("accounts_name", "name", "created_at", "id"),
 )
@@ -60,6 +62,7 @@ access_keys = _table(
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
     Column("from_environment", Boolean, nullable=False, server_default=text("false")),
+    Column("by_operator", Boolean, nullable=False, server_default=text("false")),
     # Written beside the rows (``identity_queries``): the use of a key is no change of it.
     _big("used_at", null=True),
     Index("access_keys_user", "user_id"),
@@ -302,6 +305,7 @@ guards = _table(
     _text("month"),
     _text("spent"),
     _text("crossed"),
+    _count("waiting"),
 )
 
 quotes = _table(

@@ -34,7 +34,7 @@ from leasebook.store.errors import BadStore
 from leasebook.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
 from leasebook.store.queries import audit_log as audit
 from leasebook.store.queries.batch_queries import answer
-from leasebook.store.queries.due import HEADS_TEXT, UNRENEWED_TEXT, heads_of, in_order
+from leasebook.store.queries.due import APPROVALS_DUE_TEXT, HEADS_TEXT, UNRENEWED_TEXT, due_of, heads_of
 from leasebook.store.queries.identities import KEYS_OF_TEXT, USE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
 from leasebook.store.queries.readers import Connection, Readers
@@ -359,7 +359,8 @@ class SqliteTransaction(audit.AuditReads):
         """Return work due by an instant, in order."""
         heads = heads_of(self._connection.execute(HEADS_TEXT, (until, limit)).fetchall())
         self._claimed = {unit.id: unit for *_, unit in heads}
-        return in_order(heads, until, limit)
+        requests = self._connection.execute(APPROVALS_DUE_TEXT, (until, limit)).fetchall()
+        return due_of(heads, requests, until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Load the needed rows into the book. No other server writes while this transaction is open."""

@@ -21,6 +21,7 @@ from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.rows.sums import summed
 from leasebook.store.sqlite.there import store_in
+from leasebook.store.verify.approvals import Requests
 from leasebook.store.verify.digests import RowDigests
 from leasebook.store.verify.files import Amcheck, embedded, embedded_schema, integrity, shared_schema
 from leasebook.store.verify.indexes import delivery_findings, named_findings
@@ -161,6 +162,7 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
     overdue = looking.ask("the clock", lambda: Overdue.of(fetch, began), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
     audited, identities = Audited(NotedRows(rows.digests, founded), turned=turned), Identities()
+    requests = Requests()
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
     for what, lines in (
@@ -192,7 +194,8 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
         ("tags", tag_findings(fetch, SHOWN_MAX)),
-        ("events", check_events(fetch, identities)),
+        ("events", check_events(fetch, identities, requests)),
+        ("requests for approvals", requests.findings(fetch, SHOWN_MAX)),
         ("identities", identities.findings(fetch, keys, audited.marks)),
         ("what is sealed", sealed_findings(fetch)),
         ("signatures", check_signatures(fetch)),

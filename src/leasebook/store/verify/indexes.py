@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.domain.model.subscription import ACCOUNT_LANE
 from leasebook.domain.record.audit_log import read_body
 from leasebook.domain.record.event import Event
 from leasebook.store.queries.read_repository import Fetch
@@ -15,7 +16,7 @@ from leasebook.store.rows.packing import unpacked
 PAGES_AT_ONCE: Final = 200
 NAMES_AT_ONCE: Final = 400
 FOUND_MAX: Final = 1000
-_OWN_LANES: Final = ("test", "confirm", "account")
+_OWN_LANES: Final = ("test", "confirm", ACCOUNT_LANE)
 _events: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 
@@ -86,19 +87,28 @@ def delivery_findings(fetch: Fetch) -> Iterator[str]:
     """Compare each delivery with its event."""
     last, page, events = ("", -1, -1), None, None
     while rows := fetch(
-        "SELECT d.page, d.line, d.hook_id, d.lane, d.unit_id, d.type, p.events FROM deliveries d "
+        "SELECT d.page, d.line, d.hook_id, d.lane, d.unit_id, d.type, p.events, p.account_id FROM deliveries d "
         "JOIN event_pages p ON p.seq = d.page WHERE (d.hook_id, d.page, d.line) > (?, ?, ?) "
         "ORDER BY d.hook_id, d.page, d.line LIMIT ?",
         (*last, PAGES_AT_ONCE),
     ):
         last = (rows[-1][2], *rows[-1][:2])
-        for seq, line, hook, lane, unit, kind, stored in rows:
+        for seq, line, hook, lane, unit, kind, stored, account in rows:
             if seq != page:
                 page, events = seq, _read(stored)
             if events is None:
                 continue
             event = events[line] if 0 <= line < len(events) else None
-            if event is None or (event.unit_id, event.type) != (unit, kind) or lane not in (unit, *_OWN_LANES):
+            if (
+                event is None
+                or (event.unit_id, event.type) != (unit, kind)
+                or lane
+                not in (
+                    unit,
+                    f"{ACCOUNT_LANE} {account}",
+                    *_OWN_LANES,
+                )
+            ):
                 yield f"delivery {hook}-{seq}-{line} is of {kind} of {unit} in lane {lane}, and its event is another"
 
 

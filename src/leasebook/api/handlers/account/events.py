@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from leasebook.api.across import accounts_meant, is_at_home, sees_money
+from leasebook.api.across import account_meant, accounts_meant, is_at_home, require, sees_money
 from leasebook.api.context import Call, Context, Followed, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
@@ -18,15 +19,13 @@ from leasebook.batch import StaleIdentity
 from leasebook.contract.errors import ACCESS_DENIED, INVALID_MARKER
 from leasebook.contract.nouns import event as v
 from leasebook.contract.policies import BILLING_READERS, FULL, WRITERS
-from leasebook.domain.record.event import ARREARS, BUDGET_CROSSED, RECOVERED, TYPES, Event
+from leasebook.domain.record.event import TYPES, Event
 from leasebook.domain.record.event_pattern import EVERY, covered, unknown
-from leasebook.domain.record.identity_event import IAM_TYPES
+from leasebook.domain.record.event_rights import IAM, OF_MONEY, without_money
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names, names_in
 
 AT_ONCE: Final = 200
-IAM: Final = frozenset(IAM_TYPES)
-OF_MONEY: Final = frozenset({ARREARS, RECOVERED, BUDGET_CROSSED})
-"""Types whose data have a balance or a budget."""
 KEEP_ALIVE_S: Final = 15.0
 """Upper bound on the silence of a stream, in seconds: proxies close connections that are silent for longer."""
 _ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
@@ -74,17 +73,22 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     after = event_of(asked.marker, scope)
     if after is not None and not meant.named:
         await _require_given(
-            context, call, after, Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker")
+            context,
+            call,
+            call.caller.account_id,
+            after,
+            Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker"),
         )
 
-    def look(ask: ReadRepository) -> list[tuple[EventPlace, str, Event]]:
+    def look(ask: ReadRepository) -> tuple[list[tuple[EventPlace, str, Event]], Names]:
         meant.require(ask)
-        return ask.events_across(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+        found = ask.events_across(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+        return found, names_in(ask, (event for _, _, event in found))
 
-    found = await context.read(call, look, long=wanted.across is not None)
+    found, names = await context.read(call, look, long=wanted.across is not None)
     page, more = found[:size], len(found) > size
     return v.EventPage(
-        events=[_shown(context, call, account_id, place, event) for place, account_id, event in page],
+        events=[_shown(context, call, account_id, place, event, names) for place, account_id, event in page],
         is_truncated=more,
         max_keys=size,
         next_marker=marker_of(page[-1][0], scope) if more else None,
@@ -117,37 +121,44 @@ def _permitted(
     return tuple(kind for kind in TYPES if kind not in hidden)
 
 
-def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
+def _shown(
+    context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event, names: Names
+) -> v.CloudEvent:
     """Show an event. Only the buyer and the account's managers get a reminder's links: they could do the same."""
     caller = call.caller
     own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
     manages = FULL in caller.policies and account_id == caller.account_id
     links = context.links if own or manages else None
-    return present.event(account_id, place, event, context.shown, links)
+    seen = event if sees_money(call, (account_id,)) else without_money(event)
+    return present.event(account_id, place, seen, context.shown, links, names)
 
 
 async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
-    """Follow the account's events."""
-    asked, account_id = call.request, call.caller.account_id
+    """Follow an account's events: the caller's, or those of another."""
+    asked, account_id = call.request, account_meant(call)
     types = _covered(asked.types)
     _permitted(call, (account_id,), types)
     wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)
-    # A refused call must not cost a query.
-    context.hub.streams.check(account_id, call.caller.access_key_id)
+    # A refused call must not cost a query. Streams count for the account that follows.
+    mine = call.caller.account_id
+    context.hub.streams.check(mine, call.caller.access_key_id)
+    if account_id != mine:
+        await context.read(call, lambda ask: require(ask, account_id))
     if after is None:
         # From now on: what happens after this was read is in the stream.
         after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
     else:
         never = f"The id {after.page}-{after.line}{_NEVER_GIVEN} {_BEGIN_ANEW}"
-        await _require_given(context, call, after, bad_field("after", never))
+        await _require_given(context, call, account_id, after, bad_field("after", never))
     pieces = _stream(context, call, wanted, after)
-    return Followed(context.hub.streams.opened(account_id, call.caller.access_key_id, pieces))
+    return Followed(context.hub.streams.opened(mine, call.caller.access_key_id, pieces))
 
 
-async def _require_given(context: Context, call: Call[Any], place: EventPlace, otherwise: Fault) -> None:
+async def _require_given(
+    context: Context, call: Call[Any], account_id: str, place: EventPlace, otherwise: Fault
+) -> None:
     """Raise the fault if the account has no event at that place: going on after it could skip events."""
-    account_id = call.caller.account_id
     if await context.read(call, lambda ask: ask.event_at(account_id, place)) is None:
         raise otherwise
 
@@ -178,23 +189,19 @@ async def _stream(
         while not context.hub.stopping and await context.still(call):
             follower.clear()
             try:
-                # The caller's rights may have changed since the stream began.
+                # The caller's rights may have changed since the stream began, in this account as well.
+                account_meant(call)
                 mine = msgspec.structs.replace(wanted, types=_permitted(call, (wanted.account_id,), wanted.types))
             except Fault:
                 return
             try:
-                found = await context.read(
-                    call,
-                    lambda ask, place=place, mine=mine: ask.events(  # type: ignore[misc]
-                        mine, after=place, limit=AT_ONCE, oldest_first=True
-                    ),
-                )
+                found, names = await context.read(call, partial(_next, wanted=mine, after=place))
             except StaleIdentity:
                 context.identities.forget()
                 continue
             if found:
                 place = found[-1][0]
-                yield b"".join(_written(context, call, *one) for one in found)
+                yield b"".join(_written(context, call, wanted.account_id, *one, names) for one in found)
                 silent_since = time.monotonic()
                 continue
             silent_s = time.monotonic() - silent_since
@@ -204,8 +211,16 @@ async def _stream(
             await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
 
 
-def _written(context: Context, call: Call[v.FollowEventsRequest], place: EventPlace, event: Event) -> bytes:
-    shown = _shown(context, call, call.caller.account_id, place, event)
+def _next(ask: ReadRepository, wanted: EventFilter, after: EventPlace) -> tuple[list[tuple[EventPlace, Event]], Names]:
+    """Return the next events of a stream, and the names to show beside their ids."""
+    found = ask.events(wanted, after=after, limit=AT_ONCE, oldest_first=True)
+    return found, names_in(ask, (event for _, event in found))
+
+
+def _written(
+    context: Context, call: Call[v.FollowEventsRequest], account_id: str, place: EventPlace, event: Event, names: Names
+) -> bytes:
+    shown = _shown(context, call, account_id, place, event, names)
     return f"id: {shown.id}\nevent: {shown.type}\ndata: ".encode() + _encode(shown) + b"\n\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import Owners, accounts_meant, owners_of
 from leasebook.api.auth.identity import Identity
 from leasebook.api.auth.secret_replay import secret_of_key
 from leasebook.api.context import Call, Context, Operation
@@ -16,7 +17,9 @@ from leasebook.contract.nouns import user as iam
 from leasebook.contract.policies import MANAGERS, OF_THE_HOUSE, OPERATORS
 from leasebook.domain.commands.account import identity as commands
 from leasebook.domain.model.account import AccessKey, User
-from leasebook.domain.values.calendar import zone_names
+from leasebook.domain.values.calendar import Instant, zone_names
+from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.read_repository import ReadRepository
 
 KEYS_SHOWN_MAX: Final = 100
 """Upper bound on the keys of a user in a list. Disabled keys are never deleted, so there may be many."""
@@ -145,14 +148,18 @@ async def _change_policies(context: Context, call: Call[iam.PolicyRequest], *, a
 
 async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest]) -> iam.UserList:
     """List the account's users and their keys."""
-    account_id = account_meant(call.caller, call.request.account_id)
-    scope = f"users {account_id}"
+    meant = accounts_meant(call)
+    scope = f"users {meant.ids if meant.named else call.caller.account_id}"
     after, size = user_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
     deleted = call.request.include_deleted
-    found, used = await context.read(
-        call,
-        lambda ask: (ask.users(account_id, after=after, limit=size + 1, deleted=deleted), ask.key_uses(account_id)),
-    )
+
+    def look(ask: ReadRepository) -> tuple[list[tuple[User, list[AccessKey]]], dict[str, Instant], Owners]:
+        meant.require(ask)
+        found = ask.users(Across(meant.ids), after=after, limit=size + 1, deleted=deleted)
+        whose = tuple(dict.fromkeys(user.account_id for user, _ in found))
+        return found, ask.key_uses(Across(whose)), owners_of(ask, meant, whose)
+
+    found, used, owners = await context.read(call, look, long=meant.named)
     page, last = found[:size], found[:size][-1:]
     more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
     for key in (key for _, keys in page for key in keys):
@@ -162,7 +169,12 @@ async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest])
             used[key.id] = max(here, used.get(key.id, here))
     managing = not call.caller.policies.isdisjoint(MANAGERS | OPERATORS)
     return iam.UserList(
-        users=[present.user(user, shown_keys(keys), context.shown, used, with_contact=managing) for user, keys in page],
+        users=[
+            owners.mark(
+                present.user(user, shown_keys(keys), context.shown, used, with_contact=managing), user.account_id
+            )
+            for user, keys in page
+        ],
         **ends(call.request, size, more),
     )
 

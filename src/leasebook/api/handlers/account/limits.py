@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from msgspec import UnsetType
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
+from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import CLEARED, GuardChange
 from leasebook.domain.rules.statement import month_of
@@ -22,7 +24,7 @@ from leasebook.domain.values.money import Micro, amount_text
 
 async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsChanged:
     """Change an account's limits."""
-    account_id = _whose(call)
+    account_id = whose(call, "limits")
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
@@ -47,19 +49,24 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
     """Show an account's limits, and how much of them is used."""
-    account_id = _whose(call)
+    account_id = account_meant(call)
     account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
-    if account is not None and guard is not None:
+    if account is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
+    if guard is not None:
         # The stored sums may be those of an earlier month if nothing was charged since; those do not count.
         guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
     return _detail(account_id, guard)
 
 
-def _whose(call: Call[Any]) -> str:
-    """Return the account of a call; raises Fault if it is another account and the caller is no operator."""
+def whose(call: Call[Any], what: str) -> str:
+    """Return the account of a call; raises Fault if it is another account and the caller is no operator.
+
+    ``what`` is a plural, such as limits: what the call sees or sets.
+    """
     account_id: str = call.request.account_id or call.caller.account_id
     if account_id != call.caller.account_id and not call.caller.is_operator:
-        raise Fault(ACCESS_DENIED, "Only an operator sees or sets other accounts' limits.")
+        raise Fault(ACCESS_DENIED, f"Only an operator sees or sets other accounts' {what}.")
     return account_id
 
 
@@ -86,6 +93,38 @@ def _change(asked: g.GuardRailsChange | None) -> GuardChange:
         end_required=asked.end_required,
         extend_by=asked.extend_by,
         extensions_max=asked.extensions_max,
+        needs_approval=_approval(asked.needs_approval, "limits.needsApproval"),
+        user_needs_approval={
+            user: _approval(limit, f"limits.userNeedsApproval.{user}")
+            for user, limit in asked.user_needs_approval.items()
+        }
+        if isinstance(asked.user_needs_approval, dict)
+        else asked.user_needs_approval,
+    )
+
+
+def _approval(given: Any, field: str) -> Any:
+    """Read a limit on approvals; UNSET and None stay as they are."""
+    if not isinstance(given, g.ApprovalLimit):
+        return given
+    return ApprovalLimit(
+        units=given.units or {},
+        cost=None if given.cost is None else amount(given.cost, f"{field}.cost"),
+        release_us=None if given.release_seconds is None else given.release_seconds * SECOND_US,
+        months=given.months,
+        lapse_us=None if given.lapse_seconds is None else given.lapse_seconds * SECOND_US,
+        self_approval=bool(given.self_approval),
+    )
+
+
+def _approval_shown(limit: ApprovalLimit) -> g.ApprovalLimit:
+    return g.ApprovalLimit(
+        units=limit.units or None,
+        cost=_money(limit.cost),
+        release_seconds=_seconds(limit.release_us),
+        months=limit.months,
+        lapse_seconds=_seconds(limit.lapse_us),
+        self_approval=limit.self_approval or None,
     )
 
 
@@ -102,6 +141,7 @@ def _seconds(span_us: int | None) -> int | None:
 
 
 def _shown(rules: GuardRules) -> g.GuardRails:
+    needs, by_user = rules.needs_approval, rules.user_needs_approval
     return g.GuardRails(
         units=rules.units or None,
         user_units=rules.user_units or None,
@@ -115,6 +155,10 @@ def _shown(rules: GuardRules) -> g.GuardRails:
         end_required=rules.end_required or None,
         extend_by=None if rules.extend_by == "anybody" else rules.extend_by,
         extensions_max=rules.extensions_max,
+        needs_approval=None if isinstance(needs, UnsetType) else _approval_shown(needs),
+        user_needs_approval=None
+        if isinstance(by_user, UnsetType)
+        else {user: _approval_shown(limit) for user, limit in by_user.items()},
     )
 
 

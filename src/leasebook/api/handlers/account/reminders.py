@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
@@ -22,7 +23,7 @@ async def set_reminders(context: Context, call: Call[ev.SetRemindersRequest]) ->
 
 async def describe_reminders(context: Context, call: Call[ev.DescribeRemindersRequest]) -> ev.RemindersDetail:
     """Show when an account is reminded."""
-    account_id = _whose(call)
+    account_id = account_meant(call)
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from leasebook.addressing.mail import ADDRESS
 from leasebook.addressing.webhook import BadAddress, check_url
 from leasebook.api import ids
+from leasebook.api.across import EVERY, Meant, Owners, accounts_meant, is_at_home, owners_of
 from leasebook.api.auth.secret_replay import secret_of_hook
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.handlers.account.events import place_of, types_of
 from leasebook.api.paging import OWN, delivery_of, marker_of, part
-from leasebook.contract.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
+from leasebook.api.presenters.tags import marked as with_tags
+from leasebook.api.presenters.tags import new_tags
+from leasebook.contract.errors import ACCESS_DENIED, INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
+from leasebook.contract.policies import FULL, READERS, SUPPORTERS
 from leasebook.domain.commands.account import subscription as commands
+from leasebook.domain.commands.account.delivery import LoggedEvent
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.subscription import Delivery, HookKind, Subscription
+from leasebook.domain.record.event import Event
+from leasebook.domain.record.event_rights import hidden_across, hidden_from_subscriber
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.notifications.webhook_signature import new_secret
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
-from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 
 
 async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
-    """Subscribe to the account's events from now on."""
+    """Subscribe to events from now on: the account's own, or those of other accounts."""
     asked, account_id = call.request, call.caller.account_id
     types = types_of(asked.types) or ()
+    accounts = _accounts(call, types)
 
     async def check() -> None:
         _check_target(context, asked)
 
-    last, unit = await context.read(
-        call,
-        lambda ask: (
-            ask.last_event(account_id),
-            ask.unit(asked.instance_id) if asked.instance_id is not None else None,
-        ),
-    )
-    if asked.instance_id is not None and (unit is None or unit.account_id != account_id):
+    def look(ask: ReadRepository) -> tuple[int, Instance | None]:
+        if accounts:
+            Meant(None if EVERY in accounts else accounts, named=True).require(ask)
+        return _last(ask, account_id, is_wide=bool(accounts)), ask.unit(asked.instance_id or "")
+
+    last, unit = await context.read(call, look)
+    owners = accounts or (account_id,)
+    if asked.instance_id is not None and (unit is None or not (EVERY in owners or unit.account_id in owners)):
         raise Fault(INSTANCE_NOT_FOUND, f"There is no instance {asked.instance_id!r}.", "instanceId")
     hook_id = ids.hook_id()
     secret = new_secret() if asked.kind == "Webhook" else None
@@ -50,10 +63,60 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         sealed=b"" if secret is None else context.keys.seal(hook_id, secret),
         types=types,
         unit_id=asked.instance_id,
-        page=0 if last is None else last.page,
+        page=last,
+        accounts=accounts,
+        tags=new_tags(asked.name, asked.tags),
     )
     made: Subscription = await context.submit_checked(call, command, check)
-    return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    shown = _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    return await _marked(context, call, shown)
+
+
+def _accounts(call: Call[n.CreateSubscriptionRequest], types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the accounts that a new subscription is over; none: the caller's. Raises Fault where it may not be."""
+    asked, caller = call.request.accounts, call.caller
+    if asked is None:
+        if not _manages(call):
+            raise bad_field(
+                "accounts",
+                f"Say over which accounts: a list of them, or ['*'] for all. One over the account itself takes {FULL}.",
+            )
+        return ()
+    hidden = hidden_from_subscriber(caller.policies)
+    if hidden is None:
+        raise Fault(
+            ACCESS_DENIED,
+            f"A subscription over accounts takes one of {', '.join(sorted(SUPPORTERS))}, and this key's user has "
+            "none of them.",
+            "accounts",
+        )
+    accounts = tuple(dict.fromkeys(asked))
+    if EVERY in accounts and len(accounts) > 1:
+        raise bad_field("accounts", "`*` means every account: give it alone, and not with others.")
+    for kind in hidden & set(types):
+        raise Fault(ACCESS_DENIED, f"Your policies do not show {kind} of other accounts.", "types")
+    return accounts
+
+
+def _manages(call: Call[Any]) -> bool:
+    return FULL in call.caller.policies
+
+
+def _sees_all(call: Call[Any]) -> bool:
+    return hidden_from_subscriber(call.caller.policies) is not None
+
+
+def _kinds(call: Call[Any]) -> frozenset[str]:
+    """Return which kinds of the account's subscriptions the caller acts on."""
+    return frozenset(name for name, may in (("own", _manages(call)), ("wide", _sees_all(call))) if may)
+
+
+def _last(ask: ReadRepository, account_id: str, *, is_wide: bool) -> int:
+    """Return the last page of the events that a subscription is over."""
+    if is_wide:
+        return ask.last_page()
+    last = ask.last_event(account_id)
+    return 0 if last is None else last.page
 
 
 def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
@@ -84,17 +147,51 @@ def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
 
 
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
-    """List the account's subscriptions."""
-    account_id = call.caller.account_id
-    hooks = await context.read(call, lambda ask: ask.hooks(account_id))
-    page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, f"subscriptions {account_id}")
-    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in page], **end)
+    """List subscriptions: the account's, or those of several."""
+    account_id, meant = call.caller.account_id, accounts_meant(call)
+
+    def look(ask: ReadRepository) -> tuple[list[Subscription], dict[str, ResourceTags], Owners]:
+        meant.require(ask)
+        found = ask.hooks_across(Across(meant.ids))
+        seen = [hook for hook in found if hook.account_id != account_id or _is_shown(call, hook)]
+        return seen, ask.tags_of([hook.id for hook in seen]), owners_of(ask, meant, [hook.account_id for hook in seen])
+
+    hooks, tags, owners = await context.read(call, look, long=meant.named)
+    scope = f"subscriptions {account_id} {meant if meant.named else ''}"
+    page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, scope)
+
+    def shown(hook: Subscription) -> n.SubscriptionDetail:
+        detail: n.SubscriptionDetail = with_tags(_listed(context, call, hook), tags.get(hook.id))
+        return owners.mark(detail, hook.account_id)
+
+    return n.SubscriptionList(subscriptions=[shown(hook) for hook in page], **end)
+
+
+def _is_shown(call: Call[Any], hook: Subscription) -> bool:
+    return _sees_all(call) if hook.is_wide else _manages(call)
+
+
+def _listed(context: Context, call: Call[Any], hook: Subscription) -> n.SubscriptionDetail:
+    """Show a subscription; where another account's is sent to may hold a secret, which operators may see."""
+    shown = _detail(context, hook)
+    if hook.account_id == call.caller.account_id or call.caller.is_operator:
+        return shown
+    return msgspec.structs.replace(shown, url=None, address=None, reason=None)
 
 
 async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:
     """Change a subscription."""
     asked, account_id = call.request, call.caller.account_id
-    hook, last = await context.read(call, lambda ask: (ask.hook(asked.subscription_id), ask.last_event(account_id)))
+
+    def look(ask: ReadRepository) -> tuple[Subscription | None, int]:
+        row = ask.hook(asked.subscription_id)
+        return row, _last(ask, account_id, is_wide=row is not None and row.is_wide)
+
+    hook, last = await context.read(call, look)
+    types = None if asked.types is None else types_of(asked.types) or ()
+    if hook is not None and hook.is_wide:
+        for kind in (hidden_from_subscriber(call.caller.policies) or frozenset()) & set(types or ()):
+            raise Fault(ACCESS_DENIED, f"Your policies do not show {kind} of other accounts.", "types")
     if (
         (asked.rotate_secret or asked.revoke_secret)
         and hook is not None
@@ -111,22 +208,26 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
         account_id=account_id,
         hook_id=asked.subscription_id,
         status=asked.status,
-        types=None if asked.types is None else types_of(asked.types) or (),
+        types=types,
+        kinds=_kinds(call),
         sealed=None if secret is None else context.keys.seal(asked.subscription_id, secret),
         revoke=bool(asked.revoke_secret),
-        page=last.page if asked.skip_missed and last is not None else None,
+        page=last if asked.skip_missed else None,
     )
     made: Subscription = await context.submit(call, command)
     if secret is not None and token is not None:
         # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
         secret = await secret_of_hook(context, call, made)
-    return _detail(context, made, secret)
+    return await _marked(context, call, _detail(context, made, secret))
 
 
 async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
     """End a subscription."""
     command = commands.DeleteHook(
-        token=call.token(), account_id=call.caller.account_id, hook_id=call.request.subscription_id
+        token=call.token(),
+        account_id=call.caller.account_id,
+        hook_id=call.request.subscription_id,
+        kinds=_kinds(call),
     )
     done: bool = await context.submit(call, command)
     return done
@@ -140,27 +241,38 @@ async def test_subscription(context: Context, call: Call[n.SubscriptionRequest])
         account_id=call.caller.account_id,
         hook_id=call.request.subscription_id,
         address="" if hook is None else hook.target,
+        kinds=_kinds(call),
     )
     done: bool = await context.submit(call, command)
     return done
 
 
 async def describe_deliveries(context: Context, call: Call[n.DescribeDeliveriesRequest]) -> n.DeliveryPage:
-    """List the account's deliveries."""
-    asked = call.request
+    """List deliveries: the account's, or those of several."""
+    asked, meant = call.request, accounts_meant(call)
+    is_home = is_at_home(call, meant.ids)
+    reads = not READERS.isdisjoint(call.caller.policies)
     wanted = DeliveryFilter(
-        account_id=call.caller.account_id,
+        **meant.of(),
         hook_id=asked.subscription_id,
         unit_id=asked.instance_id,
         state=asked.state,
+        wide=None if not is_home or (reads and _sees_all(call)) else not reads,
+        hidden=frozenset() if is_home else hidden_across(call.caller.policies) or frozenset(),
     )
     scope, size = f"deliveries {wanted}", OWN.of(asked.max_keys)
     after = delivery_of(asked.marker, scope)
-    found = await context.read(call, lambda ask: ask.deliveries(wanted, after=after, limit=size + 1))
+
+    def look(ask: ReadRepository) -> tuple[list[Delivery], Owners]:
+        meant.require(ask)
+        rows = ask.deliveries(wanted, after=after, limit=size + 1)
+        return rows, owners_of(ask, meant, [row.account_id for row in rows])
+
+    found, owners = await context.read(call, look, long=wanted.across is not None)
     page, more = found[:size], len(found) > size
     last = DeliveryPlace(page[-1].page, page[-1].line, page[-1].hook_id) if more else None
     return n.DeliveryPage(
-        deliveries=[_delivery(context, row) for row in page],
+        deliveries=[owners.mark(_delivery(context, row), row.account_id) for row in page],
         is_truncated=more,
         max_keys=size,
         next_marker=None if last is None else marker_of(last, scope),
@@ -171,16 +283,30 @@ async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest])
     """Send an event again."""
     asked, account_id = call.request, call.caller.account_id
     place = place_of(asked.event_id) or EventPlace(0, 0)
-    event = await context.read(call, lambda ask: ask.event_at(account_id, place))
-    if event is None:
+    hidden = hidden_from_subscriber(call.caller.policies)
+
+    def look(ask: ReadRepository) -> tuple[Subscription | None, tuple[str, Event] | None]:
+        return ask.hook(asked.subscription_id), ask.event_anywhere(place)
+
+    hook, found = await context.read(call, look)
+    is_wide = hook is not None and hook.account_id == account_id and hook.is_wide and hidden is not None
+    of, event = found or ("", None)
+    if is_wide:
+        assert hook is not None  # noqa: S101 - it is one
+        may = hook.is_over(of) and event is not None and event.type not in (hidden or frozenset())
+    else:
+        may = of == account_id
+    if event is None or not may:
         raise Fault(
-            RESOURCE_NOT_FOUND, f"The account has no event {asked.event_id}. DescribeEvents lists them.", "eventId"
+            RESOURCE_NOT_FOUND, f"There is no event {asked.event_id} here. DescribeEvents lists them.", "eventId"
         )
     command = commands.Redeliver(
         token=call.token(),
         account_id=account_id,
         hook_id=asked.subscription_id,
-        logged=commands.LoggedEvent(place.page, place.line, event),
+        logged=LoggedEvent(place.page, place.line, event),
+        of=of if is_wide else None,
+        kinds=_kinds(call),
     )
     return _delivery(context, await context.submit(call, command))
 
@@ -200,9 +326,18 @@ async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequ
         hook_id=asked.subscription_id,
         found=tuple(found[:size]),
         more=len(found) > size,
+        kinds=_kinds(call),
     )
     done = await context.submit(call, command)
     return n.Redelivered(redelivered=done.count, is_truncated=done.more)
+
+
+async def _marked(context: Context, call: Call[Any], shown: n.SubscriptionDetail) -> n.SubscriptionDetail:
+    """Add the name and the tags, as they are now, to a subscription that a command answered with."""
+    hook_id = shown.subscription_id
+    row = await context.read(call, lambda ask: ask.tags_of([hook_id]).get(hook_id))
+    marked: n.SubscriptionDetail = with_tags(shown, row)
+    return marked
 
 
 def _detail(context: Context, hook: Subscription, secret: str | None = None) -> n.SubscriptionDetail:
@@ -221,6 +356,8 @@ def _detail(context: Context, hook: Subscription, secret: str | None = None) -> 
         secret_time=context.shown(hook.sealed_at) if is_webhook else None,
         old_secret_end_time=context.shown(until) if until is not None and until > context.clock.now() else None,
         confirm_end_time=context.shown(hook.confirm_until) if hook.confirm_until is not None else None,
+        accounts=list(hook.accounts) or None,
+        owner_id=hook.created_by if hook.is_wide else None,
     )
 
 

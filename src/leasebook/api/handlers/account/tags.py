@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import Owners, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.presenters import tags as present
@@ -11,6 +12,7 @@ from leasebook.contract.nouns.resource import tags as t
 from leasebook.domain.commands.account.tags import ChangeTags
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.resource_tags import ResourceTags, read_keys, read_name, read_tags
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def tag_resource(context: Context, call: Call[t.TagResourceRequest]) -> t.ResourceTagsDetail:
@@ -58,10 +60,16 @@ async def rename_resource(context: Context, call: Call[t.RenameResourceRequest])
 
 async def describe_tags(context: Context, call: Call[t.DescribeTagsRequest]) -> t.ResourceTagsList:
     """Show names and tags."""
-    ids, account_id = tuple(dict.fromkeys(call.request.resource_ids)), call.caller.account_id
-    found = await context.read(call, lambda ask: ask.tags_of(ids))
-    rows = [found[one] for one in ids if one in found and found[one].account_id == account_id and found[one].entries]
-    return t.ResourceTagsList(resource_tags=[present.detail(row) for row in rows])
+    ids, meant = tuple(dict.fromkeys(call.request.resource_ids)), accounts_meant(call)
+
+    def look(ask: ReadRepository) -> tuple[list[ResourceTags], Owners]:
+        meant.require(ask)
+        found = ask.tags_of(ids)
+        rows = [found[one] for one in ids if one in found and meant.has(found[one].account_id) and found[one].entries]
+        return rows, owners_of(ask, meant, [row.account_id for row in rows])
+
+    rows, owners = await context.read(call, look)
+    return t.ResourceTagsList(resource_tags=[owners.mark(present.detail(row), row.account_id) for row in rows])
 
 
 OPERATIONS: Final[dict[str, Operation]] = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 import msgspec
 
+from leasebook.api.across import Meant, Owners, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
-from leasebook.api.handlers.instance.instances import auto_renew, instance_of
+from leasebook.api.handlers.instance.instances import after_of, auto_renew, instance_of, meant_instance
 from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of, start_of
 from leasebook.api.presenters import rows as present
@@ -28,6 +29,7 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 
@@ -54,19 +56,31 @@ async def delete_auto_renew_rule(context: Context, call: Call[t.DeleteAutoRenewR
 
 async def describe_auto_renew_rules(context: Context, call: Call[t.DescribeAutoRenewRulesRequest]) -> t.AutoRenewRules:
     """List the instances that are renewed by themselves."""
-    asked, account_id = call.request, call.caller.account_id
+    asked, meant = call.request, accounts_meant(call)
     size = OWN.of(asked.max_keys)
     if asked.instance_id is not None:
         wanted_id = asked.instance_id
-        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
-        rules = [present.renew_rule(unit, context.shown)] if unit.auto_renew else []
+
+        def find(ask: ReadRepository) -> tuple[Owners, Instance]:
+            unit = meant_instance(ask, meant, wanted_id)
+            return owners_of(ask, meant, [unit.account_id]), unit
+
+        owners, unit = await context.read(call, find)
+        rules = [owners.mark(present.renew_rule(unit, context.shown), unit.account_id)] if unit.auto_renew else []
         return t.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
-    scope = f"rules {account_id}"
-    wanted = UnitFilter(account_id=account_id, payment_timing="Prepaid", auto_renew=True)
+    scope = f"rules {meant.ids if meant.named else call.caller.account_id}"
+    wanted = UnitFilter(**meant.of(), payment_timing="Prepaid", auto_renew=True)
     after = place_of(asked.marker, scope) or 0
-    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+
+    def look(ask: ReadRepository) -> tuple[Owners, list[Numbered]]:
+        meant.require(ask)
+        rows = ask.units(wanted, after=after, limit=size + 1)
+        return owners_of(ask, meant, [one.row.account_id for one in rows]), rows
+
+    owners, found = await context.read(call, look, long=wanted.across is not None)
+    page = cut(found, size, scope)
     return t.AutoRenewRules(
-        rules=[present.renew_rule(numbered.row, context.shown) for numbered in page.rows],
+        rules=[owners.mark(present.renew_rule(one.row, context.shown), one.row.account_id) for one in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
@@ -95,26 +109,33 @@ async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> 
     asked = call.request
     if asked.instance_id is None:
         return await _quota_page(context, call)
-    wanted_id, wanted = asked.instance_id, wanted_tags(asked.name, asked.tags)
-    unit, tags = await context.read(call, lambda ask: (ask.unit(wanted_id), ask.tags_of([wanted_id]).get(wanted_id)))
-    if unit is None or not _is_asked_for(unit, call) or not wanted.has(tags):
+    wanted_id, wanted, meant = asked.instance_id, wanted_tags(asked.name, asked.tags), accounts_meant(call)
+
+    def look(ask: ReadRepository) -> tuple[Instance | None, ResourceTags | None, Owners]:
+        meant.require(ask)
+        unit = ask.unit(wanted_id)
+        owners = owners_of(ask, meant, [] if unit is None else [unit.account_id])
+        return unit, ask.tags_of([wanted_id]).get(wanted_id), owners
+
+    unit, tags, owners = await context.read(call, look)
+    if unit is None or not meant.has(unit.account_id) or not _is_asked_for(unit, call) or not wanted.has(tags):
         return c.TpmInstances(instances=[])
-    return c.TpmInstances(instances=[with_tags(present.quota(unit, context.shown), tags)])
+    return c.TpmInstances(instances=[owners.mark(with_tags(present.quota(unit, context.shown), tags), unit.account_id)])
 
 
 def _is_asked_for(unit: Instance, call: Call[c.DescribeTpmRequest]) -> bool:
     asked = call.request
     return (
-        (unit.account_id, unit.kind, unit.type) == (call.caller.account_id, QUOTA, asked.model)
+        (unit.kind, unit.type) == (QUOTA, asked.model)
         and asked.status in (None, present.quota_status(unit.status))
         and asked.payment_timing in (None, unit.payment_timing)
     )
 
 
 async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
-    asked = call.request
+    asked, meant = call.request, accounts_meant(call)
     wanted = UnitFilter(
-        account_id=call.caller.account_id,
+        **meant.of(),
         kind=QUOTA,
         type=asked.model,
         payment_timing=asked.payment_timing,
@@ -123,15 +144,21 @@ async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.T
     scope, size = f"quota {wanted} {asked.status}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, ResourceTags]]:
-        after = start.after(lambda one: ask.unit_place(call.caller.account_id, one)) or 0
-        rows = _quota_in(ask, wanted, asked.status, after, size + 1)
-        return rows, ask.tags_of([one.row.id for one in rows])
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, ResourceTags], Owners]:
+        meant.require(ask)
+        rows = _quota_in(ask, wanted, asked.status, after_of(ask, wanted, start), size + 1)
+        owners = owners_of(ask, meant, [one.row.account_id for one in rows])
+        return rows, ask.tags_of([one.row.id for one in rows]), owners
 
-    found, tags = await context.read(call, look)
+    found, tags, owners = await context.read(call, look, long=wanted.across is not None)
     page = cut(found, size, scope)
+
+    def shown(unit: Instance) -> c.TpmInstance:
+        marked = owners.mark(with_tags(present.quota(unit, context.shown), tags.get(unit.id)), unit.account_id)
+        return cast("c.TpmInstance", marked)
+
     return c.TpmInstances(
-        instances=[with_tags(present.quota(one.row, context.shown), tags.get(one.row.id)) for one in page.rows],
+        instances=[shown(one.row) for one in page.rows],
         **ends(asked, size, page.next_marker),
     )
 
@@ -204,26 +231,39 @@ async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRe
 
 async def describe_packages(context: Context, call: Call[c.DescribePackagesRequest]) -> c.PackageList:
     """List the account's packages."""
-    account_id, now = call.caller.account_id, context.clock.now()
+    meant, now = accounts_meant(call), context.clock.now()
     tagged = wanted_tags(call.request.name, call.request.tags)
-    found, left = await context.read(call, lambda ask: _packages_of(ask, account_id, call.request, now, tagged))
+
+    def look(ask: ReadRepository) -> tuple[_Packages, tuple[int] | None, Owners]:
+        meant.require(ask)
+        found, left = _packages_of(ask, meant, call.request, now, tagged)
+        return found, left, owners_of(ask, meant, [row.account_id for _, row, _ in found])
+
+    found, left, owners = await context.read(call, look, long=meant.named)
     wanted = (call.request.service_name, call.request.status, call.request.creator, tagged)
-    scope = f"packages {account_id} {wanted}"
+    scope = f"packages {meant.ids if meant.named else call.caller.account_id} {wanted}"
     page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id, left=left)
     return c.PackageList(
-        instances=[with_tags(present.package(row, now, context.shown), tags) for _, row, tags in page], **end
+        instances=[
+            owners.mark(with_tags(present.package(row, now, context.shown), tags), row.account_id)
+            for _, row, tags in page
+        ],
+        **end,
     )
 
 
+_Packages = list[tuple[int, TokenPackage, ResourceTags | None]]
+
+
 def _packages_of(
-    ask: ReadRepository, account_id: str, asked: c.DescribePackagesRequest, now: Instant, tagged: Wanted
-) -> tuple[list[tuple[int, TokenPackage, ResourceTags | None]], tuple[int] | None]:
-    """Return the packages that a request asks for, each with its place among all of the account; and the marker's.
+    ask: ReadRepository, meant: Meant, asked: c.DescribePackagesRequest, now: Instant, tagged: Wanted
+) -> tuple[_Packages, tuple[int] | None]:
+    """Return the packages that a request asks for, each with its place among all of the accounts; and the marker's.
 
     No package is ever deleted, so the places stay what they are. The one that a marker names may have left those that
     are asked for: it is used up, or its time is over.
     """
-    rows = ask.packages(account_id)
+    rows = ask.packages(Across(meant.ids))
     tags = ask.tags_of([row.id for row in rows])
     makers = {row.created_by for row in rows} if asked.creator else set()
     named = {maker for maker in makers if (user := ask.user(maker)) is not None and user.name == asked.creator}
@@ -240,11 +280,19 @@ def _packages_of(
 
 async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:
     """Show one package."""
-    wanted = call.request.package_id
-    found, tags = await context.read(call, lambda ask: (ask.package(wanted), ask.tags_of([wanted]).get(wanted)))
-    if found is None or found.account_id != call.caller.account_id:
+    wanted, meant = call.request.package_id, accounts_meant(call)
+
+    def look(ask: ReadRepository) -> tuple[TokenPackage | None, ResourceTags | None, Owners]:
+        meant.require(ask)
+        found = ask.package(wanted)
+        owners = owners_of(ask, meant, [] if found is None else [found.account_id])
+        return found, ask.tags_of([wanted]).get(wanted), owners
+
+    found, tags, owners = await context.read(call, look)
+    if found is None or not meant.has(found.account_id):
         raise refused(no_package(wanted))
-    return c.PackageResult(instance=with_tags(present.package(found, context.clock.now(), context.shown), tags))
+    shown = with_tags(present.package(found, context.clock.now(), context.shown), tags)
+    return c.PackageResult(instance=owners.mark(shown, found.account_id))
 
 
 async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> c.PackageResult:

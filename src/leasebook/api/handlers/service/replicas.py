@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from leasebook.api.across import accounts_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.paging import part
@@ -20,17 +21,20 @@ from leasebook.ports.queries.read_repository import ReadRepository
 async def _found(
     context: Context, call: Call[Any], service_id: str, unit_id: str | None
 ) -> tuple[Service, list[Replica]]:
-    """Return a service of the caller and its replicas; raises Fault if the service or the instance does not exist."""
-    account_id = call.caller.account_id
+    """Return a service and its replicas; raises Fault if the service or the instance does not exist."""
+    meant = accounts_meant(call)
 
     def look(ask: ReadRepository) -> tuple[Service | None, Instance | None, list[Replica]]:
-        unit = None if unit_id is None else ask.unit(unit_id)
-        return ask.service(service_id), unit, ask.replicas(account_id, service_id=service_id, unit_id=unit_id)
+        meant.require(ask)
+        service, unit = ask.service(service_id), None if unit_id is None else ask.unit(unit_id)
+        if service is None or not meant.has(service.account_id) or service.deleted_at is not None:
+            return None, None, []
+        return service, unit, ask.replicas(service.account_id, service_id=service_id, unit_id=unit_id)
 
     service, unit, replicas = await context.read(call, look)
-    if service is None or service.account_id != account_id or service.deleted_at is not None:
+    if service is None:
         raise refused(no_service(service_id))
-    if unit_id is not None and (unit is None or unit.account_id != account_id):
+    if unit_id is not None and (unit is None or unit.account_id != service.account_id):
         raise refused(no_instance(unit_id))
     return service, replicas
 

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from leasebook.api.across import account_meant, require
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import WHOLE, ends, key_of, marker_of, unknown_marker
@@ -35,12 +36,14 @@ Listed = tuple[list[S], dict[str, Any]]
 
 async def describe_service_metric(context: Context, call: Call[k.DescribeServiceMetricRequest]) -> k.ServiceMetrics:
     """Sum up the calls of services. Every service that the caller names is listed, without calls too."""
-    asked, account_id = call.request, call.caller.account_id
+    asked, account_id = call.request, account_meant(call)
     since, _, until = _period(context, asked)
     apps = _apps(asked)
     scope = f"metrics {account_id} {since} {until} {_named(asked)} {apps} {asked.protocol_version}"
 
     def look(ask: ReadRepository) -> Listed[k.ServiceMetric]:
+        require(ask, account_id)
+
         def rows(service_id: str) -> list[Used]:
             return ask.calls(account_id, since, until, services=(service_id,), apps=apps, most=ANSWER_MAX + 1)
 
@@ -59,7 +62,7 @@ async def describe_service_metric(context: Context, call: Call[k.DescribeService
 
 async def describe_service_stats(context: Context, call: Call[k.DescribeServiceStatsRequest]) -> k.ServiceStatsPage:
     """Sum up the calls of services by minute, hour or day."""
-    asked, account_id = call.request, call.caller.account_id
+    asked, account_id = call.request, account_meant(call)
     since, last, before = _period(context, asked)
     seconds = asked.interval
     interval_us = seconds * SECOND_US
@@ -71,6 +74,7 @@ async def describe_service_stats(context: Context, call: Call[k.DescribeServiceS
     begin = cache(lambda number: context.shown(Instant(since + number * interval_us)))
 
     def look(ask: ReadRepository) -> Listed[k.ServiceStats]:
+        require(ask, account_id)
         first, until, most = since, before, ANSWER_MAX + 1
         if by_minute:
             first = max(Instant(since // HOUR_US * HOUR_US), shown_since(context.clock.now()))
@@ -186,10 +190,11 @@ def _services(ask: ReadRepository, call: Call[Any], ids: Iterable[str]) -> Itera
     for.
     """
     asked: Asked = call.request
+    account_id = account_meant(call)
     version = None if asked.service_id else asked.protocol_version
     for one in ids:
         row = ask.service(one)
-        if row is not None and row.account_id == call.caller.account_id and version in (None, row.protocol_version):
+        if row is not None and row.account_id == account_id and version in (None, row.protocol_version):
             yield one, row.name
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import Owners, accounts_meant, owners_of
 from leasebook.api.auth.secret_replay import new_service_key, service_key_again
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.ids import service_key
 from leasebook.api.paging import OWN, cut, place_of
+from leasebook.api.presenters.tags import new_tags, shown_tags
 from leasebook.contract.nouns import service_call as k
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
 from leasebook.domain.model.account import User
 from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, orphan_of
 from leasebook.domain.rules.ownership import no_service
+from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository
 
 
@@ -30,6 +34,7 @@ async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequ
         name=call.request.name,
         service_id=call.request.service_id,
         digest=digest_of(made.text),
+        tags=new_tags(None, call.request.tags),
     )
     row: ServiceKey = await context.submit(call, command)
     if token is None or row.id == made.id:
@@ -41,20 +46,25 @@ async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequ
 
 async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKeysRequest]) -> k.ServiceKeyPage:
     """List the account's keys."""
-    asked, account_id = call.request, call.caller.account_id
+    asked, meant = call.request, accounts_meant(call)
     wanted, status = asked.service_id, asked.status or "Active"
-    scope = f"service keys {account_id} {wanted} {status}"
+    scope = f"service keys {meant.ids if meant.named else call.caller.account_id} {wanted} {status}"
     size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, tuple[User, bool]]]:
+    def look(
+        ask: ReadRepository,
+    ) -> tuple[list[Numbered], dict[str, tuple[User, bool]], dict[str, ResourceTags], Owners]:
+        meant.require(ask)
         if wanted is not None:
             service = ask.service(wanted)
-            if service is None or service.account_id != account_id:
+            if service is None or not meant.has(service.account_id):
                 raise refused(no_service(wanted))
-        rows = ask.service_keys(account_id, service_id=wanted, status=status, after=after, limit=size + 1)
-        return rows, ask.makers(sorted({one.row.created_by for one in rows}))
+        rows = ask.service_keys(Across(meant.ids), service_id=wanted, status=status, after=after, limit=size + 1)
+        owners = owners_of(ask, meant, [one.row.account_id for one in rows])
+        makers = ask.makers(sorted({one.row.created_by for one in rows}))
+        return rows, makers, ask.tags_of([one.row.id for one in rows]), owners
 
-    found, makers = await context.read(call, look)
+    found, makers, tags, owners = await context.read(call, look, long=meant.named)
     page = cut(found, size, scope)
     return k.ServiceKeyPage(
         key_list=[
@@ -64,8 +74,11 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
                 service_id=row.service_id,
                 status=row.status,
                 creator=row.created_by,
+                creator_name=makers[row.created_by][0].name if row.created_by in makers else None,
                 create_time=context.shown(row.created_at),
                 orphan_reason=_orphan(row, makers) if row.status == "Active" else None,
+                **owners.whose(row.account_id),
+                tags=shown_tags(tags.get(row.id)),
             )
             for row in (numbered.row for numbered in page.rows)
         ],

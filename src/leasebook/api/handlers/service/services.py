@@ -7,16 +7,18 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.api.across import Acted, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field, refused
 from leasebook.api.ids import service_id
-from leasebook.api.paging import DOCUMENTED, cut, page_info, part, start_of
+from leasebook.api.paging import DOCUMENTED, cut, page_info, part, start_of, unknown_marker
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.api.presenters.tags import new_tags, shown_tags, wanted_tags
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED
 from leasebook.contract.nouns import quota as c
 from leasebook.contract.nouns import service as v
+from leasebook.contract.nouns.resource import service_switch as sw
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.service.service import (
     Created,
@@ -38,8 +40,8 @@ from leasebook.domain.replicas.trust import hindrances
 from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
-from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_of
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
 
@@ -111,21 +113,29 @@ def _bought(context: Context, call: Call[v.CreateServiceRequest]) -> Command:
 
 async def describe_service(context: Context, call: Call[v.DescribeServiceRequest]) -> v.ServiceDetail:
     """Show one service."""
-    wanted = call.request.service_id
-    account_id = call.caller.account_id
+    wanted, meant = call.request.service_id, accounts_meant(call)
 
-    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], ResourceTags | None]:
+    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], Names, Owners]:
+        meant.require(ask)
         row = ask.service(wanted)
-        if row is None or row.account_id != account_id:
-            return None, {}, [], None
-        named = ask.services_at(account_id, [row.url_suffix])
-        return row, named, _hindrances(context, ask, row), ask.tags_of([row.id]).get(row.id)
+        if row is None or not meant.has(row.account_id):
+            return None, {}, [], NO_NAMES, owners_of(ask, meant, ())
+        named = ask.services_at(row.account_id, [row.url_suffix])
+        owners = owners_of(ask, meant, [row.account_id])
+        return row, named, _hindrances(context, ask, row), names_of(ask, [row.created_by], [row.id]), owners
 
-    found, named, hindered, tags = await context.read(call, look)
+    found, named, hindered, names, owners = await context.read(call, look)
     if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    shown = present.service(found, context.shown, _url(context, call, found, named))
-    return msgspec.structs.replace(shown, why_not_run=hindered or None, tags=shown_tags(tags))
+    shown = _with_names(present.service(found, context.shown, _url(context, call, found, named)), found, names)
+    shown = msgspec.structs.replace(shown, why_not_run=hindered or None)
+    return owners.mark(shown, found.account_id)
+
+
+def _with_names(shown: v.ServiceDetail, row: Service, names: Names) -> v.ServiceDetail:
+    """Add its tags, and the name of who made it."""
+    creator_name = names.person(row.account_id, row.created_by)
+    return msgspec.structs.replace(shown, creator_name=creator_name, tags=shown_tags(names.things.get(row.id)))
 
 
 def _hindrances(context: Context, ask: ReadRepository, row: Service) -> list[str]:
@@ -149,9 +159,9 @@ def _url(context: Context, call: Call[Any], row: Service, named: dict[str, str])
 
 async def describe_services(context: Context, call: Call[v.DescribeServicesRequest]) -> v.ServicePage:
     """List services, a page at a time. None is charged by tokens."""
-    asked, account_id = call.request, call.caller.account_id
+    asked, meant = call.request, accounts_meant(call)
     reverse = bool(asked.page_reverse)
-    scope = f"services {account_id} {reverse}"
+    scope = f"services {meant.ids if meant.named else call.caller.account_id} {reverse}"
     size, start = DOCUMENTED.of(asked.max_keys), start_of(asked.marker, scope)
     if asked.charge_type == "Tokens":
         none = page_info(asked.marker, size, None)
@@ -159,7 +169,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
     # Done is an older word that one client still lists beside the others.
     statuses = {"Serving" if status == "Done" else status for status in asked.run_status or ()}
     wanted = ServiceFilter(
-        account_id=account_id,
+        **meant.of(),
         name_part=asked.name or None,
         service_types=tuple(asked.service_type) if asked.service_type else None,
         run_statuses=tuple(sorted(statuses)) if statuses else None,
@@ -169,22 +179,30 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         tags=wanted_tags(None, asked.tags),
     )
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str], dict[str, ResourceTags]]:
-        after = start.after(lambda one: ask.service_place(account_id, one))
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, dict[str, str]], Names, Owners]:
+        meant.require(ask)
+        if wanted.across is not None and start.row_id is not None:
+            # The place of an id is looked for among those of one account.
+            raise unknown_marker()
+        after = start.after(lambda one: ask.service_place(wanted.account_id, one))
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
-        named = ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
-        return rows, named, ask.tags_of([one.row.id for one in rows])
+        suffixes: dict[str, set[str]] = {}
+        for one in rows:
+            suffixes.setdefault(one.row.account_id, set()).add(one.row.url_suffix)
+        named = {of: ask.services_at(of, sorted(some)) for of, some in suffixes.items()}
+        names = names_of(ask, (one.row.created_by for one in rows), (one.row.id for one in rows))
+        return rows, named, names, owners_of(ask, meant, suffixes)
 
-    found, named, tags = await context.read(call, look)
+    found, named, names, owners = await context.read(call, look, long=wanted.across is not None)
     page = cut(found, size, scope)
+
+    def shown(row: Service) -> v.ServiceDetail:
+        detail = present.service(row, context.shown, _url(context, call, row, named[row.account_id]))
+        marked = owners.mark(_with_names(detail, row, names), row.account_id)
+        return marked
+
     return v.ServicePage(
-        service_list=[
-            msgspec.structs.replace(
-                present.service(one.row, context.shown, _url(context, call, one.row, named)),
-                tags=shown_tags(tags.get(one.row.id)),
-            )
-            for one in page.rows
-        ],
+        service_list=[shown(one.row) for one in page.rows],
         page_info=page_info(asked.marker, size, page.next_marker),
         is_truncated=page.is_truncated,
         max_keys=size,
@@ -228,35 +246,39 @@ async def scale_service(context: Context, call: Call[v.ScaleServiceRequest]) -> 
     return done
 
 
-async def deactivate_service(context: Context, call: Call[v.ServiceRequest]) -> v.Operation:
+async def deactivate_service(context: Context, call: Call[sw.DeactivateServiceRequest]) -> sw.Operation:
     """Take a service off."""
-    switched = await _switch(context, call, active=False)
+    switched = await _switch(context, call, account_acted_in(call), active=False)
     message = "The service is off." if switched.changed else "The service was off already."
     if switched.postpaid_units:
         message += (
             f" It keeps {switched.postpaid_units} postpaid instances, which go on being charged: release those that "
             "are not needed (ReleaseComputeUnit)."
         )
-    return v.Operation(operation=True, message=message)
+    return sw.Operation(operation=True, message=message)
 
 
-async def activate_service(context: Context, call: Call[v.ServiceRequest]) -> v.Operation:
+async def activate_service(context: Context, call: Call[sw.ServiceRequest]) -> sw.Operation:
     """Let a service run again."""
-    switched = await _switch(context, call, active=True)
-    return v.Operation(
+    switched = await _switch(context, call, Acted(call.caller.account_id, None), active=True)
+    return sw.Operation(
         operation=True, message="The service is on." if switched.changed else "The service was on already."
     )
 
 
-async def _switch(context: Context, call: Call[v.ServiceRequest], *, active: bool) -> Switched:
+async def _switch(context: Context, call: Call[Any], acted: Acted, *, active: bool) -> Switched:
     command = SwitchService(
-        token=call.token(), account_id=call.caller.account_id, service_id=call.request.service_id, active=active
+        token=call.token(),
+        account_id=acted.account_id,
+        service_id=call.request.service_id,
+        active=active,
+        why=acted.why,
     )
     switched: Switched = await context.submit(call, command)
     return switched
 
 
-async def delete_service(context: Context, call: Call[v.ServiceRequest]) -> bool:
+async def delete_service(context: Context, call: Call[sw.ServiceRequest]) -> bool:
     """Delete a service that has no replicas left."""
     command = DeleteService(token=call.token(), account_id=call.caller.account_id, service_id=call.request.service_id)
     done: bool = await context.submit(call, command)

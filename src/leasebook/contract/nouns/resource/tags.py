@@ -7,8 +7,19 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from leasebook.contract import errors as e
+from leasebook.contract import policies as p
 from leasebook.contract.action import TAG, read, write
-from leasebook.contract.shapes import Id, Ids, Request, ResourceName, Shape, TagKey, Tags
+from leasebook.contract.shapes import (
+    AcrossRequest,
+    Id,
+    Ids,
+    Owned,
+    Request,
+    ResourceName,
+    Shape,
+    TagKey,
+    Tags,
+)
 
 _RESOURCE: Final = (
     "The id of an instance, of quota, a package, a service, a model set or version, a service key or a subscription."
@@ -40,13 +51,13 @@ class RenameResourceRequest(Request, kw_only=True):
     ] = None
 
 
-class DescribeTagsRequest(Request, kw_only=True):
+class DescribeTagsRequest(AcrossRequest, kw_only=True):
     """Ask for the names and tags of some things."""
 
     resource_ids: Annotated[Ids, Meta(description="Their ids, of any kinds, at most 100.")]
 
 
-class ResourceTagsDetail(Shape, kw_only=True):
+class ResourceTagsDetail(Owned, kw_only=True):
     """The name and the tags of something."""
 
     resource_id: Annotated[str, Meta(description="Its id.")]
@@ -70,6 +81,7 @@ TAGS: Final = (
         TagResourceRequest,
         ResourceTagsDetail,
         "Set tags of something that was bought or made.",
+        errors=(e.TAG_POLICY_NOT_MET,),
         example={"resourceId": "unit-xxx", "tags": {"project": "atlas", "team": "vision"}},
         answer=_TAGGED,
     ),
@@ -80,6 +92,7 @@ TAGS: Final = (
         UntagResourceRequest,
         ResourceTagsDetail,
         "Take tags off something that was bought or made.",
+        errors=(e.TAG_POLICY_NOT_MET,),
         example={"resourceId": "unit-xxx", "tagKeys": ["cost-center"]},
         answer=_TAGGED,
     ),
@@ -101,6 +114,7 @@ TAGS: Final = (
         DescribeTagsRequest,
         ResourceTagsList,
         "Show the names and tags of things by their ids.",
+        across=p.FLEET_READERS,
         example={"resourceIds": ["unit-xxx"]},
         answer={"resourceTags": [_TAGGED]},
     ),

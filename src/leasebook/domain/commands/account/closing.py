@@ -10,7 +10,9 @@ from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import WholeAccount
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
+    ACCOUNT_LIMITS,
     ACCOUNTS,
+    APPROVALS,
     SERVICE_KEYS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
@@ -23,6 +25,7 @@ from leasebook.domain.commands.command import Needs
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.subscription import LIVE
 from leasebook.domain.record.ledger import FUNDING, WRITTEN_OFF, Posting, wallet
+from leasebook.domain.rules.approval import end_request
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.domain.values.refusal import DENIED, WRONG_STATE, Refusal
@@ -32,9 +35,10 @@ from leasebook.domain.values.rule_settings import Rules
 class CloseAccount(OfAccount, frozen=True, kw_only=True):
     """Close an account for ever. Returns the account after it.
 
-    With it end its access keys, service keys and subscriptions, and the policies over every account that its users
-    hold. ``pay_out`` pays back the rest of the balance, ``write_off`` gives up a debt. ``operator`` is the name of
-    the policy that makes a user an operator, ``operators`` are those of all policies over every account.
+    With it end its access keys, service keys and subscriptions, its requests that wait for an approval, and the
+    policies over every account that its users hold. ``pay_out`` pays back the rest of the balance, ``write_off`` gives
+    up a debt. ``operator`` is the name of the policy that makes a user an operator, ``operators`` are those of all
+    policies over every account.
 
     The caller's own account is never closed, and the caller must still have its rights when this is decided. So one
     operator always remains, also if two operators close each other's account in the same batch.
@@ -51,6 +55,7 @@ class CloseAccount(OfAccount, frozen=True, kw_only=True):
         """The account with all that is in it, and the caller with its account."""
         yield from super().needs()
         yield ACCOUNTS, (self.caller_account_id,)
+        yield ACCOUNT_LIMITS, (self.account_id,)
         yield USERS, (self.caller_id,)
         yield WholeAccount(self.account_id)
 
@@ -76,6 +81,9 @@ class CloseAccount(OfAccount, frozen=True, kw_only=True):
             )
         self._settle(draft, account, now)
         self._end_rights(draft)
+        for request in draft.rows_of(APPROVALS, self.account_id):
+            if request.status == "Open":
+                end_request(draft, request, status="Lapsed", decided_at=now, reason="AccountClosed")
         account = msgspec.structs.replace(draft.require(ACCOUNTS, account.id), status="Closed", status_reason="")
         draft.put(ACCOUNTS, account)
         return account

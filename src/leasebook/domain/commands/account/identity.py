@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
+
+KEYS_NAMED_MAX: Final = 10
+"""Keys that a message names."""
 
 # In the commands below, ``operators`` are the names of the policies over every account, which only operators give.
 
@@ -91,6 +94,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
             "Active",
             now,
             from_environment=self.from_environment,
+            by_operator=True,
         )
         draft.add(ACCESS_KEYS, key)
         return AccountMade(account.id, self.user_id, key.id)
@@ -146,7 +150,10 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
             refuse_operator(user, self.operators, "userId")
         check_bound(draft, rules, USER_KEYS_MADE, user.id)
         check_bound(draft, rules, KEYS_MADE, user.account_id)
-        draft.add(ACCESS_KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
+        key = AccessKey(
+            self.key.id, user.id, user.account_id, self.key.sealed, "Active", now, by_operator=self.by_operator
+        )
+        draft.add(ACCESS_KEYS, key)
         return KeyMade(self.key.id, user.id)
 
 
@@ -272,6 +279,13 @@ class EnableAccessKey(Command, frozen=True, kw_only=True):
             refuse_operator(user, self.operators, "accessKeyId")
         if key.status == "Active":
             return True
+        if not _is_operators(key) and (held := _house_policy(user, self.operators)) is not None:
+            raise Refusal(
+                WRONG_STATE,
+                f"The user holds {held}, and this key was made by another than an operator, who knows its secret. "
+                "Make another key (CreateAccessKey, /v2/iam).",
+                field="accessKeyId",
+            )
         if key.from_environment:
             raise Refusal(
                 WRONG_STATE,
@@ -298,14 +312,18 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     operators: frozenset[str]
 
     def needs(self) -> Needs:
-        """The user."""
+        """The user; with a policy over every account also all of its keys."""
         yield USERS, (self.user_id,)
+        if self.attach and self.policy in self.operators:
+            yield KeysOfUser(self.user_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: unknown user, or a policy that only operators may attach and detach."""
+        """Raises Refusal: unknown user, a policy that only operators attach and detach, or a key that others know."""
         user = own_user(draft, self.account_id, self.user_id)
         if self.policy in self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
+        if self.attach and self.policy in self.operators and self.policy not in user.policies:
+            _refuse_known_keys(draft.keys_of(user.id), self.policy)
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
         draft.put(USERS, msgspec.structs.replace(user, policies=policies))
@@ -336,9 +354,33 @@ def refuse_operator(user: User, operators: frozenset[str], field: str) -> None:
 
     Otherwise a manager of users could get its rights by a new key of that user, or disable the operators' keys.
     """
-    held = next((name for name in user.policies if name in operators), None)
+    held = _house_policy(user, operators)
     if held is not None:
         raise Refusal(DENIED, f"The user holds {held}: only an operator changes this user or its keys.", field=field)
+
+
+def _house_policy(user: User, operators: frozenset[str]) -> str | None:
+    """Return a policy over every account that a user holds; None if it holds none."""
+    return next((name for name in user.policies if name in operators), None)
+
+
+def _is_operators(key: AccessKey) -> bool:
+    return key.by_operator or key.from_environment
+
+
+def _refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
+    """Raise Refusal (WRONG_STATE) if an active key was made by another than an operator: its maker knows the secret."""
+    known = [key.id for key in keys if key.status == "Active" and not _is_operators(key)]
+    if not known:
+        return
+    more = f" and {len(known) - KEYS_NAMED_MAX} more" if len(known) > KEYS_NAMED_MAX else ""
+    raise Refusal(
+        WRONG_STATE,
+        f"{policy} is over every account, and others know the secrets of these keys of the user, because no operator "
+        f"made them: {', '.join(known[:KEYS_NAMED_MAX])}{more}. Disable them (DisableAccessKey, /v2/iam), attach the "
+        "policy, and make the user a key as an operator (CreateAccessKey).",
+        field="userId",
+    )
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:

@@ -9,24 +9,28 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import HOOKS as MADE
-from leasebook.domain.book.tables import ACCOUNTS, DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS
+from leasebook.domain.book.tables import (
+    ACCOUNT_PLACES,
+    ACCOUNTS,
+    DELIVERIES,
+    DELIVERY_QUEUES,
+    NOTICE_RATES,
+    SUBSCRIPTIONS,
+)
+from leasebook.domain.commands.account.delivery import NOBODY, WIDE, LoggedEvent, place_in
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.subscription import (
     CONFIRM_US,
     LIVE,
     OLD_SECRET_US,
-    RECEIVING,
     Delivery,
     DeliveryQueue,
     HookKind,
     HookStatus,
-    Outcome,
     Subscription,
     delivery_of,
-    settle,
     waits_anew,
 )
-from leasebook.domain.record.event import Event
 from leasebook.domain.record.notice import (
     Bound,
     NoticeRate,
@@ -37,17 +41,11 @@ from leasebook.domain.record.notice import (
     taken,
 )
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
 from leasebook.domain.values.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
-
-
-class LoggedEvent(msgspec.Struct, frozen=True):
-    """An event, and its place in the log."""
-
-    page: int
-    line: int
-    event: Event
 
 
 class CreateHook(Command, frozen=True, kw_only=True):
@@ -66,6 +64,8 @@ class CreateHook(Command, frozen=True, kw_only=True):
     types: tuple[str, ...]
     unit_id: str | None
     page: int
+    accounts: tuple[str, ...] = ()
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The new row, the number of the account's subscriptions, and for mail the rates of address and account."""
@@ -97,8 +97,10 @@ class CreateHook(Command, frozen=True, kw_only=True):
             sealed_at=now,
             confirms=int(is_mail),
             confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
+            accounts=self.accounts,
         )
         draft.add(SUBSCRIPTIONS, hook)
+        tag_new(draft, self.tags, hook.id, hook.account_id)
         return _without_secrets(hook)
 
 
@@ -108,10 +110,15 @@ def _without_secrets(hook: Subscription) -> Subscription:
 
 
 class _OfHook(Command, frozen=True, kw_only=True):
-    """A command on one subscription of an account."""
+    """A command on one subscription of an account.
+
+    ``kinds`` are those that the caller acts on: managers of the account on its ``own``, and those who may see the
+    events of other accounts on the ``wide`` ones, which are over these.
+    """
 
     account_id: str
     hook_id: str
+    kinds: frozenset[str] = frozenset({"own"})
 
     def needs(self) -> Needs:
         """The subscription."""
@@ -122,7 +129,8 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
     """Change a subscription; None leaves a value. Returns it without its secrets.
 
     With a new secret, the old one still signs for a day (``OLD_SECRET_US``), unless it is revoked. ``page`` moves the
-    subscription forward in the log: events before it are not delivered.
+    subscription forward in the log: events before it are not delivered. Who activates a subscription over several
+    accounts is the one whose rights it goes by from then on.
     """
 
     answer: ClassVar[type] = Subscription
@@ -135,7 +143,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:  # noqa: ARG002
         """Raises Refusal: unknown subscription, unconfirmed address, or no old secret to revoke."""
-        hook = own_hook(draft, self.account_id, self.hook_id)
+        hook = _mine(draft, self)
         changed: dict[str, Any] = {}
         if self.status is not None and hook.status == "Pending":
             raise Refusal(
@@ -147,6 +155,8 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
             changed |= {"status": self.status, "reason": None}
             if self.status == "Active":
                 changed["since"] = now
+                if hook.is_wide and self.by is not None:
+                    changed["created_by"] = self.by
         if self.types is not None:
             changed["types"] = self.types
         if self.sealed is not None:
@@ -174,7 +184,7 @@ class DeleteHook(_OfHook, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal (NO_RESOURCE) if the account has no subscription of that id."""
-        hook = own_hook(draft, self.account_id, self.hook_id)
+        hook = _mine(draft, self)
         draft.put(SUBSCRIPTIONS, ended(hook))
         return True
 
@@ -219,7 +229,7 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal: unknown or paused subscription, or too many tests."""
-        hook = own_hook(draft, self.account_id, self.hook_id)
+        hook = _mine(draft, self)
         if hook.status == "Pending":
             _take(draft, bounds_of_mails(self.account_id, self.address, rules), rules, now)
             until = Instant(now + CONFIRM_US)
@@ -254,11 +264,8 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
         if hook.status != "Pending":
             return False
         if hook.confirm_until != self.until or self.until <= now:
-            raise Refusal(
-                WRONG_STATE,
-                f"This link ended at {rfc3339(min(self.until, now), rules.written_zone)}, "
-                "or another mail came after it.",
-            )
+            ended = rfc3339(min(self.until, now), rules.written_zone)
+            raise Refusal(WRONG_STATE, f"This link ended at {ended}, or another mail came after it.")
         draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
         return True
 
@@ -282,149 +289,36 @@ def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> 
         draft.put(NOTICE_RATES, rate)
 
 
-class EnqueueDeliveries(Command, frozen=True, kw_only=True):
-    """Create a subscription's deliveries for the events on the pages after ``after`` up to ``page``.
-
-    Returns how many. The subscription remembers the last page, so each delivery is created exactly once, even if
-    several servers try.
-    """
-
-    answer: ClassVar[type] = int
-
-    hook_id: str
-    after: int
-    page: int
-    found: tuple[LoggedEvent, ...]
-
-    def needs(self) -> Needs:
-        """The subscription, and the queues of the events."""
-        yield SUBSCRIPTIONS, (self.hook_id,)
-        for name in self._lanes():
-            yield DELIVERY_QUEUES, (self.hook_id, name)
-
-    def _lanes(self) -> set[str]:
-        return {delivery.lane for delivery in self._deliveries(_NOBODY, Instant(0))}
-
-    def _deliveries(self, hook: Subscription, now: Instant) -> list[Delivery]:
-        return [delivery_of(hook, logged.page, logged.line, logged.event, now) for logged in self.found]
-
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
-        """Do nothing if another server was faster."""
-        hook = draft.get(SUBSCRIPTIONS, self.hook_id)
-        if hook is None or hook.status not in RECEIVING or hook.page != self.after:
-            return 0
-        wanted = [
-            one for one, logged in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(logged.event)
-        ]
-        for delivery in wanted:
-            lane = draft.get(DELIVERY_QUEUES, hook.id, delivery.lane) or DeliveryQueue(hook.id, delivery.lane)
-            draft.put(DELIVERY_QUEUES, lane.plus(1, now))
-            draft.put(DELIVERIES, delivery)
-        draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, page=self.page))
-        return len(wanted)
-
-
-_NOBODY = Subscription("", "", "Webhook", "", b"", (), None, "Active", "", Instant(0), Instant(0), 0)
-
-
-class ClaimLanes(Command, frozen=True, kw_only=True):
-    """Claim queues whose first delivery is due, for ``lease_us`` microseconds. Returns the queues claimed.
-
-    A lease is about servers, so it needs a clock that runs. Where the store's clock is virtual and may be paused,
-    ``machine_now`` counts. ``alone``: no other server works on the store, so another holder is dead.
-    """
-
-    answer: ClassVar[type] = list[tuple[str, str]]
-
-    lanes: tuple[tuple[str, str], ...]
-    holder: str
-    lease_us: int
-    machine_now: Instant | None = None
-    alone: bool = False
-
-    def needs(self) -> Needs:
-        """The queues, and their subscriptions."""
-        for hook_id, name in self.lanes:
-            yield SUBSCRIPTIONS, (hook_id,)
-            yield DELIVERY_QUEUES, (hook_id, name)
-
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> list[tuple[str, str]]:  # noqa: ARG002
-        """Skip queues that another server holds, or has delivered meanwhile."""
-        claimed: list[tuple[str, str]] = []
-        leased_at = now if self.machine_now is None else self.machine_now
-        for hook_id, name in self.lanes:
-            hook, lane = draft.get(SUBSCRIPTIONS, hook_id), draft.get(DELIVERY_QUEUES, hook_id, name)
-            if hook is None or lane is None or lane.next_at is None:
-                continue
-            is_due = hook.status == "Deleting" or (hook.status in RECEIVING and lane.next_at <= now)
-            is_free = lane.is_free(leased_at) or (self.alone and lane.holder != self.holder)
-            if is_due and is_free:
-                until = Instant(leased_at + self.lease_us)
-                draft.put(DELIVERY_QUEUES, msgspec.structs.replace(lane, holder=self.holder, leased_until=until))
-                claimed.append((hook_id, name))
-        return claimed
-
-
-class DeliveryDone(Command, frozen=True, kw_only=True):
-    """Record the result of an attempt, and release the queue. Returns the delivery; None if another server has it."""
-
-    answer: ClassVar[Any] = Delivery | None
-
-    hook_id: str
-    lane: str
-    page: int
-    line: int
-    holder: str
-    outcome: Outcome
-
-    def needs(self) -> Needs:
-        """The subscription, the queue and the delivery."""
-        yield SUBSCRIPTIONS, (self.hook_id,)
-        yield DELIVERY_QUEUES, (self.hook_id, self.lane)
-        yield DELIVERIES, (self.hook_id, self.page, self.line)
-
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery | None:
-        """A server that lost the queue meanwhile records nothing: the next holder tries again under the same id."""
-        lane = draft.get(DELIVERY_QUEUES, self.hook_id, self.lane)
-        before = draft.get(DELIVERIES, self.hook_id, self.page, self.line)
-        if lane is None or before is None or lane.holder != self.holder or before.state != "Waiting":
-            return None
-        hook = draft.require(SUBSCRIPTIONS, self.hook_id)
-        after = settle(before, hook, self.outcome, rules, now)
-        if after.state == "Waiting":
-            draft.put(DELIVERY_QUEUES, lane.released(lane.waiting, after.next_at or now))
-        else:
-            draft.put(DELIVERY_QUEUES, lane.released(lane.waiting - 1, now))
-        draft.put(DELIVERIES, after)
-        if self.outcome.kind == "Gone" and hook.status == "Active":
-            reason = "The receiver answered 410 Gone."
-            draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Paused", reason=reason))
-        return after
-
-
 class Redeliver(_OfHook, frozen=True, kw_only=True):
-    """Deliver an event to a subscription again, delivered before or not. Returns the delivery."""
+    """Deliver an event to a subscription again, delivered before or not. Returns the delivery.
+
+    ``of`` is the event's account, where the subscription is over several.
+    """
 
     answer: ClassVar[type] = Delivery
 
     logged: LoggedEvent
+    of: str | None = None
 
     def needs(self) -> Needs:
-        """The subscription, the queue and the delivery."""
+        """The subscription, its place in the account of the event, the queue and the delivery."""
         yield SUBSCRIPTIONS, (self.hook_id,)
-        lane = delivery_of(_NOBODY, self.logged.page, self.logged.line, self.logged.event, Instant(0)).lane
+        if self.of is not None:
+            yield ACCOUNT_PLACES, (self.hook_id, self.of)
+        hook = NOBODY if self.of is None else WIDE
+        lane = delivery_of(hook, self.logged.page, self.logged.line, self.logged.event, Instant(0), self.of).lane
         yield DELIVERY_QUEUES, (self.hook_id, lane)
         yield DELIVERIES, (self.hook_id, self.logged.page, self.logged.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery:  # noqa: ARG002
         """Raises Refusal: unknown or unconfirmed subscription, or an event whose first delivery is still ahead."""
-        hook = own_hook(draft, self.account_id, self.hook_id)
+        hook = _mine(draft, self)
         _require_confirmed(hook)
         logged = self.logged
-        if logged.page > hook.page:
+        if logged.page > place_in(draft, hook, self.of):
             raise Refusal(WRONG_STATE, "The event is about to be delivered for the first time.", field="eventId")
         before = draft.get(DELIVERIES, hook.id, logged.page, logged.line)
-        new = delivery_of(hook, logged.page, logged.line, logged.event, now)
+        new = delivery_of(hook, logged.page, logged.line, logged.event, now, self.of)
         lane = draft.get(DELIVERY_QUEUES, hook.id, new.lane) or DeliveryQueue(hook.id, new.lane)
         if before is None or before.state != "Waiting":
             lane = lane.plus(1, now)
@@ -463,7 +357,7 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Redelivered:  # noqa: ARG002
         """Raises Refusal: unknown or unconfirmed subscription."""
-        hook = own_hook(draft, self.account_id, self.hook_id)
+        hook = _mine(draft, self)
         _require_confirmed(hook)
         count = 0
         for one in self.found:
@@ -486,13 +380,25 @@ def _require_confirmed(hook: Subscription) -> None:
         )
 
 
+def _mine(draft: Draft, command: _OfHook) -> Subscription:
+    """Return the subscription of a command; raises Refusal (NO_RESOURCE) if it is not one of the caller's kind."""
+    hook = own_hook(draft, command.account_id, command.hook_id)
+    if ("wide" if hook.is_wide else "own") not in command.kinds:
+        raise _no_hook(command.hook_id)
+    return hook
+
+
+def _no_hook(hook_id: str) -> Refusal:
+    return Refusal(
+        NO_RESOURCE,
+        f"The account has no subscription {hook_id[:64]!r}. DescribeSubscriptions lists them.",
+        field="subscriptionId",
+    )
+
+
 def own_hook(draft: Draft, account_id: str, hook_id: str) -> Subscription:
     """Return the account's subscription; raises Refusal (NO_RESOURCE)."""
     hook = draft.get(SUBSCRIPTIONS, hook_id)
     if hook is None or hook.account_id != account_id or hook.status not in LIVE:
-        raise Refusal(
-            NO_RESOURCE,
-            f"The account has no subscription {hook_id[:64]!r}. DescribeSubscriptions lists them.",
-            field="subscriptionId",
-        )
+        raise _no_hook(hook_id)
     return hook

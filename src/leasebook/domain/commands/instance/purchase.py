@@ -10,9 +10,10 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, RESOURCE_TAGS, SERVICES
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
+from leasebook.domain.model.approvals.approval import Consent
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.limits import default_release
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
@@ -20,9 +21,11 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
+from leasebook.domain.rules.approval import check_approval
 from leasebook.domain.rules.lifecycle import count, reminding
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -50,7 +53,10 @@ class Purchased(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """The buyer, the new ids, how the instance is paid, the quote, and the new name and tags."""
+    """The buyer, the new ids, how the instance is paid, the quote, and the new name and tags.
+
+    ``consent`` is given when an approver has the purchase done.
+    """
 
     account_id: str
     by: str
@@ -59,6 +65,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     billing: Billing
     quote_id: str | None = None
     tags: NewTags = NewTags()
+    consent: Consent | None = None
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
@@ -247,16 +254,17 @@ def buy(
 ) -> Purchased:
     """Sell: reserve the units, charge the account or check its balance, and write the order and the instance.
 
-    Raises the first Refusal of ``judge``, or that of a quote for another purchase.
+    Raises the first Refusal of ``judge``, that of a quote for another purchase, or ApprovalNeeded.
     """
     billing = purchase.billing
     terms = terms_of(draft, purchase, offering, units, now)
     quote = _use_quote(draft, rules, now, purchase, terms)
     if quote is not None:
         terms = msgspec.structs.replace(terms, price=quote.price)
-    for _, refusal in judge(draft, rules, now, terms):
-        if refusal is not None:
+    for rule, refusal in judge(draft, rules, now, terms):
+        if refusal is not None and rule != "approval":
             raise refusal
+    check_approval(draft, rules, now, terms, order_id=purchase.order_id, consent=purchase.consent)
     draft.put(OFFERINGS, offering.take(units))
     amount = terms.at_once
     if amount > 0:
@@ -290,12 +298,6 @@ def buy(
     tag_new(draft, purchase.tags, unit.id, unit.account_id)
     count(draft, unit, 1)
     return Purchased(purchase.unit_id, purchase.order_id)
-
-
-def tag_new(draft: Draft, tags: NewTags, resource_id: str, account_id: str) -> None:
-    """Write the name and the tags of something new. Without either nothing is written."""
-    if tags:
-        draft.add(RESOURCE_TAGS, tags.of(resource_id, account_id))
 
 
 def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:

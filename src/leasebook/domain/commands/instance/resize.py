@@ -11,13 +11,20 @@ from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
+from leasebook.domain.model.approvals.approval import Consent
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import LimitedUse, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
+from leasebook.domain.rules.approval import check_approval
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import require_instance
-from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed, balance_refusal
+from leasebook.domain.rules.purchase_checks import (
+    PurchaseTerms,
+    balance_needed,
+    balance_refusal,
+    large_purchase,
+)
 from leasebook.domain.rules.term import price_of_rest
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro
@@ -50,6 +57,8 @@ class Resize(Command, frozen=True, kw_only=True):
     order_id: str
     count: int
     kind: OfferingKind = UNITS_OF_COMPUTE
+    consent: Consent | None = None
+    """Given when an approver has it done."""
 
     def needs(self) -> Needs:
         """The instance."""
@@ -60,7 +69,10 @@ class Resize(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Resized:
-        """Raises Refusal: not running, units in use, prepaid and smaller, or lack of stock or balance."""
+        """Raises Refusal: not running, units in use, prepaid and smaller, or lack of stock or balance.
+
+        Raises ApprovalNeeded if it makes the instance larger than its account allows without an approval.
+        """
         unit = require_instance(draft, self.account_id, self.unit_id, kind=self.kind)
         _check(unit, self.count)
         offering = draft.require(OFFERINGS, *unit.offering)
@@ -73,6 +85,8 @@ class Resize(Command, frozen=True, kw_only=True):
             paid = self._pay(draft, rules, now, unit, offering, added)
         elif added > 0:
             _check_balance(draft, rules, unit, offering, added)
+        if added > 0:
+            self._check_approval(draft, rules, now, unit, offering, paid)
         draft.order(self._order(unit, paid, now))
         change(
             draft,
@@ -100,6 +114,20 @@ class Resize(Command, frozen=True, kw_only=True):
         refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
         if refusal is not None:
             raise refusal
+
+    def _check_approval(
+        self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, paid: Micro
+    ) -> None:
+        """Compare the instance as it will be with the limits; the cost of a prepaid one is that of the added units."""
+        prepaid = unit.payment_timing == "Prepaid"
+        price = offering.per_month if prepaid else offering.per_minute
+        terms = PurchaseTerms(
+            unit.account_id, offering, self.count, unit.payment_timing, 0, unit.release_at, price, self.by
+        )
+        large = msgspec.structs.replace(large_purchase(terms), is_new=False)
+        if prepaid:
+            large = msgspec.structs.replace(large, cost=paid)
+        check_approval(draft, rules, now, terms, large, order_id=self.order_id, consent=self.consent)
 
     def _pay(self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int) -> Micro:
         if offering.per_month is None:

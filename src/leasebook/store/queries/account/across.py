@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from leasebook.domain.book.tables import ACCOUNTS
+from leasebook.domain.book.tables import ACCOUNTS, DELIVERIES, SUBSCRIPTIONS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.offering import EVERYWHERE, UNITS_OF_COMPUTE
+from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
@@ -41,9 +43,14 @@ class AcrossQueries:
 
     def account_ids(self, across: Across) -> list[str]:
         """Return the ids of the accounts that are meant."""
-        if across.ids is not None:
-            return list(across.ids)
-        return [row[0] for row in self._fetch("SELECT id FROM accounts ORDER BY id", ())]
+        return _ids(self._fetch, across)
+
+    def hooks_across(self, across: Across) -> list[Subscription]:
+        """Return the subscriptions of several accounts, oldest first, without deleted ones."""
+        codec, (whose, params) = CODECS[SUBSCRIPTIONS], of_accounts(across)
+        where = f"status IN ('Active', 'Paused', 'Pending') AND {whose}"
+        rows = self._fetch(f"SELECT {columns(codec)} FROM hooks WHERE {where} ORDER BY created_at, id", params)
+        return [codec.read(row) for row in rows]
 
     def units_across(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of instances of several accounts, in the order in which they were bought."""
@@ -64,6 +71,8 @@ class AcrossQueries:
         if wanted.across.ids is not None:
             where.append(f"account_id IN ({', '.join('?' for _ in wanted.across.ids)})")
             params += wanted.across.ids  # type: ignore[arg-type]
+        if wanted.auto_renew is not None:
+            where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
         # A sum of texts cannot be looked up in the index of kinds, where all live instances are.
         is_rare = wanted.status not in (None, "Running", "Released")
         for name in ("region", "type", "payment_timing"):
@@ -90,6 +99,62 @@ def _parts(ids: Iterable[str]) -> Iterable[list[str]]:
     rest = iter(ids)
     while some := list(islice(rest, AT_ONCE)):
         yield some
+
+
+def of_accounts(of: str | Across, column: str = "account_id") -> tuple[str, list[Any]]:
+    """Return the condition for rows of an account, or of several, and its parameters."""
+    if isinstance(of, str):
+        return f"{column} = ?", [of]
+    if of.ids is None:
+        return "1 = 1", []
+    return f"{column} IN ({', '.join('?' for _ in of.ids) or 'NULL'})", list(of.ids)
+
+
+def _ids(fetch: Fetch, across: Across) -> list[str]:
+    if across.ids is not None:
+        return list(across.ids)
+    return [row[0] for row in fetch("SELECT id FROM accounts ORDER BY id", ())]
+
+
+def deliveries_across(
+    fetch: Fetch, wanted: DeliveryFilter, across: Across, after: DeliveryPlace | None, limit: int
+) -> list[Delivery]:
+    """Return deliveries of several accounts, those of the newest events first."""
+
+    def walk(account_id: str, below: Key | None, few: int) -> tuple[str, list[Any]]:
+        where, params = delivery_conditions(wanted, account_id)
+        if below is not None:
+            where.append("(page, line, hook_id) < (?, ?, ?)")
+            params += below
+        order = "ORDER BY page DESC, line DESC, hook_id DESC LIMIT ?"
+        return f"SELECT page, line, hook_id FROM deliveries WHERE {' AND '.join(where)} {order}", [*params, few]
+
+    keys = merged(fetch, _ids(fetch, across), walk, after, limit)
+    codec, found = CODECS[DELIVERIES], {}
+    for begin in range(0, len(keys), AT_ONCE):
+        some = keys[begin : begin + AT_ONCE]
+        which = " OR ".join(["(page = ? AND line = ? AND hook_id = ?)"] * len(some))
+        values = [value for key in some for value in key]
+        for row in fetch(f"SELECT {columns(codec)} FROM deliveries WHERE {which}", values):
+            one: Delivery = codec.read(row)
+            found[one.page, one.line, one.hook_id] = one
+    return [found[key] for key in keys if key in found]
+
+
+def delivery_conditions(wanted: DeliveryFilter, account_id: str) -> tuple[list[str], list[Any]]:
+    """Return the conditions for an account's deliveries, and their parameters."""
+    where, params = ["account_id = ?"], [account_id]
+    for name in ("hook_id", "unit_id", "state"):
+        if (value := getattr(wanted, name)) is not None:
+            where.append(f"{name} = ?")
+            params.append(value)
+    if wanted.hidden:
+        where.append(f"type NOT IN ({', '.join('?' for _ in wanted.hidden)})")
+        params += sorted(wanted.hidden)
+    if wanted.wide is not None:
+        is_wide = "" if wanted.wide else "NOT "
+        where.append(f"{is_wide}EXISTS (SELECT 1 FROM hooks h WHERE h.id = deliveries.hook_id AND h.accounts <> '[]')")
+    return where, params
 
 
 def merged(

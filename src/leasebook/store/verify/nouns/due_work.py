@@ -29,12 +29,16 @@ _PIECES: Final = (
 
 
 def agenda(condition: str) -> str:
-    """Return the query for all due work of the instances that meet a condition."""
-    return " UNION ALL ".join(
+    """Return the query for all due work of the instances, and of the requests for approvals, that meet a condition."""
+    pieces = [
         f"SELECT {time} AS at, {kind:d} AS kind, id AS unit_id, due_at, due_kind FROM units "
         f"WHERE {time} IS NOT NULL AND {status} AND {condition}"
         for kind, time, status in _PIECES
+    ]
+    request = (
+        f"SELECT due_at AS at, {DueKind.APPROVAL:d} AS kind, id AS unit_id, due_at, {DueKind.APPROVAL:d} AS due_kind"
     )
+    return " UNION ALL ".join([*pieces, f"{request} FROM approvals WHERE due_at IS NOT NULL AND {condition}"])
 
 
 _IS_SAID: Final = " ".join(f"WHEN {kind:d} THEN {time} = due_at AND {status}" for kind, time, status in _PIECES)

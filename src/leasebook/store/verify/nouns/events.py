@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,11 +17,17 @@ from leasebook.store.rows.packing import unpacked
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
+from leasebook.store.verify.tag_events import TagEvents
+
+if TYPE_CHECKING:
+    from leasebook.store.verify.approvals import Requests
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events in memory at once."""
 ROWS_AT_ONCE: Final = 5_000
 """Instances in memory at once while they are distributed to files."""
+TAGS_SHOWN_MAX: Final = 20
+"""Upper bound of the findings about names and tags."""
 UNITS_BEFORE_EVENTS: Final = "units_before_events"
 """The metadata row with the number of the last instance bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
@@ -83,14 +89,15 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
     return {user: Micro(total(*sums)) for user, *sums in fetch(_SPENT, (account, began, ended))}
 
 
-def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
+def check_events(fetch: Fetch, identities: Identities, requests: Requests) -> Iterator[str]:
     """Check pages of events: their summaries, their index by instance, and the rows that they report.
 
-    Events of accounts, users and keys are passed to ``identities``.
+    Events of accounts, users and keys are passed to ``identities``, and those of approvals to ``requests``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
+    tags = TagEvents()
     with closing(Stories(units)) as stories:
-        yield from _check_pages(fetch, stories, identities)
+        yield from _check_pages(fetch, stories, identities, requests, tags)
         lost = fetch(
             "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
             "WHERE p.seq IS NULL LIMIT 1000",
@@ -99,9 +106,19 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
         for unit, page in lost:
             yield f"unit {unit} has events on page {page}, which does not exist"
         yield from _check_stories(fetch, stories)
+    yield from tags.findings(fetch, lambda: _all_events(fetch), TAGS_SHOWN_MAX)
 
 
-def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
+def _all_events(fetch: Fetch) -> Iterator[tuple[str, Event]]:
+    """Yield the account and the event of each readable page's events."""
+    for rows in _pages(fetch):
+        for _, account, *_, text in rows:
+            yield from ((account, event) for event in _events(text) or ())
+
+
+def _check_pages(
+    fetch: Fetch, stories: Stories, identities: Identities, requests: Requests, tags: TagEvents
+) -> Iterator[str]:
     """Check that each page can be read and has the times and types that it states. Its events go to the stories."""
     for rows in _pages(fetch):
         for seq, account, first_at, last_at, types, text in rows:
@@ -112,6 +129,8 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iter
             for event in events:
                 stories.tell(seq, account, event)
                 identities.tell(seq, account, event)
+                requests.tell(account, event)
+                tags.tell(seq, account, event)
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"

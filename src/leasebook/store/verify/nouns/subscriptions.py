@@ -45,10 +45,23 @@ _RULES: Final[tuple[_Rule, ...]] = (
         "a link of {0} about {1} was used, and there is no such instance",
     ),
     _Rule(
-        "SELECT h.id, h.page FROM hooks h WHERE h.page > "
-        "coalesce((SELECT max(p.seq) FROM event_pages p WHERE p.account_id = h.account_id), 0)",
+        "SELECT h.id, h.page FROM hooks h WHERE h.accounts = '[]' AND h.page > "
+        "coalesce((SELECT max(p.seq) FROM event_pages p WHERE p.account_id = h.account_id), 0) "
+        "OR h.page > coalesce((SELECT max(p.seq) FROM event_pages p), 0)",
         (),
         "subscription {0} stands at page {1} of the events, and its account has none so late",
+    ),
+    _Rule(
+        "SELECT s.hook_id, s.account_id, s.page FROM hook_places s LEFT JOIN event_pages p ON p.seq = s.page "
+        "AND p.account_id = s.account_id WHERE p.seq IS NULL",
+        (),
+        "subscription {0} came to page {2} of the events of account {1}, which has no such page",
+    ),
+    _Rule(
+        "SELECT s.hook_id, s.account_id FROM hook_places s LEFT JOIN hooks h ON h.id = s.hook_id "
+        "WHERE h.id IS NULL OR h.accounts = '[]'",
+        (),
+        "there is a place of subscription {0} in account {1}, and no such subscription is over that account",
     ),
     _Rule(
         f"SELECT hook_id, page, line, state FROM deliveries WHERE state NOT IN ({_marks(DELIVERY_STATES)})",
@@ -68,13 +81,17 @@ _RULES: Final[tuple[_Rule, ...]] = (
         "delivery {0}-{1}-{2} has no subscription",
     ),
     _Rule(
-        "SELECT d.hook_id, d.page, d.line FROM deliveries d LEFT JOIN event_pages p ON p.seq = d.page "
-        "WHERE p.seq IS NULL OR p.account_id <> d.account_id",
+        "SELECT d.hook_id, d.page, d.line FROM deliveries d JOIN hooks h ON h.id = d.hook_id "
+        "LEFT JOIN event_pages p ON p.seq = d.page "
+        "WHERE p.seq IS NULL OR (h.accounts = '[]' AND p.account_id <> d.account_id)",
         (),
         "delivery {0}-{1}-{2} has no event",
     ),
     _Rule(
-        "SELECT d.hook_id, d.page, d.line FROM deliveries d JOIN hooks h ON h.id = d.hook_id WHERE d.page > h.page",
+        "SELECT d.hook_id, d.page, d.line FROM deliveries d JOIN hooks h ON h.id = d.hook_id "
+        "LEFT JOIN event_pages p ON p.seq = d.page LEFT JOIN hook_places s ON s.hook_id = d.hook_id "
+        "AND s.account_id = p.account_id WHERE d.page > h.page AND h.status <> 'Deleted' "
+        "AND (h.accounts = '[]' OR s.page IS NULL OR d.page > s.page)",
         (),
         "delivery {0}-{1}-{2} is of an event that its subscription did not come to yet",
     ),

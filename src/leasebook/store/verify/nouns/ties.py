@@ -25,6 +25,7 @@ _OWNED: Final = (
     ("services", "service", "id"),
     ("orders", "order", "id"),
     ("quotes", "quote", "id"),
+    ("approvals", "request for an approval", "id"),
     ("calls", "count of calls of service", "service_id"),
     ("packages", "package", "id"),
     ("tokens", "client token", "value"),
@@ -50,6 +51,7 @@ _LIVES: Final = (
     ("access_keys", "access keys", "t.status = 'Active'"),
     ("service_keys", "service keys", "t.status = 'Active'"),
     ("hooks", "subscriptions", "t.status IN ('Active', 'Paused', 'Pending')"),
+    ("approvals", "requests for approvals", "t.status = 'Open'"),
 )
 """The things that must not live in a closed account: table, name, and the condition for living."""
 

@@ -1,0 +1,22 @@
+"""The table of all kinds. The kinds of an account are planned in this order: limits may name users."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.cli.house.kinds.accounts import Accounts
+from leasebook.cli.house.kinds.kind import AccountKind
+from leasebook.cli.house.kinds.limits import GuardRailsKind
+from leasebook.cli.house.kinds.offerings import Offerings
+from leasebook.cli.house.kinds.reminders import Reminders
+from leasebook.cli.house.kinds.subscriptions import Subscriptions
+from leasebook.cli.house.kinds.tag_policy import TagPolicyKind
+from leasebook.cli.house.kinds.users import Users
+from leasebook.contract.actions import ACTIONS
+
+_KINDS: Final[tuple[AccountKind, ...]] = (Users(), GuardRailsKind(), Reminders(), TagPolicyKind())
+_NAMES: Final = {action.name for action in ACTIONS}
+IN_ACCOUNTS: Final = tuple(kind for kind in _KINDS if kind.action in _NAMES)
+OFFERINGS: Final = Offerings()
+ACCOUNTS: Final = Accounts(IN_ACCOUNTS)
+SUBSCRIPTIONS: Final = Subscriptions()

@@ -1,0 +1,1 @@
+"""Approvals: the limits above which a purchase needs one, and the requests that wait for one."""

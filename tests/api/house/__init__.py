@@ -1,0 +1,1 @@
+"""Tests of the house as a file: ``apply`` and ``export``."""

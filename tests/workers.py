@@ -1,0 +1,232 @@
+"""Runs tests in several processes, with ``--workers N``: they are forked when all tests are collected.
+
+To import and collect ten thousand tests takes a process many seconds. It is done once here, and the workers have the
+same memory. A piece of work is a file of tests, so that a module's fixtures are made once, and the files that take
+longest come first, so that no worker is left with one of them in the end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+LONGEST: Final = ("focus", "crash", "packaging", "attack", "faults", "conformance", "reconciler", "outbox", "gateway")
+"""Folders whose files take longest, in the order in which they are given out; the others follow."""
+STOP_S: Final = 60.0
+"""How long a worker may take for its last teardown."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the option."""
+    parser.addoption(
+        "--workers", type=int, default=0, metavar="N", help="run tests in N processes, forked after collection"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take over the loop that runs tests, where the option says so."""
+    if config.getoption("--workers") > 0:
+        config.pluginmanager.register(Workers(config.getoption("--workers")), "leasebook-workers")
+
+
+def pieces(items: Sequence[pytest.Item]) -> list[list[int]]:
+    """Return the tests of each file, by their numbers; the files that take longest come first."""
+    files: dict[str, list[int]] = {}
+    for number, item in enumerate(items):
+        files.setdefault(str(item.path), []).append(number)
+    ranks = {folder: rank for rank, folder in enumerate(LONGEST)}
+
+    def rank(file: str) -> int:
+        return min((ranks[part] for part in Path(file).parts if part in ranks), default=len(ranks))
+
+    return [files[file] for file in sorted(files, key=rank)]
+
+
+class Worker:
+    """A forked process, as the first one sees it."""
+
+    def __init__(self, pid: int, way: Connection) -> None:
+        self.pid: Final = pid
+        self.way: Final = way
+        self.given: deque[int] = deque()
+        """The tests that it was given and has not ended yet."""
+        self.is_last: bool = False
+        """Whether it knows that nothing more comes."""
+
+    def give(self, piece: list[int]) -> None:
+        """Give it more to do; nothing: it is to end after what it has."""
+        self.given.extend(piece)
+        self.is_last = not piece
+        with contextlib.suppress(OSError):
+            self.way.send(piece)
+
+    def stop(self) -> None:
+        """End it; it tears down what it has set up."""
+        os.kill(self.pid, signal.SIGINT)
+        until = time.monotonic() + STOP_S
+        with contextlib.suppress(EOFError, OSError):
+            while self.way.poll(max(0.0, until - time.monotonic())):
+                self.way.recv()
+            os.kill(self.pid, signal.SIGKILL)
+        self.ended()
+
+    def ended(self) -> int:
+        """Wait until its process has ended; returns how."""
+        self.way.close()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Workers:
+    """Gives out the tests of a session, and reports what comes back."""
+
+    def __init__(self, count: int) -> None:
+        self._count: Final = count
+        self._made = 0
+        self._running: list[Worker] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run all tests; None where there is nothing to run."""
+        if session.testsfailed or session.config.option.collectonly or not session.items:
+            return None
+        todo = deque(pieces(session.items))
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        # Worker processes capture into files of their own, and this one only reports.
+        capture.stop_global_capturing()
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        try:
+            for _ in range(min(self._count, len(todo))):
+                self._fork(session)
+            while self._running and not (session.shouldfail or session.shouldstop):
+                self._hear(session, todo)
+        finally:
+            for worker in self._running:
+                worker.stop()
+            self._running.clear()
+            capture.start_global_capturing()
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _fork(self, session: pytest.Session) -> None:
+        ours, theirs = Pipe()
+        self._made += 1
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            for other in self._running:
+                other.way.close()
+            work(session, theirs, self._made)
+        theirs.close()
+        self._running.append(Worker(pid, ours))
+
+    def _hear(self, session: pytest.Session, todo: deque[list[int]]) -> None:
+        """Take what workers say: a report, or that they want more."""
+        ways = {worker.way: worker for worker in self._running}
+        for way in wait(list(ways)):
+            worker = ways[way]  # type: ignore[index]
+            try:
+                said = worker.way.recv()
+            except (EOFError, OSError):
+                self._left(session, worker, todo)
+                continue
+            if said is None:
+                worker.give(todo.popleft() if todo else [])
+            elif isinstance(said, int):
+                worker.given.remove(said)
+            else:
+                self._report(session, said)
+
+    def _report(self, session: pytest.Session, data: Mapping[str, Any]) -> None:
+        hook = session.config.hook
+        hook.pytest_runtest_logreport(
+            report=hook.pytest_report_from_serializable(config=session.config, data=dict(data))
+        )
+
+    def _left(self, session: pytest.Session, worker: Worker, todo: deque[list[int]]) -> None:
+        """Take note that a worker has ended. If it had tests left, the first of them is why; another does the rest."""
+        self._running.remove(worker)
+        code = worker.ended()
+        if not worker.given:
+            if code or not worker.is_last:
+                pytest.exit(f"A worker ended with {code} after its last test.", 3)
+            return
+        item = session.items[worker.given.popleft()]
+        words = f"The process that ran this test ended with {code}."
+        report = pytest.TestReport(item.nodeid, item.location, {}, "failed", words, "call")
+        session.config.hook.pytest_runtest_logreport(report=report)
+        if worker.given:
+            todo.appendleft(list(worker.given))
+        if todo:
+            self._fork(session)
+
+
+def work(session: pytest.Session, way: Connection, number: int) -> None:
+    """Run tests as they are given, in a process that was forked for that; it never returns."""
+    code = 1
+    try:
+        _set_up(session.config, way, number)
+        with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, EOFError):
+            _run(session, way)
+            code = 0
+        session._setupstate.teardown_exact(None)
+    finally:
+        # Only this process's own: those of the first one were removed from the list.
+        atexit._run_exitfuncs()
+        os._exit(code)
+
+
+def _run(session: pytest.Session, way: Connection) -> None:
+    """Run tests, each with the one that follows at hand: fixtures that both use are kept."""
+    numbers: deque[int] = deque()
+    has_more = True
+    while numbers or has_more:
+        if has_more and len(numbers) <= 1:
+            way.send(None)
+            piece: list[int] = way.recv()
+            numbers.extend(piece)
+            has_more = bool(piece)
+            continue
+        number = numbers.popleft()
+        item, following = session.items[number], session.items[numbers[0]] if numbers else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        way.send(number)
+        if session.shouldfail or session.shouldstop:
+            return
+
+
+def _set_up(config: pytest.Config, way: Connection, number: int) -> None:
+    atexit._clear()
+    random.seed()
+    factory = config._tmp_path_factory  # type: ignore[attr-defined]
+    factory._basetemp = factory.getbasetemp() / f"worker-{number}"
+    factory._basetemp.mkdir(mode=0o700)
+    config.pluginmanager.unregister(name="terminalreporter")
+    config.pluginmanager.register(_Reporter(config, way), "leasebook-reporter")
+    config.pluginmanager.getplugin("capturemanager").start_global_capturing()
+
+
+class _Reporter:
+    """Sends reports to the first process."""
+
+    def __init__(self, config: pytest.Config, way: Connection) -> None:
+        self._config = config
+        self._way = way
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Send one."""
+        self._way.send(self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
