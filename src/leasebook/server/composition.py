@@ -169,8 +169,8 @@ async def running(
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
-        logs, costs = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
-        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, costs)
+        logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
+        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
@@ -180,7 +180,7 @@ async def running(
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
         minutes = OldMinutes(store, sequencer, clock)
         parts.push_async_callback(sequencer.close)
-        for part in (prober, costs, refusals, keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes):
             parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
@@ -239,7 +239,7 @@ def _context(
     refusals: Refusals,
     rules: Rules,
     logs: ReplicaLogs,
-    costs: CostExports,
+    exports: CostExports,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
@@ -265,7 +265,7 @@ def _context(
         audit_key=lambda: audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
-        costs=costs,
+        cost_exports=exports,
         replica_logs=logs.last,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,

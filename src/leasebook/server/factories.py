@@ -176,7 +176,7 @@ def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> Cost
         per_account=settings.costs_exports_per_account_max,
         seconds=settings.costs_export_seconds,
     )
-    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.costs)
+    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.cost_exports)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:

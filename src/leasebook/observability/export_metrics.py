@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge
 ExportOutcome = Literal["sent", "failed", "abandoned", "refused"]
 
 
-class CostMetrics:
+class ExportMetrics:
     """Counts cost exports by how they ended, and the bytes of their files."""
 
     def __init__(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:

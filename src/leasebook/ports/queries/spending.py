@@ -36,7 +36,7 @@ class Spender(NamedTuple):
     charges: int
 
 
-class CostQuestions(Protocol):
+class SpendingQuestions(Protocol):
     """Queries about costs, answered from committed rows."""
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
@@ -47,7 +47,7 @@ class CostQuestions(Protocol):
         """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
         ...
 
-    def costs(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
+    def spending(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
         """Yield an account's instances that cost something in a period, by their ids.
 
         An instance has a cost if it has a posting in the period, or a term paid in advance that reaches into it. A

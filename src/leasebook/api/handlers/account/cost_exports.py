@@ -11,7 +11,7 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.batch import Unavailable
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED, TOO_MANY_REQUESTS
 from leasebook.contract.nouns.finance import cost_export as own
-from leasebook.ports.costs import CannotExportError, CostsWanted, TooManyExportsError
+from leasebook.ports.cost_files import CannotExportError, CostsWanted, TooManyExportsError
 
 YEARS: Final = range(1970, 9000)
 LOOK_AGAIN_BYTES: Final = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ async def export_costs(context: Context, call: Call[own.ExportCostsRequest]) -> 
         now=context.clock.now(),
     )
     try:
-        pieces = await context.costs.begin(wanted)
+        pieces = await context.cost_exports.begin(wanted)
     except CannotExportError as error:
         if error.field is None:
             raise Fault(OPERATION_NOT_SUPPORTED, str(error)) from None
