@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, HEX_ID, TIME, Maybe, Unfilled
 from tests.actions.office import Office
-from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord, of_own
 from tests.api.scene import EVENTS
 
 EVENT = {
@@ -42,7 +42,7 @@ RECORDS: Final = {
     ),
     "follow_events": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=follow_events,
+        body=of_own(follow_events),
         searches=({"instanceId": "UNIT"},),
         shape=Unfilled([EVENT]),
     ),
