@@ -21,6 +21,7 @@ from leasebook.contract.errors import ERRORS
 from leasebook.contract.nouns.finance.cost_export import MEDIA_TYPES
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import (
+    ACCOUNT_PLACES,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -307,11 +308,31 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "nonce_pages", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
+UNASKED = (
+    "tokens",
+    "nonce_pages",
+    "refused_calls",
+    "hooks",
+    "lanes",
+    "hook_places",
+    "deliveries",
+    "workers",
+    "leases",
+    "supplies",
+)
 """Tables that change without anybody asking for it, or with every call."""
 
 
-UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCE_PAGES, REFUSED_CALLS}
+UNASKED_ROWS = {
+    ACCOUNT_PLACES,
+    DELIVERY_QUEUES,
+    DELIVERIES,
+    WORKERS,
+    LEASES,
+    ENGINE_CAPACITIES,
+    NONCE_PAGES,
+    REFUSED_CALLS,
+}
 
 
 class CommitCounter:
