@@ -26,6 +26,7 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
+from leasebook.contract.nouns.money import costs
 from leasebook.contract.nouns.resource import tags
 
 _LEGACY_NAMES: Final = {
@@ -80,6 +81,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *costs.COSTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

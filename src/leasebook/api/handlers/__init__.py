@@ -8,6 +8,7 @@ from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
     accounts,
     audit_log,
+    costs,
     events,
     funds,
     identities,
@@ -48,4 +49,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **costs.OPERATIONS,
 }

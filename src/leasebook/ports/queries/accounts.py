@@ -10,6 +10,7 @@ import msgspec
 from leasebook.domain.model.account import Account, AccountStatus
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.costs import CostQuestions
 
 
 class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class Holdings(NamedTuple):
     services: int = 0
 
 
-class AccountQuestions(Protocol):
+class AccountQuestions(CostQuestions, Protocol):
     """Queries about accounts, answered from committed rows."""
 
     def account(self, account_id: str) -> Account | None:

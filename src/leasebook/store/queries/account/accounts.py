@@ -9,6 +9,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
+from leasebook.store.costs.queries import CostQueries
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
 
@@ -27,7 +28,7 @@ _SERVICES: Final = (
 _LIMITS: Final = f"SELECT {columns(CODECS[ACCOUNT_LIMITS])} FROM guards WHERE account_id IN ({_MARKS})"
 
 
-class AccountQueries:
+class AccountQueries(CostQueries):
     """Queries about accounts."""
 
     _fetch: Fetch
