@@ -10,6 +10,7 @@ import pytest
 
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
+from tests.actions.nouns.costs import SPAN
 from tests.actions.record import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SUPPORT
 from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
 
@@ -48,7 +49,7 @@ def test_who_has_no_policy_over_every_account_cannot_tell_others_from_none(house
     for policy in (FULL, OPERATE, READ):
         user = house.harness.user(house.first, policy)
         for action, given in product(READS, (house.ids[1], ABSENT, [house.ids[0], house.ids[1]], [ABSENT], "*")):
-            body = {"accountId": given, "instanceId": house.units[1], "month": "2030-01"}
+            body = {"accountId": given, "instanceId": house.units[1], "month": "2030-01", **SPAN}
             if isinstance(given, list) and action.name in ("DescribeStatement", "DescribeAccount"):
                 continue
             fields = {field.encode_name for field in _fields(action)}

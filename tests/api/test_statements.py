@@ -241,7 +241,7 @@ def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not
     for number, moment in enumerate(("2030-02-04T00:00:00Z", "2090-01-01T00:00:00Z", "2030-02-01T00:00:01Z")):
         with pytest.raises(BadStore, match="is in a month that is not over; it is 2030-02-03T04:34:56"):
             archive(fresh.where, parse_time(moment, "UTC"), tmp_path / f"{number}.jsonl.gz")
-    with pytest.raises(BadStore, match="charges before .* are not yet part of the sums of costs"):
+    with pytest.raises(BadStore, match="are not yet part of the sums of costs"):
         archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "early.jsonl.gz")
     assert not (tmp_path / "early.jsonl.gz").exists()
     fresh.sum_costs()
