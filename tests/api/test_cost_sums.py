@@ -115,6 +115,7 @@ SPOILT = (
     ("DELETE FROM cost_groups WHERE kind = 'Usage'", "which it has not got"),
     ("UPDATE facts SET value = CAST(value - 1 AS TEXT) WHERE name = 'costs_summed'", "by month"),
     ("DELETE FROM tag_history", "by month"),
+    ("UPDATE cost_groups SET rest = 1", "properties that are not its own"),
 )
 
 

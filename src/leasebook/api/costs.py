@@ -109,17 +109,16 @@ def look_at_costs(ask: ReadRepository, meant: Meant, asked: AskedCosts) -> Found
                 live += _expect(ask, account, periods, asked, answer, FORECAST_MAX - live)
             for (place, values), amounts in answer.rows.items():
                 key = RowKey(*periods.bounds(place), values)
-                found.rows[key] = amounts.plus(found.rows.get(key, Amounts()))
+                before = found.rows.get(key)
+                found.rows[key] = amounts if before is None else amounts.plus(before)
             if len(found.rows) > ROWS_MAX:
                 raise bad_field(
                     "groupBy",
                     f"The answer would have more than {ROWS_MAX} rows. Ask for a shorter time, for longer periods "
                     "(granularity), or group by less.",
                 )
-    total = Amounts()
-    for amounts in found.rows.values():
-        total = total.plus(amounts)
-    return found._replace(total=total)
+    sums = [sum(column) for column in zip(*found.rows.values(), strict=True)]
+    return found._replace(total=Amounts(*sums))
 
 
 def _periods(account: Account, asked: AskedCosts) -> Periods:

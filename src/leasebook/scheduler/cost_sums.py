@@ -25,7 +25,7 @@ PAUSE_S: Final = 0.02
 """Seconds between two parts while it is behind, so that callers come first."""
 POSTINGS_MAX: Final = 20_000
 """Postings that one look reads. An hour of many instances that are alike is a few rows."""
-PARTS_MAX: Final = 4_000
+PARTS_MAX: Final = 800
 """Parts of sums in one command, so that callers do not wait noticeably for its batch. A single payment may have more:
 up to one for each month of its term."""
 STOP_S: Final = 2.0
@@ -58,6 +58,7 @@ class CostSums:
         self._groups_max = groups_max
         self._edges: deque[PostingEdge] = deque(maxlen=100)
         self._whole = 0
+        self._at_once = POSTINGS_MAX
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -111,11 +112,15 @@ class CostSums:
             self._edges.append(edge)
             while self._edges and self._edges[0].begun <= edge.over:
                 self._whole = max(self._whole, self._edges.popleft().last)
-            last = ask.postings_after(summed, POSTINGS_MAX)
+            last = ask.postings_after(summed, min(self._at_once, POSTINGS_MAX))
             if last is None or summed >= self._whole:
                 return _Next(edge, summed, None)
             span = Span(summed, min(last, self._whole))
-            return _Next(edge, summed, command_of(ask, span, self._groups_max))
+            command = command_of(ask, span, self._groups_max)
+            # Next time about as many as make a full command: reading more, and cutting them off, costs as much again.
+            fits = PARTS_MAX * (command.until - summed) // max(1, len(command.parts))
+            self._at_once = max(1, min(2 * self._at_once, fits))
+            return _Next(edge, summed, command)
 
 
 def command_of(ask: ReadRepository, span: Span, groups_max: int) -> FoldCosts:

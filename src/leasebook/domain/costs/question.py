@@ -68,40 +68,57 @@ class Amounts(NamedTuple):
         return Amounts(*(mine + others for mine, others in zip(self, other, strict=True)))
 
 
+class _Way(NamedTuple):
+    """How the sums of a group go into the answer; ``key`` None: the filter leaves the group out."""
+
+    key: Key | None
+    is_used: bool
+    """Whether what is billed is used at the same time: metered use."""
+
+
 class Answer:
-    """Collects the costs of one account: ``rows`` by the place of the period, and the values of its group."""
+    """Collects the costs of one account by the place of the period and the values of the group."""
 
     def __init__(self, asked: Asked, periods: Periods, groups: Mapping[str, CostGroup], fresh: Groups) -> None:
         """``groups`` are those of the account by id; ``fresh`` finds the group of a charge that has no sums yet."""
-        self.rows: Final[dict[tuple[int, Key], Amounts]] = {}
         self._asked: Final = asked
         self._periods: Final = periods
         self._months: Final = periods.whole_months()
         self._groups = dict(groups)
         self._fresh: Final = fresh
-        self._keys: dict[str, Key | None] = {}
+        # Numbers in lists: an answer by the hour adds up many thousands of them.
+        self._rows: dict[tuple[int, Key], list[int]] = {}
+        self._ways: dict[str, _Way] = {}
+
+    @property
+    def rows(self) -> dict[tuple[int, Key], Amounts]:
+        """The sums."""
+        return {place: Amounts(*sums) for place, sums in self._rows.items()}
 
     def stretch(self, stretch: Stretch, rows: Iterable[CostPeriod]) -> None:
         """Add the sums of whole periods."""
+        is_month = stretch.level == "Month"
         for row in rows:
-            for group_id, sums in row.sums.items():
-                self._sums(stretch.level == "Month", row.since, group_id, sums)
+            place = self._periods.place(row.since)
+            if place is not None:
+                for group_id, sums in row.sums.items():
+                    self._sums(place, group_id, sums, is_month=is_month)
 
     def part(self, part: Part) -> None:
         """Add an addition to the sums that is not yet made: amounts by the hour, and parts of payments by the month."""
-        if part.level == "Month":
-            self._sums(True, part.since, part.group_id, Sums(spread=part.sums.spread))
-        elif part.level == "Hour":
-            self._sums(False, part.since, part.group_id, part.sums)
+        is_month, place = part.level == "Month", self._periods.place(part.since)
+        within = not is_month or self._months[0] <= part.since < self._months[1]
+        if place is not None and within:
+            sums = Sums(spread=part.sums.spread) if is_month else part.sums
+            self._sums(place, part.group_id, sums, is_month=is_month)
 
-    def _sums(self, is_month: bool, since: Instant, group_id: str, sums: Sums) -> None:  # noqa: FBT001 - private
-        place = self._periods.place(since)
-        if place is None:
-            return
-        amortised = sums.billed if self._group(group_id).kind == USAGE else 0
-        if is_month and self._months[0] <= since < self._months[1]:
-            amortised += sums.spread
-        self._add(place, group_id, Amounts(sums.billed, amortised))
+    def _sums(self, place: int, group_id: str, sums: Sums, *, is_month: bool) -> None:
+        way = self._ways.get(group_id) or self._way(group_id)
+        if way.key is not None:
+            billed, spread = sums
+            row = self._rows.setdefault((place, way.key), [0, 0, 0, 0])
+            row[0] += billed
+            row[1] += (billed if way.is_used else 0) + (spread if is_month else 0)
 
     def outside(self) -> list[tuple[Instant, Instant]]:
         """Return the spans outside of whole months: the sums do not have their parts of payments in advance."""
@@ -144,19 +161,15 @@ class Answer:
             self._add(at, group_id, Amounts(more_amortised=amount))
 
     def _add(self, place: int, group_id: str, amounts: Amounts) -> None:
-        key = self._key(group_id)
-        if key is not None and any(amounts):
-            row = self.rows.get((place, key))
-            self.rows[place, key] = amounts if row is None else row.plus(amounts)
+        way = self._ways.get(group_id) or self._way(group_id)
+        if way.key is not None:
+            row = self._rows.setdefault((place, way.key), [0, 0, 0, 0])
+            row[:] = [mine + more for mine, more in zip(row, amounts, strict=True)]
 
-    def _key(self, group_id: str) -> Key | None:
-        if group_id not in self._keys:
-            self._keys[group_id] = self._asked.key_of(self._group(group_id))
-        return self._keys[group_id]
-
-    def _group(self, group_id: str) -> CostGroup:
+    def _way(self, group_id: str) -> _Way:
         group = self._groups.get(group_id)
         if group is None:
             self._groups |= {one.id: one for one in self._fresh.new}
             group = self._groups[group_id]
-        return group
+        way = self._ways[group_id] = _Way(self._asked.key_of(group), group.kind == USAGE)
+        return way

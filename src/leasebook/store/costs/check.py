@@ -10,6 +10,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import sha256
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from leasebook.store.rows.sums import parts_of, total
 ROWS_AT_ONCE: Final = 5_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_MINUTES: Final = 60
+_ID_LENGTH: Final = 16
 _Key = tuple[Any, ...]
 _Sums = dict[str, Counter[_Key]]
 """Amounts by level (Hour, Day, Month, Spread), and by account, beginning of the period, and group."""
@@ -31,24 +33,32 @@ def cost_findings(fetch: Fetch, limit: int) -> Iterator[str]:
     """Yield a line for each sum that is not what the postings up to the mark say."""
     ((mark,),) = fetch("SELECT coalesce(max(value), '0') FROM facts WHERE name = 'costs_summed'", ())
     zones = {account: ZoneInfo(name) for account, name in fetch("SELECT id, time_zone FROM accounts", ())}
-    groups, crowded = _groups(fetch)
+    groups, crowded, forged = _groups(fetch)
+    yield from forged[:limit]
     for count, finding in enumerate(_findings(fetch, int(mark), zones, groups, crowded)):
         if count == limit:
             return
         yield finding
 
 
-def _groups(fetch: Fetch) -> tuple[dict[_Key, _Key], set[str]]:
-    """Return what the groups have in common by account and id, and the accounts that have too many."""
+def _groups(fetch: Fetch) -> tuple[dict[_Key, _Key], set[str], list[str]]:
+    """Return the properties of the groups by account and id, the accounts that have too many, and findings.
+
+    The id of a group is a digest of its properties.
+    """
     found: dict[_Key, _Key] = {}
     crowded: set[str] = set()
+    forged: list[str] = []
     for account, group, *alike, rest in fetch(
         "SELECT account_id, id, kind, region, type, user_id, service_id, project_id, tags, rest FROM cost_groups", ()
     ):
         found[account, group] = tuple(alike)
         if rest:
             crowded.add(account)
-    return found, crowded
+        named = msgspec.json.encode([account, *alike, bool(rest)])
+        if sha256(named).hexdigest()[: len(group)] != group or len(group) != _ID_LENGTH:
+            forged.append(f"costs of account {account} have the group {group} with properties that are not its own")
+    return found, crowded, forged
 
 
 def _findings(

@@ -193,8 +193,8 @@ def _written_sums(sums: dict[str, Sums]) -> str:
 
 
 def _read_sums(text: str) -> dict[str, Sums]:
-    parts = (part.split(":") for part in text.split())
-    return {group: Sums(int(billed), int(spread)) for group, billed, spread in parts}
+    words = text.replace(":", " ").split()
+    return dict(zip(words[::3], map(Sums, map(int, words[1::3]), map(int, words[2::3])), strict=True))
 
 
 _tags = msgspec.json.Decoder(dict[str, str]).decode
