@@ -73,7 +73,7 @@ class _Way(NamedTuple):
 
     key: Key | None
     is_used: bool
-    """Whether what is billed is used at the same time: metered use."""
+    """Whether the billed amount is also the amortised one: metered use."""
 
 
 class Answer:

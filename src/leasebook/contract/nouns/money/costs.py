@@ -60,19 +60,21 @@ class CostRow(Shape, kw_only=True):
     end_time: Annotated[str, Meta(description="When the period ends.")]
     group: Annotated[
         dict[str, str | None],
-        Meta(description="What these costs have in common, by the names of groupBy; null: they have no such property."),
+        Meta(
+            description="The properties that these costs have in common, by the names of groupBy; null: they are without it."
+        ),
     ]
     names: Annotated[
         dict[str, str] | None,
         Meta(description="The names of the account, the user and the service of the group, where they have one."),
     ] = None
-    billed: Annotated[str, Meta(description="What was charged in the period, less what was paid back.")]
+    billed: Annotated[str, Meta(description="The charges of the period, less refunds.")]
     amortised: Annotated[
         str,
         Meta(
             description=(
-                "What was used in the period: metered use as it was charged, and the period's part of every term that "
-                "was paid in advance."
+                "The use of the period: metered use as it was charged, and the period's part of every term that was "
+                "paid in advance."
             )
         ),
     ]
@@ -87,8 +89,8 @@ class CostRow(Shape, kw_only=True):
 class CostTotal(Shape, kw_only=True):
     """The sums of all rows of all pages."""
 
-    billed: Annotated[str, Meta(description="What was charged, less what was paid back.")]
-    amortised: Annotated[str, Meta(description="What was used.")]
+    billed: Annotated[str, Meta(description="All charges, less refunds.")]
+    amortised: Annotated[str, Meta(description="All use.")]
     forecast_billed: Annotated[str | None, Meta(description="With forecast: the same at the end.")] = None
     forecast_amortised: Annotated[str | None, Meta(description="With forecast: the same at the end.")] = None
 
