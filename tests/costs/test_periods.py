@@ -10,7 +10,7 @@ import pytest
 
 from leasebook.domain.costs.periods import Granularity, Periods, cover, end_of, start_of
 from leasebook.domain.costs.rows import LEVELS
-from leasebook.domain.values.calendar import HOUR_US, Instant, next_full_hour
+from leasebook.domain.values.calendar import HOUR_US, Instant, next_full_hour, parse_time
 from leasebook.store.costs.check import _start
 from tests.copies import ROUNDS
 
@@ -85,3 +85,15 @@ def test_a_span_is_covered_without_a_gap_by_periods_that_lie_in_those_of_the_ans
                 place = periods.place(begin)
                 assert place is not None
                 assert end_of(level, begin, zone) <= periods.bounds(place)[1]
+
+
+def test_a_day_that_begins_within_an_hour_begins_an_hour_of_its_own() -> None:
+    # In Nepal the first quarter of the year 1986 after midnight was skipped.
+    change = parse_time("1985-12-31T18:30:00Z", "UTC")
+    zone, quarter = "Asia/Kathmandu", HOUR_US // 4
+    assert (
+        start_of("Hour", Instant(change + quarter), zone) == start_of("Day", Instant(change + quarter), zone) == change
+    )
+    assert start_of("Hour", Instant(change - 1), zone) == change - HOUR_US
+    assert end_of("Hour", Instant(change - HOUR_US), zone) == change
+    assert end_of("Hour", change, zone) == change + 3 * quarter
