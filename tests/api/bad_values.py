@@ -52,6 +52,9 @@ MAPS: Final = (
     "trainMeta",
     "tags",
     "allowed",
+    "filter",
+    "group",
+    "names",
 )
 """Their keys are names that callers choose."""
 

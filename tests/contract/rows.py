@@ -12,10 +12,13 @@ from leasebook.domain.book.tables import (
     ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
+    COST_GROUPS,
+    COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
@@ -40,6 +43,7 @@ from leasebook.domain.book.tables import (
     WORKERS,
     Table,
 )
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
@@ -374,7 +378,16 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "clear_at": LOW,
         },
     ),
-    RESOURCE_TAGS: (ResourceTags("unit-1", "acc-1", "unit"), {"name": TEXT, "tags": {TEXT: TEXT}}),
+    RESOURCE_TAGS: (
+        ResourceTags("unit-1", "acc-1", "unit"),
+        {"name": TEXT, "tags": {TEXT: TEXT}, "changed_at": Instant(HIGH)},
+    ),
+    FORMER_TAGS: (FormerTags("unit-1", Instant(HIGH), {TEXT: TEXT}), {}),
+    COST_GROUPS: (CostGroup("acc-1", "0f", "Usage", "bj", "gpu-1", "user-1", None, None, {TEXT: TEXT}, rest=True), {}),
+    COST_PERIODS: (
+        CostPeriod("acc-1", "Day", Instant(HIGH), {"0f": Sums(1, -2)}),
+        {"sums": {"0f": Sums(2**90, -(2**90)), "ff": Sums(0, 1)}},
+    ),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

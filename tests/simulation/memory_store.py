@@ -68,6 +68,7 @@ from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_calls import CallsOfMemory
+from tests.simulation.memory_costs import CostsOfMemory
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -295,6 +296,7 @@ class MemoryQuestions(
     MemoryAuditQuestions,
     BillQuestions,
     CallsOfMemory,
+    CostsOfMemory,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,

@@ -27,7 +27,7 @@ from leasebook.contract.nouns import (
     user,
 )
 from leasebook.contract.nouns.approval import approvals
-from leasebook.contract.nouns.finance import cost_export
+from leasebook.contract.nouns.finance import cost_export, costs
 from leasebook.contract.nouns.resource import tag_policy, tags
 
 _LEGACY_NAMES: Final = {
@@ -85,6 +85,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *approvals.ACTIONS,
     *cost_export.ACTIONS,
     *tag_policy.TAG_POLICIES,
+    *costs.COSTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -10,6 +10,7 @@ from leasebook.api.handlers.account import (
     approvals,
     audit_log,
     cost_exports,
+    costs,
     events,
     funds,
     identities,
@@ -54,4 +55,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **tags.OPERATIONS,
     **approvals.OPERATIONS,
     **tag_policy.OPERATIONS,
+    **costs.OPERATIONS,
 }

@@ -7,6 +7,7 @@ from leasebook.client.methods.approvals import ApprovalsMethods, AsyncApprovalsM
 from leasebook.client.methods.audit_log import AsyncAuditLogMethods, AuditLogMethods
 from leasebook.client.methods.clock import AsyncClockMethods, ClockMethods
 from leasebook.client.methods.cost_export import AsyncCostExportMethods, CostExportMethods
+from leasebook.client.methods.costs import AsyncCostsMethods, CostsMethods
 from leasebook.client.methods.event import AsyncEventMethods, EventMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
 from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
@@ -32,6 +33,7 @@ class Methods(
     AuditLogMethods,
     ClockMethods,
     CostExportMethods,
+    CostsMethods,
     EventMethods,
     InstanceMethods,
     LimitsMethods,
@@ -59,6 +61,7 @@ class AsyncMethods(
     AsyncAuditLogMethods,
     AsyncClockMethods,
     AsyncCostExportMethods,
+    AsyncCostsMethods,
     AsyncEventMethods,
     AsyncInstanceMethods,
     AsyncLimitsMethods,
