@@ -58,15 +58,18 @@ class ApprovalStep(NamedTuple):
     by: str
 
 
+KINDS: Final = (
+    *("ask", "ask", "ask", "wait", "wait", "wait", "approve", "approve"),
+    *("again", "resize", "reject", "limit", "price"),
+)
 STEPS: Final = st.lists(
     st.builds(
         ApprovalStep,
-        st.sampled_from(
-            ("ask", "ask", "ask", "again", "resize", "approve", "approve", "reject", "limit", "price", "wait")
-        ),
+        st.sampled_from(KINDS),
         st.integers(0, 11),
         st.sampled_from(("owner", "buyer", "buyer", "other")),
     ),
+    min_size=10,
     max_size=25,
 )
 
@@ -101,6 +104,12 @@ class ApprovalDesk:
         return SetOffering(
             region="bj", unit_type="gpu-1", per_minute=Micro(price), per_month=Micro(200 * price), stock_total=9
         )
+
+    @staticmethod
+    def limit(number: int) -> SetGuardRails:
+        """Set one of the limits."""
+        limit = LIMITS[number % len(LIMITS)]
+        return SetGuardRails(account_id="acc", change=GuardChange(needs_approval=limit), month_began=MONTH)
 
     async def say(self, command: Command) -> Decision:
         """Have a command decided now."""
@@ -156,8 +165,7 @@ class ApprovalDesk:
                 row = rows[-1 - number % len(rows)]
                 return RejectPurchase(account_id="acc", approval_id=row.id, by=step.by, reason="Not now.")
             case "limit":
-                limit = LIMITS[number % len(LIMITS)]
-                return SetGuardRails(account_id="acc", change=GuardChange(needs_approval=limit), month_began=MONTH)
+                return self.limit(number)
             case "price":
                 return self.offering(400_000 + 50_000 * number)
             case _:
@@ -165,10 +173,15 @@ class ApprovalDesk:
 
 
 @settings(max_examples=60, deadline=None)
-@given(STEPS, st.booleans())
-async def test_any_order_of_events_keeps_every_request_to_its_rules(steps: Sequence[ApprovalStep], twice: bool) -> None:  # noqa: FBT001
+@given(STEPS, st.integers(1, len(LIMITS) - 1), st.booleans())
+async def test_any_order_of_events_keeps_every_request_to_its_rules(
+    steps: Sequence[ApprovalStep],
+    limit: int,
+    twice: bool,  # noqa: FBT001
+) -> None:
     office = ApprovalDesk(twice=twice)
     await office.open()
+    await office.say(office.limit(limit))
     for step in steps:
         if step.kind == "wait":
             office.now = Instant(office.now + (step.number + 1) ** 2 * HOUR_US // 2)
