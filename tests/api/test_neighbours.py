@@ -29,7 +29,7 @@ from tests.log_stores import with_log_store
 
 NAMES: Final = frozenset(
     {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId", "subscriptionId", "keyId", "modelId"}
-    | {"modelSetId", "orderId"}
+    | {"modelSetId", "orderId", "projectId", "resourceId"}
 )
 """Fields that hold the id of a row of an account."""
 ABSENT: Final = {
@@ -45,6 +45,7 @@ ABSENT: Final = {
     "CALLING": "key-000000000000",
     "SET": "am-000000000000",
     "MODEL": "amv-000000000000",
+    "PROJECT": "prj-000000000000",
 }
 
 
@@ -71,6 +72,7 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Servi
             "SET": made["modelSetId"],
             "MODEL": owner.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["talk"]}})["modelId"],
         }
+        theirs["PROJECT"] = owner.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
         owner.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
         yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
 

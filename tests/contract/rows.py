@@ -24,6 +24,7 @@ from leasebook.domain.book.tables import (
     NOTICE_RATES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
@@ -49,6 +50,7 @@ from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
@@ -181,6 +183,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "remind_at": 9,
             "remind_before_us": (HIGH, 2, 1),
             "reminded_at": LOW,
+            "project_id": TEXT,
         },
     ),
     SERVICES: (
@@ -197,6 +200,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "ready": HIGH,
             "deleted_at": HIGH,
             "log_store": LogStore(None, TEXT, "lines", "user-1", Instant(LOW)),
+            "project_id": TEXT,
         },
     ),
     MODEL_SETS: (
@@ -231,7 +235,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     TOKEN_PACKAGES: (
         TokenPackage("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),
-        {"used": HIGH},
+        {"used": HIGH, "project_id": TEXT},
     ),
     OFFERINGS: (
         Offering("bj", "gpu-1", HIGH, None, None, 0, 0),
@@ -347,6 +351,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         },
     ),
     RESOURCE_TAGS: (ResourceTags("unit-1", "acc-1", "unit"), {"name": TEXT, "tags": {TEXT: TEXT}}),
+    PROJECTS: (
+        Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
+        {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
+    ),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

@@ -12,6 +12,7 @@ TENANTS: Final = {
     "account.subscriptions_max": 50,
     "account.held_quotes_max": 1000,
     "account.service_keys_max": 1000,
+    "account.projects_max": 100,
     "events.streams_max": 1000,
     "events.streams_per_account_max": 200,
     "events.streams_per_key_max": 100,

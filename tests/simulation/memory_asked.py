@@ -24,6 +24,7 @@ from leasebook.domain.book.tables import (
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.values.money import Micro
 
@@ -37,7 +38,7 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
         return [unit.offering for unit in units for placed in unit.placements if placed.service_id == need.of]
     rows = [row for table in tables.values() for row in table.values() if type(row) in COUNTED]
     counted = [row for row in rows if (need.what, need.of) in COUNTED[type(row)](row)]
-    return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
+    return [(sum(not isinstance(row, Quote | TokenPackage) or row.expires_at > need.at for row in counted),)]
 
 
 def load_whole(need: WholeAccount, tables: Rows, book: Book) -> None:

@@ -197,6 +197,7 @@ async def prepare(desk: Client) -> dict[str, str]:
     model = await done("/v2/model", "CreateCustomModel", run)
     emptied = await done("/v2/model", "CreateCustomModelSet", EXAMPLES["create_model_set"])
     calling = await done("/v2/service", "CreateServiceKey", {"name": "somebody"})
+    project = await done("/v2/project", "CreateProject", {"name": "somebody"})
     # Some of it is paid for by now, and something was refused.
     now = await clock()
     await desk.advance((now + timedelta(minutes=65)).isoformat())
@@ -217,6 +218,7 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["delete_model"]["modelId"]: model["modelId"],
         EXAMPLES["delete_model_set"]["modelSetId"]: emptied["modelSetId"],
         EXAMPLES["delete_service_key"]["keyId"]: calling["keyId"],
+        EXAMPLES["close_project"]["projectId"]: project["projectId"],
         EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
         EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),

@@ -26,7 +26,7 @@ from leasebook.contract.nouns import (
     term,
     user,
 )
-from leasebook.contract.nouns.resource import tags
+from leasebook.contract.nouns.resource import projects, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -80,6 +80,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *limits.SUSPENSION,
     *limits.CLOSING,
     *tags.TAGS,
+    *projects.PROJECTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -51,6 +51,9 @@ TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key
 NAME_WANTED: Final = "Only of this name."
 NAMED: Final = "Its name, where it was given one."
 TAGGED: Final = "Its tags, where it has some."
+PROJECT_GIVEN: Final = "The project that it is to belong to; left out or `default`: the account's default project."
+PROJECT_WANTED: Final = "Only of this project; `default` is the default project."
+PROJECT_SHOWN: Final = "The project that it belongs to; left out: the account's default project."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]

@@ -150,6 +150,7 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.HOOKS: settings.account_subscriptions_max,
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
+        asked.PROJECTS: settings.account_projects_max,
     }
 
 

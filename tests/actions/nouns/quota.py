@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, QUOTA_ID, TIME, Maybe
+from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, PROJECT_ID, QUOTA_ID, TIME, Maybe
 from tests.actions.office import QUOTA_MODEL, Office, billed
 from tests.actions.record import DATA_FULL, DATA_OPERATE, OPERATORS, READERS, WRITERS, ActionRecord
 
@@ -23,6 +23,7 @@ QUOTA = {
     "releaseTime": Maybe(TIME),
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
 PACKAGE = {
     "packageId": PACKAGE_ID,
@@ -37,8 +38,9 @@ PACKAGE = {
     "expiredTime": TIME,
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
-WORDS = {"name": "training", "tags": {"team": "vision"}}
+WORDS = {"name": "training", "tags": {"team": "vision"}, "projectId": "default"}
 PRESET = {
     "serviceId": re.compile(r"svcp-[0-9a-f]{12}"),
     "name": str,
@@ -70,12 +72,16 @@ RECORDS: Final = {
     "purchase_quota": ActionRecord(
         permitted=WRITERS,
         body=billed({"model": QUOTA_MODEL, "purchaseCount": 2, **WORDS}, timing="Postpaid", time="2090-01-15 09:30:00"),
+        foreign=({**billed({"model": QUOTA_MODEL, "purchaseCount": 1}, timing="Postpaid"), "projectId": "PROJECT"},),
         shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
     ),
     "describe_quota": ActionRecord(
         permitted=READERS,
         body=describe_quota,
-        searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        searches=(
+            {"model": "ernie-4.0-8k", "instanceId": "QUOTA"},
+            {"model": "ernie-4.0-8k", "projectId": "PROJECT"},
+        ),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
     ),
     "release_quota": ActionRecord(
@@ -104,6 +110,7 @@ RECORDS: Final = {
     "describe_packages": ActionRecord(
         permitted=READERS,
         body={"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS},
+        searches=({"projectId": "PROJECT"},),
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(
@@ -115,6 +122,9 @@ RECORDS: Final = {
     "grant_package": ActionRecord(
         permitted=OPERATORS,
         body=grant_package,
+        foreign=(
+            {"serviceName": "x", "specification": 1, "expiredTime": "2090-01-15 09:30:00", "projectId": "PROJECT"},
+        ),
         shape={"instance": PACKAGE},
     ),
     "describe_preset_services": ActionRecord(

@@ -67,7 +67,8 @@ RECORDS: Final = {
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
-        body={**billed(order(count=2)), "hold": True},
+        body={**billed(order(count=2)), "hold": True, "projectId": "default"},
+        foreign=({**order(), "projectId": "PROJECT"},),
         shape=QUOTE,
     ),
     "create_auto_renew_rule": ActionRecord(

@@ -12,6 +12,7 @@ from leasebook.api.handlers.account import (
     funds,
     identities,
     limits,
+    projects,
     reminders,
     signatures,
     statement,
@@ -48,4 +49,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
+    **projects.OPERATIONS,
 }

@@ -149,6 +149,15 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         ),
     ] = 1000
 
+    account_projects_max: Annotated[
+        int,
+        Declared(
+            "account.projects_max",
+            Whole(1, 10000, "projects"),
+            "Maximum number of active projects of an account, the default one not counted.",
+        ),
+    ] = 100
+
     events_streams_max: Annotated[
         int,
         Declared(

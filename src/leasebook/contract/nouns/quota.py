@@ -16,6 +16,9 @@ from leasebook.contract.shapes import (
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
+    PROJECT_GIVEN,
+    PROJECT_SHOWN,
+    PROJECT_WANTED,
     TAGGED,
     TAGS_GIVEN,
     TAGS_WANTED,
@@ -42,6 +45,7 @@ class PurchaseTpmRequest(Request, kw_only=True):
     purchase_count: Annotated[PositiveCount, Meta(description="How many units of quota.")]
     name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
     tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 class PurchasedTpm(Shape, kw_only=True):
@@ -68,6 +72,7 @@ class DescribeTpmRequest(PagedRequest, kw_only=True):
     ] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
 
 
 class TpmInstance(Shape, kw_only=True):
@@ -103,6 +108,7 @@ class TpmInstance(Shape, kw_only=True):
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
     name: Annotated[str | None, Meta(description=NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class TpmInstances(Paged, kw_only=True):
@@ -152,6 +158,7 @@ class DescribePackagesRequest(PagedRequest, kw_only=True):
     ] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
 
 
 class DescribePackageRequest(Request, kw_only=True):
@@ -181,6 +188,7 @@ class PackageDetail(Shape, kw_only=True):
     expired_time: Annotated[str, Meta(description="Until when it can be used.")]
     name: Annotated[str | None, Meta(description=NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class PackageList(Paged, kw_only=True):
@@ -209,6 +217,7 @@ class GrantPackageRequest(Request, kw_only=True):
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
     tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 PresetChargeTypes = Annotated[list[Literal["TPM", "Tokens", "Calls", "Free"]], Meta(max_length=10)]

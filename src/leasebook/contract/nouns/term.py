@@ -10,7 +10,7 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import CHARGE, ENDS, UNITS, read, write
 from leasebook.contract.nouns.instance import Billing, ComputeUnitConfig, Months, PaymentTiming, Reservation
-from leasebook.contract.shapes import Id, Marker, PageSize, PositiveCount, Request, Shape
+from leasebook.contract.shapes import PROJECT_GIVEN, Id, Marker, PageSize, PositiveCount, Request, Shape
 
 Term = Annotated[int, Meta(ge=1, le=36)]
 Day = Annotated[int, Meta(ge=1, le=31)]
@@ -66,6 +66,7 @@ class QuotePurchaseRequest(Request, kw_only=True):
     hold: Annotated[bool | None, Meta(description="Whether the price is to be kept, for a purchase with quoteId.")] = (
         None
     )
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 class Verdict(Shape, kw_only=True, omit_defaults=False):

@@ -27,6 +27,7 @@ from leasebook.domain.book.tables import (
     SERVICES,
     SUBSCRIPTIONS,
     TABLES,
+    TOKEN_PACKAGES,
     USERS,
     Key,
     R,
@@ -45,6 +46,7 @@ from leasebook.domain.record.event import (
     account_events,
     guard_events,
     model_events,
+    moved_events,
     page_of,
     replica_events,
     service_events,
@@ -78,6 +80,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     MODELS: model_events,
     SERVICES: service_events,
     RESOURCE_TAGS: tag_events,
+    TOKEN_PACKAGES: moved_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 

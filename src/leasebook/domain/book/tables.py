@@ -19,6 +19,7 @@ from leasebook.domain.model.model import Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
@@ -84,6 +85,7 @@ WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
 RESOURCE_TAGS = Table("tags", ResourceTags, "id")
+PROJECTS = Table("projects", Project, "id")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
@@ -105,6 +107,8 @@ TABLES: tuple[Table[Any], ...] = (
     ACCOUNTS,
     # After the account: a batch that sets an account's first limits and a batch that buys both lock the account's row.
     ACCOUNT_LIMITS,
+    # After the account: whatever comes into a project locks its account, and so does the end of a project.
+    PROJECTS,
     USERS,
     ACCESS_KEYS,
     # Batches that create or finish deliveries lock the subscription first.

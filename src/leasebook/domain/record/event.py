@@ -19,7 +19,9 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.resource_tags import ResourceTags
@@ -75,6 +77,7 @@ ACCOUNT_CLOSED: Final = "account.closed"
 TAGGED: Final = "resource.tagged"
 CRASH_LOOP: Final = "replica.crashLoop"
 REPLICA_RECOVERED: Final = "replica.recovered"
+MOVED: Final = "resource.moved"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -127,6 +130,7 @@ TYPES: Final[dict[str, str]] = {
     TAGGED: "The name or the tags of something that was bought or made are others now.",
     CRASH_LOOP: "The instance is paid, and for some minutes no replica of a service on it has stayed healthy.",
     REPLICA_RECOVERED: "After a crash loop, a replica of the service on the instance is healthy again.",
+    MOVED: "An instance, quota, a service or a package was put into another project; its bill follows from then on.",
 }
 """Every type, and what it means."""
 
@@ -208,6 +212,7 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
     if before is None:
         yield BOUGHT, _bought(after)
         return
+    yield from moved_events(before, after)
     changed = {name: now for name, was, now in zip(STORY, _story(before), _story(after), strict=True) if now != was}
     is_renewed = "expires_at" in changed and before.expires_at is not None and after.expires_at is not None
     if is_renewed:
@@ -232,7 +237,20 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
 
 def _bought(unit: Instance) -> dict[str, Any]:
     story = {name: value for name in STORY if (value := getattr(unit, name)) is not None}
-    return story | {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
+    story |= {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
+    return story if unit.project_id is None else story | {"projectId": unit.project_id}
+
+
+def moved_events(
+    before: Instance | Service | TokenPackage | None, after: Instance | Service | TokenPackage
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the event that a thing is in another project now."""
+    if before is not None and before.project_id != after.project_id:
+        projects = {
+            "projectId": public_project(after.project_id),
+            "formerProjectId": public_project(before.project_id),
+        }
+        yield MOVED, {"resourceId": after.id, **projects}
 
 
 def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
@@ -291,7 +309,8 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the event that a log store was attached to a service, or replaced or detached."""
+    """Yield the events that a service is in another project, and that its log store is another one or gone."""
+    yield from moved_events(before, after)
     was = None if before is None else before.log_store
     if after.log_store == was:
         return

@@ -70,6 +70,11 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "resourceId": ("The instance, quota, package, service or other thing.", "unit-c7aM0na9"),
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
+    "projectId": (
+        "The project that it belongs to now; left out of a purchase: the default project.",
+        "prj-k3j4h5g6f7d8",
+    ),
+    "formerProjectId": ("The project that it belonged to before.", "default"),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
 }
@@ -108,7 +113,7 @@ _VERSION: Final = ("modelId", "modelSetId", "version")
 SHAPES: Final[dict[str, EventShape]] = {
     e.BOUGHT: _on_unit(
         *("status", "computeUnitCount", "paymentTiming", "region", "type", "orderId"),
-        sometimes=("releaseTime", "expiredTime", "name", "tags"),
+        sometimes=("releaseTime", "expiredTime", "name", "tags", "projectId"),
         status="Creating",
     ),
     e.RUNNING: _on_unit("status", sometimes=("expiredTime",)),
@@ -182,5 +187,6 @@ SHAPES: Final[dict[str, EventShape]] = {
         "the account itself", "serviceId", "logProject", "logStoreName", sometimes=("logRegion",)
     ),
     e.LOG_STORE_DETACHED: _of_account("the account itself", "serviceId"),
+    e.MOVED: EventShape("the account itself", ("resourceId", "projectId", "formerProjectId"), on_unit=None),
 }
 """The shape of each type's data."""

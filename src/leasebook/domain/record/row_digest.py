@@ -30,6 +30,7 @@ from leasebook.domain.book.tables import (
     NONCE_PAGES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     RESOURCE_TAGS,
@@ -84,7 +85,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
         (
             *("id", "account_id", "created_by", "order_id", "service_id", "region", "type", "kind", "created_at"),
             *("auto_renew", "auto_renew_months", "sized_at", "price_number"),
-            *("quoted_price", "quoted_count", "quoted_number"),
+            *("quoted_price", "quoted_count", "quoted_number", "project_id"),
         ),
     ),
     SERVICES: _all_but(SERVICES, "replicas", "deploying", "prepaid_units", "postpaid_units", "ready"),
@@ -102,6 +103,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED_CALLS: _all_but(REFUSED_CALLS),
     RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
+    PROJECTS: _all_but(PROJECTS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -62,6 +62,7 @@ BOUNDS: Final = {
     asked.SERVICE_KEYS: Bound(
         "The account", "service keys", "Delete some (DeleteServiceKey, /v2/service)", "account.service_keys_max"
     ),
+    asked.PROJECTS: Bound("The account", "projects", "Close some (CloseProject, /v2/project)", "account.projects_max"),
 }
 """The bounds, by the query that counts."""
 

@@ -51,6 +51,7 @@ def _accounts(ask: ReadRepository, account_id: str | None) -> list[Account]:
 
 def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller) -> Iterator[Row]:
     after = ""
+    projects = {row.id: row.name for row in ask.projects(account.id)}
     while True:
         page = ask.spenders(account.id, *month, after=after, limit=PAGE)
         bills = ask.bills(account.id, [spender.unit_id for spender in page], *month)
@@ -59,7 +60,7 @@ def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller) -
             unit = ask.unit(spender.unit_id)
             assert unit is not None  # noqa: S101 - instances are kept for ever (decision 17)
             terms = ask.terms(unit.id, month.until) if spender.prepaid else []
-            yield from rows_of(account, unit, month, bill, terms, seller, tags.get(unit.id))
+            yield from rows_of(account, unit, month, bill, terms, seller, tags.get(unit.id), projects)
         if len(page) < PAGE:
             return
         after = page[-1].unit_id

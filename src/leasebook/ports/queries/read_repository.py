@@ -61,6 +61,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None = None
     auto_renew: bool | None = None
     tags: Wanted = Wanted()
+    project_id: str | None = None
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     payment_timing: str | None = None
     protocol_version: int | None = None
     tags: Wanted = Wanted()
+    project_id: str | None = None
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,6 @@ from leasebook.domain.book.tables import (
     OFFERINGS,
     PRICES,
     SERVICES,
-    TOKEN_PACKAGES,
     USERS,
     Table,
 )
@@ -24,8 +23,8 @@ from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceList
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -39,6 +38,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged
+from leasebook.store.queries.account.projects import ProjectQueries, in_project
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.bills import BillQueries
 from leasebook.store.queries.due import (
@@ -116,6 +116,7 @@ _RUN_STATUS = {
 class Queries(
     TagQueries,
     AccountQueries,
+    ProjectQueries,
     AcrossQueries,
     BillQueries,
     CallQueries,
@@ -200,12 +201,11 @@ class Queries(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
-        if wanted.across is not None:
-            return self._of_numbers(INSTANCES, self.units_across(wanted, after, limit))
-        if wanted.tags:
-            return self._of_numbers(INSTANCES, self._units_tagged(wanted, after, limit))
+        numbers = self._selected(wanted, after, limit)
+        if numbers is not None:
+            return self._of_numbers(INSTANCES, numbers)
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
-        where = ["account_id = ?", "seq > ?"]
+        where = ["account_id = ?", "seq > ?", *in_project(wanted.project_id)[0]]
         params: list[Any] = [wanted.account_id, after]
         is_usual = wanted.service_id is None and wanted.auto_renew is not True
         if is_usual and limit is not None and wanted.status in (None, "Running", "Released"):
@@ -243,10 +243,21 @@ class Queries(
             params.append(value)
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
+    def _selected(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int] | None:
+        """Return the numbers of instances that are found by other indexes than those of their account; else None."""
+        if wanted.across is not None:
+            return self.units_across(wanted, after, limit)
+        if wanted.tags:
+            return self._units_tagged(wanted, after, limit)
+        if wanted.project_id not in (None, DEFAULT_PROJECT):
+            return self.units_in_project(wanted, after, limit)
+        return None
+
     def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of an account's instances with some tags."""
         status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
-        where, params = [f"thing.status {status}"], []
+        where, params = in_project(wanted.project_id, "thing.project_id")
+        where.append(f"thing.status {status}")
         for name in ("status", "kind", *KINDS):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
@@ -261,6 +272,7 @@ class Queries(
         matches. Only for those that do not run, or are renewed automatically, numbers are read beyond the page.
         """
         more = ["status = 'Running'"] * (wanted.status == "Running") + ["NOT auto_renew"] * (wanted.auto_renew is False)
+        more += in_project(wanted.project_id)[0]
         found: list[Numbered] = []
         size = min(limit, NUMBERS_MAX)
         while len(found) < limit and (numbers := self.walked(wanted, after, size)):
@@ -307,8 +319,9 @@ class Queries(
 
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
         """Return an account's services in the order of creation, or reversed."""
-        where = ["account_id = ?", "deleted_at IS NULL"]
-        params: list[Any] = [wanted.account_id]
+        conditions, values = in_project(wanted.project_id)
+        where = ["account_id = ?", "deleted_at IS NULL", *conditions]
+        params: list[Any] = [wanted.account_id, *values]
         if after is not None:
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
@@ -316,10 +329,10 @@ class Queries(
             # Both in the store's own lower case: SQLite's covers only ASCII letters.
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{_literal(wanted.name_part)}%")
-        for name, values in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
-            if values is not None:
-                where.append(f"{name} IN ({', '.join('?' for _ in values) or 'NULL'})")
-                params += values
+        for name, some in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
+            if some is not None:
+                where.append(f"{name} IN ({', '.join('?' for _ in some) or 'NULL'})")
+                params += some
         if wanted.run_statuses is not None:
             where.append((" OR ".join(_RUN_STATUS[status] for status in wanted.run_statuses) or "1 = 0").join("()"))
         if wanted.payment_timing is not None:
@@ -398,16 +411,6 @@ class Queries(
             (account_id, EVERYWHERE, model, QUOTA, *((status,) if status else ())),
         )
         return [CODECS[INSTANCES].read(row) for row in rows]
-
-    def package(self, package_id: str) -> TokenPackage | None:
-        """Return a package by id."""
-        found: TokenPackage | None = self._one(TOKEN_PACKAGES, "id = ?", package_id)
-        return found
-
-    def packages(self, account_id: str) -> list[TokenPackage]:
-        """Return an account's packages, oldest first."""
-        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
-        return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""

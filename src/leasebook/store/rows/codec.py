@@ -27,6 +27,7 @@ from leasebook.domain.book.tables import (
     NOTICE_RATES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
@@ -223,6 +224,7 @@ SERVICE_MUTABLE: Final = (
     "ready",
     "deleted_at",
     "log_store",
+    "project_id",
 )
 
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
@@ -281,7 +283,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "mutable": ("input_tokens", "output_tokens", "succeeded", "failed", "minutes"),
             },
         ),
-        (TOKEN_PACKAGES, {"mutable": ("used",)}),
+        (TOKEN_PACKAGES, {"mutable": ("used", "project_id")}),
         (
             ENGINE_CAPACITIES,
             {
@@ -363,6 +365,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
+        (PROJECTS, {"mutable": ("name", "description", "status", "closed_at")}),
         (
             RESOURCE_TAGS,
             {

@@ -40,6 +40,7 @@ from leasebook.store.verify.nouns.signatures import check_signatures
 from leasebook.store.verify.nouns.subscriptions import subscription_findings
 from leasebook.store.verify.nouns.ties import fact_findings, price_findings, tie_findings
 from leasebook.store.verify.nouns.trust import check_trust
+from leasebook.store.verify.projects import project_findings
 from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
 from leasebook.store.verify.service_calls import call_findings
@@ -192,6 +193,7 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
         ("tags", tag_findings(fetch, SHOWN_MAX)),
+        ("charges of projects", project_findings(fetch, SHOWN_MAX)),
         ("events", check_events(fetch, identities)),
         ("identities", identities.findings(fetch, keys, audited.marks)),
         ("what is sealed", sealed_findings(fetch)),

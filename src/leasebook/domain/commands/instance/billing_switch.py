@@ -155,6 +155,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
                     price=offering.per_month,
                     since=begins,
                     until=term.expires_at,
+                    project_id=unit.project_id,
                 )
             )
         change(

@@ -10,7 +10,16 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, RESOURCE_TAGS, SERVICES
+from leasebook.domain.book.tables import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PROJECTS,
+    QUOTES,
+    RESOURCE_TAGS,
+    SERVICES,
+)
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
 from leasebook.domain.model.instance import Instance, Placement
@@ -21,7 +30,7 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
 from leasebook.domain.rules.lifecycle import count, reminding
-from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.rules.ownership import own_service, require_project
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
@@ -50,7 +59,10 @@ class Purchased(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """The buyer, the new ids, how the instance is paid, the quote, and the new name and tags."""
+    """The buyer, the new ids, how the instance is paid, the quote, the new name and tags, and the project.
+
+    Units for a service go into the service's project.
+    """
 
     account_id: str
     by: str
@@ -59,6 +71,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     billing: Billing
     quote_id: str | None = None
     tags: NewTags = NewTags()
+    project_id: str | None = None
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
@@ -87,6 +100,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
         """Buy as ``buy`` describes."""
+        require_project(draft, self.purchase.account_id, self.purchase.project_id)
         region = self.region
         if region is None and self.purchase.quote_id is not None:
             # A quote is for one region, so the purchase need not name the region again.
@@ -126,9 +140,11 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
 
 
 def buyer_of(purchase: Purchase) -> Needs:
-    """Yield the account and its limits."""
+    """Yield the account, its limits, and the project."""
     yield ACCOUNTS, (purchase.account_id,)
     yield ACCOUNT_LIMITS, (purchase.account_id,)
+    if purchase.project_id is not None:
+        yield PROJECTS, (purchase.project_id,)
 
 
 def shelf_of(service: Service) -> Needs:
@@ -154,6 +170,8 @@ def buy_replicas(
     """Buy the units of that many replicas, and place them there. ``field`` is what its caller named the type with."""
     each = service.shape.units_per_replica
     units = replicas * each
+    if service.project_id != purchase.project_id:
+        purchase = msgspec.structs.replace(purchase, project_id=service.project_id)
     model = run_model(draft, service)
     # A purchase for a service that exists names the service, and a new service its version.
     named = field if field == "serviceId" else "modelId"
@@ -281,6 +299,7 @@ def buy(
         auto_renew_months=billing.auto_renew_months,
         release_at=terms.release_at,
         charged=amount,
+        project_id=purchase.project_id,
     )
     if quote is not None and billing.payment_timing == "Postpaid":
         unit = msgspec.structs.replace(
@@ -341,5 +360,6 @@ def _charge(draft: Draft, purchase: Purchase, terms: PurchaseTerms, now: Instant
             price=terms.price,
             since=now,
             until=term_of(now, purchase.billing.months, zone).expires_at,
+            project_id=purchase.project_id,
         )
     )

@@ -285,6 +285,7 @@ def _extend(
                 price=offering.per_month,
                 since=since,
                 until=term.expires_at,
+                project_id=unit.project_id,
             )
         )
     unit = change(

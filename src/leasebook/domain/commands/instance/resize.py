@@ -125,6 +125,7 @@ class Resize(Command, frozen=True, kw_only=True):
                     price=offering.per_month,
                     since=now,
                     until=unit.expires_at,
+                    project_id=unit.project_id,
                 )
             )
         return amount
