@@ -42,7 +42,7 @@ NUMBERS: Final = (-(10**30), -(2**63) - 1, -(2**63), -1, 0, 2**31, 2**63, 2**64,
 KINDS: Final[tuple[Any, ...]] = (None, True, False, 1, 1.5, "x", [], {}, [[]], {"x": {}})
 
 
-MAPS: Final = ("units", "userUnits", "userSpend", "env", "importMeta", "trainMeta", "tags")
+MAPS: Final = ("units", "userUnits", "userSpend", "env", "importMeta", "trainMeta", "tags", "projects")
 """Their keys are names that callers choose."""
 
 

@@ -44,7 +44,7 @@ from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacit
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.lease import Lease, Worker
-from leasebook.domain.model.limits import AccountLimits, GuardRules
+from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceChange, PriceList
@@ -302,6 +302,21 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "month": "2026-11",
             "spent": {"user-1": LOW, "": 1},
             "crossed": (50,),
+            "project_rules": {
+                TEXT: ProjectRules(
+                    units={TEXT: 20},
+                    spend=Micro(HIGH),
+                    budget=Micro(1),
+                    budget_warn_percent=(50, 90),
+                    budget_refuse_percent=120,
+                    release_max_us=HIGH,
+                    release_default_us=1,
+                    end_required=True,
+                )
+            },
+            "project_units": {TEXT: {TEXT: HIGH}},
+            "project_spent": {"prj-1": LOW},
+            "project_crossed": {TEXT: (50, 90)},
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),

@@ -219,7 +219,8 @@ def test_tagged_instances_are_walked_along_the_index_of_their_tag_from_the_start
 
 def test_instances_of_a_project_are_walked_along_an_index_of_their_own(planner: Planner) -> None:
     for after, status in product((0, 1000), (None, "Running", "Stopped", "Released")):
-        for kinds in ({}, {"region": "bj", "type": "gpu-1", "payment_timing": "Postpaid"}):
+        every: tuple[dict[str, Any], ...] = ({}, {"region": "bj", "type": "gpu-1", "payment_timing": "Postpaid"})
+        for kinds in every:
             wanted = UnitFilter(account_id=WHO, project_id="prj-1", status=status, **kinds)
             planner.ask.units(wanted, after=after, limit=101)
     walks = {plan for plan in planner.plans if "units_project" in plan}

@@ -168,7 +168,7 @@ class MemoryTransaction:
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, UsageTotals):
-                book.load_usage_totals(need, *usage_of(need, self._store.rows, self._store.postings))
+                book.load_usage_totals(need, usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])

@@ -13,7 +13,16 @@ from tests.api.scene import IAM
 GUARD_RAILS = {
     "accountId": HEX_ID,
     "limits": dict,
-    "used": Maybe({"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict}),
+    "used": Maybe(
+        {
+            "units": dict,
+            "userUnits": dict,
+            "month": (str, None),
+            "spend": AMOUNT,
+            "userSpend": dict,
+            "projects": dict,
+        }
+    ),
 }
 
 
@@ -31,6 +40,18 @@ def set_guard_rails(office: Office) -> Any:
         "endRequired": False,
         "extendBy": "buyer",
         "extensionsMax": 1,
+        "projects": {
+            "default": {
+                "units": {"tpu": 1},
+                "spend": "100000",
+                "budget": "100000",
+                "budgetWarnPercent": [50],
+                "budgetRefusePercent": 100,
+                "releaseMaxSeconds": 86400 * 36500,
+                "endRequired": False,
+                "releaseDefaultSeconds": 86400 * 365,
+            }
+        },
     }
     return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
 

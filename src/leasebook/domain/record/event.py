@@ -19,7 +19,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
-from leasebook.domain.model.resource.project import public_project
+from leasebook.domain.model.resource.project import public_project, stored_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.rules.reminder import deadline_of, what_of
@@ -277,12 +277,22 @@ def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) ->
 
 
 def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield an event for each percentage of its budget that an account has crossed."""
+    """Yield an event for each percentage of its budget that an account, or a project of it, has crossed."""
     known = before.crossed if before is not None and before.month == after.month else ()
     for part in after.crossed:
         if part not in known:
             spent = sum(after.spent.values())
             yield BUDGET_CROSSED, {"percent": part, "month": after.month, "spent": spent, "budget": after.rules.budget}
+    if not after.project_crossed:
+        return
+    before_of = before.project_crossed if before is not None and before.month == after.month else {}
+    for name, crossed in after.project_crossed.items():
+        rules, of_project = after.rules_of(stored_project(name)), stored_project(name)
+        for part in crossed:
+            if part not in before_of.get(name, ()):
+                charged = after.project_spends(after.month, of_project)
+                data = {"percent": part, "month": after.month, "spent": charged, "budget": rules.budget}
+                yield BUDGET_CROSSED, data | {"projectId": name}
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:

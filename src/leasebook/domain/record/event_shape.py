@@ -71,7 +71,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
     "projectId": (
-        "The project that it belongs to now; left out of a purchase: the default project.",
+        "The project that it belongs to now, or whose budget it is; of a purchase left out: the default one.",
         "prj-k3j4h5g6f7d8",
     ),
     "formerProjectId": ("The project that it belonged to before.", "default"),
@@ -147,7 +147,9 @@ SHAPES: Final[dict[str, EventShape]] = {
         on_unit=None,
         example={"before": {"name": None, "tags": {}}},
     ),
-    e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
+    e.BUDGET_CROSSED: _of_account(
+        "the account itself", "percent", "month", "spent", "budget", sometimes=("projectId",)
+    ),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),
     e.HOOK_PAUSED: _of_account(

@@ -97,7 +97,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     OFFERINGS: _all_but(OFFERINGS, "stock_total", "stock_free", "oversold"),
     PRICES: _all_but(PRICES),
     ACCOUNTS: Noted(ACCOUNTS.name, ACCOUNTS.row, ("id", "remind_before_us")),
-    ACCOUNT_LIMITS: Noted(ACCOUNT_LIMITS.name, ACCOUNT_LIMITS.row, ("account_id", "rules")),
+    ACCOUNT_LIMITS: Noted(ACCOUNT_LIMITS.name, ACCOUNT_LIMITS.row, ("account_id", "rules", "project_rules")),
     SUBSCRIPTIONS: _all_but(SUBSCRIPTIONS, "page"),
     ENGINE_CAPACITIES: Noted(ENGINE_CAPACITIES.name, ENGINE_CAPACITIES.row, ("engine", "told_to")),
     USED_LINKS: _all_but(USED_LINKS),

@@ -77,26 +77,26 @@ def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
     return service
 
 
-def no_project(project_id: str) -> Refusal:
+def no_project(project_id: str, field: str = "projectId") -> Refusal:
     """Return the refusal (NO_RESOURCE) for a project that the caller does not have."""
     return Refusal(
         NO_RESOURCE,
         f"There is no project {project_id[:64]!r} here. DescribeProjects (/v2/project) lists yours.",
-        field="projectId",
+        field=field,
     )
 
 
-def own_project(draft: Draft, account_id: str, project_id: str) -> Project:
+def own_project(draft: Draft, account_id: str, project_id: str, field: str = "projectId") -> Project:
     """Return the account's project; raises Refusal: there is none (NO_RESOURCE), or it is closed (WRONG_STATE)."""
     project = draft.get(PROJECTS, project_id)
     if project is None or project.account_id != account_id:
-        raise no_project(project_id)
+        raise no_project(project_id, field)
     if project.status == "Closed":
         raise Refusal(
             WRONG_STATE,
             f"The project {project.id} ({project.name}) is closed, and stays closed. CreateProject (/v2/project) makes "
             "another one.",
-            field="projectId",
+            field=field,
         )
     return project
 

@@ -100,7 +100,7 @@ def answer(
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_usage_totals(need, *usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        book.load_usage_totals(need, usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from leasebook.domain.book.loads import Usage
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
@@ -27,7 +28,6 @@ from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import (
     EventPlace,
     HistoryFilter,
@@ -74,13 +74,14 @@ HALTED_TEXT = (
 )
 """An account's suspended instances (``loads.SuspendedInstances``); the extra conditions match a partial index."""
 HELD_TEXT = (
-    "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
-    "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
+    "SELECT created_by, type, project_id, sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
+    "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' "
+    "GROUP BY created_by, type, project_id"
 )
 _CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
 SPENT_TEXT = (
-    f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
-    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+    f"SELECT u.created_by, p.project_id, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by, p.project_id"
 )
 USERS_AT_ONCE = 100
 """Users whose keys one statement reads."""
@@ -463,14 +464,16 @@ class Queries(
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
 
 
-def usage_totals_of(
-    units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
-) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-    """Return an account's reserved units and charges by user, in the form of ``AccountLimits``."""
-    by_user: dict[str, dict[str, int]] = {}
-    for user_id, unit_type, count in units:
-        by_user.setdefault(user_id, {})[unit_type] = int(count)
-    return by_user, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
+def usage_totals_of(units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]) -> Usage:
+    """Return an account's reserved units and charges by user and by project."""
+    usage = Usage()
+    for user_id, unit_type, project_id, count in units:
+        usage.add_units("units", user_id, unit_type, int(count))
+        if project_id is not None:
+            usage.add_units("project_units", project_id, unit_type, int(count))
+    for user_id, project_id, *sums in spent:
+        usage.add_spent(user_id, project_id, total(*sums))
+    return usage
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

@@ -310,6 +310,10 @@ guards = _table(
     _text("month"),
     _text("spent"),
     _text("crossed"),
+    _text("project_rules", null=True),
+    _named("project_units", "{}"),
+    _named("project_spent", "{}"),
+    _named("project_crossed", "{}"),
 )
 
 quotes = _table(

@@ -147,7 +147,7 @@ PROJECTS: Final = (
         MoveResourceRequest,
         MovedResource,
         "Put an instance, quota, a service or a package into another project.",
-        errors=(e.INVALID_STATE,),
+        errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         example={"resourceId": "unit-xxx", "projectId": "default"},
         answer={"resourceId": "unit-xxx", "projectId": "default"},
     ),

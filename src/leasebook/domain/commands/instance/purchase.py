@@ -239,7 +239,9 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
     billing = purchase.billing
     release_at = billing.release_at
     if billing.payment_timing == "Postpaid":
-        release_at = default_release(draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now)
+        release_at = default_release(
+            draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now, purchase.project_id
+        )
     price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
     return PurchaseTerms(
         purchase.account_id,
@@ -250,6 +252,7 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
         release_at,
         price,
         purchase.by,
+        purchase.project_id,
     )
 
 

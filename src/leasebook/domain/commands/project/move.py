@@ -8,10 +8,11 @@ import msgspec
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, PROJECTS, SERVICES, TOKEN_PACKAGES, Table
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, PROJECTS, SERVICES, TOKEN_PACKAGES, Table
 from leasebook.domain.commands.command import IN_TRANSITION, Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.model.instance import GONE, Instance
+from leasebook.domain.model.limits import judge_move
 from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.lifecycle import change
@@ -61,8 +62,8 @@ class MoveResource(Command, frozen=True, kw_only=True):
         if kind in MOVABLE and MOVABLE[kind] is INSTANCES:
             yield from unit_needs(book, self.resource_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown or closed project, nothing of this account, ended, under way, or in use."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal: unknown or closed project, nothing of this account, ended, under way, in use, or a limit."""
         kind = kind_of(self.resource_id)
         thing: Any = draft.get(MOVABLE[kind], self.resource_id) if kind in MOVABLE else None
         is_deleted = isinstance(thing, Service) and thing.deleted_at is not None
@@ -72,14 +73,14 @@ class MoveResource(Command, frozen=True, kw_only=True):
         if thing.project_id == self.project_id:
             return True
         if isinstance(thing, Instance):
-            self._move_instance(draft, thing, now)
+            self._move_instance(draft, thing, rules, now)
             return True
         if isinstance(thing, Service):
             _check_service(thing)
         draft.put(MOVABLE[kind], msgspec.structs.replace(thing, project_id=self.project_id))  # type: ignore[index]
         return True
 
-    def _move_instance(self, draft: Draft, unit: Instance, now: Instant) -> None:
+    def _move_instance(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
         if unit.status in GONE or unit.status in IN_TRANSITION:
             what = (
                 "it has ended, and its costs stay where they are" if unit.status in GONE else "try again when it runs"
@@ -93,6 +94,18 @@ class MoveResource(Command, frozen=True, kw_only=True):
                 "Scale them to 0 there (ScaleService), and move both then.",
                 field="resourceId",
             )
+        refusal = judge_move(
+            draft.get(ACCOUNT_LIMITS, unit.account_id),
+            unit.type,
+            unit.reserved,
+            unit.release_at,
+            now,
+            rules.written_zone,
+            project_id=self.project_id,
+            is_postpaid=unit.payment_timing == "Postpaid",
+        )
+        if refusal is not None:
+            raise refusal
         change(draft, charge_usage(draft, unit, now), project_id=self.project_id)
 
 

@@ -42,5 +42,8 @@ def upgrade() -> None:
     op.create_index("projects_account", "projects", ["account_id", "created_at", "id"])
     for table in ("units", "services", "packages", "postings"):
         op.add_column(table, sa.Column("project_id", sa.Text(), nullable=True))
+    op.add_column("guards", sa.Column("project_rules", sa.Text(), nullable=True))
+    for name in ("project_units", "project_spent", "project_crossed"):
+        op.add_column("guards", sa.Column(name, sa.Text(), nullable=False, server_default="{}"))
     for name, table, columns, condition in INDEXES:
         op.create_index(name, table, columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
