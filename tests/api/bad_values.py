@@ -55,6 +55,7 @@ MAPS: Final = (
     "filter",
     "group",
     "names",
+    "projects",
 )
 """Their keys are names that callers choose."""
 

@@ -182,6 +182,24 @@ def run_a_service(caller: Caller) -> None:
     caller.release(unit)
 
 
+def use_projects(caller: Caller) -> None:
+    """Call the actions of projects, and leave something in one that was in another."""
+    atlas, other = (
+        {"projectId": caller.do("/v2/project", "CreateProject", {"name": name})["projectId"]}
+        for name in ("atlas", "other")
+    )
+    caller.do("/v2/project", "ModifyProject", {**atlas, "description": "The maps."})
+    unit = caller.do(UNITS, "PurchaseComputeUnit", {**order(), **other})["instanceId"]
+    service = caller.do(SERVICE, "CreateService", {**new_service(), **atlas})["serviceId"]
+    package = {"serviceName": "ernie", "specification": 10, "expiredTime": "2031-01-01 00:00:00", **other}
+    granted = caller.do(CHARGE, "GrantPackageResource", package)["instance"]["packageId"]
+    for thing in (unit, granted):
+        caller.do("/v2/project", "MoveResource", {"resourceId": thing, **atlas})
+    caller.do("/v2/project", "CloseProject", other)
+    caller.do(SERVICE, "DescribeService", {"serviceId": service})
+    caller.do("/v2/project", "DescribeProjects")
+
+
 def keep_models(caller: Caller) -> None:
     """Call the actions of models, and of keys for calling services."""
     made = caller.do(
@@ -227,6 +245,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     run_a_service(caller)
     subscribe(caller)
     keep_models(caller)
+    use_projects(caller)
     bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
     caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
     caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})

@@ -203,6 +203,7 @@ async def prepare(desk: Client) -> dict[str, str]:
         answer = await desk.call("/v2/computeunit", "PurchaseComputeUnit", EXAMPLES["purchase_units"])
         asked += re.findall("apr-[0-9a-f]{32}", answer.body["message"])
     await done("/v2/account", "SetGuardRails", {"limits": {"needsApproval": None}})
+    project = await done("/v2/project", "CreateProject", {"name": "somebody"})
     # Some of it is paid for by now, and something was refused.
     now = await clock()
     await desk.advance((now + timedelta(minutes=65)).isoformat())
@@ -225,6 +226,7 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["delete_service_key"]["keyId"]: calling["keyId"],
         EXAMPLES["approve_purchase"]["approvalId"]: asked[0],
         EXAMPLES["reject_purchase"]["approvalId"]: asked[1],
+        EXAMPLES["close_project"]["projectId"]: project["projectId"],
         EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
         EXAMPLES["describe_costs"]["to"]: f"{now.replace(day=1) + timedelta(days=40):%Y-%m}-01 00:00:00",
         EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",

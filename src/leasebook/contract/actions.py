@@ -28,7 +28,7 @@ from leasebook.contract.nouns import (
 )
 from leasebook.contract.nouns.approval import approvals
 from leasebook.contract.nouns.finance import cost_export, costs
-from leasebook.contract.nouns.resource import tag_policy, tags
+from leasebook.contract.nouns.resource import projects, tag_policy, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -86,6 +86,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *cost_export.ACTIONS,
     *tag_policy.TAG_POLICIES,
     *costs.COSTS,
+    *projects.PROJECTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -14,7 +14,7 @@ EVENT = {
     "specversion": re.compile(r"1\.0"),
     "id": re.compile(r"\d+-\d+"),
     "source": re.compile(r"/v2/account/[0-9a-f]{32}"),
-    "type": re.compile(r"(unit|account|subscription|engine|iam|service)\.[a-zA-Z]+"),
+    "type": re.compile(r"(unit|account|subscription|engine|iam|service|resource)\.[a-zA-Z]+"),
     "subject": Maybe(ANY_ID),
     "time": TIME,
     "datacontenttype": re.compile("application/json"),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, OWNER, PACKAGE_ID, QUOTA_ID, TIME, Maybe
+from tests.actions.forms import (
+    AMOUNT,
+    HEX_ID,
+    MAY_END_A_PAGE,
+    OWNER,
+    PACKAGE_ID,
+    PROJECT_ID,
+    QUOTA_ID,
+    TIME,
+    Maybe,
+)
 from tests.actions.office import QUOTA_MODEL, Office, billed
 from tests.actions.record import (
     DATA_FULL,
@@ -33,6 +43,7 @@ QUOTA = {
     "releaseTime": Maybe(TIME),
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
 PACKAGE = {
     **OWNER,
@@ -48,8 +59,9 @@ PACKAGE = {
     "expiredTime": TIME,
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
-WORDS = {"name": "training", "tags": {"team": "vision"}}
+WORDS = {"name": "training", "tags": {"team": "vision"}, "projectId": "default"}
 PRESET = {
     "serviceId": re.compile(r"svcp-[0-9a-f]{12}"),
     "name": str,
@@ -81,12 +93,16 @@ RECORDS: Final = {
     "purchase_quota": ActionRecord(
         permitted=WRITERS,
         body=billed({"model": QUOTA_MODEL, "purchaseCount": 2, **WORDS}, timing="Postpaid", time="2090-01-15 09:30:00"),
+        foreign=({**billed({"model": QUOTA_MODEL, "purchaseCount": 1}, timing="Postpaid"), "projectId": "PROJECT"},),
         shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
     ),
     "describe_quota": ActionRecord(
         permitted=READERS | FLEET_READERS,
         body=of_own(describe_quota),
-        searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        searches=(
+            {"model": "ernie-4.0-8k", "instanceId": "QUOTA"},
+            {"model": "ernie-4.0-8k", "projectId": "PROJECT"},
+        ),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
     ),
     "release_quota": ActionRecord(
@@ -115,6 +131,7 @@ RECORDS: Final = {
     "describe_packages": ActionRecord(
         permitted=READERS | FLEET_READERS,
         body=of_own({"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS}),
+        searches=({"projectId": "PROJECT"},),
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(
@@ -126,6 +143,9 @@ RECORDS: Final = {
     "grant_package": ActionRecord(
         permitted=OPERATORS,
         body=grant_package,
+        foreign=(
+            {"serviceName": "x", "specification": 1, "expiredTime": "2090-01-15 09:30:00", "projectId": "PROJECT"},
+        ),
         shape={"instance": PACKAGE},
     ),
     "describe_preset_services": ActionRecord(

@@ -68,7 +68,14 @@ RECORDS: Final = {
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
-        body={**billed(order(count=2)), "hold": True, "name": "training", "tags": {"team": "vision"}},
+        body={
+            **billed(order(count=2)),
+            "hold": True,
+            "projectId": "default",
+            "name": "training",
+            "tags": {"team": "vision"},
+        },
+        foreign=({**order(), "projectId": "PROJECT"},),
         shape=QUOTE,
     ),
     "create_auto_renew_rule": ActionRecord(

@@ -15,6 +15,7 @@ from leasebook.api.handlers.account import (
     funds,
     identities,
     limits,
+    projects,
     reminders,
     signatures,
     statement,
@@ -56,4 +57,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **approvals.OPERATIONS,
     **tag_policy.OPERATIONS,
     **costs.OPERATIONS,
+    **projects.OPERATIONS,
 }

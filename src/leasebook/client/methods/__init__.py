@@ -14,6 +14,7 @@ from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
 from leasebook.client.methods.lists import AsyncListsMethods, ListsMethods
 from leasebook.client.methods.model import AsyncModelMethods, ModelMethods
 from leasebook.client.methods.offering import AsyncOfferingMethods, OfferingMethods
+from leasebook.client.methods.projects import AsyncProjectsMethods, ProjectsMethods
 from leasebook.client.methods.quota import AsyncQuotaMethods, QuotaMethods
 from leasebook.client.methods.replica import AsyncReplicaMethods, ReplicaMethods
 from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
@@ -40,6 +41,7 @@ class Methods(
     ListsMethods,
     ModelMethods,
     OfferingMethods,
+    ProjectsMethods,
     QuotaMethods,
     ReplicaMethods,
     ServiceMethods,
@@ -68,6 +70,7 @@ class AsyncMethods(
     AsyncListsMethods,
     AsyncModelMethods,
     AsyncOfferingMethods,
+    AsyncProjectsMethods,
     AsyncQuotaMethods,
     AsyncReplicaMethods,
     AsyncServiceMethods,

@@ -66,6 +66,8 @@ REFUSED: Final = {
     "CreateAccessKey": _OWN,
     "CreateHook": _OWN,
     "GrantPackage": _OWN,
+    "CreateProject": _OWN,
+    "MoveResource": _OWN,
 }
 """The commands that a suspended or closed account refuses, by the names of their classes."""
 REFUSED_IF_CLOSED: Final = {
@@ -96,6 +98,7 @@ ALLOWED: Final = frozenset(
         *("ApprovePurchase", "RejectPurchase", "DoApprovalDue"),
         # They change existing rows, and neither buy nor make anything.
         *("RenameUser", "SetUserContact", "SetKeyRules", "SetReminders", "ModifyService", "ApproveModel"),
+        *("ModifyProject", "CloseProject"),
         *("SetHook", "TestHook", "ConfirmHook", "Redeliver", "RedeliverGivenUp", "TryAgain"),
     }
 )

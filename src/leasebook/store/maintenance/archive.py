@@ -215,8 +215,8 @@ def _zone_of(run: Run, account_id: str) -> str:
 
 
 def _sort_of(posting: Posting, zone: str) -> tuple[Any, ...]:
-    """The properties that postings rolled into one must share: the month, the accounts, the units and the price."""
-    return _month(posting.at, zone), posting.debit, posting.credit, posting.count, posting.price
+    """The properties that postings rolled into one must share: month, accounts, units, price and project."""
+    return _month(posting.at, zone), posting.debit, posting.credit, posting.count, posting.price, posting.project_id
 
 
 def _month(at: Instant, zone: str) -> tuple[int, int]:

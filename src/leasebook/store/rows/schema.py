@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
 from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import project_schema as _projects  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
@@ -151,6 +152,7 @@ units = _table(
     # The first due work of the instance, derived from the times above (``agenda.head_of``).
     _big("due_at", null=True),
     Column("due_kind", SmallInteger, nullable=True),
+    _text("project_id", null=True),
     Index("units_id", "id", unique=True),
     # The order in which due work is done. Many thousand instances may be due at the same time, and with the time alone
     # every batch would sort them all. With the release time, overdue releases are found without reading the rows.
@@ -166,6 +168,9 @@ units = _table(
     _where("units_renewed", "auto_renew AND status <> 'Released'", "account_id", "seq"),
     _where("units_asked", "generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'", "id"),
     _where("units_service", "service_id IS NOT NULL AND status <> 'Released'", "service_id", "seq"),
+    # Only those outside of the default project: a purchase into that writes no entry.
+    _where("units_project_live", "project_id IS NOT NULL AND status <> 'Released'", "project_id", "kind", "seq"),
+    _where("units_project_released", "project_id IS NOT NULL AND status = 'Released'", "project_id", "kind", "seq"),
 )
 
 # The services with replicas on an instance: the placements in the instances' rows, by service.
@@ -202,12 +207,14 @@ services = _table(
     _count("ready"),
     _big("deleted_at", null=True),
     _text("log_store", null=True),
+    _text("project_id", null=True),
     Index("services_id", "id", unique=True),
     Index("services_account", "account_id", "seq"),
     Index("services_suffix", "account_id", "url_suffix", "seq"),
     _where("services_run", "runs", "id"),
     _where("services_kept", "deleted_at IS NULL", "account_id"),
     _where("services_log_store", "log_store IS NOT NULL", "id"),
+    _where("services_project", "project_id IS NOT NULL AND deleted_at IS NULL", "project_id"),
 )
 
 model_sets = _table(
@@ -290,6 +297,7 @@ postings = _table(
     _big("price", null=True),
     _big("since", null=True),
     _big("until", null=True),
+    _text("project_id", null=True),
     # By time, so that a month is one range, and pages are newest first.
     Index("postings_account", "account_id", "at", "seq"),
     _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
@@ -306,6 +314,10 @@ guards = _table(
     _text("spent"),
     _text("crossed"),
     _count("waiting"),
+    _text("project_rules", null=True),
+    _named("project_units", "{}"),
+    _named("project_spent", "{}"),
+    _named("project_crossed", "{}"),
 )
 
 quotes = _table(
@@ -349,8 +361,10 @@ packages = _table(
     _big("used"),
     _big("started_at"),
     _big("expires_at"),
+    _text("project_id", null=True),
     Index("packages_id", "id", unique=True),
     Index("packages_account", "account_id", "seq"),
+    _where("packages_project", "project_id IS NOT NULL", "project_id"),
 )
 
 # Small, because old rows are deleted: every purchase with a client token looks it up.

@@ -34,6 +34,7 @@ _OWNED: Final = (
     ("event_pages", "page of events", "seq"),
     ("model_sets", "model set", "id"),
     ("models", "model", "id"),
+    ("projects", "project", "id"),
 )
 _MADE: Final = (
     ("units", "unit", "id"),
@@ -43,6 +44,7 @@ _MADE: Final = (
     ("hooks", "subscription", "id"),
     ("model_sets", "model set", "id"),
     ("models", "model", "id"),
+    ("projects", "project", "id"),
 )
 """Tables with the account that owns a row, and tables with the user who created it."""
 
@@ -55,6 +57,12 @@ _LIVES: Final = (
     ("approvals", "requests for approvals", "t.status = 'Open'"),
 )
 """The things that must not live in a closed account: table, name, and the condition for living."""
+_IN_PROJECTS: Final = (
+    ("units", "unit", "t.status <> 'Released' AND t.status <> 'CreateFailed'"),
+    ("services", "service", "t.deleted_at IS NULL"),
+)
+"""The things that must not live in a closed project. A package may be over by itself, and is closed with its project.
+"""
 
 RULES: Final = (
     *(
@@ -165,6 +173,36 @@ RULES: Final = (
             f"account {{0}} is closed, and {{1}} of its {called} still live",
         )
         for table, called, lives in _LIVES
+    ),
+    *(
+        Rule(
+            f"SELECT t.id, t.project_id FROM {table} t LEFT JOIN projects p ON p.id = t.project_id "
+            "AND p.account_id = t.account_id WHERE t.project_id IS NOT NULL AND p.id IS NULL",
+            f"{called} {{0}} is in the project {{1}}, which is none of its account",
+        )
+        for table, called in (("units", "unit"), ("services", "service"), ("packages", "package"))
+    ),
+    *(
+        Rule(
+            f"SELECT t.id, t.project_id FROM projects p JOIN {table} t ON t.project_id = p.id "
+            f"WHERE p.status = 'Closed' AND {lives}",
+            f"{called} {{0}} lives in the project {{1}}, which is closed",
+        )
+        for table, called, lives in _IN_PROJECTS
+    ),
+    Rule(
+        "SELECT p.account_id, p.name, count(*) FROM projects p WHERE p.status = 'Active' "
+        "GROUP BY p.account_id, p.name HAVING count(*) > 1",
+        "account {0} has {2} active projects of the name {1}",
+    ),
+    Rule(
+        "SELECT p.id, p.status FROM projects p WHERE (p.status = 'Closed') <> (p.closed_at IS NOT NULL)",
+        "project {0} is {1}, and the time of its end says something else",
+    ),
+    Rule(
+        "SELECT p.service_id, p.unit_id FROM placements p JOIN units u ON u.id = p.unit_id JOIN services s "
+        "ON s.id = p.service_id WHERE coalesce(u.project_id, '') <> coalesce(s.project_id, '')",
+        "service {0} has replicas on unit {1}, which is in another project",
     ),
     Rule(
         "SELECT a.id, a.balance FROM accounts a WHERE a.status = 'Closed' AND a.balance <> 0",
