@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, Smal
 from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import project_schema as _projects  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import token_schema as _tokens  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
@@ -365,38 +366,6 @@ packages = _table(
     Index("packages_id", "id", unique=True),
     Index("packages_account", "account_id", "seq"),
     _where("packages_project", "project_id IS NOT NULL", "project_id"),
-)
-
-# Small, because old rows are deleted: every purchase with a client token looks it up.
-tokens = _table(
-    "tokens",
-    _text("account_id", key=True),
-    _text("value", key=True),
-    _text("digest"),
-    Column("refused", Boolean, nullable=False),
-    Column("answer", LargeBinary, nullable=False),
-    _big("created_at"),
-    Index("tokens_created", "created_at"),
-    without_rowid=True,
-)
-
-# Nonces that signatures used. The key begins with their end, so that new rows are written side by side.
-nonce_pages = _table(
-    "nonce_pages",
-    _big("until", key=True),
-    _text("access_key_id", key=True),
-    Column("digests", LargeBinary, nullable=False),
-    without_rowid=True,
-)
-
-# The same by earlier versions, a row each. They are still read, and deleted when their time is over.
-nonces = _table(
-    "nonces",
-    _text("access_key_id", key=True),
-    _text("value", key=True),
-    _big("hour"),
-    Index("nonces_hour", "hour"),
-    without_rowid=True,
 )
 
 service_keys = _table(
