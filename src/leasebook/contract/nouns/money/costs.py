@@ -60,9 +60,7 @@ class CostRow(Shape, kw_only=True):
     end_time: Annotated[str, Meta(description="When the period ends.")]
     group: Annotated[
         dict[str, str | None],
-        Meta(
-            description="The properties that these costs have in common, by the names of groupBy; null: they are without it."
-        ),
+        Meta(description="Their common properties, by the names of groupBy; null: they are without it."),
     ]
     names: Annotated[
         dict[str, str] | None,
