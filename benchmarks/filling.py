@@ -23,7 +23,7 @@ from benchmarks.filling_record import Record
 from benchmarks.serving import LEASEBOOK, Server
 from benchmarks.sinks import Sink
 from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
-from leasebook.domain.book.tables import INSTANCES, OFFERINGS, PRICES
+from leasebook.domain.book.tables import INSTANCES, OFFERINGS, PRICES, RESOURCE_TAGS
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.account import Account, User
 from leasebook.domain.model.instance import Instance, InstanceStatus
@@ -40,6 +40,7 @@ from leasebook.domain.record.ledger import (
 from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, add_months
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
@@ -56,6 +57,9 @@ AGE_US: Final = 90 * DAY_US
 FAR_US: Final = 300 * DAY_US
 ZONE: Final = "Asia/Shanghai"
 """Of tenants that are made."""
+COMMON_EVERY: Final = 10
+RARE_EVERY: Final = 200
+"""One live instance in COMMON_EVERY has the common tag, and one in RARE_EVERY the rare one."""
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -336,6 +340,21 @@ class Filler:
             added += len(chunk)
         return added
 
+    def tag(self) -> None:
+        """Give some live instances a common tag, and few of these a rare one, with their entries in the index."""
+        last = 0
+        text = "SELECT seq, id, account_id FROM units WHERE seq > ? AND status <> 'Released' ORDER BY seq LIMIT ?"
+        while found := self._out.run(text, (last, CHUNK)):
+            last = found[-1][0]
+            tagged = [(seq, _tags_of(seq, id_, account)) for seq, id_, account in found if not seq % COMMON_EVERY]
+            if not tagged:
+                continue
+            self._insert(CODECS[RESOURCE_TAGS], [row for _, row in tagged])
+            entries = [(row.account_id, row.kind, *tag, seq) for seq, row in tagged for tag in row.entries.items()]
+            self._out.insert("tagged", "account_id, kind, key, value, seq", entries)
+            self._record.tagged([row for _, row in tagged])
+            self._out.commit()
+
     def post(self, postings: Sequence[Posting]) -> None:
         """Write charges of instances that were added without them."""
         self._insert(POSTINGS, postings)
@@ -370,6 +389,11 @@ class Filler:
             self._out.run("UPDATE offerings SET stock_total = stock_total + ? WHERE region = ? AND type = ?", values)
         self._reserved.clear()
         self._out.commit()
+
+
+def _tags_of(seq: int, unit_id: str, account_id: str) -> ResourceTags:
+    rare = {"stage": "rare"} if not seq % RARE_EVERY else {}
+    return ResourceTags(unit_id, account_id, "unit", None, {**rare, "team": "common"})
 
 
 def usage(unit: Instance, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:

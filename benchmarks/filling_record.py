@@ -12,17 +12,18 @@ from benchmarks.sinks import Sink
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, METADATA, PRICES, USERS
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, METADATA, PRICES, RESOURCE_TAGS, USERS
 from leasebook.domain.model.account import Account, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import PriceList
 from leasebook.domain.record.audit_log import NOTHING, Head, Mark, Sealed, head_message, pages_of
-from leasebook.domain.record.event import Event, EventPage, page_of, unit_events
+from leasebook.domain.record.event import Event, EventPage, page_of, tag_events, unit_events
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY, seal_events
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.record.row_digest import digests_of
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.store.queries.audit_log import HEADS_TEXT, heads_of
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import AUDIT_CHAINS, AUDIT_PAGES, CODECS, EVENTS, Codec
@@ -67,6 +68,25 @@ class Record:
         self._out.insert("event_units", "unit_id, page", listed)
         changes = Changes(orders, postings)
         changes.inserted[INSTANCES] = list(units)
+        self.note(changes)
+
+    def tagged(self, rows: Sequence[ResourceTags]) -> None:
+        """Write the events of new tags, an account's on one page, and the digests of their rows."""
+        owners: dict[str, list[ResourceTags]] = {}
+        for row in rows:
+            owners.setdefault(row.account_id, []).append(row)
+        events = [
+            page_of(
+                account_id,
+                [Event(self._now, kind, row.id, None, data) for row in own for kind, data in tag_events(None, row)],
+            )
+            for account_id, own in owners.items()
+        ]
+        numbers = self._pages(events)
+        listed = [(row.id, number) for number, own in zip(numbers, owners.values(), strict=True) for row in own]
+        self._out.insert("event_units", "unit_id, page", listed)
+        changes = Changes([], [])
+        changes.inserted[RESOURCE_TAGS] = list(rows)
         self.note(changes)
 
     def priced(self, prices: Sequence[PriceList]) -> None:

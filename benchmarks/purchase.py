@@ -22,9 +22,11 @@ from benchmarks.load import COUNTER, Plan, Tally, drive_apart
 from benchmarks.serving import LEASEBOOK, Server
 
 LEVELS = (1, 32, 128)
-NO_OP, PURCHASE = "no-op", "purchase"
+NO_OP, PURCHASE, TAGGED = "no-op", "purchase", "tagged"
 
 RATIO_AIM, LONE_AIM = 0.6, 1.5
+TAGGED_AIM = 1.5
+"""p99 of a purchase with a name and three tags, over that of one without: it writes a row and four entries more."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -38,6 +40,12 @@ class Options(msgspec.Struct, frozen=True):
     store: str
     server: str | None
     against: str | None
+    tags: bool = False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of requests that are measured."""
+        return (NO_OP, PURCHASE, TAGGED) if self.tags else (NO_OP, PURCHASE)
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -82,6 +90,10 @@ class Report(msgspec.Struct, frozen=True):
         floor = self.append_sync_us + self.row(server, NO_OP, self.fewest).p50_us
         return self.row(server, PURCHASE, self.fewest).p50_us / floor
 
+    def tagged_p99(self, server: str, clients: int) -> float:
+        """Return the p99 of purchases with a name and tags, over that of purchases without."""
+        return self.row(server, TAGGED, clients).p99_us / self.row(server, PURCHASE, clients).p99_us
+
     @property
     def fewest(self) -> int:
         """The smallest number of clients: one, unless ``--levels`` says otherwise."""
@@ -94,7 +106,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def requests(server: Server, *, tokens: bool, hashed: bool = False) -> dict[str, bytes]:
-    """Return the two requests, signed; ``hashed``: the body is covered, which goes with no token."""
+    """Return the requests of each kind, signed; ``hashed``: the body is covered, which goes with no token."""
     body = {
         "billing": {"paymentTiming": "Postpaid", "releaseTime": "2099-01-01T00:00:00Z"},
         "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
@@ -102,9 +114,13 @@ def requests(server: Server, *, tokens: bool, hashed: bool = False) -> dict[str,
     }
     if tokens:
         body["clientToken"] = COUNTER.decode()
+    tagged = {**body, "name": "training", "tags": {"team": "vision", "project": "atlas", "stage": "test"}}
     return {
         NO_OP: server.request("/v2/clock", "DescribeClock", b"{}"),
-        PURCHASE: server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(body), hashed=hashed),
+        **{
+            kind: server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(one), hashed=hashed)
+            for kind, one in ((PURCHASE, body), (TAGGED, tagged))
+        },
     }
 
 
@@ -134,7 +150,7 @@ def run(servers: Sequence[Server], options: Options, folder: Path) -> Report:
         appends.append(disk.append_us(folder))
         overwrites.append(disk.overwrite_us(folder))
         for clients in options.levels:
-            for kind in (NO_OP, PURCHASE):
+            for kind in options.kinds:
                 # The server that goes second finds a warmer machine, so they change places.
                 for server in servers if number % 2 == 0 else reversed(servers):
                     sample = measure(server, signed[server.name][kind], clients, options.seconds, first)
@@ -174,6 +190,9 @@ def show(report: Report, names: Sequence[str]) -> None:
         share, lone = report.share(name), report.lone(name)
         print(f"{name}: purchases / no-ops at {report.most} clients = {share:.2f} (aim: at least {RATIO_AIM})")
         print(f"{name}: p50 of a lone purchase / (sync + no-op) = {lone:.2f} (aim: at most {LONE_AIM})")
+        for clients in sorted({row.clients for row in report.rows if row.kind == TAGGED}):
+            slower = report.tagged_p99(name, clients)
+            print(f"{name}: p99 with tags / without at {clients} clients = {slower:.2f} (aim: at most {TAGGED_AIM})")
     for name in names[1:]:
         for clients in sorted({row.clients for row in report.rows}):
             bought, base = report.row(name, PURCHASE, clients), report.row(names[0], PURCHASE, clients)
@@ -193,7 +212,7 @@ def commands_of(options: Options) -> dict[str, list[str]]:
 
 def stay_clear_of_the_hour(options: Options) -> None:
     """See keep_off_the_hour()."""
-    each = 2 * len(options.levels) * (options.seconds + 1) * (2 if options.against else 1) + 1
+    each = len(options.kinds) * len(options.levels) * (options.seconds + 1) * (2 if options.against else 1) + 1
     keep_off_the_hour(options.rounds * each + 10)
 
 
@@ -236,6 +255,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--tokens", action="store_true", help="give every purchase a client token")
     parser.add_argument("--hashed", action="store_true", help="sign the body's SHA-256; not with --tokens")
+    parser.add_argument("--tags", action="store_true", help="measure purchases with a name and tags as well")
     parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--server", metavar="COMMAND", help="what stands for leasebook: another version of it")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
@@ -247,7 +267,15 @@ def main() -> None:
     given = _arguments()
     levels = tuple(int(text) for text in given.levels.split(","))
     options = Options(
-        levels, given.rounds, given.seconds, given.tokens, given.hashed, given.store, given.server, given.against
+        levels,
+        given.rounds,
+        given.seconds,
+        given.tokens,
+        given.hashed,
+        given.store,
+        given.server,
+        given.against,
+        given.tags,
     )
     with history.running("purchase", given.json) as place:
         stay_clear_of_the_hour(options)
@@ -259,6 +287,8 @@ def main() -> None:
             label = name if options.store == "sqlite" else f"{name} on PostgreSQL"
             figures[f"{label}: purchases per no-op"] = report.share(name)
             figures[f"{label}: lone purchase per floor"] = report.lone(name)
+            if options.tags:
+                figures[f"{label}: p99 with tags / without"] = report.tagged_p99(name, report.most)
             figures[f"{label}: purchases/s"] = report.row(name, PURCHASE, report.most).per_second
         place.record(msgspec.to_builtins(options), figures, msgspec.to_builtins(report))
 

@@ -33,6 +33,7 @@ from benchmarks.storm import Watched, serving
 from leasebook.api.paging import marker_of
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
+from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.read_repository import EventFilter, HistoryFilter, UnitFilter
 from leasebook.store.opening import Target
 
@@ -153,7 +154,35 @@ def lists_of(where: Target) -> list[List]:
             place = seq if table == "orders" else (at, seq)
             deep = {"maxKeys": PAGE, "marker": marker_of(place, f"{table} {HistoryFilter(account_id=account)}")}
             found.append(List(table, "/v2/account", action, rows, {"maxKeys": PAGE}, deep))
+        found += _tagged(account, run)
         found.append(_events(account, run))
+    return found
+
+
+def _tagged(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> list[List]:
+    """Return the lists of instances with tags: a common one, a rare one, and a type beside them."""
+    found = []
+    for name, tags, unit_type in (
+        ("a common tag", {"team": "common"}, None),
+        ("a rare tag", {"stage": "rare"}, None),
+        ("a rare and a common tag", {"stage": "rare", "team": "common"}, None),
+        ("a common key, a type", {"team": None}, "gpu-1"),
+    ):
+        key = "stage" if "stage" in tags else "team"
+        text = (
+            "FROM tagged t JOIN units u ON u.seq = t.seq WHERE t.account_id = ? AND t.kind = 'unit' AND t.key = ? "
+            "AND u.type = coalesce(?, u.type)"
+        )
+        ((rows,),) = run(f"SELECT count(*) {text}", (account, key, unit_type))
+        if rows < 2 * PAGE:
+            print(f"{name}: {rows} instances are too few for a page far down; take more", file=sys.stderr)
+            continue
+        skipped = min(int(rows * DEPTH), rows - PAGE - 1)
+        ((seq,),) = run(f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, unit_type, skipped))
+        wanted = UnitFilter(account_id=account, type=unit_type, tags=Wanted(tuple(sorted(tags.items()))))
+        first = {"tags": tags, "maxKeys": PAGE, **({} if unit_type is None else {"type": unit_type})}
+        deep = {**first, "marker": marker_of(seq, f"units {wanted}")}
+        found.append(List(f"units: {name}", "/v2/computeunit", "DescribeComputeUnits", rows, first, deep))
     return found
 
 
@@ -260,6 +289,8 @@ def run(options: Options, folder: Path) -> Found:
         fill(few, options.few)
         fill(many, options.units)
         bytes_each(many, options.units, found)
+        with sink(many) as out:
+            Filler(out, seed=3).tag()
         keep_off_the_hour(options.rounds * 40 + 60)
         if {"buying", "pages"} & set(options.parts):
             with serving(SMALL, options.server, few) as small, serving(LARGE, options.server, many) as large:

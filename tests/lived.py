@@ -72,6 +72,7 @@ def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
     scene.runner.run(wait("Running"))
     caller.do("/v2/tag", "TagResource", {"resourceId": units[0], "tags": {"team": "vision", "stage": ""}})
     caller.do("/v2/tag", "RenameResource", {"resourceId": units[0], "name": "training"})
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"allowed": {"stage": ["", "live"]}}})
     caller.release(units[-1])
     scene.runner.run(wait("Released"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Maybe(NamedTuple):
@@ -86,3 +86,7 @@ def unfilled(values: Iterable[Any], shape: Any, where: str = "result") -> set[st
             return unfilled(entries, shape[0], f"{where}[]") if entries else {where}
         case _:
             return set()
+
+
+OWNER: Final = {"accountId": Maybe(HEX_ID), "accountName": Maybe(str)}
+"""The fields of a row that says whose it is."""

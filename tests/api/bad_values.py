@@ -42,7 +42,20 @@ NUMBERS: Final = (-(10**30), -(2**63) - 1, -(2**63), -1, 0, 2**31, 2**63, 2**64,
 KINDS: Final[tuple[Any, ...]] = (None, True, False, 1, 1.5, "x", [], {}, [[]], {"x": {}})
 
 
-MAPS: Final = ("units", "userUnits", "userSpend", "userNeedsApproval", "env", "importMeta", "trainMeta", "tags")
+MAPS: Final = (
+    "units",
+    "userUnits",
+    "userSpend",
+    "userNeedsApproval",
+    "env",
+    "importMeta",
+    "trainMeta",
+    "tags",
+    "allowed",
+    "filter",
+    "group",
+    "names",
+)
 """Their keys are names that callers choose."""
 
 

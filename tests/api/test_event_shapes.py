@@ -152,6 +152,7 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     scene.advance("2030-02-16T08:00:00+08:00")
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": poor.account_id()})
     customer.do("/v2/tag", "TagResource", {"resourceId": third, "tags": {"team": "vision"}})
+    customer.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"], "allowed": {"team": ["vision"]}}})
     operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
     operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})
     over = {"accountId": scene.customer("12.50").account_id()}
@@ -203,7 +204,7 @@ def test_every_event_has_the_fields_of_its_page_and_no_others(emitted: list[Any]
     for event in emitted:
         shape = SHAPES[event["type"]]
         assert shape.on_unit in (None, "subject" in event), event
-        found = set(event["data"]) - {"userId"}
+        found = set(event["data"]) - {"userId", "userName", "instanceName"}
         assert set(shape.always) <= found <= {*shape.always, *shape.sometimes}, event
         for name in found - {"links"}:
             example, value = FIELDS[name][1], event["data"][name]

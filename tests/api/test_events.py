@@ -61,8 +61,8 @@ def test_a_leased_instance_tells_its_life_one_event_for_each_change(either: Serv
     # Both happen at the release time, however late they are done.
     assert [event["time"] for event in told[8:]] == ["2030-01-15T10:30:00+08:00"] * 2
     moved, cleared, resized, releasing = (told[index]["data"] for index in (3, 4, 6, 8))
-    assert moved == {"releaseTime": "2030-01-15T13:00:00+08:00", "userId": me(customer)}
-    assert cleared == {"releaseTime": None, "userId": me(customer)}
+    assert moved == {"releaseTime": "2030-01-15T13:00:00+08:00", "userId": me(customer), "userName": "root"}
+    assert cleared == {"releaseTime": None, "userId": me(customer), "userName": "root"}
     assert resized == {"status": "Running", "computeUnitCount": 3}
     assert releasing == {
         "status": "Releasing",
@@ -119,6 +119,7 @@ def test_paying_in_advance_takes_the_release_time_with_it_in_one_event(either: S
         "releaseTime": None,
         "expiredTime": "2030-02-15T08:00:00+08:00",
         "userId": me(customer),
+        "userName": "root",
     }
 
 
@@ -153,7 +154,7 @@ def test_crossing_a_part_of_the_budget_is_one_event_a_month(either: ServiceHarne
     for _ in range(5):
         customer.buy(months=1)
     first, second = (event["data"] for event in events(customer, **crossed))
-    own = {"month": "2030-01", "budget": "1000.00", "userId": me(customer)}
+    own = {"month": "2030-01", "budget": "1000.00", "userId": me(customer), "userName": "root"}
     assert first == own | {"percent": 50, "spent": "500.00"}
     assert second == own | {"percent": 90, "spent": "900.00"}
     customer.do(ACCOUNT, "SetGuardRails", {"limits": limits})

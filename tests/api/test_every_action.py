@@ -9,6 +9,7 @@ import pytest
 
 from leasebook.contract.action import Action
 from tests.actions.forms import AMOUNT, TIME, Maybe, Unfilled, misfit, unfilled
+from tests.actions.nouns.costs import SPAN
 from tests.actions.office import QUOTA_MODEL, Office
 from tests.actions.records import ANY_ACTION, body_of, record_of
 from tests.api.scene import (
@@ -240,6 +241,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     for month in ("2030-01", "2030-02", "2030-03"):
         caller.do(ACCOUNT, "DescribeStatement", {"month": month})
         caller.do(ACCOUNT, "ExportCosts", {"month": month})
+    caller.do(ACCOUNT, "DescribeCosts", {**SPAN, "groupBy": ["type", "tag:team"], "forecast": True})
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
     unit = caller.buy()
     caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
@@ -256,6 +258,9 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     caller.do(ACCOUNT, "DescribeGuardRails")
     caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
     caller.do(ACCOUNT, "DescribeGuardRails")
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"]}})
+    caller.do(ACCOUNT, "DescribeTagPolicy")
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": None}})
 
 
 @pytest.fixture(scope="module")

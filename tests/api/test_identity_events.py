@@ -43,6 +43,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
             "createTime": opened,
             "status": "Active",
             "statusReason": "",
+            "tagPolicy": None,
         },
         "userId": operator,
     }

@@ -9,7 +9,7 @@ import pytest
 from tests.api.scene import ACCOUNT, CATALOG, UNITS, Caller, ServiceHarness, billing_of, order
 
 READ, OPERATE = "QianfanReadAccessPolicy", "QianfanServiceOperateAccessPolicy"
-RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"]
+RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval", "tags"]
 
 
 def quote(caller: Caller, *, hold: bool | None = None, **wanted: Any) -> Any:
@@ -75,6 +75,7 @@ def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: ServiceHa
         None,
         None,
         "InsufficientBalance",
+        None,
     ]
     assert all((verdict["message"] is None) is verdict["passed"] for verdict in shown["verdicts"])
     assert "11 units of gpu-1 in bj were asked for and 10" in shown["verdicts"][3]["message"]

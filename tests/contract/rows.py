@@ -12,10 +12,13 @@ from leasebook.domain.book.tables import (
     ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
+    COST_GROUPS,
+    COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
@@ -40,6 +43,7 @@ from leasebook.domain.book.tables import (
     WORKERS,
     Table,
 )
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
@@ -63,6 +67,7 @@ from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCal
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import TagPolicy
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
@@ -287,7 +292,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ACCOUNTS: (
         Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
         {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)}
-        | {"name": "", "status": "Suspended", "status_reason": TEXT},
+        | {"name": "", "status": "Suspended", "status_reason": TEXT}
+        | {"tag_policy": TagPolicy((TEXT,), {TEXT: ("", TEXT), "team": ("vision",)})},
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
@@ -372,7 +378,16 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "clear_at": LOW,
         },
     ),
-    RESOURCE_TAGS: (ResourceTags("unit-1", "acc-1", "unit"), {"name": TEXT, "tags": {TEXT: TEXT}}),
+    RESOURCE_TAGS: (
+        ResourceTags("unit-1", "acc-1", "unit"),
+        {"name": TEXT, "tags": {TEXT: TEXT}, "changed_at": Instant(HIGH)},
+    ),
+    FORMER_TAGS: (FormerTags("unit-1", Instant(HIGH), {TEXT: TEXT}), {}),
+    COST_GROUPS: (CostGroup("acc-1", "0f", "Usage", "bj", "gpu-1", "user-1", None, None, {TEXT: TEXT}, rest=True), {}),
+    COST_PERIODS: (
+        CostPeriod("acc-1", "Day", Instant(HIGH), {"0f": Sums(1, -2)}),
+        {"sums": {"0f": Sums(2**90, -(2**90)), "ff": Sums(0, 1)}},
+    ),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

@@ -24,6 +24,7 @@ from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
 from leasebook.store.sqlite.store import FILE
 from tests.contract.stores import _empty_database as empty_database
+from tests.contract.test_store_outbox import hook
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [
@@ -217,3 +218,18 @@ def test_tagged_instances_are_walked_along_the_index_of_their_tag_from_the_start
     assert first.endswith("AND seq>?)")
     assert "SEARCH thing USING INTEGER PRIMARY KEY (rowid=?)" in rest
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in rest)
+
+
+@pytest.mark.parametrize("accounts", [("*",), ("account-1", "account-2")])
+def test_accounts_behind_are_found_by_two_lookups_each_and_new_pages_by_their_numbers(
+    planner: Planner, accounts: tuple[str, ...]
+) -> None:
+    planner.ask.accounts_behind(hook("sub-1", accounts=accounts), after="a", limit=5)
+    planner.ask.accounts_since(9)
+    planner.ask.last_page()
+    behind, since, last = planner.plans
+    assert "SEARCH p USING PRIMARY KEY (hook_id=? AND account_id=?)" in behind
+    assert "SEARCH e USING COVERING INDEX event_pages_account (account_id=?)" in behind
+    assert "SEARCH a USING COVERING INDEX" in behind
+    assert since.startswith("SEARCH event_pages USING INTEGER PRIMARY KEY (rowid>?)")
+    assert "SCAN" not in last

@@ -37,6 +37,12 @@ WRONG: Final = {
     "INSERT INTO tagged (account_id, kind, key, seq, value) VALUES ('acc-1', 'x', 'more', 1, '')": [
         f"{HAS} 'more' of the kind 'x', which no thing has"
     ],
+    "DELETE FROM tags": [f"{HAS} 2 entries of the kind unit, and things have 0"],
+    "UPDATE tags SET tags = 'x'": ["tags of unit-1 cannot be read"],
+    "UPDATE tags SET tags = '[]'": ["tags of unit-1 cannot be read"],
+    "UPDATE tags SET name = NULL": [f"{HAS} 2 entries of the kind unit, and things have 1"],
+    "DELETE FROM units": ["tags of unit-1 are account acc-1's, which has no such thing"],
+    "UPDATE tags SET id = 'sub-1', kind = 'sub'": ["tags of sub-1 are account acc-1's, which has no such thing"],
     "UPDATE tags SET account_id = 'acc-2'": ["tags of unit-1 are account acc-2's, which has no such thing"],
     "UPDATE tags SET kind = 'svco'": ["tags of unit-1 are of another kind than its id"],
 }

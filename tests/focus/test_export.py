@@ -19,7 +19,7 @@ from leasebook.export.focus.columns import Row
 from leasebook.store.maintenance.archive import archive
 from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
-from leasebook.store.queries.account import costs
+from leasebook.store.queries.account import spending
 from leasebook.store.queries.account.excerpt import Excerpt
 from leasebook.store.queries.snapshot import excerpt, snapshot
 from leasebook.store.rows.codec import POSTINGS
@@ -334,8 +334,8 @@ def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: ExportSc
 def test_costs_are_those_of_each_instance_however_few_are_read_at_once(
     life: ExportScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
-    monkeypatch.setattr(costs, "PAGE", 2)
-    monkeypatch.setattr(costs, "CHARGES_AT_ONCE", 3)
+    monkeypatch.setattr(spending, "PAGE", 2)
+    monkeypatch.setattr(spending, "CHARGES_AT_ONCE", 3)
     if store == "sqlite":
         _prove_costs(Target(life.directory), life)
         return
@@ -353,8 +353,8 @@ def _prove_costs(where: Target, life: ExportScenario) -> None:
             more = Excerpt((account,), Instant(since - DAY_US), Instant(until + DAY_US))
             with snapshot(where) as ask, excerpt(where, more, nullcontext) as part:
                 everybody = ask.spenders(account, since, until, after="", limit=1000)
-                found = list(ask.costs(account, since, until))
-                assert found == list(part.costs(account, since, until))
+                found = list(ask.spending(account, since, until))
+                assert found == list(part.spending(account, since, until))
                 assert [one.unit.id for one in found] == [one.unit_id for one in everybody]
                 for one, spender in zip(found, everybody, strict=True):
                     assert one.unit == ask.unit(one.unit.id)
@@ -362,11 +362,11 @@ def _prove_costs(where: Target, life: ExportScenario) -> None:
                     assert one.terms == (ask.terms(one.unit.id, until) if spender.prepaid else [])
                     assert one.tags == ask.tags_of([one.unit.id]).get(one.unit.id)
                 assert [one._replace(bill=[]) for one in found] == list(
-                    ask.costs(account, since, until, with_bills=False)
+                    ask.spending(account, since, until, with_bills=False)
                 )
                 # A period that ends when a term is paid does not have that payment.
                 for paid in {posting.at for one in found for posting in one.terms if posting.at > since}:
-                    assert all(one.terms == ask.terms(one.unit.id, paid) for one in ask.costs(account, since, paid))
+                    assert all(one.terms == ask.terms(one.unit.id, paid) for one in ask.spending(account, since, paid))
 
 
 def test_what_an_older_version_wrote_counts_when_it_was_paid(life: ExportScenario, tmp_path: Path) -> None:

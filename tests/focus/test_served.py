@@ -23,7 +23,7 @@ from leasebook.export.focus.export import Wanted, rows_wanted
 from leasebook.export.focus.rows import Seller
 from leasebook.export.focus.served import Bounds, CostExports
 from leasebook.export.focus.spool import PIECE_BYTES, Spool
-from leasebook.ports.costs import CostsWanted, TooManyExportsError
+from leasebook.ports.cost_files import CostsWanted, TooManyExportsError
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.opening import Target
@@ -297,7 +297,7 @@ def test_work_that_makes_no_row_of_its_own_is_paced_too(life: ExportScenario, da
     work: list[int] = []
     with excerpt(Target(life.directory), Excerpt(None, *export.span()), Turnless) as ask:
         list(rows_wanted(ask, export, work.append))
-        spent = sum(len(list(ask.costs(account.id, *export.span()))) for account in ask.accounts())
+        spent = sum(len(list(ask.spending(account.id, *export.span()))) for account in ask.accounts())
     assert sum(work) > spent > 5
 
 

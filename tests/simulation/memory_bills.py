@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from leasebook.domain.record.ledger import SETTLEMENTS, Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.costs import Spender, Spent
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
+from leasebook.ports.queries.spending import Spender, Spent
 
 
 class BillQuestions(ReadRepository):
@@ -72,7 +72,7 @@ class BillQuestions(ReadRepository):
                 found[known.unit_id] = Spender(known.unit_id, known.prepaid or row.kind != "Usage", charges)
         return [found[unit_id] for unit_id in sorted(found)][:limit]
 
-    def costs(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
+    def spending(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
         """Yield the instances that cost something in a stretch of time, with what it was."""
         for unit_id, prepaid, _ in self.spenders(account_id, since, until, after="", limit=len(self._all_postings)):
             unit = self.unit(unit_id)

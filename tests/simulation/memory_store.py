@@ -33,6 +33,7 @@ from leasebook.domain.book.tables import (
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
+    USERS,
     Key,
     Table,
 )
@@ -67,6 +68,7 @@ from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_calls import CallsOfMemory
+from tests.simulation.memory_costs import CostsOfMemory
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -294,6 +296,7 @@ class MemoryQuestions(
     MemoryAuditQuestions,
     BillQuestions,
     CallsOfMemory,
+    CostsOfMemory,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,
@@ -408,6 +411,11 @@ class MemoryQuestions(
         """Return names and tags by the ids of their things."""
         rows = self._rows(RESOURCE_TAGS)
         return {one: rows[(one,)] for one in ids if (one,) in rows}
+
+    def people_named(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the account and the name of users by their ids."""
+        rows = self._rows(USERS)
+        return {one: (rows[(one,)].account_id, rows[(one,)].name) for one in user_ids if (one,) in rows}
 
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""

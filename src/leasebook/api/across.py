@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import ReadRepository
 
 EVERY: Final = "*"
+
+
+Shown = TypeVar("Shown", bound=msgspec.Struct)
 
 
 class Meant(NamedTuple):
@@ -43,12 +46,12 @@ class Meant(NamedTuple):
             require(ask, *self.ids)
 
 
-def require(ask: ReadRepository, *account_ids: str) -> None:
-    """Raise Fault (RESOURCE_NOT_FOUND) for an account that does not exist."""
+def require(ask: ReadRepository, *account_ids: str, field: str = "accountId") -> None:
+    """Raise Fault (RESOURCE_NOT_FOUND), naming the field, for an account that does not exist."""
     found = ask.accounts_by_id(account_ids)
     unknown = [one for one in account_ids if one not in found]
     if unknown:
-        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", "accountId")
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", field)
 
 
 def accounts_meant(call: Call[Any]) -> Meant:
@@ -140,7 +143,7 @@ class Owners:
         """Return the fields that say whose a row is; none if the request names no accounts."""
         return {"account_id": account_id, "account_name": self._found[account_id].name} if self._named else {}
 
-    def mark(self, shown: Any, account_id: str) -> Any:
+    def mark(self, shown: Shown, account_id: str) -> Shown:
         """Return a shown row with those fields."""
         return msgspec.structs.replace(shown, **self.whose(account_id)) if self._named else shown
 

@@ -27,7 +27,7 @@ from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc33
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
-from leasebook.ports.costs import CostFiles
+from leasebook.ports.cost_files import CostFiles
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 from leasebook.scheduler.worker import Scheduler
 
@@ -85,7 +85,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     identities: Identities
     refusals: Refusals
     replica_logs: ReplicaLogs
-    costs: CostFiles
+    cost_exports: CostFiles
     log_store: LogStoreProbe | None
     """None: this server has no log store."""
     without_log_parts: frozenset[str]

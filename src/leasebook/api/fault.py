@@ -26,6 +26,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.UNTRUSTED: e.UNTRUSTED_MODEL,
     r.SUSPENDED: e.ACCOUNT_SUSPENDED,
     r.APPROVAL: e.APPROVAL_NEEDED,
+    r.TAG_POLICY: e.TAG_POLICY_NOT_MET,
 }
 """How the rules' refusals are called in public."""
 

@@ -267,6 +267,13 @@ class ApprovalNeeded(ErrorAnswer):
     """
 
 
+class TagPolicyNotMet(ErrorAnswer):
+    """The account's tag policy requires other tags; the message lists those that are missing and the allowed values.
+
+    Its status is 400.
+    """
+
+
 class InvalidServiceKey(ErrorAnswer):
     """The call has no valid service key.
 
@@ -368,6 +375,7 @@ BY_CODE: Final[dict[str, type[ErrorAnswer]]] = {
     "LogStoreUnreachable": LogStoreUnreachable,
     "AccountSuspended": AccountSuspended,
     "ApprovalNeeded": ApprovalNeeded,
+    "TagPolicyNotMet": TagPolicyNotMet,
     "InvalidServiceKey": InvalidServiceKey,
     "NoCapacity": NoCapacity,
     "TooManyCalls": TooManyCalls,

@@ -27,8 +27,8 @@ from leasebook.contract.nouns import (
     user,
 )
 from leasebook.contract.nouns.approval import approvals
-from leasebook.contract.nouns.finance import cost_export
-from leasebook.contract.nouns.resource import tags
+from leasebook.contract.nouns.finance import cost_export, costs
+from leasebook.contract.nouns.resource import tag_policy, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -84,6 +84,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *tags.TAGS,
     *approvals.ACTIONS,
     *cost_export.ACTIONS,
+    *tag_policy.TAG_POLICIES,
+    *costs.COSTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

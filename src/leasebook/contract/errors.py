@@ -155,6 +155,12 @@ APPROVAL_NEEDED: Final = ErrorCode(
     "The purchase needs an approval and waits for it as a request. The message has the request's id, and says who "
     "approves it and until when.",
 )
+TAG_POLICY_NOT_MET: Final = ErrorCode(
+    "TagPolicyNotMet",
+    400,
+    720033,
+    "The account's tag policy requires other tags; the message lists those that are missing and the allowed values.",
+)
 
 # Answered before the action is known; the connection ends with them.
 URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than the limit.")

@@ -54,6 +54,9 @@ TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key
 NAME_WANTED: Final = "Only of this name."
 NAMED: Final = "Its name, where it was given one."
 TAGGED: Final = "Its tags, where it has some."
+USER_NAMED: Final = "The user's name now; missing for a user of another account."
+MAKER_NAMED: Final = "The name of the creator now; missing for a user of another account."
+UNIT_NAMED: Final = "The instance's name now, where it has one."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]

@@ -20,7 +20,9 @@ A list of types may name a type, a group such as `unit.*`, or `*` for all; types
 Types never change their meaning; new ones are added, and data gets further fields.
 
 Every event has the fields of [CloudEvents](https://cloudevents.io) 1.0. `data` also has `userId`, the user who asked
-for the change, unless it happened by itself. If an operator changed an instance for its owner, `operatorReason` is the
+for the change, unless it happened by itself, and `userName`, that user's name, unless the user is of another account.
+The data of an event of an instance has `instanceName` if the instance has a name. Names are those of the moment in
+which the event is shown or sent. If an operator changed an instance for its owner, `operatorReason` is the
 reason. The examples show `data` with the fields that are always there.
 
 | Type | When | Whose |

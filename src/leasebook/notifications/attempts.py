@@ -18,14 +18,15 @@ from leasebook.notifications.ports import Parcel, Sender
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.deliveries import Head
 from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.ports.queries.tags import Names
 
 log = structlog.get_logger()
 
 STOP_S: Final = 2.0
 """How long a server that stops waits for attempts under way."""
 
-Show = Callable[[str, EventPlace, Event, frozenset[str] | None], bytes]
-"""Writes an account's event as lists of events show it, in JSON.
+Show = Callable[[str, EventPlace, Event, Names, frozenset[str] | None], bytes]
+"""Writes an account's event as lists of events show it, with names beside ids, in JSON.
 
 The last argument is for a subscription over other accounts: the types of events that its owner may not see. With None
 the event is the account's own.
@@ -69,14 +70,20 @@ class Attempts:
         self._stopping = False
 
     def begin(
-        self, hook: Subscription, head: Head, now: Instant, *, hidden: frozenset[str] | None = frozenset()
+        self,
+        hook: Subscription,
+        head: Head,
+        names: Names,
+        now: Instant,
+        *,
+        hidden: frozenset[str] | None = frozenset(),
     ) -> None:
-        """Begin an attempt on a delivery that this server has claimed.
+        """Begin an attempt on a delivery that this server has claimed; ``names`` are shown beside ids.
 
         ``hidden`` are the types of events that the owner of a subscription over several accounts may not see; None: it
         may see none at all.
         """
-        task = asyncio.create_task(self._attempt(hook, head, now, hidden), name=f"delivery {head.delivery.id}")
+        task = asyncio.create_task(self._attempt(hook, head, names, now, hidden), name=f"delivery {head.delivery.id}")
         self._running[task] = head.delivery
         task.add_done_callback(self._ended)
 
@@ -108,9 +115,11 @@ class Attempts:
         if not task.cancelled() and task.exception() is not None:
             log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
 
-    async def _attempt(self, hook: Subscription, head: Head, now: Instant, hidden: frozenset[str] | None) -> None:
+    async def _attempt(
+        self, hook: Subscription, head: Head, names: Names, now: Instant, hidden: frozenset[str] | None
+    ) -> None:
         """Send one delivery, and note what came of it; its place is free once nothing of it is left."""
-        outcome = await self._outcome(hook, head, now, hidden)
+        outcome = await self._outcome(hook, head, names, now, hidden)
         if outcome.kind not in ("Delivered", "Dropped"):
             task = asyncio.current_task()
             assert task is not None  # noqa: S101 - it is one
@@ -121,7 +130,9 @@ class Attempts:
         if sender is not None:
             await sender.rest(hook)
 
-    async def _outcome(self, hook: Subscription, head: Head, now: Instant, hidden: frozenset[str] | None) -> Outcome:
+    async def _outcome(
+        self, hook: Subscription, head: Head, names: Names, now: Instant, hidden: frozenset[str] | None
+    ) -> Outcome:
         if hook.status == "Deleting":
             return Outcome("Dropped", failure="The subscription was deleted.")
         if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):
@@ -140,9 +151,11 @@ class Attempts:
             return Outcome("Retry", failure="This server has no mail server to send with.")
         delivery = head.delivery
         place = EventPlace(delivery.page, delivery.line)
-        body = self._show(head.account_id, place, head.event, hidden if hook.is_wide else None)
+        body = self._show(head.account_id, place, head.event, names, hidden if hook.is_wide else None)
         try:
-            return await sender.send(Parcel(hook, delivery, head.event, body, now))
+            return await sender.send(
+                Parcel(hook, delivery, head.event, body, now, names.thing(head.account_id, head.event.unit_id))
+            )
         except Exception as error:
             # An unexpected error must neither stop the others nor be taken for a success.
             log.exception("a delivery cannot be tried", delivery=delivery.id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ from leasebook.notifications.wide import Part, WideSubscriptions
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_in
 
 log = structlog.get_logger()
 
@@ -77,6 +78,12 @@ def _account_of(one: Subscription | Part) -> str:
 
 def _due(hook: Subscription, lane: str) -> Due:
     return Due(hook.id, lane, hook.account_id, receiver_of(hook))
+
+
+def _named(ask: ReadRepository, lanes: Sequence[tuple[str, str]]) -> tuple[list[Head], Names]:
+    """Return the first waiting delivery of each queue, and the names to show beside the ids in their events."""
+    heads = ask.heads(lanes)
+    return heads, names_in(ask, (head.event for head in heads))
 
 
 def _run_us() -> int:
@@ -259,25 +266,27 @@ class Dispatcher:
             owners=tuple(sorted({hooks[hook_id].created_by for hook_id, _ in chosen if hooks[hook_id].is_wide})),
         )
         claimed = await self._sequencer.submit(command)
-        heads, hidden = await self._heads(claimed, hooks) if claimed else ([], {})
+        heads, names, hidden = await self._heads(claimed, hooks) if claimed else ([], NO_NAMES, {})
         if len(heads) < len(claimed):
             log.error("lanes say that something waits, and nothing does; run leasebook check", lanes=len(claimed))
         for head in heads:
             hook = hooks[head.delivery.hook_id]
             self._turns.begun(chosen[head.delivery.hook_id, head.delivery.lane], _run_us())
-            self._attempts.begin(hook, head, now, hidden=hidden.get(hook.created_by) if hook.is_wide else NOTHING)
+            unseen = hidden.get(hook.created_by) if hook.is_wide else NOTHING
+            self._attempts.begin(hook, head, names, now, hidden=unseen)
         return bool(heads)
 
     async def _heads(
         self, claimed: list[tuple[str, str]], hooks: Mapping[str, Subscription]
-    ) -> tuple[list[Head], dict[str, frozenset[str]]]:
-        """Return the deliveries to send, and by owner the types of events that may not be sent any more."""
+    ) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
+        """Return the deliveries to send, the names in them, and by owner the types that may not be sent any more."""
         owners = {hooks[hook_id].created_by for hook_id, _ in claimed if hooks[hook_id].is_wide}
 
-        def look(ask: ReadRepository) -> tuple[list[Head], dict[str, frozenset[str]]]:
+        def look(ask: ReadRepository) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
             users = [user for user in map(ask.user, sorted(owners)) if user is not None and user.deleted_at is None]
             hidden = {user.id: hidden_from_subscriber(user.policies) for user in users}
-            return ask.heads(claimed), {user: types for user, types in hidden.items() if types is not None}
+            heads, names = _named(ask, claimed)
+            return heads, names, {user: types for user, types in hidden.items() if types is not None}
 
         return await self._reader.read(look)
 

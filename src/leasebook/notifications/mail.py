@@ -134,7 +134,7 @@ def _answered(code: int, message: str) -> Outcome:
 def message_of(
     parcel: Parcel, sender: str, shown: Callable[[Instant], str], confirming: Callable[[str, Instant], str]
 ) -> EmailMessage:
-    """Write the message. It is the same on every attempt, under the same Message-ID.
+    """Write the message. It is the same on every attempt but for names, under the same Message-ID.
 
     ``confirming`` makes the address that confirms a subscription. Only the confirmation mail has it.
     """
@@ -144,7 +144,8 @@ def message_of(
     message["From"] = sender
     message["To"] = parcel.hook.target
     subject = "Confirm this address" if event.type == HOOK_CONFIRMING else event.type
-    message["Subject"] = f"[Leasebook] {subject}" + (f" {event.unit_id}" if event.unit_id else "")
+    unit = event.unit_id if parcel.unit_name is None else f"“{parcel.unit_name}” ({event.unit_id})"
+    message["Subject"] = f"[Leasebook] {subject}" + (f" {unit}" if unit else "")
     message["Date"] = to_datetime(event.at)
     message["Message-ID"] = f"<{parcel.delivery.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -158,7 +159,7 @@ def message_of(
         what,
         "",
         f"Event:    {event.type}",
-        *([f"Instance: {event.unit_id}"] if event.unit_id else []),
+        *([f"Instance: {unit}"] if unit else []),
         f"Account:  {parcel.hook.account_id}",
         f"Time:     {shown(event.at)}",
         "",

@@ -20,6 +20,8 @@ class Parcel(msgspec.Struct, frozen=True):
     body: bytes
     now: Instant
     """The time of the service's clock."""
+    unit_name: str | None = None
+    """The name of the event's instance; None: it has none, or the event is about no instance."""
 
 
 class Sender(Protocol):

@@ -40,6 +40,7 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
+from leasebook.scheduler.cost_sums import CostSums
 from leasebook.scheduler.old_minutes import OldMinutes
 from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
@@ -119,6 +120,7 @@ class Service(msgspec.Struct, frozen=True):
     store: OpenStore
     metrics: Metrics
     root_access_key: str
+    costs: CostSums
 
 
 @asynccontextmanager
@@ -169,8 +171,8 @@ async def running(
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
-        logs, costs = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
-        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, costs)
+        logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
+        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
@@ -178,20 +180,20 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        minutes = OldMinutes(store, sequencer, clock)
+        minutes, costs = OldMinutes(store, sequencer, clock), CostSums(store, sequencer, metrics.costs)
         parts.push_async_callback(sequencer.close)
-        for part in (prober, costs, refusals, keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes, costs):
             parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (keeper, scheduler, dispatcher, gateway, minutes, costs):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs)
 
 
 def _app(
@@ -239,7 +241,7 @@ def _context(
     refusals: Refusals,
     rules: Rules,
     logs: ReplicaLogs,
-    costs: CostExports,
+    exports: CostExports,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
@@ -265,7 +267,7 @@ def _context(
         audit_key=lambda: audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
-        costs=costs,
+        cost_exports=exports,
         replica_logs=logs.last,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,

@@ -62,6 +62,7 @@ from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -175,7 +176,7 @@ def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> Cost
         per_account=settings.costs_exports_per_account_max,
         seconds=settings.costs_export_seconds,
     )
-    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.costs)
+    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.cost_exports)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:
@@ -317,12 +318,12 @@ def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     def shown(at: Instant) -> str:
         return rfc3339(at, zone)
 
-    def show(account_id: str, place: EventPlace, event: Event, hidden: frozenset[str] | None) -> bytes:
+    def show(account_id: str, place: EventPlace, event: Event, names: Names, hidden: frozenset[str] | None) -> bytes:
         if hidden is None:
-            return msgspec.json.encode(present.event(account_id, place, event, shown, links))
+            return msgspec.json.encode(present.event(account_id, place, event, shown, links, names))
         # Of other accounts: a reminder's links are for those who act there, and balances for those who may see money.
         seen = event if hidden.isdisjoint(OF_MONEY) else without_money(event)
-        return msgspec.json.encode(present.event(account_id, place, seen, shown))
+        return msgspec.json.encode(present.event(account_id, place, seen, shown, None, names))
 
     senders: dict[str, Sender] = {
         "Webhook": WebhookSender(

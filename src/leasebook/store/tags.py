@@ -41,6 +41,18 @@ class TagQueries:
                 found[row.id] = row
         return found
 
+    def people_named(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the account and the name of users by their ids, deleted users included; unknown ids are left out."""
+        found = {}
+        for begin in range(0, len(user_ids), AT_ONCE):
+            some = user_ids[begin : begin + AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            for user_id, account_id, name in self._fetch(
+                f"SELECT id, account_id, name FROM users WHERE id IN ({marks})", some
+            ):
+                found[str(user_id)] = str(account_id), str(name)
+        return found
+
     def tagged_numbers(
         self,
         account_id: str,

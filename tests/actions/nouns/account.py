@@ -40,6 +40,7 @@ OVERVIEW = {
 ORDER = {
     "orderId": HEX_ID,
     "instanceId": ANY_ID,
+    "instanceName": Maybe(str),
     "kind": re.compile("Purchase|Renewal|Resize|Conversion"),
     "paymentTiming": TIMING,
     "region": str,
@@ -60,6 +61,7 @@ POSTING = {
     "amount": AMOUNT,
     "orderId": Maybe(HEX_ID),
     "instanceId": Maybe(ANY_ID),
+    "instanceName": Maybe(str),
     "minutes": Maybe(int),
     "count": Maybe(int),
     "price": Maybe(AMOUNT),

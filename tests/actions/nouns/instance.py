@@ -29,7 +29,15 @@ UNIT = {
     "name": Maybe(str),
     "tags": Maybe(dict),
 }
-ATTEMPT = {"time": TIME, "requestId": str, "userId": Maybe(HEX_ID), "action": str, "code": str, "message": Maybe(str)}
+ATTEMPT = {
+    "time": TIME,
+    "requestId": str,
+    "userId": Maybe(HEX_ID),
+    "userName": Maybe(str),
+    "action": str,
+    "code": str,
+    "message": Maybe(str),
+}
 EXPLANATION = {
     "instanceId": ANY_ID,
     "alive": bool,

@@ -13,7 +13,9 @@ from tests.api.scene import IAM
 GUARD_RAILS = {
     "accountId": HEX_ID,
     "limits": dict,
-    "used": Maybe({"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict}),
+    "used": Maybe(
+        {"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict, "userNames": dict}
+    ),
 }
 
 

@@ -22,7 +22,9 @@ MODEL_SET = {
     "modelNames": [re.compile("V[0-9]+")],
     "description": str,
     "creator": HEX_ID,
+    "creatorName": Maybe(str),
     "createTime": TIME,
+    "tags": Maybe(dict),
 }
 MODEL_SET_ROW = {**MODEL_SET, "modelsCount": int, "modelCount": int}
 MODEL_SETS = {
@@ -43,7 +45,9 @@ VERSION = {
     "withdrawTime": Maybe(TIME),
     "servicesCount": int,
     "creator": HEX_ID,
+    "creatorName": Maybe(str),
     "createTime": TIME,
+    "tags": Maybe(dict),
 }
 RUN = {
     "command": [str],
@@ -90,6 +94,7 @@ def create_model(office: Office) -> Any:
         "sourceType": "Import",
         "importMeta": {"bosUri": "bos:/talkers/1"},
         "trainMeta": {"taskId": "task-1"},
+        "tags": {"team": "vision"},
     }
 
 
@@ -136,6 +141,7 @@ RECORDS: Final = {
             "modelType": "Text2Text",
             "labels": ["first"],
             "forEverybody": False,
+            "tags": {"team": "vision"},
         },
         shape={"modelSetId": SET_ID},
     ),

@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, QUOTA_ID, TIME, Maybe
+from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, OWNER, PACKAGE_ID, QUOTA_ID, TIME, Maybe
 from tests.actions.office import QUOTA_MODEL, Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
+from tests.actions.record import (
+    DATA_FULL,
+    DATA_OPERATE,
+    FLEET_READERS,
+    OPERATORS,
+    READERS,
+    WRITERS,
+    ActionRecord,
+    of_own,
+)
 
 QUOTA = {
+    **OWNER,
     "instanceId": QUOTA_ID,
     "model": str,
     "tpm": int,
@@ -25,6 +35,7 @@ QUOTA = {
     "tags": Maybe(dict),
 }
 PACKAGE = {
+    **OWNER,
     "packageId": PACKAGE_ID,
     "serviceName": str,
     "specification": re.compile(r"\d+(\.\d{1,3})?"),
@@ -74,7 +85,7 @@ RECORDS: Final = {
     ),
     "describe_quota": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=describe_quota,
+        body=of_own(describe_quota),
         searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
     ),
@@ -103,12 +114,12 @@ RECORDS: Final = {
     ),
     "describe_packages": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body={"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS},
+        body=of_own({"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS}),
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=lambda office: {"packageId": office.package},
+        body=of_own(lambda office: {"packageId": office.package}),
         foreign=({"packageId": "PACKAGE"},),
         shape={"instance": PACKAGE},
     ),

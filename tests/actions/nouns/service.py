@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ENDS_A_PAGE, HEX_ID, PAGE_INFO, SERVICE_ID, TIME, UNIT_ID, Maybe
+from tests.actions.forms import ENDS_A_PAGE, HEX_ID, OWNER, PAGE_INFO, SERVICE_ID, TIME, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
+from tests.actions.record import (
+    DATA_FULL,
+    DATA_OPERATE,
+    FLEET_READERS,
+    READERS,
+    SUPPORTERS,
+    WRITERS,
+    ActionRecord,
+    of_own,
+)
 from tests.api.scene import new_service
 
 SERVICE_DETAIL = {
+    **OWNER,
     "serviceId": SERVICE_ID,
     "name": str,
     "description": str,
@@ -30,6 +40,7 @@ SERVICE_DETAIL = {
     "chargeStatus": re.compile("NotOpen|Opened"),
     "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
     "creator": HEX_ID,
+    "creatorName": Maybe(str),
     "createTime": TIME,
     "counted": bool,
     "tags": Maybe(dict),
@@ -86,13 +97,13 @@ RECORDS: Final = {
     ),
     "describe_service": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=lambda office: {"serviceId": office.service},
+        body=of_own(lambda office: {"serviceId": office.service}),
         foreign=({"serviceId": "SERVICE"},),
         shape=SERVICE_DETAIL,
     ),
     "describe_services": ActionRecord(
         permitted=READERS | FLEET_READERS | {DATA_FULL, DATA_OPERATE},
-        body=describe_services(),
+        body=of_own(describe_services()),
         shape={"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), "pageInfo": PAGE_INFO, **ENDS_A_PAGE},
     ),
     "modify_service": ActionRecord(
@@ -114,8 +125,11 @@ RECORDS: Final = {
     ),
     "deactivate_service": ActionRecord(
         permitted=WRITERS | SUPPORTERS,
-        body=deactivate_service,
-        foreign=({"serviceId": "SERVICE"},),
+        body=of_own(lambda office: {**deactivate_service(office), "reason": "It floods a partner."}),
+        foreign=(
+            {"serviceId": "SERVICE"},
+            {"serviceId": "SERVICE", "accountId": "ACCOUNT", "reason": "It floods a partner."},
+        ),
         shape=OPERATION,
         example_stage=1,
     ),

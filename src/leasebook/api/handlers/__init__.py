@@ -9,6 +9,7 @@ from leasebook.api.handlers.account import (
     accounts,
     approvals,
     audit_log,
+    cost_exports,
     costs,
     events,
     funds,
@@ -18,6 +19,7 @@ from leasebook.api.handlers.account import (
     signatures,
     statement,
     subscriptions,
+    tag_policy,
     tags,
     users,
 )
@@ -33,7 +35,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **accounts.OPERATIONS,
     **funds.OPERATIONS,
     **statement.OPERATIONS,
-    **costs.OPERATIONS,
+    **cost_exports.OPERATIONS,
     **events.OPERATIONS,
     **limits.OPERATIONS,
     **catalogue.OPERATIONS,
@@ -52,4 +54,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **signatures.OPERATIONS,
     **tags.OPERATIONS,
     **approvals.OPERATIONS,
+    **tag_policy.OPERATIONS,
+    **costs.OPERATIONS,
 }

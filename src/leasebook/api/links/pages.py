@@ -43,6 +43,7 @@ from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
+from leasebook.ports.queries.tags import names_of
 
 log = structlog.get_logger()
 
@@ -71,6 +72,12 @@ class Seen(NamedTuple):
     used: UsedLink | None
     policies: frozenset[str]
     """The policies of its buyer; none where they have no active key left."""
+    name: str | None
+
+    @property
+    def called(self) -> str:
+        """The instance as people know it: its name, where it has one, and its id."""
+        return self.unit.id if self.name is None else f"“{self.name}” ({self.unit.id})"
 
 
 class LinkPages:
@@ -175,6 +182,7 @@ class LinkPages:
                 tuple(service for service in services if service is not None),
                 ask.used_link(unit.id, link.deadline),
                 policies if any(key.status == "Active" for key in keys) else frozenset(),
+                names_of(ask, (), [unit.id]).thing(account.id, unit.id),
             )
 
         return await self._reader.read(look)
@@ -220,16 +228,16 @@ class LinkPages:
         deadline = self._time(seen, link.deadline)
         match link.deed:
             case "keep":
-                title = f"Keep {seen.unit.id} for two more hours?"
+                title = f"Keep {seen.called} for two more hours?"
                 does = f"Its release is moved from {deadline} to {self._time(seen, after.release_at)}."
                 cost = self._cost_of_keeping(seen, now)
             case "release":
-                title = f"Release {seen.unit.id} now?"
+                title = f"Release {seen.called} now?"
                 does = f"It ends now instead of at {deadline}, and what runs on it stops. That cannot be undone."
                 rest = f"Its use since the last charge, {self._money(paid)}, is charged now. " if paid else ""
                 cost = f"Nothing more from now on. {rest}It cost {self._money(after.charged)} in all."
             case "renew":
-                title = f"Renew {seen.unit.id} by a month?"
+                title = f"Renew {seen.called} by a month?"
                 does = f"Its term ends at {self._time(seen, after.expires_at)} instead of at {deadline}."
                 cost = f"{self._money(paid)}, charged at once. The balance is {self._money(seen.account.balance)}."
         facts = [*self._facts(seen), ("Cost", cost), ("The link holds until", deadline)]
@@ -250,7 +258,9 @@ class LinkPages:
         if unit.status in GONE or unit.status == "Releasing":
             ended = unit.ended_at if unit.ended_at is not None else unit.released_at
             when = "" if ended is None else f" since {self._time(seen, ended)}"
-            return Sheet(410, f"{unit.id} is gone", (f"It has ended{when}. Nothing is left to do.",), self._facts(seen))
+            return Sheet(
+                410, f"{seen.called} is gone", (f"It has ended{when}. Nothing is left to do.",), self._facts(seen)
+            )
         if deadline == link.deadline and seen.used is not None:
             said = f"A link of this reminder was used at {self._time(seen, seen.used.used_at)}, and each works once."
             return Sheet(410, "This link was used", (said, "Nothing was done."), self._facts(seen))
@@ -272,7 +282,7 @@ class LinkPages:
     def _outcome(self, link: Link, seen: Seen) -> tuple[str, ...]:
         unit = seen.unit
         if link.deed == "release":
-            return (f"{unit.id} ended at {self._time(seen, unit.ended_at)}. It cost {self._money(unit.charged)}.",)
+            return (f"{seen.called} ended at {self._time(seen, unit.ended_at)}. It cost {self._money(unit.charged)}.",)
         end = "Its term ends" if link.deed == "renew" else "It is released"
         return (f"{end} at {self._time(seen, deadline_of(unit))} now.",)
 
@@ -281,7 +291,7 @@ class LinkPages:
         place = "" if unit.region == EVERYWHERE else f" in {unit.region}"
         units = "1 unit" if unit.count == 1 else f"{unit.count} units"
         return [
-            ("Instance", unit.id),
+            ("Instance", seen.called),
             (
                 "Units",
                 f"{units} of {unit.type}{place}, {unit.payment_timing.lower()}, {unit.status}",
@@ -320,7 +330,7 @@ def _not_permitted(seen: Seen) -> Sheet:
         403,
         "This cannot be done",
         (
-            f"The link acts for the buyer of {seen.unit.id}, who may not change it any more.",
+            f"The link acts for the buyer of {seen.called}, who may not change it any more.",
             "A user with full control of the account can (/v2/computeunit). Nothing was done.",
         ),
     )

@@ -28,6 +28,7 @@ from leasebook.domain.rules.term import length_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.ports.queries.tags import NO_NAMES, Names
 
 Shown = Callable[[Instant], str]
 """Writes a time as callers see it."""
@@ -251,15 +252,29 @@ def _identity_field(name: str, value: Any, shown: Shown) -> tuple[str, Any]:
     return public, shown(value) if public.endswith("Time") and value is not None else value
 
 
-def event(account_id: str, place: EventPlace, row: Event, shown: Shown, links: Links | None = None) -> ev.CloudEvent:
+def event(
+    account_id: str,
+    place: EventPlace,
+    row: Event,
+    shown: Shown,
+    links: Links | None = None,
+    names: Names = NO_NAMES,
+) -> ev.CloudEvent:
     """Show an event as a CloudEvent.
 
     With ``links`` a reminder gets its links. A link acts as the buyer, so pass ``links`` only for callers who could
-    do the same without one.
+    do the same without one. ``names`` are shown beside the ids of users and of the instance.
     """
     data = identity_data(row.data, shown) if row.type in IAM_TYPES else _event_data(row.data, shown)
     if row.user_id is not None:
         data["userId"] = row.user_id
+    for field, name in (
+        ("userName", names.person(account_id, row.user_id)),
+        ("buyerName", names.person(account_id, row.data.get("buyerId"))),
+        ("instanceName", names.thing(account_id, row.unit_id)),
+    ):
+        if name is not None:
+            data[field] = name
     if links is not None and row.type == REMINDED and row.unit_id is not None:
         data["links"] = links.of(row.unit_id, row.data["what"], row.data["deadline"])
     return ev.CloudEvent(

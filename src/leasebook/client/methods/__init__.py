@@ -7,6 +7,7 @@ from leasebook.client.methods.approvals import ApprovalsMethods, AsyncApprovalsM
 from leasebook.client.methods.audit_log import AsyncAuditLogMethods, AuditLogMethods
 from leasebook.client.methods.clock import AsyncClockMethods, ClockMethods
 from leasebook.client.methods.cost_export import AsyncCostExportMethods, CostExportMethods
+from leasebook.client.methods.costs import AsyncCostsMethods, CostsMethods
 from leasebook.client.methods.event import AsyncEventMethods, EventMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
 from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
@@ -19,6 +20,7 @@ from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
 from leasebook.client.methods.service_call import AsyncServiceCallMethods, ServiceCallMethods
 from leasebook.client.methods.service_switch import AsyncServiceSwitchMethods, ServiceSwitchMethods
 from leasebook.client.methods.subscription import AsyncSubscriptionMethods, SubscriptionMethods
+from leasebook.client.methods.tag_policy import AsyncTagPolicyMethods, TagPolicyMethods
 from leasebook.client.methods.tags import AsyncTagsMethods, TagsMethods
 from leasebook.client.methods.term import AsyncTermMethods, TermMethods
 from leasebook.client.methods.user import AsyncUserMethods, UserMethods
@@ -31,6 +33,7 @@ class Methods(
     AuditLogMethods,
     ClockMethods,
     CostExportMethods,
+    CostsMethods,
     EventMethods,
     InstanceMethods,
     LimitsMethods,
@@ -43,6 +46,7 @@ class Methods(
     ServiceCallMethods,
     ServiceSwitchMethods,
     SubscriptionMethods,
+    TagPolicyMethods,
     TagsMethods,
     TermMethods,
     UserMethods,
@@ -57,6 +61,7 @@ class AsyncMethods(
     AsyncAuditLogMethods,
     AsyncClockMethods,
     AsyncCostExportMethods,
+    AsyncCostsMethods,
     AsyncEventMethods,
     AsyncInstanceMethods,
     AsyncLimitsMethods,
@@ -69,6 +74,7 @@ class AsyncMethods(
     AsyncServiceCallMethods,
     AsyncServiceSwitchMethods,
     AsyncSubscriptionMethods,
+    AsyncTagPolicyMethods,
     AsyncTagsMethods,
     AsyncTermMethods,
     AsyncUserMethods,

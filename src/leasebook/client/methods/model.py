@@ -31,6 +31,9 @@ class CreateModelSet(TypedDict, total=False):
     for_everybody: bool | None
     """Whether every account is to see and use it; an operator's to say."""
 
+    tags: dict[str, str] | None
+    """Tags: keys with values, by which lists are filtered and costs are kept apart. A set for everybody has none."""
+
 
 CREATE_MODEL_SET: Final[ActionOf[CreatedModelSet]] = ActionOf(
     "/v2/model", "CreateCustomModelSet", CreateModelSet, CreatedModelSet, writes=True
@@ -60,6 +63,11 @@ class CreateModel(TypedDict, total=False):
 
     description: str | None
     """Free text."""
+
+    tags: dict[str, str] | None
+    """Tags: keys with values, by which lists are filtered and costs are kept apart. A version of everybody's set has
+    none.
+    """
 
 
 CREATE_MODEL: Final[ActionOf[CreatedModel]] = ActionOf(

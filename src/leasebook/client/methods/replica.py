@@ -32,6 +32,12 @@ class PurchaseReplicas(TypedDict, total=False):
     replicas_count: Required[int]
     """How many replicas to buy units for."""
 
+    name: str | None
+    """A name for people, for all lists to show; several may have the same."""
+
+    tags: dict[str, str] | None
+    """Tags: keys with values, by which lists are filtered and costs are kept apart."""
+
 
 PURCHASE_REPLICAS: Final[ActionOf[Purchased]] = ActionOf(
     "/v2/serviceresources", "PurchaseComputeUnit", PurchaseReplicas, Purchased, writes=True

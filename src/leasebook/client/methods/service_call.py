@@ -139,6 +139,9 @@ class CreateServiceKey(TypedDict, total=False):
     service_id: str | None
     """The only service that it opens; left out: all of the account's."""
 
+    tags: dict[str, str] | None
+    """Tags: keys with values, by which lists are filtered and costs are kept apart."""
+
 
 CREATE_SERVICE_KEY: Final[ActionOf[CreatedServiceKey]] = ActionOf(
     "/v2/service", "CreateServiceKey", CreateServiceKey, CreatedServiceKey, writes=True

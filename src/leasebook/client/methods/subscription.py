@@ -42,6 +42,12 @@ class CreateSubscription(TypedDict, total=False):
     To name others takes LeasebookOperatorPolicy or LeasebookSupportPolicy.
     """
 
+    name: str | None
+    """A name for people, for all lists to show; several may have the same."""
+
+    tags: dict[str, str] | None
+    """Tags: keys with values, by which lists are filtered and costs are kept apart."""
+
 
 CREATE_SUBSCRIPTION: Final[ActionOf[SubscriptionDetail]] = ActionOf(
     "/v2/notification", "CreateSubscription", CreateSubscription, SubscriptionDetail, writes=True

@@ -68,6 +68,12 @@ class QuotePurchase(TypedDict, total=False):
     hold: bool | None
     """Whether the price is to be kept, for a purchase with quoteId."""
 
+    name: str | None
+    """The name of the purchase; a quote does not keep it."""
+
+    tags: dict[str, str] | None
+    """The tags of the purchase, for the tag policy; a quote does not keep them."""
+
 
 QUOTE_PURCHASE: Final[ActionOf[Quote]] = ActionOf("/v2/computeunit", "QuotePurchase", QuotePurchase, Quote, writes=True)
 

@@ -90,6 +90,8 @@ class OrderDetail(Shape, kw_only=True):
     """The order."""
     instance_id: str
     """The instance."""
+    instance_name: str | None = None
+    """The instance's name now, where it has one."""
     kind: str
     """Purchase, Renewal, Resize or Conversion (a change of billing)."""
     payment_timing: str
@@ -150,6 +152,8 @@ class PostingDetail(Shape, kw_only=True):
     """The order that was paid."""
     instance_id: str | None = None
     """The instance that was paid for."""
+    instance_name: str | None = None
+    """The instance's name now, where it has one."""
     minutes: int | None = None
     """Of metered use: how many minutes, each with all the units."""
     count: int | None = None

@@ -20,6 +20,8 @@ class AuditEntry(Shape, kw_only=True):
     """The id that its answer had."""
     user_id: str | None = None
     """The user, once the signature was proved."""
+    user_name: str | None = None
+    """The user's name now; missing for a user of another account."""
     access_key_id: str | None = None
     """The access key that the caller named."""
     address: str

@@ -109,6 +109,8 @@ class Attempt(Shape, kw_only=True):
     """The id that its answer had."""
     user_id: str | None = None
     """Who tried; missing where the signature was not proved."""
+    user_name: str | None = None
+    """The user's name now; missing for a user of another account."""
     action: str
     """The action that was called."""
     code: str

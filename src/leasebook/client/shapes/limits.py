@@ -87,6 +87,8 @@ class Used(Shape, kw_only=True):
     """The account's charges in the month, less refunds."""
     user_spend: dict[str, Decimal]
     """The charges of each user's purchases in the month, by the user's id."""
+    user_names: dict[str, str]
+    """The names, as they are now, of the users in limits and usage, by their ids."""
 
 
 class GuardRailsChanged(Shape, kw_only=True):

@@ -25,6 +25,8 @@ class ModelSetRow(Shape, kw_only=True):
     """Free text."""
     creator: str
     """The user who added it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
     modify_time: datetime
@@ -37,6 +39,8 @@ class ModelSetRow(Shape, kw_only=True):
     """How many versions it has."""
     model_count: int
     """The same as modelsCount, as the documents spell it."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class ModelSetPage(Shape, kw_only=True):

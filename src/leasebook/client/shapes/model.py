@@ -56,8 +56,12 @@ class ModelRow(Shape, kw_only=True):
     """How many services run it that are not deleted."""
     creator: str
     """The user who added it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class ModelSetDetail(Shape, kw_only=True):
@@ -85,6 +89,8 @@ class ModelSetDetail(Shape, kw_only=True):
     """Free text."""
     creator: str
     """The user who added it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
     modify_time: datetime
@@ -95,6 +101,8 @@ class ModelSetDetail(Shape, kw_only=True):
     """Their numbers in the set, in the same order: V1, V2 and so on."""
     model_list: list[ModelRow]
     """The versions, in the order in which they were added."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class ModelDetail(Shape, kw_only=True):
@@ -137,5 +145,9 @@ class ModelDetail(Shape, kw_only=True):
     """How many services run it that are not deleted."""
     creator: str
     """The user who added it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""

@@ -27,6 +27,10 @@ class ServiceInstance(Shape, kw_only=True):
     """Prepaid: when the term ends. Postpaid: when it ended."""
     release_time: datetime | None = None
     """When the instance is released by itself."""
+    name: str | None = None
+    """Its name, where it was given one."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class ServiceInstances(Shape, kw_only=True):

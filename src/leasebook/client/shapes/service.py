@@ -86,6 +86,8 @@ class ServiceDetail(Shape, kw_only=True):
     """The units that a replica takes, and how many replicas there are."""
     creator: str
     """The user who made it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
     counted: bool

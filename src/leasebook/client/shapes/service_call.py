@@ -152,6 +152,8 @@ class ServiceKeyDetail(Shape, kw_only=True):
     """Active, or Deleted: it opens nothing any more."""
     creator: str
     """The user who made it."""
+    creator_name: str | None = None
+    """The name of the creator now; missing for a user of another account."""
     create_time: datetime
     """When it was made."""
     orphan_reason: str | None = None
@@ -159,6 +161,8 @@ class ServiceKeyDetail(Shape, kw_only=True):
     make keys any more; these keys open nothing. MakerHasNoKey: its maker has no active access key; the key still
     works.
     """
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class ServiceKeyPage(Shape, kw_only=True):

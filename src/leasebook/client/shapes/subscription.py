@@ -51,6 +51,10 @@ class SubscriptionDetail(Shape, kw_only=True):
     """The accounts whose events it gets, or `*`; absent: those of its own."""
     owner_id: str | None = None
     """With accounts: the user by whose policies it goes, who made or activated it."""
+    name: str | None = None
+    """Its name, where it was given one."""
+    tags: dict[str, str] | None = None
+    """Its tags, where it has some."""
 
 
 class SubscriptionList(Shape, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from leasebook.contract.shapes import Marker, PageInfo, PageSize, Request, Shape, Text
+from leasebook.contract.shapes import MAKER_NAMED, TAGGED, Marker, PageInfo, PageSize, Request, Shape, Text
 
 SetName = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Source = Literal["UserCreate", "System"]
@@ -51,6 +51,7 @@ class ModelSetRow(Shape, kw_only=True):
     labels: Annotated[list[str], Meta(description="The words that it was given.")]
     description: Annotated[str, Meta(description="Free text.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
+    creator_name: Annotated[str | None, Meta(description=MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     modify_time: Annotated[str, Meta(description="When it was made, or a version was last added or deleted.")]
     model_ids: Annotated[list[str], Meta(description="Its versions, in the order in which they were added.")]
@@ -59,6 +60,7 @@ class ModelSetRow(Shape, kw_only=True):
     ]
     models_count: Annotated[int, Meta(description="How many versions it has.")]
     model_count: Annotated[int, Meta(description="The same as modelsCount, as the documents spell it.")]
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ModelSetPage(Shape, kw_only=True):

@@ -14,6 +14,7 @@ from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
     NAMED,
     TAGGED,
+    UNIT_NAMED,
     AccountsMeant,
     Amount,
     Id,
@@ -127,6 +128,7 @@ class OrderDetail(Owned, kw_only=True):
 
     order_id: Annotated[str, Meta(description="The order.")]
     instance_id: Annotated[str, Meta(description="The instance.")]
+    instance_name: Annotated[str | None, Meta(description=UNIT_NAMED)] = None
     kind: Annotated[str, Meta(description="Purchase, Renewal, Resize or Conversion (a change of billing).")]
     payment_timing: Annotated[
         PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
@@ -175,6 +177,7 @@ class PostingDetail(Owned, kw_only=True):
     amount: Annotated[str, Meta(description="The amount that moved.")]
     order_id: Annotated[str | None, Meta(description="The order that was paid.")] = None
     instance_id: Annotated[str | None, Meta(description="The instance that was paid for.")] = None
+    instance_name: Annotated[str | None, Meta(description=UNIT_NAMED)] = None
     minutes: Annotated[int | None, Meta(description="Of metered use: how many minutes, each with all the units.")] = (
         None
     )

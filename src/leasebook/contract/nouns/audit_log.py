@@ -9,15 +9,7 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read
-from leasebook.contract.shapes import (
-    AccountIds,
-    Id,
-    Owned,
-    PageSize,
-    Request,
-    Shape,
-    Time,
-)
+from leasebook.contract.shapes import USER_NAMED, AccountIds, Id, Owned, PageSize, Request, Shape, Time
 
 AuditMarker = Annotated[str, Meta(max_length=128)]
 Wanted = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
@@ -59,6 +51,7 @@ class AuditEntry(Owned, kw_only=True):
     time: Annotated[str, Meta(description="When it was decided or refused.")]
     request_id: Annotated[str, Meta(description="The id that its answer had.")]
     user_id: Annotated[str | None, Meta(description="The user, once the signature was proved.")] = None
+    user_name: Annotated[str | None, Meta(description=USER_NAMED)] = None
     access_key_id: Annotated[str | None, Meta(description="The access key that the caller named.")] = None
     address: Annotated[
         str, Meta(description="Where it came from; behind trusted proxies, the last address that none of them is.")
@@ -212,6 +205,7 @@ ACTIONS: Final = (
                     "time": "2026-11-30T07:18:45+08:00",
                     "requestId": "a7ec46a6-fc82-40f8-bace-4879e1a0a072",
                     "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "userName": "root",
                     "accessKeyId": "AKROOT",
                     "address": "192.0.2.1",
                     "path": "/v2/computeunit",

@@ -18,6 +18,7 @@ from leasebook.contract.shapes import (
     TAGGED,
     TAGS_GIVEN,
     TAGS_WANTED,
+    USER_NAMED,
     AccountsMeant,
     Id,
     Marker,
@@ -285,6 +286,7 @@ class Attempt(Shape, kw_only=True):
     time: Annotated[str, Meta(description="When it was tried.")]
     request_id: Annotated[str, Meta(description="The id that its answer had.")]
     user_id: Annotated[str | None, Meta(description="Who tried; missing where the signature was not proved.")] = None
+    user_name: Annotated[str | None, Meta(description=USER_NAMED)] = None
     action: Annotated[str, Meta(description="The action that was called.")]
     code: Annotated[str, Meta(description="The error code.")]
     message: Annotated[str | None, Meta(description="The message of the refusal.")] = None
@@ -477,6 +479,7 @@ EXPLAIN: Final = (
                     "time": "2026-11-30T07:18:45+08:00",
                     "requestId": "a7ec46a6-fc82-40f8-bace-4879e1a0a072",
                     "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "userName": "root",
                     "action": "ResizeComputeUnit",
                     "code": "InvalidState",
                     "message": "unit-xxx has 1 unit already. param[count]",

@@ -231,6 +231,9 @@ class Used(Shape, kw_only=True, omit_defaults=False):
     user_spend: Annotated[
         dict[str, str], Meta(description="The charges of each user's purchases in the month, by the user's id.")
     ]
+    user_names: Annotated[
+        dict[str, str], Meta(description="The names, as they are now, of the users in limits and usage, by their ids.")
+    ]
 
 
 class GuardRailsDetail(Shape, kw_only=True):
@@ -381,6 +384,7 @@ ACTIONS: Final = (
                 "month": "2026-11",
                 "spend": "418323.306452",
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+                "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
             },
             "before": {},
             "after": _LIMITS,
@@ -405,6 +409,7 @@ ACTIONS: Final = (
                 "month": "2026-11",
                 "spend": "418323.306452",
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+                "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
             },
         },
     ),

@@ -21,7 +21,18 @@ from leasebook.contract.models.lists import (
 )
 from leasebook.contract.models.run import Run
 from leasebook.contract.models.version_detail import DescribeModelVersionRequest, ModelVersionDetail
-from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
+from leasebook.contract.shapes import (
+    MAKER_NAMED,
+    TAGGED,
+    TAGS_GIVEN,
+    Id,
+    Paged,
+    PagedRequest,
+    Request,
+    Shape,
+    Tags,
+    Text,
+)
 
 ShortWord = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Labels = Annotated[list[ShortWord], Meta(max_length=100)]
@@ -43,6 +54,7 @@ class CreateCustomModelSetRequest(Request, kw_only=True):
     for_everybody: Annotated[
         bool | None, Meta(description="Whether every account is to see and use it; an operator's to say.")
     ] = None
+    tags: Annotated[Tags | None, Meta(description=f"{TAGS_GIVEN} A set for everybody has none.")] = None
 
 
 class CreatedModelSet(Shape, kw_only=True):
@@ -78,6 +90,7 @@ class CreateCustomModelRequest(Request, kw_only=True):
         dict[str, Any] | None, Meta(description="The training of the model, with sourceType Train; kept unread.")
     ] = None
     description: Annotated[Text | None, Meta(description="Free text.")] = None
+    tags: Annotated[Tags | None, Meta(description=f"{TAGS_GIVEN} A version of everybody's set has none.")] = None
 
 
 class CreatedModel(Shape, kw_only=True):
@@ -126,7 +139,9 @@ class ModelRow(Shape, kw_only=True):
     withdraw_time: Annotated[str | None, Meta(description="When an operator took its approval back.")] = None
     services_count: Annotated[int, Meta(description="How many services run it that are not deleted.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
+    creator_name: Annotated[str | None, Meta(description=MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ModelSetDetail(Paged, kw_only=True):
@@ -139,6 +154,7 @@ class ModelSetDetail(Paged, kw_only=True):
     labels: Annotated[list[str], Meta(description="The words that it was given.")]
     description: Annotated[str, Meta(description="Free text.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
+    creator_name: Annotated[str | None, Meta(description=MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     modify_time: Annotated[str, Meta(description="When it was made, or a version was last added or deleted.")]
     model_ids: Annotated[list[str], Meta(description="Its versions, in the order in which they were added.")]
@@ -146,6 +162,7 @@ class ModelSetDetail(Paged, kw_only=True):
         list[str], Meta(description="Their numbers in the set, in the same order: V1, V2 and so on.")
     ]
     model_list: Annotated[list[ModelRow], Meta(description="The versions, in the order in which they were added.")]
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class DescribeModelRequest(Request, kw_only=True):
@@ -184,7 +201,9 @@ class ModelDetail(Shape, kw_only=True):
     withdraw_time: Annotated[str | None, Meta(description="When an operator took its approval back.")] = None
     services_count: Annotated[int, Meta(description="How many services run it that are not deleted.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
+    creator_name: Annotated[str | None, Meta(description=MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ModelRequest(Request, kw_only=True):
@@ -229,6 +248,7 @@ _DETAIL: Final = {
     },
     "servicesCount": 0,
     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "creatorName": "root",
     "createTime": "2026-11-30T06:13:45+08:00",
 }
 _APPROVED: Final = {
@@ -245,13 +265,14 @@ _FACTS: Final = {
     "labels": [],
     "description": "Answers with the text of the request.",
     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "creatorName": "root",
     "createTime": "2026-11-30T06:13:45+08:00",
     "modifyTime": "2026-11-30T06:13:45+08:00",
     "modelIds": ["amv-a1s2d3f4g5h6"],
     "modelNames": ["V1"],
 }
 _EVERYBODYS_SET: Final = {
-    **_FACTS,
+    **{name: value for name, value in _FACTS.items() if name != "creatorName"},
     "modelSetId": "am-echo00000000",
     "source": "System",
     "description": "Answers with the text of the request, as JSON or as a stream of events.",
@@ -283,7 +304,7 @@ ACTIONS: Final = (
         CreatedModelSet,
         "Add a set of models, which gets versions then.",
         policies=p.MODEL_WRITERS | p.OPERATORS,
-        errors=(e.QUOTA_EXCEEDED,),
+        errors=(e.QUOTA_EXCEEDED, e.TAG_POLICY_NOT_MET),
         example={"modelSetName": "echo", "description": "Answers with the text of the request."},
         answer={"modelSetId": "am-1nuuxxk651u2"},
     ),
@@ -295,7 +316,7 @@ ACTIONS: Final = (
         CreatedModel,
         "Add a version to a set of models, and say how a replica of it is run.",
         policies=p.MODEL_WRITERS | p.OPERATORS,
-        errors=(e.QUOTA_EXCEEDED,),
+        errors=(e.QUOTA_EXCEEDED, e.TAG_POLICY_NOT_MET),
         example={
             "modelSetId": "am-q2w3e4r5t6y7",
             "description": "With the health check of its own.",
@@ -401,6 +422,7 @@ ACTIONS: Final = (
                     "approveTime": "2026-11-30T07:18:45+08:00",
                     "servicesCount": 0,
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T06:13:45+08:00",
                 }
             ],

@@ -392,6 +392,7 @@ ACTIONS: Final = (
         PackageResult,
         "Give an account a package of tokens.",
         policies=p.OPERATORS,
+        errors=(e.TAG_POLICY_NOT_MET,),
         example={"serviceName": "ernie-4.0-8k", "specification": 1_000_000, "expiredTime": "2031-01-01 00:00:00"},
         answer={
             "instance": {

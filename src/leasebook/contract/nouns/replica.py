@@ -11,6 +11,10 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
 from leasebook.contract.shapes import (
+    NAME_GIVEN,
+    NAMED,
+    TAGGED,
+    TAGS_GIVEN,
     AcrossPagedRequest,
     AcrossRequest,
     Id,
@@ -18,7 +22,9 @@ from leasebook.contract.shapes import (
     PagedRequest,
     PositiveCount,
     Request,
+    ResourceName,
     Shape,
+    Tags,
 )
 
 
@@ -28,6 +34,8 @@ class PurchaseReplicasRequest(Request, kw_only=True):
     service_id: Annotated[Id, Meta(description="The service.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
     replicas_count: Annotated[PositiveCount, Meta(description="How many replicas to buy units for.")]
+    name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
+    tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
 
 
 class ReleaseReplicasRequest(Request, kw_only=True):
@@ -73,6 +81,8 @@ class ServiceInstance(Shape, kw_only=True):
         None
     )
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+    name: Annotated[str | None, Meta(description=NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
 class ServiceInstances(Paged, kw_only=True):

@@ -236,6 +236,7 @@ class ServiceDetail(sh.Owned, kw_only=True):
         ServiceResource, Meta(description=("The units that a replica takes, and how many replicas there are."))
     ]
     creator: Annotated[str, Meta(description="The user who made it.")]
+    creator_name: Annotated[str | None, Meta(description=sh.MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     counted: Annotated[bool, Meta(description="Whether it is only counted: nothing runs of it.")]
     log_store: Annotated[
@@ -349,6 +350,7 @@ _LISTED: Final = {
     "chargeStatus": "Opened",
     "resourceConfig": {"type": "GPU-1-1", "replicasCount": 10},
     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "creatorName": "root",
     "createTime": "2026-11-30T06:13:45+08:00",
     "counted": True,
 }

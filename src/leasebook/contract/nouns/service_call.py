@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import SERVICE, read, write
 from leasebook.contract.nouns.service import Protocol
 from leasebook.contract.shapes import (
@@ -163,6 +164,7 @@ class CreateServiceKeyRequest(Request, kw_only=True):
     service_id: Annotated[
         Id | None, Meta(description="The only service that it opens; left out: all of the account's.")
     ] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
 class CreatedServiceKey(Shape, kw_only=True):
@@ -201,6 +203,7 @@ class ServiceKeyDetail(Owned, kw_only=True):
     ] = None
     status: Annotated[KeyStatus, Meta(description="Active, or Deleted: it opens nothing any more.")]
     creator: Annotated[str, Meta(description="The user who made it.")]
+    creator_name: Annotated[str | None, Meta(description=sh.MAKER_NAMED)] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     orphan_reason: Annotated[
         OrphanReason | None,
@@ -212,6 +215,7 @@ class ServiceKeyDetail(Owned, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class ServiceKeyPage(Shape, kw_only=True):
@@ -341,7 +345,7 @@ KEYS: Final = (
         CreateServiceKeyRequest,
         CreatedServiceKey,
         "Make a bearer key with which services are called.",
-        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED),
+        errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED, e.TAG_POLICY_NOT_MET),
         example={"name": "shop-window", "serviceId": "svco-48esssdpa594"},
         answer={
             "keyId": "key-l2l8128skyxi",
@@ -367,6 +371,7 @@ KEYS: Final = (
                     "name": "somebody",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T06:13:45+08:00",
                 },
                 {
@@ -375,6 +380,7 @@ KEYS: Final = (
                     "serviceId": "svco-48esssdpa594",
                     "status": "Active",
                     "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "creatorName": "root",
                     "createTime": "2026-11-30T07:18:45+08:00",
                 },
             ],

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
+from leasebook.contract import shapes as sh
 from leasebook.contract.action import NOTIFICATION, read, write
 from leasebook.contract.nouns.event import EventId, Types
 from leasebook.contract.shapes import (
@@ -55,6 +56,8 @@ class CreateSubscriptionRequest(Request, kw_only=True):
             )
         ),
     ] = None
+    name: Annotated[sh.ResourceName | None, Meta(description=sh.NAME_GIVEN)] = None
+    tags: Annotated[sh.Tags | None, Meta(description=sh.TAGS_GIVEN)] = None
 
 
 class SubscriptionDetail(Owned, kw_only=True):
@@ -96,6 +99,8 @@ class SubscriptionDetail(Owned, kw_only=True):
     owner_id: Annotated[
         str | None, Meta(description="With accounts: the user by whose policies it goes, who made or activated it.")
     ] = None
+    name: Annotated[str | None, Meta(description=sh.NAMED)] = None
+    tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
 
 
 class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
@@ -226,7 +231,7 @@ ACTIONS: Final = (
         SubscriptionDetail,
         "Have the account's events, or those of other accounts, sent to a URL or a mail address.",
         policies=p.MANAGERS | p.SUPPORTERS,
-        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND),
+        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND, e.TAG_POLICY_NOT_MET),
         example={
             "kind": "Webhook",
             "url": "https://example.org/leasebook",

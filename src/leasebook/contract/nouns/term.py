@@ -18,7 +18,9 @@ from leasebook.contract.shapes import (
     PageSize,
     PositiveCount,
     Request,
+    ResourceName,
     Shape,
+    Tags,
 )
 
 Term = Annotated[int, Meta(ge=1, le=36)]
@@ -75,13 +77,17 @@ class QuotePurchaseRequest(Request, kw_only=True):
     hold: Annotated[bool | None, Meta(description="Whether the price is to be kept, for a purchase with quoteId.")] = (
         None
     )
+    name: Annotated[ResourceName | None, Meta(description="The name of the purchase; a quote does not keep it.")] = None
+    tags: Annotated[
+        Tags | None, Meta(description="The tags of the purchase, for the tag policy; a quote does not keep them.")
+    ] = None
 
 
 class Verdict(Shape, kw_only=True, omit_defaults=False):
     """One rule's verdict on the purchase. ``code`` is the error that the purchase would be refused with."""
 
     rule: Annotated[
-        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval"],
+        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval", "tags"],
         Meta(description="The rule."),
     ]
     passed: Annotated[bool, Meta(description="Whether this rule allows the purchase.")]

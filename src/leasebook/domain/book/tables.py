@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.engine_capacity import EngineCapacity
@@ -87,6 +88,9 @@ WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
 RESOURCE_TAGS = Table("tags", ResourceTags, "id")
+FORMER_TAGS = Table("tag_history", FormerTags, "id", "until")
+COST_GROUPS = Table("cost_groups", CostGroup, "account_id", "id")
+COST_PERIODS = Table("costs", CostPeriod, "account_id", "level", "since")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
@@ -121,8 +125,11 @@ TABLES: tuple[Table[Any], ...] = (
     SERVICE_KEYS,
     # After all that can have tags: a batch that changes tags locks the thing first.
     RESOURCE_TAGS,
+    FORMER_TAGS,
     WORKERS,
     LEASES,
     REPLICAS,
     REFUSED_CALLS,
+    COST_GROUPS,
+    COST_PERIODS,
 )

@@ -17,6 +17,7 @@ from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.rules.approval import ApprovalNeeded, keep_request
 from leasebook.domain.rules.suspension import check_suspension
+from leasebook.domain.rules.tag_policy import check_new_things
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
 from leasebook.domain.values.refusal import Refusal
@@ -42,6 +43,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     moves_clock: ClassVar[bool] = False
     """Whether it moves or creates the store's virtual clock. Then no other batch runs at the same time."""
+
+    obeys_tag_policy: ClassVar[bool] = True
+    """Whether what it makes needs the tags of the account's policy. The demo's own objects do not."""
 
     token: IdempotencyKey | None = None
     by: str | None = None
@@ -118,6 +122,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
         check_suspension(draft, command)
         decided = Decision(answer=command.decide(draft, rules, now))
         kept_from = now
+        check_new_things(draft, obeys=command.obeys_tag_policy)
     except Refusal as refusal:
         draft, decided, kept_from = _refused(book, command, refusal, rules, now)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):

@@ -9,6 +9,7 @@ import msgspec
 from leasebook.domain.record.signature import Requirement
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.tag_policy import TagPolicy
 
 AccountStatus = Literal["Active", "Suspended", "Closed"]
 
@@ -21,7 +22,8 @@ class Account(msgspec.Struct, frozen=True):
     ``remind_before_us`` lists how long before a release or an expiry the account is reminded, in microseconds, longest
     first. A change of this list applies to an instance from the next time that its deadline is set.
     ``status_reason`` is the operator's reason for the suspension, and empty for an account that is not suspended. A
-    Closed account stays closed: nothing lives in it, its balance is zero, and its books can be read.
+    Closed account stays closed: nothing lives in it, its balance is zero, and its books can be read. ``tag_policy`` is
+    None while nothing is required of tags; it is never an empty policy.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Account(msgspec.Struct, frozen=True):
     remind_before_us: tuple[int, ...] = ()
     status: AccountStatus = "Active"
     status_reason: str = ""
+    tag_policy: TagPolicy | None = None
 
 
 Language = Literal["en", "zh-CN"]

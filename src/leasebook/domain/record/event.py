@@ -24,6 +24,7 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import NO_POLICY
 
 # Append only: the meaning of a type never changes.
 BOUGHT: Final = "unit.bought"
@@ -83,6 +84,7 @@ APPROVAL_REJECTED: Final = "approval.rejected"
 APPROVAL_LAPSED: Final = "approval.lapsed"
 SERVICE_OFF: Final = "service.deactivated"
 SERVICE_ON: Final = "service.activated"
+TAG_POLICY_CHANGED: Final = "account.tagPolicyChanged"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -142,6 +144,7 @@ TYPES: Final[dict[str, str]] = {
     APPROVAL_LAPSED: "A request ended without an answer; nothing was bought.",
     SERVICE_OFF: "A service was taken off: its replicas end, and its instances stay.",
     SERVICE_ON: "A service that was off runs again.",
+    TAG_POLICY_CHANGED: "The account's tag policy is another one now; what exists keeps its tags.",
 }
 """Every type, and what it means."""
 
@@ -283,7 +286,7 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events that an account's balance turned negative or no longer is, and that its status changed."""
+    """Yield the events that an account's balance turned negative or no longer is, that its status or policy changed."""
     if before is not None and before.status != after.status == "Closed":
         # A debt that is written off was not paid: so the account did not recover.
         yield ACCOUNT_CLOSED, {"balance": before.balance}
@@ -293,6 +296,9 @@ def account_events(before: Account | None, after: Account) -> Iterator[tuple[str
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
     if before is not None and before.status != after.status:
         yield _BY_ACCOUNT_STATUS[after.status], {"reason": after.status_reason} if after.status_reason else {}
+    if before is not None and before.tag_policy is not after.tag_policy and before.tag_policy != after.tag_policy:
+        policy, former = (msgspec.to_builtins(row.tag_policy or NO_POLICY) for row in (after, before))
+        yield TAG_POLICY_CHANGED, {"policy": policy, "before": former}
 
 
 def approval_events(before: Approval | None, after: Approval) -> Iterator[tuple[str, dict[str, Any]]]:

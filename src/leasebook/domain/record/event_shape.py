@@ -1,6 +1,7 @@
 """The data of each type of event: its fields, with the meaning and an example of each.
 
-The names are those that callers see. ``userId`` may be in the data of every type: the user who asked for the change.
+The names are those that callers see. ``userId`` may be in the data of every type: the user who asked for the change;
+beside it ``userName``, if the user is of the account. ``instanceName`` may be in the data of an instance's event.
 ``operatorReason`` is in the data of an instance's event if an operator changed the instance for its owner.
 """
 
@@ -36,6 +37,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "offsetSeconds": ("How many seconds before it the reminder is.", 3600),
     "what": ("Which of the two comes near: release or expiry.", "release"),
     "buyerId": ("The user who bought the instance.", "f0e1d2c3b4a5968778695a4b3c2d1e0f"),
+    "buyerName": ("The buyer's name now.", "alice"),
     "balance": ("The account's balance; of a closed account the last one, paid out or written off.", "-29.00"),
     "percent": ("The percentage of the budget that was reached.", 50),
     "month": ("The calendar month.", "2026-12"),
@@ -71,6 +73,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "resourceId": ("The instance, quota, package, service or other thing.", "unit-c7aM0na9"),
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
+    "policy": ("The tag policy now.", {"required": ["team"], "allowed": {"team": ["speech", "vision"]}}),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
     "approvalId": ("The request for an approval.", "apr-de30de30de30de30de30de30de30de30"),
@@ -139,7 +142,7 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.RELEASE_SET: _on_unit("releaseTime"),
     e.RELEASE_MOVED: _on_unit("releaseTime"),
     e.RELEASE_CLEARED: _on_unit("releaseTime", releaseTime=None),
-    e.REMINDED: _on_unit("deadline", "offsetSeconds", "what", "buyerId", sometimes=("links",)),
+    e.REMINDED: _on_unit("deadline", "offsetSeconds", "what", "buyerId", sometimes=("links", "buyerName")),
     e.RELEASING: _on_unit("status", "reason", "endTime", "charged", sometimes=_STORY, status="Releasing"),
     e.RELEASED: _on_unit("status", sometimes=_STORY, status="Released"),
     e.ARREARS: _of_account("the account itself", "balance"),
@@ -153,6 +156,7 @@ SHAPES: Final[dict[str, EventShape]] = {
         on_unit=None,
         example={"before": {"name": None, "tags": {}}},
     ),
+    e.TAG_POLICY_CHANGED: _of_account("the account itself", "policy", "before", before={"required": [], "allowed": {}}),
     e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),

@@ -24,6 +24,7 @@ from leasebook.domain.book.tables import (
     APPROVALS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     MODEL_SETS,
@@ -104,6 +105,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED_CALLS: _all_but(REFUSED_CALLS),
     RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
+    FORMER_TAGS: _all_but(FORMER_TAGS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -78,6 +78,7 @@ ALLOWED: Final = frozenset(
     {
         # Of the house, and of the store.
         *("CreateAccount", "RenameAccount", "SuspendAccount", "ResumeAccount", "CloseAccount", "SetGuardRails"),
+        "SetTagPolicy",
         *("SetOffering", "CloseOffering", "ReopenOffering", "RemoveOffering", "ReportSupply", "ClaimHome"),
         *("BootstrapStore", "TakeRootKey", "StockCatalogue", "LoadDemo", "LoadExamples", "TakeNewName"),
         *("MoveClock", "NoteClock", "TurnMasterKey", "Reseal", "EndTurning", "ProveWriting"),
@@ -87,6 +88,7 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
+        "FoldCosts",
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),

@@ -49,6 +49,7 @@ SIGNED_TOO_OFTEN: Final = "signed_too_often"
 UNTRUSTED: Final = "untrusted"
 SUSPENDED: Final = "suspended"
 APPROVAL: Final = "approval"
+TAG_POLICY: Final = "tag_policy"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -67,6 +68,7 @@ REASONS: Final = (
     UNTRUSTED,
     SUSPENDED,
     APPROVAL,
+    TAG_POLICY,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED, SIGNED_TOO_OFTEN}

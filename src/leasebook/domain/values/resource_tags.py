@@ -6,11 +6,12 @@ A thing with neither a name nor a tag has no row here, so they cost nothing wher
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
+from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 ResourceKind = Literal["unit", "tpm", "pkg", "svco", "am", "amv", "key", "sub"]
@@ -30,13 +31,17 @@ NAME_KEY: Final = "leasebook:name"
 
 
 class ResourceTags(msgspec.Struct, frozen=True):
-    """The name and the tags of one thing; ``id`` is the id of that thing, whose prefix is ``kind``."""
+    """The name and the tags of one thing; ``id`` is the id of that thing, whose prefix is ``kind``.
+
+    ``changed_at`` is when the tags of an instance last changed after its purchase.
+    """
 
     id: str
     account_id: str
     kind: ResourceKind
     name: str | None = None
     tags: dict[str, str] = {}
+    changed_at: Instant | None = None
 
     @property
     def entries(self) -> dict[str, str]:
@@ -90,6 +95,11 @@ def read_keys(given: Sequence[str], field: str = "tagKeys") -> tuple[str, ...]:
     return tuple(_key(key, field) for key in given)
 
 
+def read_values(given: Iterable[str], field: str = "tags") -> tuple[str, ...]:
+    """Return values of tags in their normal form; raises Refusal (BAD_VALUE)."""
+    return tuple(_value(value, field) for value in given)
+
+
 def read_tags(given: Mapping[str, str] | None, field: str = "tags") -> dict[str, str]:
     """Return tags in their normal form (NFC), in the order of their keys; raises Refusal (BAD_VALUE)."""
     found = read_wanted(given, field)
@@ -103,7 +113,7 @@ def read_wanted(given: Mapping[str, str | None] | None, field: str = "tags") -> 
         normal = _key(key, field)
         if normal in tags:
             raise Refusal(BAD_VALUE, f"The key {normal[:40]!r} is given twice, in two spellings.", field=field)
-        tags[normal] = None if value is None else _word(value, VALUE_MAX, field, "The value of a tag", empty=True)
+        tags[normal] = None if value is None else _value(value, field)
     return dict(sorted(tags.items()))
 
 
@@ -120,6 +130,10 @@ def _key(given: str, field: str) -> str:
     if key.startswith(RESERVED):
         raise Refusal(BAD_VALUE, f"Keys that begin with {RESERVED} are reserved; choose another key.", field=field)
     return key
+
+
+def _value(given: str, field: str) -> str:
+    return _word(given, VALUE_MAX, field, "The value of a tag", empty=True)
 
 
 def _word(given: str, most: int, field: str, what: str, *, empty: bool) -> str:

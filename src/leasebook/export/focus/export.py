@@ -126,7 +126,7 @@ def _accounts(ask: ReadRepository, account_ids: Sequence[str] | None) -> list[Ac
 
 def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller, pace: Pace) -> Iterator[Row]:
     pace(1)
-    for unit, tags, bill, terms in ask.costs(account.id, *month):
+    for unit, tags, bill, terms in ask.spending(account.id, *month):
         pace(1 + len(bill) // POSTINGS_A_ROW)
         for row in rows_of(account, unit, month, bill, terms, seller, tags):
             pace(1)
@@ -137,6 +137,6 @@ def _commitments(
     ask: ReadRepository, account: Account, span: Month, seller: Seller, now: Instant, pace: Pace
 ) -> Iterator[CommitmentRow]:
     pace(1)
-    for unit, _, _, terms in ask.costs(account.id, *span, with_bills=False):
+    for unit, _, _, terms in ask.spending(account.id, *span, with_bills=False):
         pace(1 + len(terms))
         yield from commitment_rows(unit, span, terms, seller, now)

@@ -19,7 +19,7 @@ from leasebook.export.focus.formats import BadMarkError, NoParquetError, check_f
 from leasebook.export.focus.rows import Seller
 from leasebook.export.focus.spool import AbandonedError, Spool
 from leasebook.export.focus.turns import Turns
-from leasebook.ports.costs import CannotExportError, CostsWanted, TooManyExportsError
+from leasebook.ports.cost_files import CannotExportError, CostsWanted, TooManyExportsError
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 
@@ -84,7 +84,7 @@ class _Export:
 
 
 class CostExports:
-    """Makes files of costs. See ``leasebook.ports.costs.CostFiles``."""
+    """Makes files of costs. See ``leasebook.ports.cost_files.CostFiles``."""
 
     def __init__(self, views: Views, seller: Seller, bounds: Bounds, meter: Meter) -> None:
         self._views = views

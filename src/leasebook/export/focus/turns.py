@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-ROWS_AT_ONCE: Final = 20
+ROWS_AT_ONCE: Final = 10
 """Rows between two pauses, about a millisecond's work."""
 PAUSE_S: Final = 0.0002
 """A pause lets the event loop have the interpreter, and another export have its turn."""

@@ -1,57 +1,87 @@
-"""Queries about what an account's instances cost."""
+"""Queries about the sums of costs, and about the postings that are not yet part of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from leasebook.domain.model.instance import Instance
-from leasebook.domain.record.ledger import Posting
+from leasebook.domain.costs.folding import Charge, Payment
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, Level
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.resource_tags import ResourceTags
 
 
-class Spent(NamedTuple):
-    """An instance that cost something in a period.
+class PostingEdge(NamedTuple):
+    """The number of the last posting that can be seen, and what it takes to know that none before it is still to come.
 
-    ``bill`` are its postings in the period, ``terms`` its payments in advance and their refunds before the end of the
-    period, both in the order of writing. ``tags`` None: it has neither a name nor a tag.
+    Servers number their postings before they commit them. Once ``over`` of a later edge is ``begun`` of this one or
+    greater, every transaction that was under way here is over.
     """
 
-    unit: Instance
-    tags: ResourceTags | None
-    bill: list[Posting]
-    terms: list[Posting]
+    last: int
+    begun: int
+    over: int
 
 
-class Spender(NamedTuple):
-    """An instance that cost something in a period.
+class Span(NamedTuple):
+    """Postings after one number, up to and including another."""
 
-    ``charges`` is the number of its postings in the period; ``prepaid``: a payment in advance or a refund is among
-    them, or a term reaches into the period.
-    """
-
-    unit_id: str
-    prepaid: bool
-    charges: int
+    after: int
+    until: int
 
 
 class CostQuestions(Protocol):
     """Queries about costs, answered from committed rows."""
 
-    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
+    def at_one_instant(self) -> AbstractContextManager[None]:
+        """Have all queries in a block see the same rows."""
         ...
 
-    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
+    def costs_summed(self) -> int:
+        """Return the number of the last posting that is part of the sums; 0: none is."""
         ...
 
-    def costs(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
-        """Yield an account's instances that cost something in a period, by their ids.
+    def posting_edge(self) -> PostingEdge:
+        """Return where the postings end now."""
+        ...
 
-        An instance has a cost if it has a posting in the period, or a term paid in advance that reaches into it. A
-        hundred instances are in memory at once, and fewer where their bills are long. Without ``with_bills``, all bills
-        are empty, and are not read.
+    def postings_after(self, number: int, limit: int) -> int | None:
+        """Return the number of the last of the next ``limit`` postings after a number; None: there is none."""
+        ...
+
+    def charges(
+        self, span: Span, account_id: str | None = None, since: Instant | None = None, until: Instant | None = None
+    ) -> list[Charge]:
+        """Return metered use, alike charges of one moment in one; with an account, only its own."""
+        ...
+
+    def payments(self, span: Span, account_id: str | None = None) -> list[Payment]:
+        """Return payments in advance and refunds in the order of writing; with an account, only its own."""
+        ...
+
+    def payments_of(self, unit_ids: Sequence[str], until: int) -> dict[str, list[Payment]]:
+        """Return the payments in advance and refunds of instances up to a number, in the order of writing."""
+        ...
+
+    def payments_reaching(self, account_id: str, since: Instant, until: Instant) -> Iterator[list[Payment]]:
+        """Yield, for each instance with a paid term or a refund in a span, all its payments and refunds before the end.
+
+        Instances that were paid only after the span, or for a time before it, are left out.
         """
+        ...
+
+    def cost_groups(self, account_id: str) -> dict[str, CostGroup]:
+        """Return an account's groups of charges by id."""
+        ...
+
+    def cost_group_ids(self, account_ids: Collection[str]) -> dict[str, set[str]]:
+        """Return the ids of the groups of some accounts."""
+        ...
+
+    def cost_periods(self, account_id: str, level: Level, since: Instant, until: Instant) -> list[CostPeriod]:
+        """Return an account's sums by hour, day or month that begin in a span, oldest first."""
+        ...
+
+    def zones_of(self, account_ids: Collection[str]) -> dict[str, str]:
+        """Return the time zones of accounts."""
         ...

@@ -28,12 +28,12 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
-from leasebook.ports.queries.costs import CostQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
 from leasebook.ports.queries.places import PlaceQuestions
 from leasebook.ports.queries.service_calls import CallQuestions
+from leasebook.ports.queries.spending import SpendingQuestions
 from leasebook.ports.queries.tags import TagQuestions
 
 T = TypeVar("T")
@@ -208,7 +208,7 @@ class ReadRepository(
     AccountQuestions,
     AcrossQuestions,
     CallQuestions,
-    CostQuestions,
+    SpendingQuestions,
     IdentityQuestions,
     LogStoreQuestions,
     PlaceQuestions,

@@ -7,7 +7,7 @@ from typing import Final
 
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.costs import Spender
+from leasebook.ports.queries.spending import Spender
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import POSTINGS
 from leasebook.store.rows.sums import parts_of, total

@@ -40,7 +40,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged, of_accounts
-from leasebook.store.queries.account.costs import CostQueries
+from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.due import (
     APPROVALS_DUE_TEXT,
@@ -118,7 +118,7 @@ _RUN_STATUS = {
 class Queries(
     AccountQueries,
     AcrossQueries,
-    CostQueries,
+    SpendingQueries,
     CallQueries,
     SignatureQueries,
     AuditQueries,

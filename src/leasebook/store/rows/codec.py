@@ -15,10 +15,13 @@ from leasebook.domain.book.tables import (
     ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
+    COST_GROUPS,
+    COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
@@ -44,6 +47,7 @@ from leasebook.domain.book.tables import (
     WORKERS,
     Table,
 )
+from leasebook.domain.costs.rows import Sums
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules
@@ -56,6 +60,7 @@ from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.store.rows.packing import packed, summed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -185,6 +190,17 @@ def _read_placements(text: str) -> tuple[Placement, ...]:
     return _placements(text) if text else ()
 
 
+def _written_sums(sums: dict[str, Sums]) -> str:
+    # Numbers in words: the sum of amounts of 64 bits may need more.
+    return " ".join(f"{group}:{billed}:{spread}" for group, (billed, spread) in sorted(sums.items()))
+
+
+def _read_sums(text: str) -> dict[str, Sums]:
+    words = text.replace(":", " ").split()
+    return dict(zip(words[::3], map(Sums, map(int, words[1::3]), map(int, words[2::3])), strict=True))
+
+
+_tags = msgspec.json.Decoder(dict[str, str]).decode
 _minutes = msgspec.json.Decoder(tuple[MinuteCount, ...]).decode
 
 
@@ -205,6 +221,17 @@ def _written_log_store(log_store: LogStore | None) -> str | None:
 
 def _read_log_store(text: str | None) -> LogStore | None:
     return None if text is None else _log_store(text)
+
+
+_policy = msgspec.json.Decoder(TagPolicy).decode
+
+
+def _written_policy(policy: TagPolicy | None) -> str | None:
+    return None if policy is None else _json(policy)
+
+
+def _read_policy(text: str | None) -> TagPolicy | None:
+    return None if text is None else _policy(text)
 
 
 UNIT_FIXED: Final = frozenset(
@@ -335,9 +362,12 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNTS,
             {
-                "to_column": {"remind_before_us": _written_numbers},
-                "to_field": {"remind_before_us": _read_numbers},
-                "mutable": ("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_policy},
+                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _read_policy},
+                "mutable": (
+                    *("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
+                    "tag_policy",
+                ),
             },
         ),
         (
@@ -385,8 +415,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"tags": _json},
                 "to_field": {"tags": msgspec.json.Decoder(dict[str, str]).decode},
-                "mutable": ("name", "tags"),
+                "mutable": ("name", "tags", "changed_at"),
             },
+        ),
+        (FORMER_TAGS, {"to_column": {"tags": _json}, "to_field": {"tags": _tags}}),
+        (COST_GROUPS, {"to_column": {"tags": _json}, "to_field": {"tags": _tags, "rest": bool}}),
+        (
+            COST_PERIODS,
+            {"to_column": {"sums": _written_sums}, "to_field": {"sums": _read_sums}, "mutable": ("sums",)},
         ),
         (METADATA, {"mutable": ("value",)}),
         (

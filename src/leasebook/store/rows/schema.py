@@ -32,6 +32,7 @@ accounts = _table(
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
     _named("status", "Active"),
     Column("status_reason", Text, nullable=False, server_default=text("''")),
+    _text("tag_policy", null=True),
     Index("accounts_created", "created_at", "id"),
     Index("accounts_name", "name", "created_at", "id"),
 )
@@ -408,7 +409,11 @@ tags = _table(
     _text("kind"),
     _text("name", null=True),
     _text("tags"),
+    _big("changed_at", null=True),
 )
+
+# The tags that instances had before: each row until a moment, at which they changed.
+tag_history = _table("tag_history", _text("id", key=True), _big("until", key=True), _text("tags"))
 
 # The same by key, for lists that are filtered: ``seq`` is the number of the thing's row, by which its list is cut into
 # pages. A name has an entry under a key of its own.
@@ -420,6 +425,32 @@ tagged = _table(
     _big("seq", key=True),
     _text("value"),
     Index("tagged_value", "account_id", "kind", "key", "value", "seq"),
+    without_rowid=True,
+)
+
+# The properties of charges by which costs are grouped, one row for all charges that have them in common.
+cost_groups = _table(
+    "cost_groups",
+    _text("account_id", key=True),
+    _text("id", key=True),
+    _text("kind"),
+    _text("region"),
+    _text("type"),
+    _text("user_id"),
+    _text("service_id", null=True),
+    _text("project_id", null=True),
+    _text("tags"),
+    Column("rest", Boolean, nullable=False, server_default=text("false")),
+    without_rowid=True,
+)
+
+# An account's costs in an hour, a day or a month, of all its groups: a year is read in a few rows.
+costs = _table(
+    "costs",
+    _text("account_id", key=True),
+    _text("level", key=True),
+    _big("since", key=True),
+    _text("sums"),
     without_rowid=True,
 )
 

@@ -15,6 +15,7 @@ from leasebook.domain.model.instance import Placement
 from leasebook.domain.values.money import amount_text
 from leasebook.ports.clock import boot_us
 from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.costs.check import cost_findings
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
@@ -194,6 +195,7 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
         ("tags", tag_findings(fetch, SHOWN_MAX)),
+        ("costs", cost_findings(fetch, SHOWN_MAX)),
         ("events", check_events(fetch, identities, requests)),
         ("requests for approvals", requests.findings(fetch, SHOWN_MAX)),
         ("identities", identities.findings(fetch, keys, audited.marks)),

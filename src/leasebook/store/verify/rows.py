@@ -62,6 +62,7 @@ _MADE: Final[dict[str, Callable[[Any], int]]] = {
     "hooks": lambda row: row.created_at,
     "used_links": lambda row: row.used_at,
     "refused_calls": lambda row: row.first_at,
+    "tag_history": lambda row: row.until,
     "orders": lambda row: row.created_at,
     "postings": lambda row: row.at,
 }
@@ -86,6 +87,7 @@ CALLED: Final = {
     "used_links": "used link",
     "refused_calls": "refused calls",
     "tags": "tags of",
+    "tag_history": "former tags of",
     "supplies": "what is known of engine",
     "orders": "order",
     "postings": "posting",

@@ -55,7 +55,11 @@ def _index(fetch: Fetch, kind: str, table: str, limit: int) -> Iterator[str]:
             (kind, after, ROWS_AT_ONCE),
         )
         for id_, account, name, text, seq in rows:
-            wanted = msgspec.json.decode(text, type=dict[str, str])
+            try:
+                wanted = msgspec.json.decode(text, type=dict[str, str])
+            except msgspec.DecodeError:
+                yield f"tags of {id_} cannot be read"
+                continue
             if name is not None:
                 wanted["leasebook:name"] = name
             marks = ", ".join("?" for _ in wanted) or "NULL"

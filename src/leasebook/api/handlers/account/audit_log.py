@@ -10,6 +10,7 @@ from leasebook.api.paging import OWN, event_of, marker_of, place_of
 from leasebook.contract.nouns import audit_log as au
 from leasebook.domain.record.audit_log import PruneReceipt
 from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, AuditLine, ReadRepository
+from leasebook.ports.queries.tags import Names, names_of
 
 CHAINS_SHOWN: Final = 1000
 
@@ -35,26 +36,33 @@ async def describe_audit_log(context: Context, call: Call[au.DescribeAuditLogReq
     after = event_of(asked.marker, scope)
     await context.sequencer.flush()
 
-    def look(ask: ReadRepository) -> tuple[AuditFound, Owners]:
+    def look(ask: ReadRepository) -> tuple[AuditFound, Names, Owners]:
         meant.require(ask)
         found = ask.audit(wanted, after=after, limit=size)
-        return found, owners_of(ask, meant, [line.account_id for line in found.lines])
+        names = names_of(ask, [line.entry.user_id for line in found.lines], ())
+        return found, names, owners_of(ask, meant, [line.account_id for line in found.lines])
 
-    found, owners = await context.read(call, look, long=True)
+    found, names, owners = await context.read(call, look, long=True)
+
+    def shown(line: AuditLine) -> au.AuditEntry:
+        entry = _entry(context, line, names.person(line.account_id, line.entry.user_id))
+        return owners.mark(entry, line.account_id)
+
     return au.AuditLogPage(
-        entries=[owners.mark(_entry(context, line), line.account_id) for line in found.lines],
+        entries=[shown(line) for line in found.lines],
         is_truncated=found.stopped is not None,
         max_keys=size,
         next_marker=None if found.stopped is None else marker_of(found.stopped, scope),
     )
 
 
-def _entry(context: Context, line: AuditLine) -> au.AuditEntry:
+def _entry(context: Context, line: AuditLine, user_name: str | None) -> au.AuditEntry:
     entry = line.entry
     return au.AuditEntry(
         time=context.shown(entry.at),
         request_id=entry.request_id,
         user_id=entry.user_id,
+        user_name=user_name,
         access_key_id=entry.access_key,
         address=entry.address,
         path=entry.path,

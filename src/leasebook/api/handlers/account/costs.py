@@ -1,88 +1,131 @@
-"""Cost exports: files for FinOps tools."""
+"""Costs: what was spent, by whom and on what, and what will be."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
 
 from leasebook.api.across import accounts_meant
-from leasebook.api.context import Call, Context, Download, Operation
-from leasebook.api.fault import Fault, bad_field
-from leasebook.batch import Unavailable
-from leasebook.contract.errors import OPERATION_NOT_SUPPORTED, TOO_MANY_REQUESTS
-from leasebook.contract.nouns.finance import cost_export as own
-from leasebook.ports.costs import CannotExportError, CostsWanted, TooManyExportsError
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.costs import AskedCosts, Found, RowKey, look_at_costs, read_group_by, read_only
+from leasebook.api.fault import Fault
+from leasebook.api.paging import OWN, id_of, marker_of, unknown_marker
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
+from leasebook.contract.nouns.finance import costs as c
+from leasebook.domain.costs.question import Amounts
+from leasebook.domain.values.calendar import rfc3339
+from leasebook.domain.values.money import amount_text
+from leasebook.ports.queries.read_repository import ReadRepository
 
-YEARS: Final = range(1970, 9000)
-LOOK_AGAIN_BYTES: Final = 16 * 1024 * 1024
-"""After this many bytes the caller's rights are looked at again."""
-AGAIN_S: Final = 10
+ID_LENGTH: Final = 16
 
 
-async def export_costs(context: Context, call: Call[own.ExportCostsRequest]) -> Download:
-    """Export the costs of months as a file."""
+async def describe_costs(context: Context, call: Call[c.DescribeCostsRequest]) -> c.Costs:
+    """Sum costs by period and group."""
     asked, meant = call.request, accounts_meant(call)
-    first, last = _months(asked)
-    await context.read(call, meant.require)
-    wanted = CostsWanted(
-        party=call.caller.account_id,
-        accounts=meant.ids,
-        first=first,
-        last=last,
-        dataset=asked.dataset,
-        version=asked.version,
-        form=asked.format,
-        bom=asked.bom,
+    question = AskedCosts(
+        since=asked.from_,
+        until=asked.to,
+        granularity=asked.granularity,
+        group_by=read_group_by(asked.group_by or ()),
+        only=read_only(asked.filter or {}),
+        forecast=asked.forecast,
         now=context.clock.now(),
+        rules=context.rules,
     )
-    try:
-        pieces = await context.costs.begin(wanted)
-    except CannotExportError as error:
-        if error.field is None:
-            raise Fault(OPERATION_NOT_SUPPORTED, str(error)) from None
-        raise bad_field(error.field, str(error)) from None
-    except TooManyExportsError as error:
-        raise Fault(TOO_MANY_REQUESTS, str(error), retry_after_s=AGAIN_S) from None
-    months = asked.month if asked.last_month is None else f"{asked.month}-{asked.last_month}"
-    name = f"{asked.dataset}-{months}.{asked.format}"
-    return Download(own.MEDIA_TYPES[asked.format], name, _permitted(context, call, pieces))
+    size, scope = OWN.of(asked.max_keys), _scope(call, meant.ids)
+    after = id_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> tuple[Found, list[RowKey], dict[str, dict[str, str]]]:
+        meant.require(ask)
+        found = look_at_costs(ask, meant, question)
+        page = _page(found, after, size + 1)
+        return found, page, _names(ask, question.group_by, page[:size])
+
+    found, page, names = await context.read(call, look, long=True)
+    if not found.zones:
+        raise Fault(RESOURCE_NOT_FOUND, "There is no such account.")
+    zone = found.zones.pop() if len(found.zones) == 1 and not context.rules.times_in_utc else context.rules.written_zone
+    return c.Costs(
+        currency=context.rules.currency,
+        total=c.CostTotal(**_amounts(found.total, forecast=asked.forecast)),
+        costs=[
+            c.CostRow(
+                start_time=rfc3339(key.since, zone),
+                end_time=rfc3339(key.until, zone),
+                group=dict(zip(question.group_by, key.values, strict=True)),
+                names=_named(question.group_by, key, names),
+                **_amounts(found.rows[key], forecast=asked.forecast),
+            )
+            for key in page[:size]
+        ],
+        is_truncated=len(page) > size,
+        max_keys=size,
+        next_marker=marker_of(_id_of(page[size - 1]), scope) if len(page) > size else None,
+    )
 
 
-def _months(asked: own.ExportCostsRequest) -> tuple[tuple[int, int], tuple[int, int]]:
-    first, last = _month(asked.month, "month"), _month(asked.last_month or asked.month, "lastMonth")
-    count = (last[0] - first[0]) * 12 + last[1] - first[1] + 1
-    if not 1 <= count <= own.MONTHS_MAX:
-        raise bad_field(
-            "lastMonth",
-            f"A file has from 1 to {own.MONTHS_MAX} months, and these are {count}: give a later lastMonth."
-            if count < 1
-            else f"A file has at most {own.MONTHS_MAX} months, and these are {count}: ask for several files.",
-        )
-    return first, last
+def _scope(call: Call[c.DescribeCostsRequest], ids: tuple[str, ...] | None) -> str:
+    """Name the list that a marker is for: the question, without the place and the size of the page."""
+    bare = msgspec.structs.replace(call.request, marker=None, max_keys=None, client_token=None)
+    asked = msgspec.json.encode((ids, bare))
+    return f"costs {sha256(asked).hexdigest()}"
 
 
-def _month(text: str, field: str) -> tuple[int, int]:
-    year, month = map(int, text.split("-"))
-    if year not in YEARS:
-        raise bad_field(field, f"{text} does not lie in the years from 1970 to 8999.")
-    return year, month
+def _id_of(key: RowKey) -> str:
+    return sha256(msgspec.json.encode(key)).hexdigest()[:ID_LENGTH]
 
 
-async def _permitted(
-    context: Context, call: Call[own.ExportCostsRequest], pieces: AsyncIterator[bytes]
-) -> AsyncIterator[bytes]:
-    """Pass the pieces on while the caller has permission."""
-    since = 0
-    try:
-        async for piece in pieces:
-            yield piece
-            since += len(piece)
-            if since >= LOOK_AGAIN_BYTES:
-                since = 0
-                if not await context.still(call):
-                    raise Unavailable("the caller has no permission any more, so that the file ends here")
-    finally:
-        await pieces.aclose()  # type: ignore[attr-defined]
+def _page(found: Found, after: str | None, size: int) -> list[RowKey]:
+    """Return the rows after the one that ended a page; raises Fault where no row did."""
+    keys = sorted(found.rows, key=_order)
+    if after is None:
+        return keys[:size]
+    for place, key in enumerate(keys):
+        if _id_of(key) == after:
+            return keys[place + 1 : place + 1 + size]
+    raise unknown_marker()
 
 
-OPERATIONS: Final[dict[str, Operation]] = {"export_costs": export_costs}
+def _order(key: RowKey) -> tuple[Any, ...]:
+    return key.since, key.until, [(value is None, value or "") for value in key.values]
+
+
+def _names(ask: ReadRepository, group_by: Sequence[str], keys: Iterable[RowKey]) -> dict[str, dict[str, str]]:
+    """Return the names of the accounts, users and services of rows, by id."""
+    wanted: dict[str, set[str]] = {}
+    for key in keys:
+        for name, value in zip(group_by, key.values, strict=True):
+            if value is not None and name in ("account", "user", "service"):
+                wanted.setdefault(name, set()).add(value)
+    names: dict[str, dict[str, str]] = {}
+    accounts = ask.accounts_by_id(sorted(wanted.get("account", ())))
+    names["account"] = {account.id: account.name for account in accounts.values()}
+    users = (ask.user(user_id) for user_id in wanted.get("user", ()))
+    names["user"] = {user.id: user.name for user in users if user is not None}
+    services = (ask.service(service_id) for service_id in wanted.get("service", ()))
+    names["service"] = {service.id: service.name for service in services if service is not None}
+    return names
+
+
+def _named(group_by: Sequence[str], key: RowKey, names: dict[str, dict[str, str]]) -> dict[str, str] | None:
+    found = {
+        name: names[name][value]
+        for name, value in zip(group_by, key.values, strict=True)
+        if value is not None and value in names.get(name, ())
+    }
+    return found or None
+
+
+def _amounts(sums: Amounts, *, forecast: bool) -> dict[str, str]:
+    shown = {"billed": amount_text(sums.billed), "amortised": amount_text(sums.amortised)}
+    if forecast:
+        shown["forecast_billed"] = amount_text(sums.billed + sums.more_billed)
+        shown["forecast_amortised"] = amount_text(sums.amortised + sums.more_amortised)
+    return shown
+
+
+OPERATIONS: Final[dict[str, Operation]] = {"describe_costs": describe_costs}

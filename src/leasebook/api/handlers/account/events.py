@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from leasebook.domain.record.event import TYPES, Event
 from leasebook.domain.record.event_pattern import EVERY, covered, unknown
 from leasebook.domain.record.event_rights import IAM, OF_MONEY, without_money
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names, names_in
 
 AT_ONCE: Final = 200
 KEEP_ALIVE_S: Final = 15.0
@@ -78,14 +80,15 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
             Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker"),
         )
 
-    def look(ask: ReadRepository) -> list[tuple[EventPlace, str, Event]]:
+    def look(ask: ReadRepository) -> tuple[list[tuple[EventPlace, str, Event]], Names]:
         meant.require(ask)
-        return ask.events_across(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+        found = ask.events_across(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+        return found, names_in(ask, (event for _, _, event in found))
 
-    found = await context.read(call, look, long=wanted.across is not None)
+    found, names = await context.read(call, look, long=wanted.across is not None)
     page, more = found[:size], len(found) > size
     return v.EventPage(
-        events=[_shown(context, call, account_id, place, event) for place, account_id, event in page],
+        events=[_shown(context, call, account_id, place, event, names) for place, account_id, event in page],
         is_truncated=more,
         max_keys=size,
         next_marker=marker_of(page[-1][0], scope) if more else None,
@@ -118,14 +121,16 @@ def _permitted(
     return tuple(kind for kind in TYPES if kind not in hidden)
 
 
-def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
+def _shown(
+    context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event, names: Names
+) -> v.CloudEvent:
     """Show an event. Only the buyer and the account's managers get a reminder's links: they could do the same."""
     caller = call.caller
     own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
     manages = FULL in caller.policies and account_id == caller.account_id
     links = context.links if own or manages else None
     seen = event if sees_money(call, (account_id,)) else without_money(event)
-    return present.event(account_id, place, seen, context.shown, links)
+    return present.event(account_id, place, seen, context.shown, links, names)
 
 
 async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
@@ -190,18 +195,13 @@ async def _stream(
             except Fault:
                 return
             try:
-                found = await context.read(
-                    call,
-                    lambda ask, place=place, mine=mine: ask.events(  # type: ignore[misc]
-                        mine, after=place, limit=AT_ONCE, oldest_first=True
-                    ),
-                )
+                found, names = await context.read(call, partial(_next, wanted=mine, after=place))
             except StaleIdentity:
                 context.identities.forget()
                 continue
             if found:
                 place = found[-1][0]
-                yield b"".join(_written(context, call, wanted.account_id, *one) for one in found)
+                yield b"".join(_written(context, call, wanted.account_id, *one, names) for one in found)
                 silent_since = time.monotonic()
                 continue
             silent_s = time.monotonic() - silent_since
@@ -211,10 +211,16 @@ async def _stream(
             await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
 
 
+def _next(ask: ReadRepository, wanted: EventFilter, after: EventPlace) -> tuple[list[tuple[EventPlace, Event]], Names]:
+    """Return the next events of a stream, and the names to show beside their ids."""
+    found = ask.events(wanted, after=after, limit=AT_ONCE, oldest_first=True)
+    return found, names_in(ask, (event for _, event in found))
+
+
 def _written(
-    context: Context, call: Call[v.FollowEventsRequest], account_id: str, place: EventPlace, event: Event
+    context: Context, call: Call[v.FollowEventsRequest], account_id: str, place: EventPlace, event: Event, names: Names
 ) -> bytes:
-    shown = _shown(context, call, account_id, place, event)
+    shown = _shown(context, call, account_id, place, event, names)
     return f"id: {shown.id}\nevent: {shown.type}\ndata: ".encode() + _encode(shown) + b"\n\n"
 
 

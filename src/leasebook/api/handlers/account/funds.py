@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from leasebook.api.across import Meant, Owners, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation
@@ -13,8 +15,10 @@ from leasebook.contract import shapes as base
 from leasebook.contract.nouns import account as own
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.model.account import Account
+from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import BadAmount, Micro, parse_amount
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
+from leasebook.ports.queries.tags import Names, names_of
 
 DIGITS_MAX: Final = 28
 """Decimal arithmetic is exact up to here, and no amount comes near it."""
@@ -57,16 +61,27 @@ def _history(context: Context, call: Call[Any], meant: Meant) -> HistoryFilter:
     )
 
 
-def _owned(ask: ReadRepository, meant: Meant, found: list[Numbered]) -> tuple[Owners | None, list[Numbered]]:
-    """Return rows with their accounts; None for those of the caller alone. Raises Fault for an unknown account."""
+class _Marks(NamedTuple):
+    """The words beside the ids of rows: the accounts, if the request names any, and the names of instances."""
+
+    owners: Owners | None
+    names: Names
+
+    def mark(self, shown: Any, row: Order | Posting) -> Any:
+        """Return a shown row with these."""
+        name = self.names.thing(row.account_id, row.unit_id)
+        if name is not None:
+            shown = msgspec.structs.replace(shown, instance_name=name)
+        return shown if self.owners is None else self.owners.mark(shown, row.account_id)
+
+
+def _owned(ask: ReadRepository, meant: Meant, found: list[Numbered]) -> tuple[_Marks, list[Numbered]]:
+    """Return rows with the words beside their ids. Raises Fault for an unknown account."""
+    names = names_of(ask, (), [numbered.row.unit_id for numbered in found])
     if not meant.named:
-        return None, found
+        return _Marks(None, names), found
     meant.require(ask)
-    return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), found
-
-
-def _marked(owners: Owners | None, shown: Any, account_id: str) -> Any:
-    return shown if owners is None else owners.mark(shown, account_id)
+    return _Marks(owners_of(ask, meant, [numbered.row.account_id for numbered in found]), names), found
 
 
 async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest]) -> own.OrderPage:
@@ -76,13 +91,13 @@ async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest
     scope, size = f"orders {wanted}", OWN.of(call.request.max_keys)
     after = place_of(call.request.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[Owners | None, list[Numbered]]:
+    def look(ask: ReadRepository) -> tuple[_Marks, list[Numbered]]:
         return _owned(ask, meant, ask.orders(wanted, after=after, limit=size + 1))
 
-    owners, found = await context.read(call, look, long=wanted.across is not None)
+    marks, found = await context.read(call, look, long=wanted.across is not None)
     page = cut(found, size, scope)
     return own.OrderPage(
-        orders=[_marked(owners, present.order(one.row, context.shown), one.row.account_id) for one in page.rows],
+        orders=[marks.mark(present.order(one.row, context.shown), one.row) for one in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
@@ -96,16 +111,14 @@ async def describe_postings(context: Context, call: Call[own.DescribePostingsReq
     scope, size = f"postings {wanted}", OWN.of(call.request.max_keys)
     after = moment_of(call.request.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[Owners | None, list[Numbered]]:
+    def look(ask: ReadRepository) -> tuple[_Marks, list[Numbered]]:
         return _owned(ask, meant, ask.postings(wanted, after=after, limit=size + 1))
 
-    owners, found = await context.read(call, look, long=wanted.across is not None)
+    marks, found = await context.read(call, look, long=wanted.across is not None)
     page = found[:size]
     more = len(found) > size
     return own.PostingPage(
-        postings=[
-            _marked(owners, present.posting(one.seq, one.row, context.shown), one.row.account_id) for one in page
-        ],
+        postings=[marks.mark(present.posting(one.seq, one.row, context.shown), one.row) for one in page],
         is_truncated=more,
         max_keys=size,
         next_marker=marker_of(Place(page[-1].row.at, page[-1].seq), scope) if more else None,

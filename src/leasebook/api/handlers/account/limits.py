@@ -14,17 +14,19 @@ from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import CLEARED, GuardChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import SECOND_US, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsChanged:
     """Change an account's limits."""
-    account_id = _whose(call)
+    account_id = whose(call, "limits")
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
@@ -37,7 +39,7 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
         month_began=month_of(today.year, today.month, account.time_zone)[0],
     )
     changed: LimitsChanged = await context.submit(call, command)
-    now = _detail(account_id, changed)
+    now = _detail(account_id, changed, await context.read(call, lambda ask: _users_named(ask, changed)))
     return g.GuardRailsChanged(
         account_id=account_id,
         limits=now.limits,
@@ -50,20 +52,36 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
     """Show an account's limits, and how much of them is used."""
     account_id = account_meant(call)
-    account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
+
+    def look(ask: ReadRepository) -> tuple[Account | None, AccountLimits | None, dict[str, str]]:
+        guard = ask.guard(account_id)
+        return ask.account(account_id), guard, {} if guard is None else _users_named(ask, guard)
+
+    account, guard, names = await context.read(call, look)
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
     if guard is not None:
         # The stored sums may be those of an earlier month if nothing was charged since; those do not count.
         guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
-    return _detail(account_id, guard)
+    return _detail(account_id, guard, names)
 
 
-def _whose(call: Call[Any]) -> str:
-    """Return the account of a call; raises Fault if it is another account and the caller is no operator."""
+def _users_named(ask: ReadRepository, guard: AccountLimits) -> dict[str, str]:
+    """Return the names of the account's users in its limits and their usage, by id."""
+    rules = guard.rules
+    ids = {*guard.held, *guard.spent, *rules.user_units, *rules.user_spend}
+    found = ask.people_named(sorted(ids))
+    return {user: name for user, (account_id, name) in found.items() if account_id == guard.account_id}
+
+
+def whose(call: Call[Any], what: str) -> str:
+    """Return the account of a call; raises Fault if it is another account and the caller is no operator.
+
+    ``what`` is a plural, such as limits: what the call sees or sets.
+    """
     account_id: str = call.request.account_id or call.caller.account_id
     if account_id != call.caller.account_id and not call.caller.is_operator:
-        raise Fault(ACCESS_DENIED, "Only an operator sees or sets other accounts' limits.")
+        raise Fault(ACCESS_DENIED, f"Only an operator sees or sets other accounts' {what}.")
     return account_id
 
 
@@ -159,7 +177,7 @@ def _shown(rules: GuardRules) -> g.GuardRails:
     )
 
 
-def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
+def _detail(account_id: str, guard: AccountLimits | None, names: dict[str, str]) -> g.GuardRailsDetail:
     if guard is None:
         return g.GuardRailsDetail(account_id=account_id, limits=g.GuardRails())
     types = sorted({unit_type for held in guard.held.values() for unit_type in held})
@@ -172,6 +190,7 @@ def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
             month=guard.month or None,
             spend=amount_text(guard.spends(guard.month)),
             user_spend={user: amount_text(spent) for user, spent in guard.spent.items() if spent},
+            user_names=names,
         ),
     )
 

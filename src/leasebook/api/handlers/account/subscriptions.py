@@ -9,12 +9,14 @@ import msgspec
 from leasebook.addressing.mail import ADDRESS
 from leasebook.addressing.webhook import BadAddress, check_url
 from leasebook.api import ids
-from leasebook.api.across import EVERY, Meant, Owners, accounts_meant, is_at_home, owners_of
+from leasebook.api.across import EVERY, Owners, accounts_meant, is_at_home, owners_of, require
 from leasebook.api.auth.secret_replay import secret_of_hook
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.handlers.account.events import place_of, types_of
 from leasebook.api.paging import OWN, delivery_of, marker_of, part
+from leasebook.api.presenters.tags import marked as with_tags
+from leasebook.api.presenters.tags import new_tags
 from leasebook.contract.errors import ACCESS_DENIED, INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
 from leasebook.contract.policies import FULL, READERS, SUPPORTERS
@@ -25,6 +27,7 @@ from leasebook.domain.model.subscription import Delivery, HookKind, Subscription
 from leasebook.domain.record.event import Event
 from leasebook.domain.record.event_rights import hidden_across, hidden_from_subscriber
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.notifications.webhook_signature import new_secret
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
@@ -41,8 +44,8 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         _check_target(context, asked)
 
     def look(ask: ReadRepository) -> tuple[int, Instance | None]:
-        if accounts:
-            Meant(None if EVERY in accounts else accounts, named=True).require(ask)
+        if EVERY not in accounts:
+            require(ask, *accounts, field="accounts")
         return _last(ask, account_id, is_wide=bool(accounts)), ask.unit(asked.instance_id or "")
 
     last, unit = await context.read(call, look)
@@ -62,9 +65,11 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         unit_id=asked.instance_id,
         page=last,
         accounts=accounts,
+        tags=new_tags(asked.name, asked.tags),
     )
     made: Subscription = await context.submit_checked(call, command, check)
-    return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    shown = _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+    return await _marked(context, call, shown)
 
 
 def _accounts(call: Call[n.CreateSubscriptionRequest], types: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,18 +150,21 @@ async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscrip
     """List subscriptions: the account's, or those of several."""
     account_id, meant = call.caller.account_id, accounts_meant(call)
 
-    def look(ask: ReadRepository) -> tuple[list[Subscription], Owners]:
+    def look(ask: ReadRepository) -> tuple[list[Subscription], dict[str, ResourceTags], Owners]:
         meant.require(ask)
         found = ask.hooks_across(Across(meant.ids))
         seen = [hook for hook in found if hook.account_id != account_id or _is_shown(call, hook)]
-        return seen, owners_of(ask, meant, [hook.account_id for hook in seen])
+        return seen, ask.tags_of([hook.id for hook in seen]), owners_of(ask, meant, [hook.account_id for hook in seen])
 
-    hooks, owners = await context.read(call, look, long=meant.named)
+    hooks, tags, owners = await context.read(call, look, long=meant.named)
     scope = f"subscriptions {account_id} {meant if meant.named else ''}"
     page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, scope)
-    return n.SubscriptionList(
-        subscriptions=[owners.mark(_listed(context, call, hook), hook.account_id) for hook in page], **end
-    )
+
+    def shown(hook: Subscription) -> n.SubscriptionDetail:
+        detail: n.SubscriptionDetail = with_tags(_listed(context, call, hook), tags.get(hook.id))
+        return owners.mark(detail, hook.account_id)
+
+    return n.SubscriptionList(subscriptions=[shown(hook) for hook in page], **end)
 
 
 def _is_shown(call: Call[Any], hook: Subscription) -> bool:
@@ -210,7 +218,7 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
     if secret is not None and token is not None:
         # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
         secret = await secret_of_hook(context, call, made)
-    return _detail(context, made, secret)
+    return await _marked(context, call, _detail(context, made, secret))
 
 
 async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
@@ -322,6 +330,14 @@ async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequ
     )
     done = await context.submit(call, command)
     return n.Redelivered(redelivered=done.count, is_truncated=done.more)
+
+
+async def _marked(context: Context, call: Call[Any], shown: n.SubscriptionDetail) -> n.SubscriptionDetail:
+    """Add the name and the tags, as they are now, to a subscription that a command answered with."""
+    hook_id = shown.subscription_id
+    row = await context.read(call, lambda ask: ask.tags_of([hook_id]).get(hook_id))
+    marked: n.SubscriptionDetail = with_tags(shown, row)
+    return marked
 
 
 def _detail(context: Context, hook: Subscription, secret: str | None = None) -> n.SubscriptionDetail:

@@ -32,6 +32,8 @@ from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import to_datetime
 from leasebook.domain.values.money import amount_text
 from leasebook.ports.queries.read_repository import AuditFilter, AuditLine, EventFilter, EventPlace, ReadRepository
+from leasebook.ports.queries.tags import Names as ShownNames
+from leasebook.ports.queries.tags import names_of
 
 SHOWN: Final = 100
 TRIED_SHOWN: Final = 20
@@ -61,6 +63,7 @@ class _Found(NamedTuple):
     replicas: list[Replica]
     guard: AccountLimits | None
     names: Names
+    shown: ShownNames
 
 
 async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]) -> s.Explanation:
@@ -84,7 +87,11 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         tried = ask.audit(refused_calls, after=None, limit=TRIED_SHOWN).lines
         replicas = ask.replicas(account_id, unit_id=wanted)
         guard = ask.guard(account_id)
-        return _Found(unit, offering, prices, account, happened, tried, replicas, guard, _names(ask, unit))
+        events = [event for _, event in happened]
+        people = [event.user_id for event in events] + [line.entry.user_id for line in tried]
+        shown = names_of(ask, [unit.created_by, *people], [unit.id])
+        names = Names(shown.thing(account_id, unit.id), shown.person(account_id, unit.created_by))
+        return _Found(unit, offering, prices, account, happened, tried, replicas, guard, names, shown)
 
     # The audit log must contain the refusals of a moment ago.
     await context.sequencer.flush()
@@ -125,18 +132,21 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
     return s.Explanation(
         instance_id=unit.id,
         alive=told.alive,
-        text="\n".join([*told.sentences, *_acts(context, found.events), *_tried(context, found.tried)]),
+        text="\n".join([*told.sentences, *_acts(context, found.events), *_tried(context, found)]),
         ends_time=None if told.ends_at is None else context.shown(told.ends_at),
         ends_by=told.ends_by,  # type: ignore[arg-type]
         cost=amount_text(told.cost),
         month_end_cost=amount_text(told.month_end_cost),
         currency=context.rules.currency,
-        events=[present.event(account.id, place, event, context.shown) for place, event in found.events],
+        events=[
+            present.event(account.id, place, event, context.shown, names=found.shown) for place, event in found.events
+        ],
         attempts=[
             s.Attempt(
                 time=context.shown(line.entry.at),
                 request_id=line.entry.request_id,
                 user_id=line.entry.user_id,
+                user_name=found.shown.person(account.id, line.entry.user_id),
                 action=line.entry.action,
                 code=line.entry.code,
                 message=line.entry.message or None,
@@ -144,11 +154,6 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
             for line in found.tried
         ],
     )
-
-
-def _names(ask: ReadRepository, unit: Instance) -> Names:
-    tags, buyer = ask.tags_of([unit.id]).get(unit.id), ask.user(unit.created_by)
-    return Names(None if tags is None else tags.name, None if buyer is None else buyer.name)
 
 
 def _acts(context: Context, events: list[tuple[EventPlace, Event]]) -> Iterator[str]:
@@ -159,10 +164,11 @@ def _acts(context: Context, events: list[tuple[EventPlace, Event]]) -> Iterator[
         yield f"The service's operator {what} at {context.shown(event.at)}. The reason: {event.data[OPERATOR_REASON]}"
 
 
-def _tried(context: Context, tried: list[AuditLine]) -> Iterator[str]:
-    for line in tried[:TRIED_DESCRIBED]:
+def _tried(context: Context, found: _Found) -> Iterator[str]:
+    for line in found.tried[:TRIED_DESCRIBED]:
         entry = line.entry
-        who = entry.user_id or "An unknown caller"
+        name = found.shown.person(found.account.id, entry.user_id)
+        who = (entry.user_id or "An unknown caller") if name is None else f"{name} ({entry.user_id})"
         message = f": {entry.message}" if entry.message else "."
         yield f"{who} tried {entry.action} at {context.shown(entry.at)} and was refused ({entry.code}){message}"
 

@@ -64,7 +64,7 @@ async def purchase_replicas(context: Context, call: Call[r.PurchaseReplicasReque
     asked = call.request
     command = BuyReplicas(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing),
+        purchase=purchase(context, call.caller, asked.billing, tags=new_tags(asked.name, asked.tags)),
         service_id=asked.service_id,
         replicas=asked.replicas_count,
     )
@@ -192,12 +192,17 @@ async def describe_service_instances(
     scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> list[Numbered]:
-        return ask.units(wanted, after=after_of(ask, wanted, start), limit=size + 1)
+    def look(ask: ReadRepository) -> _Found:
+        rows = ask.units(wanted, after=after_of(ask, wanted, start), limit=size + 1)
+        return _Found(rows, ask.tags_of([one.row.id for one in rows]))
 
-    page = cut(await context.read(call, look), size, scope)
+    found = await context.read(call, look)
+    page = cut(found.rows, size, scope)
     return r.ServiceInstances(
-        instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in page.rows],
+        instances=[
+            with_tags(present.service_instance(one.row, asked.service_id, context.shown), found.tags.get(one.row.id))
+            for one in page.rows
+        ],
         **ends(asked, size, page.next_marker),
     )
 
@@ -208,9 +213,11 @@ async def describe_service_instance(
     """Show one instance of a service."""
     asked = call.request
     await _see_service(context, call, asked.service_id)
-    unit = await context.read(call, lambda ask: ask.unit(asked.instance_id))
-    unit = instance_of(unit, call, asked.instance_id, service_id=asked.service_id)
-    return r.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
+    wanted = asked.instance_id
+    unit, tags = await context.read(call, lambda ask: (ask.unit(wanted), ask.tags_of([wanted]).get(wanted)))
+    unit = instance_of(unit, call, wanted, service_id=asked.service_id)
+    shown = present.service_instance(unit, asked.service_id, context.shown)
+    return r.ServiceInstanceDetail(instance=with_tags(shown, tags))
 
 
 async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]) -> bool:
@@ -328,7 +335,7 @@ async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -
     may = call.caller.may(buying)
     command = QuoteUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing),
+        purchase=purchase(context, call.caller, asked.billing, tags=new_tags(asked.name, asked.tags)),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,

@@ -11,6 +11,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, refused
 from leasebook.api.ids import model_id, model_set_id
 from leasebook.api.paging import DOCUMENTED, cut, part, place_of
+from leasebook.api.presenters.tags import new_tags, shown_tags
 from leasebook.contract.errors import ACCESS_DENIED, INAPPROPRIATE_JSON, INVALID_MARKER
 from leasebook.contract.models import lists as sets
 from leasebook.contract.models.run import Run
@@ -36,6 +37,7 @@ from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.rules.ownership import no_model, no_model_set, no_model_set_named
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered, ReadRepository
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_of
 
 SET_PREFIX: Final = "am-"
 MODEL_TYPE: Final = "Text2Text"
@@ -56,6 +58,7 @@ async def create_model_set(context: Context, call: Call[m.CreateCustomModelSetRe
         description=asked.description or "",
         model_type=asked.model_type,
         labels=tuple(asked.labels or ()),
+        tags=new_tags(None, asked.tags),
     )
     made: ModelSet = await context.submit(call, command)
     return m.CreatedModelSet(model_set_id=made.id)
@@ -75,6 +78,7 @@ async def create_model(context: Context, call: Call[m.CreateCustomModelRequest])
         run=None if asked.run is None else _spec(asked.run),
         source_type=asked.source_type,
         source_meta=_source_meta(asked),
+        tags=new_tags(None, asked.tags),
     )
     made: Model = await context.submit(call, command)
     return m.CreatedModel(model_set_id=made.set_id, model_id=made.id, version=made.version)
@@ -166,12 +170,15 @@ async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> d
     is_id = (asked.marker or "").startswith(SET_PREFIX)
     place = None if is_id else place_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[int | None, Sequence[Numbered], dict[str, list[tuple[str, str]]]]:
+    def look(
+        ask: ReadRepository,
+    ) -> tuple[int | None, Sequence[Numbered], dict[str, list[tuple[str, str]]], Names]:
         after = ask.model_set_place(account_id, asked.marker) if is_id else place
         found = ask.model_sets(wanted, after=after, limit=size + 1, reverse=reverse)
-        return after, found, ask.versions_of([one.row.id for one in found])
+        ids = [one.row.id for one in found]
+        return after, found, ask.versions_of(ids), names_of(ask, (one.row.created_by for one in found), ids)
 
-    after, found, versions = await context.read(call, look)
+    after, found, versions, names = await context.read(call, look)
     if is_id and after is None:
         raise Fault(INVALID_MARKER, "No model set that you see has this id. Begin without a marker.", "marker")
     page = cut(found, size, scope)
@@ -181,7 +188,9 @@ async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> d
     return {
         "model_set_list": [
             sets.ModelSetRow(
-                models_count=row.models, model_count=row.models, **_facts(context, row, versions.get(row.id, []))
+                models_count=row.models,
+                model_count=row.models,
+                **_facts(context, row, versions.get(row.id, []), names),
             )
             for row in (numbered.row for numbered in page.rows)
         ],
@@ -193,7 +202,7 @@ async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> d
     }
 
 
-def _facts(context: Context, row: ModelSet, versions: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _facts(context: Context, row: ModelSet, versions: Sequence[tuple[str, str]], names: Names) -> dict[str, Any]:
     """Return the fields of a set that every answer has; ``versions`` are their ids and numbers."""
     return {
         "model_set_id": row.id,
@@ -203,6 +212,8 @@ def _facts(context: Context, row: ModelSet, versions: Sequence[tuple[str, str]])
         "labels": list(row.labels),
         "description": row.description,
         "creator": row.created_by,
+        "creator_name": names.person(row.account_id, row.created_by),
+        "tags": shown_tags(names.things.get(row.id)),
         "create_time": context.shown(row.created_at),
         "modify_time": context.shown(row.last_modified_at),
         "model_ids": [model_id for model_id, _ in versions],
@@ -221,13 +232,17 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     if set_id is None and name is None:
         raise Fault(INAPPROPRIATE_JSON, "Name the set: by modelSetId, or by modelSetName.", "modelSetId")
 
-    def look(ask: ReadRepository) -> tuple[ModelSet | None, list[Model], Model | None]:
+    def look(ask: ReadRepository) -> tuple[ModelSet | None, list[Model], Model | None, Names]:
         found = ask.model_set_named(account_id, name or "") if set_id is None else ask.model_set(set_id)
         # The version that a marker names may be deleted since.
         marked = ask.model(asked.marker) if asked.marker else None
-        return found, [] if found is None else ask.models(found.id), marked
+        if found is None:
+            return None, [], marked, NO_NAMES
+        models = ask.models(found.id)
+        makers = (found.created_by, *(model.created_by for model in models))
+        return found, models, marked, names_of(ask, makers, (found.id, *(model.id for model in models)))
 
-    row, models, marked = await context.read(call, look)
+    row, models, marked, names = await context.read(call, look)
     if row is None or not _shows(call, row):
         raise refused(no_model_set(set_id) if set_id is not None else no_model_set_named(name or ""))
     scope = f"versions {row.id}"
@@ -248,10 +263,12 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
                 services_count=model.services,
                 creator=model.created_by,
                 create_time=context.shown(model.created_at),
+                creator_name=names.person(model.account_id, model.created_by),
+                tags=shown_tags(names.things.get(model.id)),
             )
             for model in page
         ],
-        **_facts(context, row, [(model.id, model.version) for model in models]),
+        **_facts(context, row, [(model.id, model.version) for model in models], names),
         **end,
     )
 
@@ -259,7 +276,8 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
 async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -> m.ModelDetail:
     """Show a version."""
     model, row = await _found(context, call, call.request.model_id)
-    return _detail(context, model, row.name)
+    names = await context.read(call, lambda ask: names_of(ask, [model.created_by], [model.id]))
+    return _detail(context, model, row.name, names)
 
 
 async def describe_model_version(context: Context, call: Call[DescribeModelVersionRequest]) -> ModelVersionDetail:
@@ -307,8 +325,12 @@ async def withdraw_model_approval(context: Context, call: Call[m.ModelRequest]) 
 async def _changed(context: Context, call: Call[m.ModelRequest], command: Command) -> m.ModelDetail:
     """Have the trust in a version changed, and show the very run block that this was about."""
     model: Model = await context.submit(call, command)
-    row = await context.read(call, lambda ask: ask.model_set(model.set_id))
-    return _detail(context, model, "" if row is None else row.name)
+
+    def look(ask: ReadRepository) -> tuple[ModelSet | None, Names]:
+        return ask.model_set(model.set_id), names_of(ask, [model.created_by], [model.id])
+
+    row, names = await context.read(call, look)
+    return _detail(context, model, "" if row is None else row.name, names)
 
 
 def _place_in_set(model: Model) -> tuple[int]:
@@ -324,7 +346,7 @@ def _when(context: Context, at: Instant | None) -> str | None:
     return None if at is None else context.shown(at)
 
 
-def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
+def _detail(context: Context, model: Model, set_name: str, names: Names) -> m.ModelDetail:
     meta = {} if model.source_meta is None else msgspec.json.decode(model.source_meta)
     return m.ModelDetail(
         model_set_id=model.set_id,
@@ -345,6 +367,8 @@ def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
         services_count=model.services,
         creator=model.created_by,
         create_time=context.shown(model.created_at),
+        creator_name=names.person(model.account_id, model.created_by),
+        tags=shown_tags(names.things.get(model.id)),
     )
 
 

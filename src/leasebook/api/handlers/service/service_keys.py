@@ -10,12 +10,14 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.ids import service_key
 from leasebook.api.paging import OWN, cut, place_of
+from leasebook.api.presenters.tags import new_tags, shown_tags
 from leasebook.contract.nouns import service_call as k
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
 from leasebook.domain.model.account import User
 from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, orphan_of
 from leasebook.domain.rules.ownership import no_service
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository
 
@@ -32,6 +34,7 @@ async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequ
         name=call.request.name,
         service_id=call.request.service_id,
         digest=digest_of(made.text),
+        tags=new_tags(None, call.request.tags),
     )
     row: ServiceKey = await context.submit(call, command)
     if token is None or row.id == made.id:
@@ -48,7 +51,9 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
     scope = f"service keys {meant.ids if meant.named else call.caller.account_id} {wanted} {status}"
     size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, tuple[User, bool]], Owners]:
+    def look(
+        ask: ReadRepository,
+    ) -> tuple[list[Numbered], dict[str, tuple[User, bool]], dict[str, ResourceTags], Owners]:
         meant.require(ask)
         if wanted is not None:
             service = ask.service(wanted)
@@ -56,9 +61,10 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
                 raise refused(no_service(wanted))
         rows = ask.service_keys(Across(meant.ids), service_id=wanted, status=status, after=after, limit=size + 1)
         owners = owners_of(ask, meant, [one.row.account_id for one in rows])
-        return rows, ask.makers(sorted({one.row.created_by for one in rows})), owners
+        makers = ask.makers(sorted({one.row.created_by for one in rows}))
+        return rows, makers, ask.tags_of([one.row.id for one in rows]), owners
 
-    found, makers, owners = await context.read(call, look, long=meant.named)
+    found, makers, tags, owners = await context.read(call, look, long=meant.named)
     page = cut(found, size, scope)
     return k.ServiceKeyPage(
         key_list=[
@@ -68,9 +74,11 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
                 service_id=row.service_id,
                 status=row.status,
                 creator=row.created_by,
+                creator_name=makers[row.created_by][0].name if row.created_by in makers else None,
                 create_time=context.shown(row.created_at),
                 orphan_reason=_orphan(row, makers) if row.status == "Active" else None,
                 **owners.whose(row.account_id),
+                tags=shown_tags(tags.get(row.id)),
             )
             for row in (numbered.row for numbered in page.rows)
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -40,8 +40,8 @@ from leasebook.domain.replicas.trust import hindrances
 from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
-from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_of
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
 
@@ -115,21 +115,27 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     """Show one service."""
     wanted, meant = call.request.service_id, accounts_meant(call)
 
-    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], ResourceTags | None, Owners]:
+    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str], Names, Owners]:
         meant.require(ask)
         row = ask.service(wanted)
         if row is None or not meant.has(row.account_id):
-            return None, {}, [], None, owners_of(ask, meant, ())
+            return None, {}, [], NO_NAMES, owners_of(ask, meant, ())
         named = ask.services_at(row.account_id, [row.url_suffix])
         owners = owners_of(ask, meant, [row.account_id])
-        return row, named, _hindrances(context, ask, row), ask.tags_of([row.id]).get(row.id), owners
+        return row, named, _hindrances(context, ask, row), names_of(ask, [row.created_by], [row.id]), owners
 
-    found, named, hindered, tags, owners = await context.read(call, look)
+    found, named, hindered, names, owners = await context.read(call, look)
     if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    shown = present.service(found, context.shown, _url(context, call, found, named))
-    shown = msgspec.structs.replace(shown, why_not_run=hindered or None, tags=shown_tags(tags))
-    return cast("v.ServiceDetail", owners.mark(shown, found.account_id))
+    shown = _with_names(present.service(found, context.shown, _url(context, call, found, named)), found, names)
+    shown = msgspec.structs.replace(shown, why_not_run=hindered or None)
+    return owners.mark(shown, found.account_id)
+
+
+def _with_names(shown: v.ServiceDetail, row: Service, names: Names) -> v.ServiceDetail:
+    """Add its tags, and the name of who made it."""
+    creator_name = names.person(row.account_id, row.created_by)
+    return msgspec.structs.replace(shown, creator_name=creator_name, tags=shown_tags(names.things.get(row.id)))
 
 
 def _hindrances(context: Context, ask: ReadRepository, row: Service) -> list[str]:
@@ -173,7 +179,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         tags=wanted_tags(None, asked.tags),
     )
 
-    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, dict[str, str]], dict[str, ResourceTags], Owners]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, dict[str, str]], Names, Owners]:
         meant.require(ask)
         if wanted.across is not None and start.row_id is not None:
             # The place of an id is looked for among those of one account.
@@ -184,15 +190,15 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         for one in rows:
             suffixes.setdefault(one.row.account_id, set()).add(one.row.url_suffix)
         named = {of: ask.services_at(of, sorted(some)) for of, some in suffixes.items()}
-        return rows, named, ask.tags_of([one.row.id for one in rows]), owners_of(ask, meant, suffixes)
+        names = names_of(ask, (one.row.created_by for one in rows), (one.row.id for one in rows))
+        return rows, named, names, owners_of(ask, meant, suffixes)
 
-    found, named, tags, owners = await context.read(call, look, long=wanted.across is not None)
+    found, named, names, owners = await context.read(call, look, long=wanted.across is not None)
     page = cut(found, size, scope)
 
     def shown(row: Service) -> v.ServiceDetail:
         detail = present.service(row, context.shown, _url(context, call, row, named[row.account_id]))
-        marked = owners.mark(msgspec.structs.replace(detail, tags=shown_tags(tags.get(row.id))), row.account_id)
-        return cast("v.ServiceDetail", marked)
+        return owners.mark(_with_names(detail, row, names), row.account_id)
 
     return v.ServicePage(
         service_list=[shown(one.row) for one in page.rows],

@@ -41,8 +41,10 @@ from leasebook.domain.record.notice import (
     taken,
 )
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
 from leasebook.domain.values.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -63,6 +65,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
     unit_id: str | None
     page: int
     accounts: tuple[str, ...] = ()
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The new row, the number of the account's subscriptions, and for mail the rates of address and account."""
@@ -97,6 +100,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
             accounts=self.accounts,
         )
         draft.add(SUBSCRIPTIONS, hook)
+        tag_new(draft, self.tags, hook.id, hook.account_id)
         return _without_secrets(hook)
 
 
@@ -260,11 +264,8 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
         if hook.status != "Pending":
             return False
         if hook.confirm_until != self.until or self.until <= now:
-            raise Refusal(
-                WRONG_STATE,
-                f"This link ended at {rfc3339(min(self.until, now), rules.written_zone)}, "
-                "or another mail came after it.",
-            )
+            ended = rfc3339(min(self.until, now), rules.written_zone)
+            raise Refusal(WRONG_STATE, f"This link ended at {ended}, or another mail came after it.")
         draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
         return True
 

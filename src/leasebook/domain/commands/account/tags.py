@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import msgspec
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import (
-    INSTANCES,
-    MODEL_SETS,
-    MODELS,
-    RESOURCE_TAGS,
-    SERVICE_KEYS,
-    SERVICES,
-    SUBSCRIPTIONS,
-    TOKEN_PACKAGES,
-    Table,
-)
+from leasebook.domain.book.tables import ACCOUNTS, FORMER_TAGS, INSTANCES, RESOURCE_TAGS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.costs.rows import FormerTags
+from leasebook.domain.rules.tag_policy import TABLES, policy_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, NOT_SUPPORTED, Refusal
 from leasebook.domain.values.resource_tags import (
     NAMED_ELSEWHERE,
-    ResourceKind,
     ResourceTags,
     check_number,
     kind_of,
 )
 from leasebook.domain.values.rule_settings import Rules
-
-TABLES: Final[dict[ResourceKind, Table[Any]]] = {
-    "unit": INSTANCES,
-    "tpm": INSTANCES,
-    "pkg": TOKEN_PACKAGES,
-    "svco": SERVICES,
-    "am": MODEL_SETS,
-    "amv": MODELS,
-    "key": SERVICE_KEYS,
-    "sub": SUBSCRIPTIONS,
-}
-"""Where the things of a kind are."""
 
 
 class ChangeTags(Command, frozen=True, kw_only=True):
@@ -59,14 +38,18 @@ class ChangeTags(Command, frozen=True, kw_only=True):
     name: str | None = None
 
     def needs(self) -> Needs:
-        """The thing, and its tags."""
+        """The thing and its tags, and the account, which has the tag policy."""
         kind = kind_of(self.resource_id)
         if kind is not None:
+            yield ACCOUNTS, (self.account_id,)
             yield TABLES[kind], (self.resource_id,)
             yield RESOURCE_TAGS, (self.resource_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ResourceTags:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: nothing of this account (NO_RESOURCE), too many tags, or a name that is kept elsewhere."""
+        """Raises Refusal: nothing of this account (NO_RESOURCE), too many tags, or a name that is kept elsewhere.
+
+        (TAG_POLICY): a tag would get a value that the account's policy does not allow, or lose a key that it requires.
+        """
         kind = kind_of(self.resource_id)
         thing = None if kind is None else draft.get(TABLES[kind], self.resource_id)
         if kind is None or thing is None or thing.account_id != self.account_id or is_deleted(thing):
@@ -81,12 +64,28 @@ class ChangeTags(Command, frozen=True, kw_only=True):
         row = before or ResourceTags(self.resource_id, self.account_id, kind)
         tags = {key: value for key, value in row.tags.items() if key not in self.take} | self.put
         check_number(tags)
+        policy = policy_of(draft, self.account_id)
+        if policy is not None:
+            policy.check(tags, row.tags, field="tagKeys" if self.take else "tags")
         after = msgspec.structs.replace(
             row, tags=dict(sorted(tags.items())), name=self.name if self.renames else row.name
         )
+        if after.tags != row.tags and TABLES[kind] is INSTANCES:
+            after = _remember(draft, row, after, now)
         if after != row:
             draft.put(RESOURCE_TAGS, after)
         return after
+
+
+def _remember(draft: Draft, before: ResourceTags, after: ResourceTags, now: Instant) -> ResourceTags:
+    """Write down the tags that an instance had until now, because its costs until now have them.
+
+    Of several changes at one moment the first one counts: the others were between no two charges.
+    """
+    if before.changed_at is not None and before.changed_at >= now:
+        return after
+    draft.put(FORMER_TAGS, FormerTags(before.id, now, before.tags))
+    return msgspec.structs.replace(after, changed_at=now)
 
 
 def is_deleted(thing: Any) -> bool:

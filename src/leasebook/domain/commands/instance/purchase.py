@@ -10,7 +10,7 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, RESOURCE_TAGS, SERVICES
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
 from leasebook.domain.model.approvals.approval import Consent
@@ -25,6 +25,7 @@ from leasebook.domain.rules.approval import check_approval
 from leasebook.domain.rules.lifecycle import count, reminding
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -297,12 +298,6 @@ def buy(
     tag_new(draft, purchase.tags, unit.id, unit.account_id)
     count(draft, unit, 1)
     return Purchased(purchase.unit_id, purchase.order_id)
-
-
-def tag_new(draft: Draft, tags: NewTags, resource_id: str, account_id: str) -> None:
-    """Write the name and the tags of something new. Without either nothing is written."""
-    if tags:
-        draft.add(RESOURCE_TAGS, tags.of(resource_id, account_id))
 
 
 def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:

@@ -16,6 +16,7 @@ from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, Offering
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.rules.bounds import check_bound, counted
 from leasebook.domain.rules.purchase_checks import balance_needed, judge
+from leasebook.domain.rules.tag_policy import policy_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import STOCK, WRONG_STATE, Refusal
@@ -78,8 +79,11 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         verdicts = [
             Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
             for rule, refusal in (
-                (rule, refused if rule == "stock" and refused is not None else refusal)
-                for rule, refusal in judge(draft, rules, now, terms)
+                *(
+                    (rule, refused if rule == "stock" and refused is not None else refusal)
+                    for rule, refusal in judge(draft, rules, now, terms)
+                ),
+                ("tags", self._of_tags(draft)),
             )
         ]
         held = self.quote_id is not None and terms.price is not None
@@ -111,6 +115,16 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
             quote_id=self.quote_id if held else None,
             expires_at=expires_at,
         )
+
+    def _of_tags(self, draft: Draft) -> Refusal | None:
+        """Return what the account's tag policy would refuse the purchase with, as it refuses every new thing."""
+        policy = policy_of(draft, self.purchase.account_id)
+        try:
+            if policy is not None:
+                policy.check(self.purchase.tags.tags)
+        except Refusal as refusal:
+            return refusal
+        return None
 
     def _choose(self, draft: Draft) -> tuple[Offering, Refusal | None]:
         """Choose as the purchase would; if no region has the stock, quote the first region with that refusal."""

@@ -15,9 +15,11 @@ from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import no_model, own_model, own_model_set
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -33,6 +35,7 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
     description: str
     model_type: str | None = None
     labels: tuple[str, ...] = ()
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The new row, and the number of the account's sets."""
@@ -41,7 +44,10 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
             yield from bound_needs(self.owner_id, counted(asked.MODEL_SETS, self.owner_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ModelSet:
-        """Raises Refusal (QUOTA) for too many sets. The API has checked who may add one for all accounts."""
+        """Raises Refusal (QUOTA) for too many sets, (BAD_VALUE) for tags of a set for all accounts.
+
+        The API has checked who may add one for all accounts.
+        """
         if self.owner_id != EVERYBODYS:
             check_bound(draft, rules, asked.MODEL_SETS, self.owner_id)
         row = ModelSet(
@@ -55,6 +61,7 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
             labels=self.labels,
         )
         draft.add(MODEL_SETS, row)
+        _tag(draft, self.tags, row)
         return row
 
 
@@ -75,6 +82,7 @@ class CreateModel(Command, frozen=True, kw_only=True):
     run: RunSpec | None
     source_type: str | None = None
     source_meta: str | None = None
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The set and the new row, and the number of the account's versions."""
@@ -108,6 +116,7 @@ class CreateModel(Command, frozen=True, kw_only=True):
         )
         made = msgspec.structs.replace(made, source_type=self.source_type, source_meta=self.source_meta)
         draft.put(MODELS, made)
+        _tag(draft, self.tags, made)
         return made
 
 
@@ -243,6 +252,17 @@ def add_version(
     more = found.models + 1
     draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=more, modified_at=_modified(found, now)))
     return model
+
+
+def _tag(draft: Draft, tags: NewTags, row: ModelSet | Model) -> None:
+    """Write the tags of a new set or version; raises Refusal (BAD_VALUE) for tags of one that is everybody's."""
+    if tags and row.account_id == EVERYBODYS:
+        raise Refusal(
+            BAD_VALUE,
+            "What is for everybody has no tags, because tags are an account's own. Leave them out.",
+            field="tags",
+        )
+    tag_new(draft, tags, row.id, row.account_id)
 
 
 def _modified(found: ModelSet, now: Instant) -> Instant:

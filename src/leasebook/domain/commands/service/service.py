@@ -20,7 +20,6 @@ from leasebook.domain.commands.instance.purchase import (
     buyer_of,
     offerings_of,
     shelf_of,
-    tag_new,
 )
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
 from leasebook.domain.model.instance import Instance, Placement
@@ -29,6 +28,7 @@ from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import own_service, require_instance
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal

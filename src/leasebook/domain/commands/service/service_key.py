@@ -13,8 +13,10 @@ from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
+from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -29,6 +31,7 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
     name: str
     service_id: str | None
     digest: str
+    tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
         """The new row, the number of the account's keys, and the service if one is given."""
@@ -44,6 +47,7 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
         check_bound(draft, rules, MADE, self.account_id)
         row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
         draft.add(SERVICE_KEYS, row)
+        tag_new(draft, self.tags, row.id, row.account_id)
         return row
 
 

@@ -71,6 +71,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
     """
 
     answer: ClassVar[type] = bool
+    obeys_tag_policy: ClassVar[bool] = False
 
     account_id: str
     user_id: str

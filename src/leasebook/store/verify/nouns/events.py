@@ -17,6 +17,7 @@ from leasebook.store.rows.packing import unpacked
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
+from leasebook.store.verify.tag_events import TagEvents
 
 if TYPE_CHECKING:
     from leasebook.store.verify.approvals import Requests
@@ -25,6 +26,8 @@ PAGES_AT_ONCE: Final = 500
 """Pages of events in memory at once."""
 ROWS_AT_ONCE: Final = 5_000
 """Instances in memory at once while they are distributed to files."""
+TAGS_SHOWN_MAX: Final = 20
+"""Upper bound of the findings about names and tags."""
 UNITS_BEFORE_EVENTS: Final = "units_before_events"
 """The metadata row with the number of the last instance bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
@@ -92,8 +95,9 @@ def check_events(fetch: Fetch, identities: Identities, requests: Requests) -> It
     Events of accounts, users and keys are passed to ``identities``, and those of approvals to ``requests``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
+    tags = TagEvents()
     with closing(Stories(units)) as stories:
-        yield from _check_pages(fetch, stories, identities, requests)
+        yield from _check_pages(fetch, stories, identities, requests, tags)
         lost = fetch(
             "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
             "WHERE p.seq IS NULL LIMIT 1000",
@@ -102,9 +106,19 @@ def check_events(fetch: Fetch, identities: Identities, requests: Requests) -> It
         for unit, page in lost:
             yield f"unit {unit} has events on page {page}, which does not exist"
         yield from _check_stories(fetch, stories)
+    yield from tags.findings(fetch, lambda: _all_events(fetch), TAGS_SHOWN_MAX)
 
 
-def _check_pages(fetch: Fetch, stories: Stories, identities: Identities, requests: Requests) -> Iterator[str]:
+def _all_events(fetch: Fetch) -> Iterator[tuple[str, Event]]:
+    """Yield the account and the event of each readable page's events."""
+    for rows in _pages(fetch):
+        for _, account, *_, text in rows:
+            yield from ((account, event) for event in _events(text) or ())
+
+
+def _check_pages(
+    fetch: Fetch, stories: Stories, identities: Identities, requests: Requests, tags: TagEvents
+) -> Iterator[str]:
     """Check that each page can be read and has the times and types that it states. Its events go to the stories."""
     for rows in _pages(fetch):
         for seq, account, first_at, last_at, types, text in rows:
@@ -116,6 +130,7 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities, request
                 stories.tell(seq, account, event)
                 identities.tell(seq, account, event)
                 requests.tell(account, event)
+                tags.tell(seq, account, event)
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"

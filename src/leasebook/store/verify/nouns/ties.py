@@ -13,6 +13,7 @@ from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.commands.store.demo import DEMO_LOADED, SERVICE_ID
 from leasebook.domain.commands.store.former_name import NAME
 from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
+from leasebook.domain.costs.rows import COSTS_SUMMED
 from leasebook.domain.model.model import EVERYBODYS
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH
@@ -191,6 +192,7 @@ FACTS: Final = {
     NEXT_KEY: "([0-9a-f]{64})?",
     BEFORE_KEY: "([0-9a-f]{64})?",
     PAST_KEYS: "(?s).*",
+    COSTS_SUMMED: "[0-9]+",
 }
 """The names of metadata rows, and the form of each value."""
 

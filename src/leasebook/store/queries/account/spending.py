@@ -9,7 +9,7 @@ from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.costs import Spender, Spent
+from leasebook.ports.queries.spending import Spender, Spent
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.queries.bills import BILLS_AT_ONCE, BillQueries, padded
 from leasebook.store.rows.codec import CODECS, POSTINGS
@@ -22,10 +22,10 @@ CHARGES_AT_ONCE: Final = 2000
 _MARKS: Final = ", ".join("?" * BILLS_AT_ONCE)
 
 
-class CostQueries(BillQueries, TagQueries):
+class SpendingQueries(BillQueries, TagQueries):
     """Queries about costs, on one connection."""
 
-    def costs(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
+    def spending(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
         """Yield an account's instances that cost something in a period, by their ids."""
         numbers, after = self.numbers_between(account_id, since, until) if with_bills else None, ""
         while True:
