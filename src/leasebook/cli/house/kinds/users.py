@@ -43,7 +43,6 @@ class Users(AccountKind):
     """The users of an account, except its root."""
 
     key = "users"
-    action = "CreateUser"
 
     def read(self, node: Node) -> dict[str, UserWanted]:
         """Read ``users``."""
