@@ -20,7 +20,7 @@ Month = tuple[int, int]
 
 MONTHS: tuple[Month, ...] = ((2027, 12), (2028, 1), (2028, 2), (2028, 3), (2028, 4), (2028, 5), (2028, 6))
 """The months of its life, and those into which its longest terms reach."""
-NAME, TAGS = '训练 "a"', {"team": "vision", "费用": 'a "b", c'}
+NAME, TAGS = 'training, "a"', {"team": "vision", "费用": 'a "b", c'}
 """The name and the tags of the instance "served"."""
 BIG = "gpu-big"
 """A type whose units the engine below has trouble with."""
