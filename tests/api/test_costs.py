@@ -81,6 +81,8 @@ def lived(scene: ServiceHarness) -> tuple[Caller, str]:
     scene.advance("2030-03-28T10:17:31+01:00")
     first = bought(caller, tags={"team": "ml"})
 
+    project = caller.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
+
     def tag(**tags: str) -> None:
         caller.do(TAG, "TagResource", {"resourceId": first, "tags": tags})
 
@@ -89,6 +91,10 @@ def lived(scene: ServiceHarness) -> tuple[Caller, str]:
         ("2030-03-29T13:00:00+01:00", lambda: tag(team="web")),
         ("2030-03-29T13:30:00+01:00", caller.buy_quota),
         ("2030-03-30T10:00:00+01:00", lambda: tag(stage="x")),
+        (
+            "2030-03-30T16:20:00+01:00",
+            lambda: caller.do("/v2/project", "MoveResource", {"resourceId": first, "projectId": project}),
+        ),
         ("2030-03-31T05:30:00+02:00", lambda: caller.release(first)),
         ("2030-04-01T00:00:00+02:00", lambda: bought(other, months=1)),
         ("2030-04-02T07:00:00+02:00", lambda: None),
@@ -198,9 +204,24 @@ def test_names_are_shown_beside_ids(life: Life) -> None:
     rows = all_rows(life.caller, groupBy=["account", "user"])
     assert {row["names"]["account"] for row in rows} == {"customer"}
     assert {row["names"]["user"] for row in rows} == {"root", "user"}
-    # Quota has no region, and no project is there.
+    # Quota has no region.
     assert None in by(all_rows(life.caller, groupBy=["region"]), "region")
-    assert set(by(all_rows(life.caller, groupBy=["project", "service"]), "project")) == {None}
+
+
+def test_costs_are_of_the_project_of_their_minutes(life: Life) -> None:
+    rows = all_rows(life.caller, groupBy=["project"])
+    (atlas,) = (row for row in rows if row["group"]["project"] != "default")
+    assert atlas["names"] == {"project": "atlas"}
+    postings = [
+        one
+        for page in life.caller.pages(ACCOUNT, "DescribePostings", {"maxKeys": 1000})
+        for one in page["postings"]
+        if one.get("projectId") == atlas["group"]["project"]
+    ]
+    # From 16:20 to the release at 05:30, an hour less on the clocks.
+    assert Decimal(atlas["billed"]) == sum(Decimal(one["amount"]) for one in postings) == Decimal("0.013") * 730
+    only = all_rows(life.caller, groupBy=["project"], filter={"project": atlas["group"]["project"]})
+    assert only == [atlas]
 
 
 def test_pages_put_together_are_the_whole_answer(life: Life) -> None:

@@ -226,4 +226,4 @@ def _around(
 def _alike(kind: str, unit: Instance, tags: ResourceTags | None) -> Alike:
     """Return what the charges of an instance have in common, as the store would say it of a posting of now."""
     written = "{}" if tags is None else msgspec.json.encode(tags.tags).decode()
-    return Alike(kind, unit.region, unit.type, unit.created_by, unit.service_id, None, written)
+    return Alike(kind, unit.region, unit.type, unit.created_by, unit.service_id, unit.project_id, written)

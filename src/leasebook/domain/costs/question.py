@@ -10,6 +10,7 @@ from leasebook.domain.costs.periods import Periods, Stretch
 from leasebook.domain.costs.rows import Alike, CostGroup, CostPeriod, Sums
 from leasebook.domain.costs.spread import Spread
 from leasebook.domain.model.offering import EVERYWHERE
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.values.calendar import Instant
 
 USAGE: Final = "Usage"
@@ -19,7 +20,8 @@ Key = tuple[str | None, ...]
 
 DIMENSIONS: Final[dict[str, Callable[[CostGroup], str | None]]] = {
     "account": lambda group: group.account_id,
-    "project": lambda group: group.project_id,
+    # Of a group for the rest of the charges the projects are not known.
+    "project": lambda group: None if group.rest else public_project(group.project_id),
     "user": lambda group: group.user_id,
     "type": lambda group: group.type,
     # Quota has no region.

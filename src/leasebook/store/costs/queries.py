@@ -17,8 +17,8 @@ from leasebook.store.rows.sums import parts_of, total
 
 AT_ONCE: Final = 100
 """Ids that one statement looks up."""
-PROJECT: Final = "NULL"
-"""The project of a posting."""
+PROJECT: Final = "p.project_id"
+"""The project of a posting; null: the default one."""
 # The tags that the instance had when it was charged: those that it had until its next change, or else those of now.
 TAGS: Final = (
     "coalesce((SELECT h.tags FROM tag_history h WHERE h.id = p.unit_id AND h.until >= p.at ORDER BY h.until LIMIT 1), "

@@ -56,10 +56,10 @@ from leasebook.store.postgres.statements import (
     written_keys,
 )
 from leasebook.store.postgres.timeouts import Patience
+from leasebook.store.queries.account.usage import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.batch_queries import FOUNDERS_TEXT, LIVING, ROWS_OF_ACCOUNT, asking, load_living
 from leasebook.store.queries.due import due_of, heads_of
 from leasebook.store.queries.identities import KEYS_OF_TEXT
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
 from leasebook.store.queries.subscriptions import clearing
 from leasebook.store.rows.codec import CODECS

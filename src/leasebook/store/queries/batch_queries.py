@@ -21,8 +21,8 @@ from leasebook.domain.book.tables import (
 )
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.offering import QUOTA
+from leasebook.store.queries.account.usage import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.audit_log import columns
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.rows.codec import CODECS
 
 _TEXTS: Final = {

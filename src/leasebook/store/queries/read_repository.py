@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.loads import Usage
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
@@ -60,10 +58,9 @@ from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.conditions import UNUSUAL
-from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.tags import having
 
-__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
+__all__ = ["HALTED_TEXT", "Fetch", "Queries", "columns"]
 
 
 def _select(table: Table[Any]) -> str:
@@ -75,16 +72,6 @@ HALTED_TEXT = (
     "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
 )
 """An account's suspended instances (``loads.SuspendedInstances``); the extra conditions match a partial index."""
-HELD_TEXT = (
-    "SELECT created_by, type, project_id, sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
-    "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' "
-    "GROUP BY created_by, type, project_id"
-)
-_CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
-SPENT_TEXT = (
-    f"SELECT u.created_by, p.project_id, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
-    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by, p.project_id"
-)
 USERS_AT_ONCE = 100
 """Users whose keys one statement reads."""
 NUMBERS_MAX = 4000
@@ -465,18 +452,6 @@ class Queries(
             text += " LIMIT ?"
             params = [*params, limit]
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
-
-
-def usage_totals_of(units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]) -> Usage:
-    """Return an account's reserved units and charges by user and by project."""
-    usage = Usage()
-    for user_id, unit_type, project_id, count in units:
-        usage.add_units("units", user_id, unit_type, int(count))
-        if project_id is not None:
-            usage.add_units("project_units", project_id, unit_type, int(count))
-    for user_id, project_id, *sums in spent:
-        usage.add_spent(user_id, project_id, total(*sums))
-    return usage
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

@@ -95,15 +95,17 @@ def _order(key: RowKey) -> tuple[Any, ...]:
 
 
 def _names(ask: ReadRepository, group_by: Sequence[str], keys: Iterable[RowKey]) -> dict[str, dict[str, str]]:
-    """Return the names of the accounts, users and services of rows, by id."""
+    """Return the names of the accounts, projects, users and services of rows, by id."""
     wanted: dict[str, set[str]] = {}
     for key in keys:
         for name, value in zip(group_by, key.values, strict=True):
-            if value is not None and name in ("account", "user", "service"):
+            if value is not None and name in ("account", "project", "user", "service"):
                 wanted.setdefault(name, set()).add(value)
     names: dict[str, dict[str, str]] = {}
     accounts = ask.accounts_by_id(sorted(wanted.get("account", ())))
     names["account"] = {account.id: account.name for account in accounts.values()}
+    projects = (ask.project(project_id) for project_id in wanted.get("project", ()))
+    names["project"] = {project.id: project.name for project in projects if project is not None}
     users = (ask.user(user_id) for user_id in wanted.get("user", ()))
     names["user"] = {user.id: user.name for user in users if user is not None}
     services = (ask.service(service_id) for service_id in wanted.get("service", ()))
