@@ -9,6 +9,7 @@ SERVE  ?= --demo
 MINUTES ?= 60
 T       ?= tests
 STORE   ?=
+ROUNDS  ?= 4
 COVER   ?= tests/domain
 # One more than there are cores: half of a test that talks to a database or a process is waiting.
 CORES   := $(shell nproc 2>/dev/null || echo 2)
@@ -17,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack faults test quick quick-tests t check lint types layers tests docs format lock clean bench profile coverage
+.PHONY: help run tour ray attack faults test long quick quick-tests t check lint types layers tests docs format lock clean bench profile coverage
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +44,9 @@ layers: $(VENV)/.dev ## who may import whom
 
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest --workers $(WORKERS)
+
+long: $(VENV)/.dev ## all tests, each as often and with as many values as a night has time for (ROUNDS=4)
+	LEASEBOOK_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --workers $(WORKERS)
 
 quick: lint ## lint, types, and the tests of rules, wire and the embedded store: a minute
 	@$(MAKE) --no-print-directory -j2 types quick-tests

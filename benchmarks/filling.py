@@ -58,7 +58,7 @@ FAR_US: Final = 300 * DAY_US
 ZONE: Final = "Asia/Shanghai"
 """Of tenants that are made."""
 COMMON_EVERY: Final = 10
-RARE_EVERY: Final = 500
+RARE_EVERY: Final = 200
 """One live instance in COMMON_EVERY has the common tag, and one in RARE_EVERY the rare one."""
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 

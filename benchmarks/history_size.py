@@ -9,6 +9,7 @@ after.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -20,17 +21,20 @@ import psycopg
 
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, store_options, stores, usage
-from benchmarks.serving import LEASEBOOK, Server
+from benchmarks.serving import ACCESS_KEY, LEASEBOOK, SECRET_KEY, Server
 from benchmarks.sinks import bytes_of, sink
+from leasebook.config.load import load_settings
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.money import Micro
+from leasebook.server.composition import running
 from leasebook.store.opening import Target
 from leasebook.store.sqlite import store as sqlite
 
 YEAR_HOURS: Final = 8760
+FOUNDER: Final = {"LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY}
 UNITS: Final = 10_000
 SHARE_AIM: Final = 0.05
 """The part of an archived month that may be left in the store."""
@@ -172,11 +176,19 @@ def prove(where: Target) -> None:
         server.kill()
 
 
+async def sum_costs(where: Target) -> None:
+    """Have a server add the postings to the sums of costs, as it does while it runs: only then may they be archived."""
+    async with running(load_settings(None, FOUNDER), where) as service:
+        await service.costs.stop()
+        await service.costs.catch_up()
+
+
 def run(store: str, units: int, folder: Path) -> Figures:
     """Fill, measure, archive, measure."""
     with stores(store, folder, "month") as (where,):
         rows, end = fill(where, units)
         hourly = size_of(where)
+        asyncio.run(sum_costs(where))
         seconds, file_bytes = archive(where, end, folder / "charges.jsonl.gz")
         archived = size_of(where)
         tidy(where)

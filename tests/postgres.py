@@ -162,6 +162,9 @@ class _SharedServer(PostgresServer):
 
     def __init__(self) -> None:
         super().__init__()
+        # A start removes the files from which sessions read the catalogue. The first session of a database makes them,
+        # and a copy of the database has them.
+        psycopg.connect(self.url(MIGRATED)).close()
         self._kept = psycopg.connect(self.url("postgres"), autocommit=True)
 
     def _order(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Maybe(NamedTuple):
@@ -29,6 +29,7 @@ PACKAGE_ID = re.compile(r"pkg-[0-9a-z]{12}")
 SERVICE_ID = re.compile(r"svco-[0-9a-z]{12}")
 SET_ID = re.compile(r"am-[0-9a-z]{12}")
 MODEL_ID = re.compile(r"amv-[0-9a-z]{12}")
+PROJECT_ID = re.compile(r"prj-[0-9a-z]{12}")
 SERVICE_KEY_ID = re.compile(r"key-[0-9a-z]{12}")
 SERVICE_KEY = re.compile(r"lsk-[0-9a-z]{12}-[A-Za-z0-9_-]{43}")
 KEY_ID = re.compile(r"AK[0-9A-Za-z]+")
@@ -86,3 +87,7 @@ def unfilled(values: Iterable[Any], shape: Any, where: str = "result") -> set[st
             return unfilled(entries, shape[0], f"{where}[]") if entries else {where}
         case _:
             return set()
+
+
+OWNER: Final = {"accountId": Maybe(HEX_ID), "accountName": Maybe(str)}
+"""The fields of a row that says whose it is."""

@@ -34,6 +34,11 @@ ANYBODY: Final = frozenset({*POLICIES, ""})
 Body = Mapping[str, Any]
 
 
+def of_own(body: Body | Callable[[Office], Body]) -> Callable[[Office], Body]:
+    """Return a body that names the caller's own account besides."""
+    return lambda office: {**(body(office) if callable(body) else body), "accountId": office.user["accountId"]}
+
+
 class ActionRecord(NamedTuple):
     """The tests' knowledge of one operation: written a second time, and not derived from the contract.
 

@@ -52,6 +52,10 @@ MAPS: Final = (
     "trainMeta",
     "tags",
     "allowed",
+    "filter",
+    "group",
+    "names",
+    "projects",
 )
 """Their keys are names that callers choose."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,27 @@ from tests.log_stores import with_log_store
 
 PROVED_EVERY = 8
 """On PostgreSQL the books are proved after one of eight tests."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have each test of ``either`` run on PostgreSQL with the first of its values only, unless all are asked for.
+
+    The values are for the rules, which are the same code on each store; all of them run on the embedded one.
+    """
+    if ROUNDS > 1 or os.environ.get("LEASEBOOK_TEST_STORE"):
+        return
+    seen: set[tuple[Path, str]] = set()
+    left_out = []
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            name = item.path, item.originalname
+            if item.callspec.params.get("either") == "postgres":
+                if name in seen:
+                    left_out.append(item)
+                seen.add(name)
+    config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture(scope="module", autouse=True)

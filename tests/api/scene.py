@@ -19,19 +19,9 @@ from msgspec import inspect as mi
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
 from leasebook.contract.nouns.finance.cost_export import MEDIA_TYPES
-from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import (
-    DELIVERIES,
-    DELIVERY_QUEUES,
-    ENGINE_CAPACITIES,
-    LEASES,
-    NONCE_PAGES,
-    REFUSED_CALLS,
-    SUBSCRIPTIONS,
-    WORKERS,
-)
 from leasebook.store.opening import Target
 from tests.api.bad_values import MAPS, alternatives
+from tests.api.commits import UNASKED, CommitCounter
 from tests.harness import Answer, Client, a_service
 
 if TYPE_CHECKING:
@@ -307,28 +297,6 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "nonce_pages", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
-"""Tables that change without anybody asking for it, or with every call."""
-
-
-UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCE_PAGES, REFUSED_CALLS}
-
-
-class CommitCounter:
-    """Counts commits that wrote something besides the audit log."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def committed(self, changes: Changes) -> None:
-        """Count it."""
-        tables = {*changes.inserted, *changes.updated} - UNASKED_ROWS
-        if SUBSCRIPTIONS in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
-            # So far the log was read, and nothing was asked of anybody.
-            tables.remove(SUBSCRIPTIONS)
-        self.number += bool(changes.orders or changes.postings or changes.events or tables)
-
-
 class ServiceHarness:
     """A running service with its operator."""
 
@@ -405,6 +373,10 @@ class ServiceHarness:
         """Say what time it is for units and bills."""
         return datetime.fromisoformat(self.operator.do(CLOCK, "DescribeClock")["now"])
 
+    def sum_costs(self) -> None:
+        """Add all postings to the sums of costs, as the service does by itself a little later."""
+        self.runner.run(self.running.costs.catch_up())
+
     def advance(self, to: str) -> None:
         """Move the virtual clock."""
         assert self.operator.do(CLOCK, "AdvanceClock", {"to": to})["mode"] == "virtual"
@@ -441,8 +413,10 @@ def rows(directory: Path) -> dict[str, list[Any]]:
             store.execute("CREATE TEMP TABLE access_keys AS SELECT * FROM main.access_keys")
             store.execute("UPDATE temp.access_keys SET used_at = NULL")
         if "facts" in kept:
-            # The time of a real clock is written down now and then.
-            store.execute("CREATE TEMP TABLE facts AS SELECT * FROM main.facts WHERE name <> 'clock_seen'")
+            # The time of a real clock is written down now and then, and so is how far costs are summed.
+            store.execute(
+                "CREATE TEMP TABLE facts AS SELECT * FROM main.facts WHERE name NOT IN ('clock_seen', 'costs_summed')"
+            )
         return {name: sorted(store.execute(f"SELECT * FROM {name}"), key=repr) for name in kept}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
+from tests.actions.nouns.costs import SPAN
 from tests.actions.record import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SUPPORT
 from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, ServiceHarness, order
 
@@ -77,6 +78,7 @@ def asked_of(action: Action, given: Any, unit: str) -> dict[str, Any]:
         "resourceIds": [unit],
         "startTime": "2030-01-01 00:00:00",
         "endTime": "2030-01-02 00:00:00",
+        **SPAN,
     }
     if action.operation in ("describe_service_metric", "describe_service_stats"):
         body["serviceId"] = ["svco-1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -39,6 +40,7 @@ SETTINGS: Final = {
         "ACCOUNT_SUBSCRIPTIONS_MAX",
         "ACCOUNT_HELD_QUOTES_MAX",
         "ACCOUNT_SERVICE_KEYS_MAX",
+        "ACCOUNT_PROJECTS_MAX",
     )
 } | {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "50"}
 HOOK: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}
@@ -86,7 +88,12 @@ MAKERS: Final = {
         *(SERVICE, "CreateServiceKey", {"name": "shop"}, "account.service_keys_max"),
         end=(SERVICE, "DeleteServiceKey", {"keyId": "keyId"}),
     ),
+    "projects": Maker(
+        *("/v2/project", "CreateProject", {"name": "NEW"}, "account.projects_max"),
+        end=("/v2/project", "CloseProject", {"projectId": "projectId"}),
+    ),
 }
+NUMBERS: Final = count(1)
 
 
 @pytest.fixture(scope="module", params=STORES)
@@ -107,25 +114,30 @@ def ready(customer: Caller, maker: Maker) -> dict[str, Any]:
     return body
 
 
+def named(body: dict[str, Any]) -> dict[str, Any]:
+    """Give a project a name that no other has."""
+    return body | {"name": f"project {next(NUMBERS)}"} if body.get("name") == "NEW" else body
+
+
 @pytest.mark.parametrize("what", MAKERS)
 def test_so_many_and_no_more_and_the_refusal_says_what_to_do(bounded: ServiceHarness, what: str) -> None:
     maker, customer, other = MAKERS[what], bounded.customer(), bounded.customer()
     body = ready(customer, maker)
-    made = [customer.do(maker.path, maker.action, body) for _ in range(MOST - maker.there)]
+    made = [customer.do(maker.path, maker.action, named(body)) for _ in range(MOST - maker.there)]
     commits = bounded.commits()
-    refused = customer.ask(maker.path, maker.action, body)
+    refused = customer.ask(maker.path, maker.action, named(body))
     assert refused.code == "QuotaExceeded"
     assert maker.setting in refused.body["message"]
     assert f"at most {MOST}" in refused.body["message"]
     assert bounded.commits() == commits
     # It is the account's own bound.
-    other.do(maker.path, maker.action, ready(other, maker))
+    other.do(maker.path, maker.action, named(ready(other, maker)))
     if maker.end is None:
         return
     path, action, fields = maker.end
     customer.do(path, action, {asked: made[-1][found] for asked, found in fields.items()})
-    customer.do(maker.path, maker.action, body)
-    assert customer.refused(maker.path, maker.action, body) == "QuotaExceeded"
+    customer.do(maker.path, maker.action, named(body))
+    assert customer.refused(maker.path, maker.action, named(body)) == "QuotaExceeded"
 
 
 @pytest.mark.parametrize("what", MAKERS)
@@ -135,7 +147,7 @@ def test_many_at_once_make_as_many_as_there_may_be(bounded: ServiceHarness, what
     codes: Counter[str] = Counter()
 
     async def one() -> None:
-        answer = await customer.desk.call(maker.path, maker.action, body)
+        answer = await customer.desk.call(maker.path, maker.action, named(body))
         codes["made" if answer.status == 200 else answer.code] += 1
 
     async def all_of_them() -> None:

@@ -153,6 +153,9 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": poor.account_id()})
     customer.do("/v2/tag", "TagResource", {"resourceId": third, "tags": {"team": "vision"}})
     customer.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"], "allowed": {"team": ["vision"]}}})
+    project = customer.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
+    customer.do(UNITS, "PurchaseComputeUnit", {**order(), "projectId": project})
+    customer.do("/v2/project", "MoveResource", {"resourceId": third, "projectId": project})
     operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
     operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})
     over = {"accountId": scene.customer("12.50").account_id()}

@@ -9,6 +9,7 @@ import pytest
 
 from leasebook.contract.action import Action
 from tests.actions.forms import AMOUNT, TIME, Maybe, Unfilled, misfit, unfilled
+from tests.actions.nouns.costs import SPAN
 from tests.actions.office import QUOTA_MODEL, Office
 from tests.actions.records import ANY_ACTION, body_of, record_of
 from tests.api.scene import (
@@ -181,6 +182,24 @@ def run_a_service(caller: Caller) -> None:
     caller.release(unit)
 
 
+def use_projects(caller: Caller) -> None:
+    """Call the actions of projects, and leave something in one that was in another."""
+    atlas, other = (
+        {"projectId": caller.do("/v2/project", "CreateProject", {"name": name})["projectId"]}
+        for name in ("atlas", "other")
+    )
+    caller.do("/v2/project", "ModifyProject", {**atlas, "description": "The maps."})
+    unit = caller.do(UNITS, "PurchaseComputeUnit", {**order(), **other})["instanceId"]
+    service = caller.do(SERVICE, "CreateService", {**new_service(), **atlas})["serviceId"]
+    package = {"serviceName": "ernie", "specification": 10, "expiredTime": "2031-01-01 00:00:00", **other}
+    granted = caller.do(CHARGE, "GrantPackageResource", package)["instance"]["packageId"]
+    for thing in (unit, granted):
+        caller.do("/v2/project", "MoveResource", {"resourceId": thing, **atlas})
+    caller.do("/v2/project", "CloseProject", other)
+    caller.do(SERVICE, "DescribeService", {"serviceId": service})
+    caller.do("/v2/project", "DescribeProjects")
+
+
 def keep_models(caller: Caller) -> None:
     """Call the actions of models, and of keys for calling services."""
     made = caller.do(
@@ -226,6 +245,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     run_a_service(caller)
     subscribe(caller)
     keep_models(caller)
+    use_projects(caller)
     bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
     caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
     caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})
@@ -240,6 +260,7 @@ def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     for month in ("2030-01", "2030-02", "2030-03"):
         caller.do(ACCOUNT, "DescribeStatement", {"month": month})
         caller.do(ACCOUNT, "ExportCosts", {"month": month})
+    caller.do(ACCOUNT, "DescribeCosts", {**SPAN, "groupBy": ["type", "tag:team"], "forecast": True})
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
     unit = caller.buy()
     caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})

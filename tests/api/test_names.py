@@ -75,6 +75,19 @@ def test_explanations_services_keys_and_models_name_people(either_shared: Servic
     assert caller.do(MODEL, "DescribeCustomModelSets")["modelSetList"][0]["creatorName"] == root
 
 
+def test_the_usage_of_limits_names_the_users(shared: ServiceHarness) -> None:
+    caller = shared.customer()
+    root = caller.do(IAM, "DescribeUsers")["users"][0]
+    assert (
+        caller.do(ACCOUNT, "SetGuardRails", {"limits": {"userUnits": {"*": {"gpu-1": 9}}}})["used"]["userNames"] == {}
+    )
+    caller.buy()
+    named = {root["userId"]: root["name"]}
+    assert caller.do(ACCOUNT, "DescribeGuardRails")["used"]["userNames"] == named
+    changed = {"limits": {"userUnits": {root["userId"]: {"gpu-1": 3}}}}
+    assert caller.do(ACCOUNT, "SetGuardRails", changed)["used"]["userNames"] == named
+
+
 def test_reminders_and_the_pages_of_their_links_call_an_instance_by_its_name(fresh: ServiceHarness) -> None:
     customer = fresh.customer("10000")
     body = {**order(release=RELEASED), "name": "training <1>"}

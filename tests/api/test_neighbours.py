@@ -29,7 +29,7 @@ from tests.log_stores import with_log_store
 
 NAMES: Final = frozenset(
     {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId", "subscriptionId", "keyId", "modelId"}
-    | {"modelSetId", "orderId"}
+    | {"modelSetId", "orderId", "projectId", "resourceId"}
 )
 """Fields that hold the id of a row of an account."""
 ABSENT: Final = {
@@ -46,6 +46,7 @@ ABSENT: Final = {
     "SET": "am-000000000000",
     "MODEL": "amv-000000000000",
     "APPROVAL": "apr-" + "3" * 32,
+    "PROJECT": "prj-000000000000",
 }
 
 
@@ -75,6 +76,7 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Servi
         owner.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": {"units": {"*": 0}}}})
         owner.refused(UNITS, "PurchaseComputeUnit", order())
         theirs["APPROVAL"] = owner.do(ACCOUNT, "DescribeApprovals")["approvals"][0]["approvalId"]
+        theirs["PROJECT"] = owner.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
         owner.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
         yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
 

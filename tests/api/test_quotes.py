@@ -9,7 +9,7 @@ import pytest
 from tests.api.scene import ACCOUNT, CATALOG, UNITS, Caller, ServiceHarness, billing_of, order
 
 READ, OPERATE = "QianfanReadAccessPolicy", "QianfanServiceOperateAccessPolicy"
-RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "tags"]
+RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval", "tags"]
 
 
 def quote(caller: Caller, *, hold: bool | None = None, **wanted: Any) -> Any:

@@ -229,6 +229,7 @@ def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limite
 def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not_over(
     fresh: ServiceHarness, tmp_path: Path
 ) -> None:
+    fresh.runner.run(fresh.running.costs.stop())
     caller = fresh.customer("100000")
     unit = caller.buy(count=2)
     for time, count in (("12:59:50", 4), ("14:30:10", 3), ("14:30:20", 5), ("17:00:00", 2), ("20:10:00", 1)):
@@ -240,6 +241,10 @@ def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not
     for number, moment in enumerate(("2030-02-04T00:00:00Z", "2090-01-01T00:00:00Z", "2030-02-01T00:00:01Z")):
         with pytest.raises(BadStore, match="is in a month that is not over; it is 2030-02-03T04:34:56"):
             archive(fresh.where, parse_time(moment, "UTC"), tmp_path / f"{number}.jsonl.gz")
+    with pytest.raises(BadStore, match="are not yet part of the sums of costs"):
+        archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "early.jsonl.gz")
+    assert not (tmp_path / "early.jsonl.gz").exists()
+    fresh.sum_costs()
     # The month began eight hours earlier on the account's clocks: what it has since is left alone.
     done = archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "charges.jsonl.gz")
     assert done.hourly > 300

@@ -325,6 +325,7 @@ NAMES = {
     "leasebook_offering_units_reserved": "gauge",
     "leasebook_offering_units_free": "gauge",
     "leasebook_account_info": "gauge",
+    "leasebook_costs_behind_postings": "gauge",
     "leasebook_account_spend": "gauge",
     "leasebook_account_budget": "gauge",
     "process_virtual_memory_bytes": "gauge",

@@ -68,6 +68,8 @@ def test_each_operation_has_a_method(client: type) -> None:
 def test_each_example_answer_can_be_read_and_its_times_and_amounts_are_no_texts() -> None:
     plain: set[str] = set()
     for row in OPERATIONS:
+        if row.downloads:
+            continue
         raw = msgspec.Raw(msgspec.json.encode(row.answer))
         plain |= set(untyped(action_of(row).result(raw), row.operation))
     assert plain - FREE == set()

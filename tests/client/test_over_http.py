@@ -15,7 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from leasebook.client import AsyncClient, Client, NoAnswer, Retries, WaitedTooLong
-from leasebook.client.codes import AccessDenied, InstanceNotFound, InsufficientStock, SignatureDoesNotMatch
+from leasebook.client.codes import (
+    AccessDenied,
+    InappropriateJSON,
+    InstanceNotFound,
+    InsufficientStock,
+    SignatureDoesNotMatch,
+)
 from leasebook.client.shapes.instance import Billing, ComputeUnitConfig
 from tests.client.cutting import CuttingProxy
 from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer, running
@@ -134,6 +140,14 @@ def test_events_go_on_after_a_cut_with_none_lost_or_doubled(client: Client, prox
     assert proxy.requests > 1
 
 
+def test_a_file_comes_in_pieces_and_its_refusal_is_an_exception(client: Client) -> None:
+    month = f"{datetime.now(UTC):%Y-%m}"
+    text = b"".join(client.export_costs(month=month)).decode()
+    assert "BilledCost" in text.splitlines()[0]
+    with pytest.raises(InappropriateJSON):
+        list(client.export_costs(month="13"))
+
+
 def test_a_waiter_gives_up_with_the_state(client: Client) -> None:
     unit = bought(client)
     with pytest.raises(WaitedTooLong, match=f"{unit} is Running after 0.2 seconds, and not Released"):
@@ -172,6 +186,8 @@ def test_the_awaited_client_does_the_same(server: ConformanceServer, proxy: Cutt
                     break
                 proxy.cuts.append("after")
                 assert await cutting.release_unit(instance_id=units.pop())
+            pieces = [piece async for piece in client.export_costs(month=f"{datetime.now(UTC):%Y-%m}")]
+            assert b"BilledCost" in b"".join(pieces)
             with pytest.raises(InstanceNotFound):
                 await client.describe_unit(instance_id="unit-none")
 

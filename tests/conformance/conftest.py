@@ -1,12 +1,36 @@
 """The official clients, built once, and a real server for them to call."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conformance.programs import Program
 from tests.conformance.server import ConformanceServer, running, stores
-from tests.conformance.toolchains import GO, JAVA, NODE, PYTHON, Toolchain, ready
+from tests.conformance.toolchains import GO, HERE, JAVA, NODE, PYTHON, Toolchain, ready
+from tests.copies import ROUNDS
+
+EVERYWHERE = "go"
+"""The client that calls servers on every store; it starts in a fiftieth of the time of the others. No client knows what
+a server keeps its books in: tests/api/test_published.py sends the same calls to both stores without a client."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the calls of other clients to the second store, unless all of them are asked for."""
+    if ROUNDS > 1 or "LEASEBOOK_TEST_STORES" in os.environ:
+        return
+    left_out = [item for item in items if _is_left_out(item)]
+    config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    if HERE not in item.path.parents or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return False
+    parameters = item.callspec.params
+    return "store" in parameters and parameters["store"] != stores()[0] and EVERYWHERE not in parameters.values()
+
 
 # Session fixtures, since pytest remembers what one of them raised: a failed build is not tried again.
 

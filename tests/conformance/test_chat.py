@@ -16,6 +16,7 @@ from tests.conformance.kept import compiled_go, compiled_java
 from tests.conformance.programs import PASSED_ON
 from tests.conformance.server import ACCESS_KEY, SECRET_KEY, running
 from tests.conformance.toolchains import HERE, JAVA_TARGET, NODE, PYTHON, ROOT, VENV, ready
+from tests.rests import Rests
 
 from leasebook.cli.caller import post
 from leasebook.examples.embedding import vector
@@ -90,10 +91,10 @@ class Served:
 
 
 def until(seen: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + SERVING_SECONDS_MAX
+    give_up, rests = time.monotonic() + SERVING_SECONDS_MAX, Rests(0.05, 0.3)
     while not seen():
         assert time.monotonic() < give_up
-        time.sleep(0.05)
+        time.sleep(rests.next_s())
 
 
 def deploy(server: Served, name: str, model: Mapping[str, str]) -> str:

@@ -12,10 +12,13 @@ from leasebook.domain.book.tables import (
     ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
+    COST_GROUPS,
+    COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
@@ -26,6 +29,7 @@ from leasebook.domain.book.tables import (
     NOTICE_RATES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
@@ -40,6 +44,7 @@ from leasebook.domain.book.tables import (
     WORKERS,
     Table,
 )
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
@@ -47,12 +52,13 @@ from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacit
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.lease import Lease, Worker
-from leasebook.domain.model.limits import AccountLimits, GuardRules
+from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
@@ -186,6 +192,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "remind_at": 9,
             "remind_before_us": (HIGH, 2, 1),
             "reminded_at": LOW,
+            "project_id": TEXT,
         },
     ),
     SERVICES: (
@@ -202,6 +209,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "ready": HIGH,
             "deleted_at": HIGH,
             "log_store": LogStore(None, TEXT, "lines", "user-1", Instant(LOW)),
+            "project_id": TEXT,
         },
     ),
     MODEL_SETS: (
@@ -253,7 +261,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     TOKEN_PACKAGES: (
         TokenPackage("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),
-        {"used": HIGH},
+        {"used": HIGH, "project_id": TEXT},
     ),
     OFFERINGS: (
         Offering("bj", "gpu-1", HIGH, None, None, 0, 0),
@@ -324,6 +332,21 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "spent": {"user-1": LOW, "": 1},
             "crossed": (50,),
             "waiting": HIGH,
+            "project_rules": {
+                TEXT: ProjectRules(
+                    units={TEXT: 20},
+                    spend=Micro(HIGH),
+                    budget=Micro(1),
+                    budget_warn_percent=(50, 90),
+                    budget_refuse_percent=120,
+                    release_max_us=HIGH,
+                    release_default_us=1,
+                    end_required=True,
+                )
+            },
+            "project_units": {TEXT: {TEXT: HIGH}},
+            "project_spent": {"prj-1": LOW},
+            "project_crossed": {TEXT: (50, 90)},
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),
@@ -374,7 +397,20 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "clear_at": LOW,
         },
     ),
-    RESOURCE_TAGS: (ResourceTags("unit-1", "acc-1", "unit"), {"name": TEXT, "tags": {TEXT: TEXT}}),
+    RESOURCE_TAGS: (
+        ResourceTags("unit-1", "acc-1", "unit"),
+        {"name": TEXT, "tags": {TEXT: TEXT}, "changed_at": Instant(HIGH)},
+    ),
+    FORMER_TAGS: (FormerTags("unit-1", Instant(HIGH), {TEXT: TEXT}), {}),
+    COST_GROUPS: (CostGroup("acc-1", "0f", "Usage", "bj", "gpu-1", "user-1", None, None, {TEXT: TEXT}, rest=True), {}),
+    COST_PERIODS: (
+        CostPeriod("acc-1", "Day", Instant(HIGH), {"0f": Sums(1, -2)}),
+        {"sums": {"0f": Sums(2**90, -(2**90)), "ff": Sums(0, 1)}},
+    ),
+    PROJECTS: (
+        Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
+        {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
+    ),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

@@ -22,8 +22,10 @@ from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFi
 from leasebook.store.opening import Target, upgrade
 from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
+from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.store import FILE
 from tests.contract.stores import _empty_database as empty_database
+from tests.contract.test_store_outbox import hook
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [
@@ -217,3 +219,41 @@ def test_tagged_instances_are_walked_along_the_index_of_their_tag_from_the_start
     assert first.endswith("AND seq>?)")
     assert "SEARCH thing USING INTEGER PRIMARY KEY (rowid=?)" in rest
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in rest)
+
+
+@pytest.mark.parametrize("accounts", [("*",), ("account-1", "account-2")])
+def test_accounts_behind_are_found_by_two_lookups_each_and_new_pages_by_their_numbers(
+    planner: Planner, accounts: tuple[str, ...]
+) -> None:
+    planner.ask.accounts_behind(hook("sub-1", accounts=accounts), after="a", limit=5)
+    planner.ask.accounts_since(9)
+    planner.ask.last_page()
+    behind, since, last = planner.plans
+    assert "SEARCH p USING PRIMARY KEY (hook_id=? AND account_id=?)" in behind
+    assert "SEARCH e USING COVERING INDEX event_pages_account (account_id=?)" in behind
+    assert "SEARCH a USING COVERING INDEX" in behind
+    assert since.startswith("SEARCH event_pages USING INTEGER PRIMARY KEY (rowid>?)")
+    assert "SCAN" not in last
+
+
+def test_instances_of_a_project_are_walked_along_an_index_of_their_own(planner: Planner) -> None:
+    for after, status in product((0, 1000), (None, "Running", "Stopped", "Released")):
+        every: tuple[dict[str, Any], ...] = ({}, {"region": "bj", "type": "gpu-1", "payment_timing": "Postpaid"})
+        for kinds in every:
+            wanted = UnitFilter(account_id=WHO, project_id="prj-1", status=status, **kinds)
+            planner.ask.units(wanted, after=after, limit=101)
+    walks = {plan for plan in planner.plans if "units_project" in plan}
+    index = "SEARCH units USING INDEX units_project_{} (project_id=? AND kind=? AND seq>?)"
+    assert walks == {index.format("live"), index.format("released")}
+    assert not any("TEMP B-TREE" in plan or "SCAN" in plan for plan in planner.plans)
+
+
+def test_a_purchase_into_the_default_project_writes_no_index_entry_for_it() -> None:
+    partial = {
+        index.name for table in metadata.sorted_tables for index in table.indexes if "project_id" in index.columns
+    }
+    assert partial == {"units_project_live", "units_project_released", "services_project", "packages_project"}
+    for table in metadata.sorted_tables:
+        for index in table.indexes:
+            if index.name in partial:
+                assert "project_id IS NOT NULL" in str(index.dialect_options["sqlite"]["where"])

@@ -27,6 +27,7 @@ from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this p
 from tests.forked import Forked
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 from tests.ports import free_port
+from tests.rests import Rests
 
 MASTER_KEY = "5ea1" * 16
 HOST = "leasebook.test"
@@ -48,12 +49,15 @@ def environment() -> dict[str, str]:
     }
 
 
-def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 60.0, every_s: float = 0.02) -> Any:
-    """Look until it is so, and return what was seen; fails where it does not become so in time."""
-    until = time.monotonic() + within_s
+def eventually(what: str, is_so: Callable[[], Any], *, within_s: float = 60.0, every_s: float | None = None) -> Any:
+    """Look until it is so, and return what was seen; fails where it does not become so in time.
+
+    ``every_s``: how often, where the moment matters; by itself it looks more rarely the longer it takes.
+    """
+    until, rests = time.monotonic() + within_s, Rests(0.02) if every_s is None else Rests(every_s, every_s)
     while not (seen := is_so()):
         assert time.monotonic() < until, f"{what}: not within {within_s} s"
-        time.sleep(every_s)
+        time.sleep(rests.next_s())
     return seen
 
 

@@ -14,6 +14,7 @@ TENANTS: Final = {
     "account.service_keys_max": 1000,
     "account.open_approvals_max": 200,
     "approvals.keep_hours": 72,
+    "account.projects_max": 100,
     "events.streams_max": 1000,
     "events.streams_per_account_max": 200,
     "events.streams_per_key_max": 100,

@@ -8,7 +8,7 @@ import msgspec
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.loads import Usage, UsageTotals
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.metadata import StoreMetadata
@@ -39,7 +39,7 @@ def changed(book: Book, row: Instance) -> dict[str, dict[str, int]]:
     draft = Draft(book)
     draft.put(INSTANCES, row)
     book.accept(draft, Instant(0), None)
-    return book.usage_totals(ACCOUNT)[0]
+    return book.usage_totals(ACCOUNT).units
 
 
 def opened(usage: dict[str, dict[str, int]]) -> Book:
@@ -47,7 +47,7 @@ def opened(usage: dict[str, dict[str, int]]) -> Book:
     book.load(INSTANCES, ("unit-1",), None)
     book.load(ACCOUNT_LIMITS, (ACCOUNT,), None)
     book.load(ACCOUNTS, (ACCOUNT,), None)
-    book.load_usage_totals(UsageTotals(ACCOUNT, Instant(0)), usage, {})
+    book.load_usage_totals(UsageTotals(ACCOUNT, Instant(0)), Usage(usage))
     return book
 
 

@@ -15,8 +15,8 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
-from leasebook.domain.model.limits import AccountLimits, GuardRules
-from leasebook.domain.rules.limits_change import GuardChange
+from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules
+from leasebook.domain.rules.limits_change import GuardChange, ProjectChange
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import Refusal
@@ -48,7 +48,8 @@ CLEAR: Final = msgspec.structs.asdict(GuardRules())
 
 
 def test_the_property_names_every_limit() -> None:
-    assert set(VALUES) == set(GuardRules.__struct_fields__) == set(GuardChange.__struct_fields__)
+    assert set(VALUES) == set(GuardRules.__struct_fields__) == set(GuardChange.__struct_fields__) - {"projects"}
+    assert set(ProjectRules.__struct_fields__) == set(ProjectChange.__struct_fields__)
 
 
 def merged(before: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

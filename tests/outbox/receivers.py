@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from tests.harness import Client
+from tests.rests import Rests
 
 PATH = "/v2/notification"
 LOCAL = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes", "LEASEBOOK_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
@@ -118,14 +119,14 @@ async def close(server: asyncio.Server, receiver: Receiver) -> None:
 async def until(what: str, is_so: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
     """Look until it is so, and return what was seen."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + within_s
+    end, rests = loop.time() + within_s, Rests(0.01)
     while True:
         seen = is_so()
         seen = await seen if isinstance(seen, Awaitable) else seen
         if seen:
             return seen
         assert loop.time() < end, f"{what}: not within {within_s} s"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(rests.next_s())
 
 
 async def subscribe(desk: Client, url: str, **more: Any) -> Any:

@@ -8,16 +8,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from leasebook.domain.commands.store.demo import UNIT_ID
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.harness import Client, a_service
-from tests.outbox.receivers import LOCAL, Receiver, a_receiver, deliveries, now, until
+from tests.outbox.receivers import LOCAL, Receiver, a_receiver, deliveries, now, release, until
 
 
 @asynccontextmanager
 async def served(where: Path | Target, **settings: str) -> AsyncIterator[tuple[Client, Receiver]]:
-    """Run a service and a receiver, and check the books in the end."""
+    """Run a service and a receiver, and check the books in the end.
+
+    The instance of the demo is released. It would be charged every hour of the days that tests let pass.
+    """
     async with a_receiver() as receiver, a_service(where, demo=True, environment=LOCAL | settings) as desk:
+        await release(desk, UNIT_ID)
         yield desk, receiver
     assert check_store(Target(where) if isinstance(where, Path) else where).findings == []
 

@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
@@ -372,6 +373,15 @@ def test_nothing_in_an_event_becomes_a_header() -> None:
     }
     with pytest.raises(ValueError, match="Header values"):
         message_of(parcel("unit-1\r\nBcc: other@example.org", ""), "a@b.c", str, confirming)
+
+
+def test_a_mail_calls_an_instance_by_its_name_and_its_id() -> None:
+    named = msgspec.structs.replace(parcel("unit-1", "x"), unit_name="训练 “one”")
+    read = email.message_from_bytes(message_of(named, "a@b.c", str, confirming).as_bytes(), policy=email.policy.default)
+    called = "“训练 “one”” (unit-1)"
+    assert read["Subject"] == f"[Leasebook] unit.bought {called}"
+    assert isinstance(read, EmailMessage)
+    assert f"Instance: {called}" in read.get_content().splitlines()
 
 
 async def test_a_message_that_cannot_be_written_is_not_taken_for_sent() -> None:

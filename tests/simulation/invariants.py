@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.book.tables import ACCOUNTS, APPROVALS, INSTANCES, OFFERINGS, QUOTES, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.service import Shape
-from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.record.agenda import agenda_of, approval_due
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.memory_books import Books
@@ -30,7 +30,8 @@ def check_books(books: Books, rules: Rules, now: Instant, *, on_time: bool = Tru
     _check_stock(books)
     _check_services(books)
     _check_quotes(books)
-    assert books.agenda == sorted(due for unit in books.table(INSTANCES) for due in agenda_of(unit))
+    requests = filter(None, map(approval_due, books.table(APPROVALS)))
+    assert books.agenda == sorted([*(due for unit in books.table(INSTANCES) for due in agenda_of(unit)), *requests])
     accounts = {account.id: account for account in books.table(ACCOUNTS)}
     for unit in books.table(INSTANCES):
         _check_life(unit)

@@ -7,7 +7,7 @@ from typing import Any
 
 from leasebook.domain.book import whole_account as w
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import UsageTotals, WholeAccount
+from leasebook.domain.book.loads import Usage, UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
@@ -25,8 +25,8 @@ from leasebook.domain.book.tables import (
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.ledger import Posting, wallet
-from leasebook.domain.values.money import Micro
 
 Rows = Mapping[Table[Any], Mapping[Key, Any]]
 
@@ -38,7 +38,7 @@ def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
         return [unit.offering for unit in units for placed in unit.placements if placed.service_id == need.of]
     rows = [row for table in tables.values() for row in table.values() if type(row) in COUNTED]
     counted = [row for row in rows if (need.what, need.of) in COUNTED[type(row)](row)]
-    return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
+    return [(sum(not isinstance(row, Quote | TokenPackage) or row.expires_at > need.at for row in counted),)]
 
 
 def load_whole(need: WholeAccount, tables: Rows, book: Book) -> None:
@@ -55,19 +55,16 @@ def load_whole(need: WholeAccount, tables: Rows, book: Book) -> None:
     book.answers.load_living(need.account_id, w.Living(found, is_founders=is_founders))
 
 
-def usage_of(
-    need: UsageTotals, tables: Rows, postings: Iterable[Posting]
-) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-    """Sum up what an account's users hold, by type, and what they were charged."""
-    units = tables[INSTANCES]
-    found: dict[str, dict[str, int]] = {}
+def usage_of(need: UsageTotals, tables: Rows, postings: Iterable[Posting]) -> Usage:
+    """Sum up what an account's users and projects hold, by type, and what they were charged."""
+    units, usage = tables[INSTANCES], Usage()
     for unit in units.values():
         if unit.account_id == need.account_id and unit.status not in GONE:
-            types = found.setdefault(unit.created_by, {})
-            types[unit.type] = types.get(unit.type, 0) + unit.reserved
-    spent: dict[str, Micro] = {}
+            usage.add_units("units", unit.created_by, unit.type, unit.reserved)
+            if unit.project_id is not None:
+                usage.add_units("project_units", unit.project_id, unit.type, unit.reserved)
     for posting in postings:
         if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:
-            buyer = units[posting.unit_id,].created_by
-            spent[buyer] = Micro(spent.get(buyer, 0) - posting.effect_on(wallet(need.account_id)))
-    return found, spent
+            buyer, amount = units[posting.unit_id,].created_by, -posting.effect_on(wallet(need.account_id))
+            usage.add_spent(buyer, posting.project_id, amount)
+    return usage

@@ -29,6 +29,7 @@ from leasebook.domain.book.tables import (
     METADATA,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     RESOURCE_TAGS,
     SERVICES,
     TABLES,
@@ -42,6 +43,7 @@ from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of, approval_due
@@ -68,6 +70,7 @@ from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_calls import CallsOfMemory
+from tests.simulation.memory_costs import CostsOfMemory
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -179,7 +182,7 @@ class MemoryTransaction:
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, UsageTotals):
-                book.load_usage_totals(need, *usage_of(need, self._store.rows, self._store.postings))
+                book.load_usage_totals(need, usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
@@ -295,6 +298,7 @@ class MemoryQuestions(
     MemoryAuditQuestions,
     BillQuestions,
     CallsOfMemory,
+    CostsOfMemory,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,
@@ -348,6 +352,7 @@ class MemoryQuestions(
             and seq > after
             and (wanted.service_id is None or row.serves(wanted.service_id))
             and wanted.tags.has(self._rows(RESOURCE_TAGS).get((row.id,)))
+            and wanted.project_id in (None, public_project(row.project_id))
             and all(getattr(row, name) == value for name, value in asked.items())
         ]
         return found[:limit]
@@ -374,6 +379,7 @@ class MemoryQuestions(
             )
             and wanted.protocol_version in (None, row.protocol_version)
             and wanted.tags.has(self._rows(RESOURCE_TAGS).get((row.id,)))
+            and wanted.project_id in (None, public_project(row.project_id))
         ]
         return (found[::-1] if reverse else found)[:limit]
 
@@ -422,6 +428,14 @@ class MemoryQuestions(
     def packages(self, account_id: str | Across) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
         return [row for row in self._rows(TOKEN_PACKAGES).values() if is_of(row.account_id, account_id)]
+
+    def project(self, project_id: str) -> Project | None:
+        """Return a project by id."""
+        return self._rows(PROJECTS).get((project_id,))
+
+    def projects(self, account_id: str) -> list[Project]:
+        """Return an account's projects, oldest first."""
+        return [row for row in self._rows(PROJECTS).values() if row.account_id == account_id]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""

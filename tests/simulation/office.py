@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from leasebook.batch import AuditWriter, Transaction, decide_in_parts, load
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import NotLoaded
-from leasebook.domain.commands.command import Command, Decision, Engine
-from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine
+from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
@@ -72,17 +72,17 @@ class StoreHarness:
         """Let time pass: everything due until then is done on time, in order, each at its own moment."""
         while due := self.store.ask(lambda ask: ask.due(to, FETCH)):
             moment = due[0].at
-            tie = [DoDue(due=item) for item in due if item.at == moment]
+            tie = [due_command(item) for item in due if item.at == moment]
             await self._work(tie, moment)
         await self._serve([MoveClock(to=to)], to)
 
     async def catch_up(self, now: Instant) -> None:
         """Do everything that is overdue, at once and late."""
         while due := self.store.ask(lambda ask: ask.due(now, self.batch)):
-            await self._work([DoDue(due=item) for item in due], now)
+            await self._work([due_command(item) for item in due], now)
         await self._serve([MoveClock(to=now)], now)
 
-    async def _work(self, work: Sequence[DoDue], now: Instant) -> None:
+    async def _work(self, work: Sequence[DueCommand], now: Instant) -> None:
         asked = [command for command in work for _ in range(2)] if self.twice else work
         outcomes = await self.say(asked, now)
         assert any(outcome.answer for outcome in outcomes), f"the agenda is stuck at {work[0]}"

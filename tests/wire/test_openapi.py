@@ -200,10 +200,10 @@ async def prepare(desk: Client) -> dict[str, str]:
     asked = []
     await done("/v2/account", "SetGuardRails", {"limits": {"needsApproval": {"units": {"*": 0}, "selfApproval": True}}})
     for _ in range(3):
-        assert (await desk.call("/v2/computeunit", "PurchaseComputeUnit", EXAMPLES["purchase_units"])).status == 409
-        newest = await done("/v2/account", "DescribeApprovals", {"maxKeys": 1})
-        asked.append(newest["approvals"][0]["approvalId"])
+        answer = await desk.call("/v2/computeunit", "PurchaseComputeUnit", EXAMPLES["purchase_units"])
+        asked += re.findall("apr-[0-9a-f]{32}", answer.body["message"])
     await done("/v2/account", "SetGuardRails", {"limits": {"needsApproval": None}})
+    project = await done("/v2/project", "CreateProject", {"name": "somebody"})
     # Some of it is paid for by now, and something was refused.
     now = await clock()
     await desk.advance((now + timedelta(minutes=65)).isoformat())
@@ -226,7 +226,9 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["delete_service_key"]["keyId"]: calling["keyId"],
         EXAMPLES["approve_purchase"]["approvalId"]: asked[0],
         EXAMPLES["reject_purchase"]["approvalId"]: asked[1],
+        EXAMPLES["close_project"]["projectId"]: project["projectId"],
         EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
+        EXAMPLES["describe_costs"]["to"]: f"{now.replace(day=1) + timedelta(days=40):%Y-%m}-01 00:00:00",
         EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),
     }

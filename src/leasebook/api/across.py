@@ -46,12 +46,12 @@ class Meant(NamedTuple):
             require(ask, *self.ids)
 
 
-def require(ask: ReadRepository, *account_ids: str) -> None:
-    """Raise Fault (RESOURCE_NOT_FOUND) for an account that does not exist."""
+def require(ask: ReadRepository, *account_ids: str, field: str = "accountId") -> None:
+    """Raise Fault (RESOURCE_NOT_FOUND), naming the field, for an account that does not exist."""
     found = ask.accounts_by_id(account_ids)
     unknown = [one for one in account_ids if one not in found]
     if unknown:
-        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", "accountId")
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {unknown[0]!r}.", field)
 
 
 def accounts_meant(call: Call[Any]) -> Meant:

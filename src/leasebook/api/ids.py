@@ -114,6 +114,11 @@ def service_id() -> str:
     return "svco-" + _throw(_BASE36, 12)
 
 
+def project_id() -> str:
+    """Return ``prj-`` and twelve lower-case letters and digits."""
+    return "prj-" + _throw(_BASE36, 12)
+
+
 def uuid4_text() -> str:
     """Return a random UUID (version 4) as text, for a request: every request has one, and the library takes 3 us."""
     text = _DIGITS.draw()

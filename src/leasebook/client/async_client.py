@@ -106,6 +106,21 @@ class AsyncClient(AsyncMethods):
                 return
             given["marker"] = marker
 
+    async def _download(self, operation: ActionOf[bytes], request: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """Yield the pieces of a file as they come. It is not asked for again: a part may have been used."""
+        sent = signed(self.connection.keys, operation, operation.body(request))
+        try:
+            async with self._http.stream(
+                "POST", sent.url, content=sent.body, headers=sent.headers, timeout=self._timeout
+            ) as answer:
+                if answer.status_code != OK:
+                    await answer.aread()
+                    result_of(operation, answer.status_code, answer.headers, answer.content)
+                async for piece in answer.aiter_bytes():
+                    yield piece
+        except httpx2.HTTPError as error:
+            raise no_answer(sent.url, error) from error
+
     async def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> AsyncIterator[R]:
         given: dict[str, Any] = dict(request)
         failed = 0

@@ -249,6 +249,9 @@ class Caller:
     def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> Iterator[R]:
         raise NotImplementedError
 
+    def _download(self, operation: ActionOf[bytes], request: Mapping[str, Any]) -> Iterator[bytes]:
+        raise NotImplementedError
+
 
 class AsyncCaller:
     """The part of a client that calls and is awaited."""
@@ -260,4 +263,7 @@ class AsyncCaller:
         raise NotImplementedError
 
     def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> AsyncIterator[R]:
+        raise NotImplementedError
+
+    def _download(self, operation: ActionOf[bytes], request: Mapping[str, Any]) -> AsyncIterator[bytes]:
         raise NotImplementedError

@@ -104,6 +104,20 @@ class Client(Methods):
                 return
             given["marker"] = marker
 
+    def _download(self, operation: ActionOf[bytes], request: Mapping[str, Any]) -> Iterator[bytes]:
+        """Yield the pieces of a file as they come. It is not asked for again: a part may have been used."""
+        sent = signed(self.connection.keys, operation, operation.body(request))
+        try:
+            with self._http.stream(
+                "POST", sent.url, content=sent.body, headers=sent.headers, timeout=self._timeout
+            ) as answer:
+                if answer.status_code != OK:
+                    answer.read()
+                    result_of(operation, answer.status_code, answer.headers, answer.content)
+                yield from answer.iter_bytes()
+        except httpx2.HTTPError as error:
+            raise no_answer(sent.url, error) from error
+
     def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> Iterator[R]:
         given: dict[str, Any] = dict(request)
         failed = 0

@@ -102,6 +102,7 @@ RESOURCES, UNITS, CHARGE = "/v2/serviceresources", "/v2/computeunit", "/v2/charg
 SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
 EVENTS = "/v2/events"
 TAG = "/v2/tag"
+PROJECT = "/v2/project"
 NOTIFICATION = "/v2/notification"
 MODEL = "/v2/model"
 MODEL_VERSION = "/wenxinworkshop/modelrepo/modelVersionDetail"

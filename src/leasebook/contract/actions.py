@@ -27,8 +27,8 @@ from leasebook.contract.nouns import (
     user,
 )
 from leasebook.contract.nouns.approval import approvals
-from leasebook.contract.nouns.finance import cost_export
-from leasebook.contract.nouns.resource import tag_policy, tags
+from leasebook.contract.nouns.finance import cost_export, costs
+from leasebook.contract.nouns.resource import projects, tag_policy, tags
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -85,6 +85,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *approvals.ACTIONS,
     *cost_export.ACTIONS,
     *tag_policy.TAG_POLICIES,
+    *costs.COSTS,
+    *projects.PROJECTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

@@ -57,6 +57,9 @@ TAGGED: Final = "Its tags, where it has some."
 USER_NAMED: Final = "The user's name now; missing for a user of another account."
 MAKER_NAMED: Final = "The name of the creator now; missing for a user of another account."
 UNIT_NAMED: Final = "The instance's name now, where it has one."
+PROJECT_GIVEN: Final = "The project that it is to belong to; left out or `default`: the account's default project."
+PROJECT_WANTED: Final = "Only of this project; `default` is the default project."
+PROJECT_SHOWN: Final = "The project that it belongs to; left out: the account's default project."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]

@@ -170,16 +170,18 @@ class _Known:
         more = f", names={wires!r}" if wires else ""
         result = _type(row.result, "", is_answer=True)
         follows = ", follows=True" if row.follows else ""
+        if row.downloads:
+            result = "bytes"
         name = f"{row.operation.upper()}: Final[ActionOf[{result}]]"
         given = f'"{row.path}", "{row.name}", {_title(row)}, {result}, writes={row.writes}{follows}{more}'
         return "".join(lines) + f"\n\n{name} = ActionOf({given})\n"
 
     def _method(self, row: Action, *, is_async: bool) -> str:
-        result = _type(row.result, "", is_answer=True)
-        if row.follows:
+        result = "bytes" if row.downloads else _type(row.result, "", is_answer=True)
+        call = "_follow" if row.follows else "_download" if row.downloads else "_call"
+        if call != "_call":
             result = f"{'AsyncIterator' if is_async else 'Iterator'}[{result}]"
-        call = "_follow" if row.follows else "_call"
-        word, wait = ("async ", "await ") if is_async and not row.follows else ("", "")
+        word, wait = ("async ", "await ") if is_async and call == "_call" else ("", "")
         doc = _doc(f"{row.summary.rstrip('.')}.\n\n``{row.path}?Action={row.name}``", 8)
         return (
             f"    {word}def {row.operation}(self, **request: Unpack[{_title(row)}]) -> {result}:\n"

@@ -35,6 +35,7 @@ PATHS: Final = (
     "/v2/notification",
     "/v2/model",
     "/v2/tag",
+    "/v2/project",
     "/wenxinworkshop/modelrepo/modelVersionDetail",
 )
 """The order of the page."""

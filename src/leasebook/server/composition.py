@@ -40,6 +40,7 @@ from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
+from leasebook.scheduler.cost_sums import CostSums
 from leasebook.scheduler.old_minutes import OldMinutes
 from leasebook.scheduler.worker import Scheduler
 from leasebook.security.audit_keys import AuditKeys
@@ -119,6 +120,7 @@ class Service(msgspec.Struct, frozen=True):
     store: OpenStore
     metrics: Metrics
     root_access_key: str
+    costs: CostSums
 
 
 @asynccontextmanager
@@ -178,20 +180,20 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        minutes = OldMinutes(store, sequencer, clock)
+        minutes, costs = OldMinutes(store, sequencer, clock), CostSums(store, sequencer, metrics.costs)
         parts.push_async_callback(sequencer.close)
-        for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes, costs):
             parts.push_async_callback(part.stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, scheduler, dispatcher, gateway, minutes):
+        for part in (keeper, scheduler, dispatcher, gateway, minutes, costs):
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs)
 
 
 def _app(

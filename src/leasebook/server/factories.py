@@ -155,6 +155,7 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
         asked.APPROVALS: settings.account_open_approvals_max,
+        asked.PROJECTS: settings.account_projects_max,
     }
 
 

@@ -1,12 +1,15 @@
-"""Queries about names and tags, and the conditions by which lists are filtered."""
+"""Queries about packages, names and tags, and the conditions by which lists are filtered."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.tables import RESOURCE_TAGS
+from leasebook.domain.book.tables import RESOURCE_TAGS, TOKEN_PACKAGES
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.ports.queries.across import Across
+from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
 
@@ -21,12 +24,13 @@ NUMBERED: Final = {
 }
 """The kinds whose rows are numbered, which are those in the index of tags, and their tables."""
 AT_ONCE: Final = 100
+_PACKAGES: Final = f"SELECT {columns(CODECS[TOKEN_PACKAGES])} FROM packages WHERE"
 COUNTED_MAX: Final = 500
 """How many entries of a tag are counted to find the rarest of several tags."""
 
 
 class TagQueries:
-    """Queries about names and tags, on one connection."""
+    """Queries about packages, names and tags, on one connection."""
 
     _fetch: Fetch
 
@@ -52,6 +56,17 @@ class TagQueries:
             ):
                 found[str(user_id)] = str(account_id), str(name)
         return found
+
+    def package(self, package_id: str) -> TokenPackage | None:
+        """Return a package by id."""
+        rows = self._fetch(f"{_PACKAGES} id = ?", (package_id,))
+        return CODECS[TOKEN_PACKAGES].read(rows[0]) if rows else None
+
+    def packages(self, account_id: str | Across) -> list[TokenPackage]:
+        """Return the packages of an account or several, oldest first."""
+        whose, params = of_accounts(account_id)
+        rows = self._fetch(f"{_PACKAGES} {whose} ORDER BY seq", params)
+        return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
 
     def tagged_numbers(
         self,

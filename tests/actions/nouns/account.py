@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
+from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, PROJECT_ID, TIME, TIMING, Maybe
 from tests.actions.office import Office
 from tests.actions.record import (
     BILLING_READERS,
@@ -69,6 +69,7 @@ POSTING = {
     "endTime": Maybe(TIME),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
+    "projectId": Maybe(PROJECT_ID),
 }
 LINE = {
     "kind": re.compile("Purchase|Usage|Renewal|Resize|Conversion"),
@@ -78,6 +79,7 @@ LINE = {
     "count": int,
     "price": AMOUNT,
     "amount": AMOUNT,
+    "projectId": Maybe(PROJECT_ID),
 }
 BILLED = {
     "instanceId": ANY_ID,

@@ -52,13 +52,14 @@ def asked(office: Office) -> Any:
 
 def listed(office: Office) -> Any:
     asked(office)
-    return {"status": "Open", "mine": False}
+    return {"status": "Open", "mine": False, "accountId": office.user["accountId"]}
 
 
 RECORDS: Final = {
     "describe_approvals": ActionRecord(
         permitted=READERS | set(HOUSE),
         body=listed,
+        foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
         shape={"approvals": [APPROVAL], "isTruncated": bool, "maxKeys": int, "nextMarker": Maybe(str)},
     ),
     "approve_purchase": ActionRecord(
@@ -66,13 +67,11 @@ RECORDS: Final = {
         body=asked,
         foreign=({"approvalId": "APPROVAL"},),
         shape=APPROVAL,
-        example_stage=1,
     ),
     "reject_purchase": ActionRecord(
         permitted=MANAGERS | OPERATORS,
         body=lambda office: {**asked(office), "reason": "Use what there is."},
         foreign=({"approvalId": "APPROVAL", "reason": "Use what there is."},),
         shape=APPROVAL,
-        example_stage=1,
     ),
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ENDS_A_PAGE, HEX_ID, TIME, Maybe
+from tests.actions.forms import ENDS_A_PAGE, HEX_ID, OWNER, TIME, Maybe
 from tests.actions.office import EVER, Office
 from tests.actions.record import MANAGERS, OPERATORS, ActionRecord
 
 AUDIT_ENTRY = {
+    **OWNER,
     "time": TIME,
     "requestId": re.compile(r"[0-9a-f-]{36}"),
     "userId": Maybe(HEX_ID),

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, HEX_ID, TIME, Maybe, Unfilled
 from tests.actions.office import Office
-from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord, of_own
 from tests.api.scene import EVENTS
 
 EVENT = {
     "specversion": re.compile(r"1\.0"),
     "id": re.compile(r"\d+-\d+"),
     "source": re.compile(r"/v2/account/[0-9a-f]{32}"),
-    "type": re.compile(r"(unit|account|subscription|engine|iam)\.[a-zA-Z]+"),
+    "type": re.compile(r"(unit|account|subscription|engine|iam|service|resource)\.[a-zA-Z]+"),
     "subject": Maybe(ANY_ID),
     "time": TIME,
     "datacontenttype": re.compile("application/json"),
@@ -42,7 +42,7 @@ RECORDS: Final = {
     ),
     "follow_events": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=follow_events,
+        body=of_own(follow_events),
         searches=({"instanceId": "UNIT"},),
         shape=Unfilled([EVENT]),
     ),

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, ANY_ID, HEX_ID, PAGE_INFO, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe
+from tests.actions.forms import (
+    AMOUNT,
+    ANY_ID,
+    HEX_ID,
+    PAGE_INFO,
+    PROJECT_ID,
+    PURCHASED,
+    SERVICE_ID,
+    TIME,
+    TIMING,
+    UNIT_ID,
+    Maybe,
+)
 from tests.actions.nouns.event import EVENT
 from tests.actions.office import Office, billed
 from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
@@ -28,6 +40,7 @@ UNIT = {
     "accountName": Maybe(str),
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
 ATTEMPT = {
     "time": TIME,
@@ -74,10 +87,11 @@ def schedule_release(office: Office) -> Any:
 RECORDS: Final = {
     "purchase_units": ActionRecord(
         permitted=WRITERS,
-        body=billed({**order(count=2), "name": "training", "tags": {"team": "vision"}}),
+        body=billed({**order(count=2), "name": "training", "tags": {"team": "vision"}, "projectId": "default"}),
         foreign=(
             {**order(), "quoteId": "QUOTE"},
             {**order(count=2), "quoteId": "QUOTE"},
+            {**order(), "projectId": "PROJECT"},
         ),
         shape=PURCHASED,
     ),
@@ -91,9 +105,11 @@ RECORDS: Final = {
             "maxKeys": 5,
             "name": "training",
             "tags": {"team": "vision", "project": None},
+            "projectId": "default",
             "accountId": office.user["accountId"],
         },
         foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
+        searches=({"projectId": "PROJECT"},),
         shape=LIST,
     ),
     "describe_unit": ActionRecord(

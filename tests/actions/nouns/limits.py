@@ -13,7 +13,17 @@ from tests.api.scene import IAM
 GUARD_RAILS = {
     "accountId": HEX_ID,
     "limits": dict,
-    "used": Maybe({"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict}),
+    "used": Maybe(
+        {
+            "units": dict,
+            "userUnits": dict,
+            "month": (str, None),
+            "spend": AMOUNT,
+            "userSpend": dict,
+            "userNames": dict,
+            "projects": dict,
+        }
+    ),
 }
 
 
@@ -40,6 +50,18 @@ def set_guard_rails(office: Office) -> Any:
             "selfApproval": True,
         },
         "userNeedsApproval": {"*": {"units": {"tpu": 1}}},
+        "projects": {
+            "default": {
+                "units": {"tpu": 1},
+                "spend": "100000",
+                "budget": "100000",
+                "budgetWarnPercent": [50],
+                "budgetRefusePercent": 100,
+                "releaseMaxSeconds": 86400 * 36500,
+                "endRequired": False,
+                "releaseDefaultSeconds": 86400 * 365,
+            }
+        },
     }
     return {"limits": limits, "replace": True, "accountId": office.user["accountId"]}
 

@@ -5,11 +5,31 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, QUOTA_ID, TIME, Maybe
+from tests.actions.forms import (
+    AMOUNT,
+    HEX_ID,
+    MAY_END_A_PAGE,
+    OWNER,
+    PACKAGE_ID,
+    PROJECT_ID,
+    QUOTA_ID,
+    TIME,
+    Maybe,
+)
 from tests.actions.office import QUOTA_MODEL, Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
+from tests.actions.record import (
+    DATA_FULL,
+    DATA_OPERATE,
+    FLEET_READERS,
+    OPERATORS,
+    READERS,
+    WRITERS,
+    ActionRecord,
+    of_own,
+)
 
 QUOTA = {
+    **OWNER,
     "instanceId": QUOTA_ID,
     "model": str,
     "tpm": int,
@@ -23,8 +43,10 @@ QUOTA = {
     "releaseTime": Maybe(TIME),
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
 PACKAGE = {
+    **OWNER,
     "packageId": PACKAGE_ID,
     "serviceName": str,
     "specification": re.compile(r"\d+(\.\d{1,3})?"),
@@ -37,8 +59,9 @@ PACKAGE = {
     "expiredTime": TIME,
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
 }
-WORDS = {"name": "training", "tags": {"team": "vision"}}
+WORDS = {"name": "training", "tags": {"team": "vision"}, "projectId": "default"}
 PRESET = {
     "serviceId": re.compile(r"svcp-[0-9a-f]{12}"),
     "name": str,
@@ -70,12 +93,16 @@ RECORDS: Final = {
     "purchase_quota": ActionRecord(
         permitted=WRITERS,
         body=billed({"model": QUOTA_MODEL, "purchaseCount": 2, **WORDS}, timing="Postpaid", time="2090-01-15 09:30:00"),
+        foreign=({**billed({"model": QUOTA_MODEL, "purchaseCount": 1}, timing="Postpaid"), "projectId": "PROJECT"},),
         shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
     ),
     "describe_quota": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=describe_quota,
-        searches=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        body=of_own(describe_quota),
+        searches=(
+            {"model": "ernie-4.0-8k", "instanceId": "QUOTA"},
+            {"model": "ernie-4.0-8k", "projectId": "PROJECT"},
+        ),
         shape={"instances": [QUOTA], **MAY_END_A_PAGE},
     ),
     "release_quota": ActionRecord(
@@ -103,18 +130,22 @@ RECORDS: Final = {
     ),
     "describe_packages": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body={"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS},
+        body=of_own({"serviceName": "ernie", "status": "Active", "creator": "root", **WORDS}),
+        searches=({"projectId": "PROJECT"},),
         shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
     ),
     "describe_package": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=lambda office: {"packageId": office.package},
+        body=of_own(lambda office: {"packageId": office.package}),
         foreign=({"packageId": "PACKAGE"},),
         shape={"instance": PACKAGE},
     ),
     "grant_package": ActionRecord(
         permitted=OPERATORS,
         body=grant_package,
+        foreign=(
+            {"serviceName": "x", "specification": 1, "expiredTime": "2090-01-15 09:30:00", "projectId": "PROJECT"},
+        ),
         shape={"instance": PACKAGE},
     ),
     "describe_preset_services": ActionRecord(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.actions.forms import MAY_END_A_PAGE, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe, Unfilled
 from tests.actions.office import Office, billed
-from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord, of_own
 from tests.api.scene import SERVICE, billing_of
 
 LOG_STORE: Final = {"serviceType": "Custom", "logRegion": "bj", "logProject": "default", "logStoreName": "lines"}
@@ -76,7 +76,7 @@ RECORDS: Final = {
     ),
     "describe_replicas": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=describe_replicas,
+        body=of_own(describe_replicas),
         foreign=(
             {"serviceId": "SERVICE"},
             {"serviceId": "MINE", "instanceId": "UNIT"},
@@ -86,7 +86,7 @@ RECORDS: Final = {
     ),
     "describe_replica_logs": ActionRecord(
         permitted=READERS | SUPPORTERS,
-        body=lambda office: {**describe_replicas(office), "replica": 0, "linesMax": 5},
+        body=of_own(lambda office: {**describe_replicas(office), "replica": 0, "linesMax": 5}),
         foreign=({"serviceId": "SERVICE", "instanceId": "UNIT"},),
         shape={"logLines": Unfilled([str]), "why": (str, None)},
         example_differs=True,

@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ENDS_A_PAGE, HEX_ID, PAGE_INFO, SERVICE_ID, TIME, UNIT_ID, Maybe
+from tests.actions.forms import ENDS_A_PAGE, HEX_ID, OWNER, PAGE_INFO, PROJECT_ID, SERVICE_ID, TIME, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
-from tests.actions.record import DATA_FULL, DATA_OPERATE, FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
+from tests.actions.record import (
+    DATA_FULL,
+    DATA_OPERATE,
+    FLEET_READERS,
+    READERS,
+    SUPPORTERS,
+    WRITERS,
+    ActionRecord,
+    of_own,
+)
 from tests.api.scene import new_service
 
 SERVICE_DETAIL = {
+    **OWNER,
     "serviceId": SERVICE_ID,
     "name": str,
     "description": str,
@@ -34,6 +44,7 @@ SERVICE_DETAIL = {
     "createTime": TIME,
     "counted": bool,
     "tags": Maybe(dict),
+    "projectId": Maybe(PROJECT_ID),
     "logStore": Maybe({"logRegion": Maybe(str), "logProject": str, "logStoreName": str, "attachedAt": TIME}),
     "whyNotRun": Maybe(list),
 }
@@ -52,6 +63,7 @@ def create_service() -> Any:
             "deploymentConfig": placed,
             "counted": True,
             "tags": {"team": "vision"},
+            "projectId": "default",
         },
     )
 
@@ -59,7 +71,15 @@ def create_service() -> Any:
 def describe_services() -> Any:
     words = {"serviceType": ["chat"], "chargeType": "ComputingUnit", "payType": "Prepay", "protocolVersion": 1}
     states = {"runStatus": ["New", "Serving", "Done"], "creator": ["x"]}
-    return {"maxKeys": 5, "pageReverse": True, "name": "trans", **words, **states, "tags": {"team": None}}
+    return {
+        "maxKeys": 5,
+        "pageReverse": True,
+        "name": "trans",
+        **words,
+        **states,
+        "tags": {"team": None},
+        "projectId": "default",
+    }
 
 
 def scale_service(office: Office) -> Any:
@@ -76,6 +96,7 @@ RECORDS: Final = {
         permitted=WRITERS,
         body=create_service(),
         foreign=(
+            {**new_service(), "projectId": "PROJECT"},
             {
                 **new_service(),
                 "deploymentConfig": {
@@ -87,13 +108,14 @@ RECORDS: Final = {
     ),
     "describe_service": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=lambda office: {"serviceId": office.service},
+        body=of_own(lambda office: {"serviceId": office.service}),
         foreign=({"serviceId": "SERVICE"},),
         shape=SERVICE_DETAIL,
     ),
     "describe_services": ActionRecord(
         permitted=READERS | FLEET_READERS | {DATA_FULL, DATA_OPERATE},
-        body=describe_services(),
+        body=of_own(describe_services()),
+        searches=({"projectId": "PROJECT"},),
         shape={"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), "pageInfo": PAGE_INFO, **ENDS_A_PAGE},
     ),
     "modify_service": ActionRecord(
@@ -115,8 +137,11 @@ RECORDS: Final = {
     ),
     "deactivate_service": ActionRecord(
         permitted=WRITERS | SUPPORTERS,
-        body=deactivate_service,
-        foreign=({"serviceId": "SERVICE"},),
+        body=of_own(lambda office: {**deactivate_service(office), "reason": "It floods a partner."}),
+        foreign=(
+            {"serviceId": "SERVICE"},
+            {"serviceId": "SERVICE", "accountId": "ACCOUNT", "reason": "It floods a partner."},
+        ),
         shape=OPERATION,
         example_stage=1,
     ),

@@ -9,6 +9,7 @@ from tests.actions.forms import (
     ENDS_A_PAGE,
     HEX_ID,
     MAY_END_A_PAGE,
+    OWNER,
     SERVICE_ID,
     SERVICE_KEY,
     SERVICE_KEY_ID,
@@ -16,7 +17,7 @@ from tests.actions.forms import (
     Maybe,
 )
 from tests.actions.office import EVER, Office
-from tests.actions.record import FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, OPERATORS, READERS, WRITERS, ActionRecord, of_own
 from tests.api.scene import SERVICE
 
 SUMS = ("inputTokensTotal", "outputTokensTotal", "tokensTotal", "succeedCallTotal", "failureCallTotal", "callTotal")
@@ -57,13 +58,13 @@ def count_service_calls(office: Office) -> Any:
 RECORDS: Final = {
     "describe_service_metric": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=describe_service_metric,
+        body=of_own(describe_service_metric),
         searches=({**EVER, "serviceId": ["SERVICE"]},),
         shape={**METRICS, **MAY_END_A_PAGE},
     ),
     "describe_service_stats": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=describe_service_stats,
+        body=of_own(describe_service_stats),
         searches=({**MONTH, "interval": 86400, "serviceId": ["SERVICE"]},),
         shape={**STATS, **MAY_END_A_PAGE},
     ),
@@ -84,12 +85,12 @@ RECORDS: Final = {
     ),
     "describe_service_keys": ActionRecord(
         permitted=READERS | OPERATORS,
-        body=lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3},
+        body=of_own(lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3}),
         foreign=({"serviceId": "SERVICE"},),
         shape={
             "keyList": [
                 {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
-                | {"orphanReason": Maybe(str), "tags": Maybe(dict), "creatorName": Maybe(str)}
+                | {"orphanReason": Maybe(str), "tags": Maybe(dict), "creatorName": Maybe(str), **OWNER}
             ],
             **ENDS_A_PAGE,
         },

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ANY_ID, MAY_END_A_PAGE, TIME, Maybe
+from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, OWNER, TIME, Maybe
 from tests.actions.office import EVER, NOWHERE, Office
-from tests.actions.record import FLEET_READERS, MANAGERS, READERS, SUPPORTERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, READERS, SUPPORTERS, ActionRecord, of_own
 from tests.api.scene import EVENTS, NOTIFICATION
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 SUBSCRIPTION = {
+    **OWNER,
     "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
     "kind": re.compile("Webhook|Email"),
     "url": str,
@@ -24,8 +25,11 @@ SUBSCRIPTION = {
     "oldSecretEndTime": Maybe(TIME),
     "name": Maybe(str),
     "tags": Maybe(dict),
+    "accounts": Maybe([HEX_ID]),
+    "ownerId": Maybe(HEX_ID),
 }
 DELIVERY = {
+    **OWNER,
     "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),
     "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
     "eventId": re.compile(r"\d+-\d+"),
@@ -45,8 +49,8 @@ def create_subscription(office: Office) -> Any:
     # Of what an account may have most it has at most fifty.
     for one in office.caller.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"][:-20]:
         office.caller.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": one["subscriptionId"]})
-    words = {"name": "alarms", "tags": {"team": "vision"}}
-    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy(), **words}
+    more = {"types": ["unit.bought"], "instanceId": office.caller.buy(), "accounts": [office.user["accountId"]]}
+    return {**NOWHERE, **more, "name": "alarms", "tags": {"team": "vision"}}
 
 
 def modify_subscription(office: Office) -> Any:
@@ -81,6 +85,7 @@ RECORDS: Final = {
     ),
     "describe_subscriptions": ActionRecord(
         permitted=MANAGERS | FLEET_READERS,
+        body=of_own({}),
         shape={"subscriptions": [SUBSCRIPTION], **MAY_END_A_PAGE},
     ),
     "modify_subscription": ActionRecord(
@@ -99,7 +104,9 @@ RECORDS: Final = {
     ),
     "describe_deliveries": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body={"subscriptionId": "sub-000000000000", "state": "GivenUp", "instanceId": "unit-00000000", "maxKeys": 3},
+        body=of_own(
+            {"subscriptionId": "sub-000000000000", "state": "GivenUp", "instanceId": "unit-00000000", "maxKeys": 3}
+        ),
         searches=(
             {"instanceId": "UNIT"},
             {"subscriptionId": "HOOK"},

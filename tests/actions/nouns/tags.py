@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.actions.forms import ANY_ID, Maybe
+from tests.actions.forms import ANY_ID, OWNER, Maybe
 from tests.actions.office import Office
-from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord, of_own
 
 TAGGED = {"resourceId": ANY_ID, "name": Maybe(str), "tags": dict}
 
@@ -44,9 +44,9 @@ RECORDS: Final = {
     ),
     "describe_tags": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=tagged,
+        body=of_own(tagged),
         searches=({"resourceIds": ["UNIT", "SERVICE", "HOOK"]},),
-        shape={"resourceTags": [TAGGED]},
+        shape={"resourceTags": [TAGGED | OWNER]},
         example_stage=3,
     ),
 }

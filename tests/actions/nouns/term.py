@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import AMOUNT, ENDS_A_PAGE, HEX_ID, PURCHASED, TIME, TIMING, UNIT_ID, Maybe
+from tests.actions.forms import AMOUNT, ENDS_A_PAGE, HEX_ID, OWNER, PURCHASED, TIME, TIMING, UNIT_ID, Maybe
 from tests.actions.office import Office, billed
-from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, WRITERS, ActionRecord, of_own
 from tests.api.scene import order
 
 RULE = {
+    **OWNER,
     "instanceId": UNIT_ID,
     "instanceType": re.compile("ComputingUnit"),
     "autoRenewTimeUnit": re.compile("Month"),
@@ -67,7 +68,14 @@ RECORDS: Final = {
     ),
     "quote_purchase": ActionRecord(
         permitted=READERS,
-        body={**billed(order(count=2)), "hold": True, "name": "training", "tags": {"team": "vision"}},
+        body={
+            **billed(order(count=2)),
+            "hold": True,
+            "projectId": "default",
+            "name": "training",
+            "tags": {"team": "vision"},
+        },
+        foreign=({**order(), "projectId": "PROJECT"},),
         shape=QUOTE,
     ),
     "create_auto_renew_rule": ActionRecord(
@@ -79,7 +87,7 @@ RECORDS: Final = {
     ),
     "describe_auto_renew_rules": ActionRecord(
         permitted=READERS | FLEET_READERS,
-        body=lambda office: {"instanceId": delete_auto_renew_rule(office)["instanceId"], "maxKeys": 5},
+        body=of_own(lambda office: {"instanceId": delete_auto_renew_rule(office)["instanceId"], "maxKeys": 5}),
         foreign=({"instanceId": "UNIT"},),
         shape={"rules": [RULE], **ENDS_A_PAGE},
         example_stage=2,

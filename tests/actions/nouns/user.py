@@ -29,6 +29,8 @@ USER = {
     "email": Maybe(str),
     "language": Maybe(re.compile("en|zh-CN")),
     "deletedTime": Maybe(TIME),
+    "accountId": Maybe(HEX_ID),
+    "accountName": Maybe(str),
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from leasebook.cli.house import server
@@ -102,6 +104,8 @@ class Applying:
 @pytest.fixture(scope="package", params=STORES)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service for all tests of this folder: each names its accounts for itself."""
+    # The commands print their plans to the standard output, where the log would be between the lines.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with a_copy(request, tmp_path_factory.mktemp("house") / "data") as scene:
         yield scene
 

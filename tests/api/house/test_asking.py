@@ -9,6 +9,7 @@ import pytest
 
 from leasebook.cli.caller import NoAnswer
 from leasebook.cli.house import server
+from leasebook.cli.house.plan import Plan
 from tests.api.house.conftest import Applying
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import house_of
@@ -135,3 +136,11 @@ def test_an_address_of_something_else_is_said(house: Applying, name: str, monkey
     monkeypatch.setattr(server, "post", lambda *_: (200, "<html>"))
     done = house.apply(house_of(name))
     assert (done.exit_code, "does not answer as this service does" in done.stderr) == (1, True)
+
+
+def test_a_plan_names_twenty_things_that_stay_and_all_that_cannot_be_ended() -> None:
+    plan = Plan("maker", left=[f"thing {number}" for number in range(25)], hindered=["busy thing"] * 30)
+    lines = plan.shown()
+    assert lines.count("  left: busy thing") == 30
+    assert [line for line in lines if "left: thing" in line] == [f"  left: thing {number}" for number in range(20)]
+    assert lines[-2:] == ["  left: 5 more", "0 to make, 0 to change, 0 to end, 0 as the file says."]

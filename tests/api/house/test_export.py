@@ -44,7 +44,7 @@ def comes_back(house: Applying) -> str:
     return text
 
 
-def test_everything_comes_back(lone_house: Applying, name: str) -> None:
+def test_everything_comes_back(lone_house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lone_house.apply(whole(name)).exit_code == 0
     assert lone_house.apply(house_of(f"{name}-limits", "users: {ci: {}}", *LIMITS)).exit_code == 0
     operator = lone_house.scene.operator
@@ -67,6 +67,8 @@ def test_everything_comes_back(lone_house: Applying, name: str) -> None:
     assert f"{name}-closed" not in text
     assert text.count("$${twin}") == 4
     assert "closed: noRenewals" in text
+    monkeypatch.setattr("leasebook.cli.house.server.PAGE", 1)
+    assert exported(lone_house) == text
 
 
 @st.composite

@@ -12,6 +12,7 @@ from leasebook.cli.house.server import Server
 from tests.api.house.conftest import Applying, Cut
 from tests.api.house.test_kinds import house_of, of_target
 from tests.api.scene import IAM
+from tests.harness import ROOT_KEY, ROOT_SECRET
 
 READ = "QianfanReadAccessPolicy"
 SECRET = {"CreateAccount", "CreateAccessKey", "CreateSubscription"}
@@ -184,6 +185,17 @@ def test_a_plan_shows_a_secret_that_is_still_to_be_fetched(house: Applying, name
     assert secret["secretOf"] == f"key of user ci of account {name}"
     assert [key["accessKeyId"] for key in house.users(name)[0]["accessKeys"]] == [secret["accessKeyId"]]
     assert secret["secretAccessKey"] not in plan.output
+
+
+def test_a_call_of_another_user_is_not_repeated(house: Applying, name: str) -> None:
+    """The file may be one that was used with another service: there the call would make a second account."""
+    with pytest.raises(Cut):
+        cut_after(house, "CreateAccount", house_of(name))
+    house.by(house.scene.user(house.scene.operator, "LeasebookOperatorPolicy"))
+    plan = house.plan(house_of(name))
+    assert (plan.exit_code, "Nothing to do" in plan.stdout) == (0, True)
+    house.keys = (ROOT_KEY, ROOT_SECRET)
+    assert house.plan(house_of(name)).exit_code == 5
 
 
 def cut_after(house: Applying, action: str, text: str) -> Any:

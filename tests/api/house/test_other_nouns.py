@@ -1,20 +1,12 @@
-"""Kinds of things whose actions the contract may lack: they are part of a house once it has them."""
+"""Tag policies, and subscriptions over accounts."""
 
 from __future__ import annotations
 
-import pytest
-
-from leasebook.contract.actions import ACTIONS
-from leasebook.contract.nouns.subscription import CreateSubscriptionRequest
 from tests.api.house.conftest import Applying
 from tests.api.house.test_kinds import house_of, mended, of_target, settled
 from tests.api.scene import ACCOUNT
 
-HAS_TAG_POLICY = any(action.name == "SetTagPolicy" for action in ACTIONS)
-HAS_ACCOUNTS = "accounts" in CreateSubscriptionRequest.__struct_fields__
 
-
-@pytest.mark.skipif(not HAS_TAG_POLICY, reason="the contract has no tag policy")
 def test_a_tag_policy_is_what_the_file_says(house: Applying, name: str) -> None:
     policy = "tagPolicy: {required: [team, e\u0301], allowed: {stage: [test, live]}}"
     text = house_of(name, policy)
@@ -30,13 +22,6 @@ def test_a_tag_policy_is_what_the_file_says(house: Applying, name: str) -> None:
     assert house.scene.operator.do(ACCOUNT, "DescribeTagPolicy", whose)["policy"] == {"required": [], "allowed": {}}
 
 
-@pytest.mark.skipif(HAS_TAG_POLICY, reason="the contract has a tag policy")
-def test_a_kind_that_the_contract_lacks_is_an_unknown_key(house: Applying, name: str) -> None:
-    done = house.plan(house_of(name, "tagPolicy: {}"))
-    assert (done.exit_code, "There is no key 'tagPolicy' here." in done.stderr) == (2, True)
-
-
-@pytest.mark.skipif(not HAS_ACCOUNTS, reason="the contract has no subscriptions over accounts")
 def test_a_subscription_over_accounts_is_known_by_them_and_pruned_by_its_owner(house: Applying, name: str) -> None:
     url = f"https://example.org/{name}"
     one = f"{{webhook: '{url}', accounts: {name}, types: [unit.released]}}"
@@ -51,9 +36,3 @@ def test_a_subscription_over_accounts_is_known_by_them_and_pruned_by_its_owner(h
     assert "- subscription https://example.org/…" in plan.stdout
     assert house.apply(f"house: a\nsubscriptions: [{one}]\n", "--prune").exit_code == 0
     assert [row["accounts"] for row in of_target(house, url)] == [[account_id]]
-
-
-@pytest.mark.skipif(HAS_ACCOUNTS, reason="the contract has subscriptions over accounts")
-def test_a_subscription_over_accounts_is_a_mistake_where_there_are_none(house: Applying, name: str) -> None:
-    done = house.plan(f"{house_of(name)}\nsubscriptions: [{{email: a@b.cn, accounts: {name}}}]\n")
-    assert (done.exit_code, "line 4: " in done.stderr, "accounts" in done.stderr) == (2, True, True)

@@ -13,7 +13,9 @@ import pytest
 from leasebook.cli.house.secrets_file import Asked, BadSecretsFile, calls_without_secrets, locked
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-CALL = Asked("key of ci", "/v2/iam", "CreateAccessKey", {"userId": "u", "clientToken": "t"}, ["k0"], NOW.isoformat())
+CALL = Asked(
+    "key of ci", "u0", "/v2/iam", "CreateAccessKey", {"userId": "u", "clientToken": "t"}, ["k0"], NOW.isoformat()
+)
 
 
 def test_a_call_is_open_until_its_secret_is_there(tmp_path: Path) -> None:

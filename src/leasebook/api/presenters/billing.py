@@ -11,6 +11,7 @@ from leasebook.api.ids import hex_id, unit_id
 from leasebook.api.presenters.tags import NONE
 from leasebook.contract.nouns import instance as s
 from leasebook.domain.commands.instance.purchase import Billing, Purchase
+from leasebook.domain.model.resource.project import stored_project
 from leasebook.domain.values.resource_tags import NewTags
 
 TERM_MONTHS = (1, 12)
@@ -25,6 +26,7 @@ def purchase(
     new_id: Callable[[], str] = unit_id,
     quote_id: str | None = None,
     tags: NewTags = NONE,
+    project_id: str | None = None,
 ) -> Purchase:
     """Return who buys, under which new ids, and how it is paid; raises Fault."""
     return Purchase(
@@ -35,6 +37,7 @@ def purchase(
         billing=read_billing(context, asked),
         quote_id=quote_id,
         tags=tags,
+        project_id=stored_project(project_id),
     )
 
 

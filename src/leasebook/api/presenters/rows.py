@@ -75,6 +75,7 @@ def instance(unit: Instance, shown: Shown, zone: str) -> s.ComputeUnitInstance:
         duration_unit="Month" if prepaid else None,
         target_compute_units=unit.target_count,
         reason=unit.failure,
+        project_id=unit.project_id,
     )
 
 
@@ -131,6 +132,7 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
         create_time=shown(row.created_at),
         counted=not row.runs,
         log_store=None if row.log_store is None else _log_store(row.log_store, shown),
+        project_id=row.project_id,
     )
 
 
@@ -164,6 +166,7 @@ def quota(unit: Instance, shown: Shown) -> c.TpmInstance:
         start_time=_when(shown, unit.started_at),
         expired_time=_when(shown, unit.ended_at),
         release_time=_when(shown, _schedule(unit)),
+        project_id=unit.project_id,
     )
 
 
@@ -200,6 +203,7 @@ def package(row: TokenPackage, now: Instant, shown: Shown) -> c.PackageDetail:
         creator=row.created_by,
         start_time=shown(row.started_at),
         expired_time=shown(row.expires_at),
+        project_id=row.project_id,
     )
 
 
@@ -299,6 +303,7 @@ def statement_line(line: Line, shown: Shown) -> own.StatementLine:
         count=line.count,
         price=_price(line.price),
         amount=amount_text(line.amount),
+        project_id=line.project_id,
     )
 
 
@@ -380,6 +385,7 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
         price=_price(row.price),
         start_time=_when(shown, row.since),
         end_time=_when(shown, row.until),
+        project_id=row.project_id,
     )
 
 

@@ -66,9 +66,9 @@ def apply(
             return
         ends = _ask(plan, yes=yes)
         if not plan.makes_secrets:
-            sys.exit(_do(plan, Run(server, house.name, None), ends=ends))
+            sys.exit(_do(plan, Run(server, house.name, plan.maker, None), ends=ends))
         with locked(secrets) as opened:
-            code = _do(plan, Run(server, house.name, opened), ends=ends)
+            code = _do(plan, Run(server, house.name, plan.maker, opened), ends=ends)
         click.echo(words.secrets_in(secrets))
         sys.exit(code)
 

@@ -59,11 +59,12 @@ def maker_of(server: Server) -> str:
 
 def plan_of(house: House, server: Server, asked: Iterable[Asked], *, prune: bool) -> Plan:
     """Look at the service, and plan what makes it the house; raises BadHouse and Refused."""
-    plan, maker = Plan(), maker_of(server)
+    maker = maker_of(server)
+    plan = Plan(maker)
     catalogue = OFFERINGS.look(server) if house.offerings is not None else {}
     rows = ACCOUNTS.look(server) if house.accounts is not None or house.subscriptions else []
     places: list[Place] = ACCOUNTS.places(house.accounts or {}, rows, server, maker)
-    pending, known = list(asked), Known(places, rows)
+    pending, known = [one for one in asked if one.by == maker], Known(places, rows)
     is_looked_at = house.subscriptions is not None or any(one.action == "CreateSubscription" for one in pending)
     there = SUBSCRIPTIONS.look(server) if is_looked_at else []
     for one in pending:

@@ -20,8 +20,9 @@ LEFT_SHOWN: Final = 20
 class Run:
     """A run of the steps: the service, the file of secrets, and the ids of what was made on the way."""
 
-    def __init__(self, server: Server, house: str, secrets: SecretsFile | None) -> None:
+    def __init__(self, server: Server, house: str, maker: str, secrets: SecretsFile | None) -> None:
         self.server = server
+        self._maker = maker
         self.house = house
         self._secrets = secrets
         self.ids: dict[tuple[str, ...], str] = {}
@@ -40,7 +41,9 @@ class Run:
 
         def make(token: str) -> dict[str, Any]:
             body = {**making.body, "clientToken": token}
-            asked = Asked(of, making.path, making.action, body, sorted(making.known), stamp(self.server.now()))
+            asked = Asked(
+                of, self._maker, making.path, making.action, body, sorted(making.known), stamp(self.server.now())
+            )
             self.secrets.asking(asked)
             try:
                 made = dict(self.server.call(making.path, making.action, **body))
@@ -96,13 +99,16 @@ class Step:
 
 @dataclass
 class Plan:
-    """The steps, and what a person should know besides."""
+    """The steps, and what a person should know besides. ``maker`` is the id of the user whose key the command has."""
 
+    maker: str
     steps: list[Step] = field(default_factory=list)
     ends: list[Step] = field(default_factory=list)
     """Steps that end something; they come last, and only with ``--prune``."""
     left: list[str] = field(default_factory=list)
     """Things that the file does not have, and that stay."""
+    hindered: list[str] = field(default_factory=list)
+    """Things that ``--prune`` is to end and cannot, with the reasons."""
     problems: list[str] = field(default_factory=list)
     """Reasons why nothing is done at all."""
     unchanged: int = 0
@@ -128,7 +134,7 @@ class Plan:
         for step in (*self.steps, *self.ends):
             lines.append(f"{step.sign} {step.thing}")
             lines += [f"    {detail}" for detail in step.details]
-        lines += [words.left(one) for one in self.left[:LEFT_SHOWN]]
+        lines += [words.left(one) for one in (*self.hindered, *self.left[:LEFT_SHOWN])]
         if len(self.left) > LEFT_SHOWN:
             lines.append(words.more_left(len(self.left) - LEFT_SHOWN))
         signs = [step.sign for step in (*self.steps, *self.ends)]

@@ -34,10 +34,12 @@ class BadSecretsFile(Exception):
 class Asked:
     """A call that makes a secret, and the name of the thing that it is for.
 
-    ``known`` are the ids of the things of its kind that were there before.
+    ``by`` is the id of the user who calls: the service gives the secret again to that user alone, and no other service
+    has a user of that id. ``known`` are the ids of the things of its kind that were there before.
     """
 
     of: str
+    by: str
     path: str
     action: str
     body: Mapping[str, Any]
@@ -61,7 +63,6 @@ class SecretsFile:
         self.path = path
         self._descriptor = descriptor
         self._asked: dict[str, Asked] = {}
-        self._ids: set[str] = set()
         for line in _lines(descriptor):
             self._take(line)
         self._needs_break = _is_torn(descriptor)
@@ -70,17 +71,13 @@ class SecretsFile:
         """Return the calls whose secrets are not in the file."""
         return list(self._asked.values())
 
-    def has(self, thing_id: str) -> bool:
-        """Whether the file has the secret of a key or a subscription."""
-        return thing_id in self._ids
-
     def asking(self, asked: Asked) -> None:
         """Note a call before it is sent."""
         if asked.token not in self._asked:
             self._write(
                 {
                     "asked": asked.of,
-                    **{name: getattr(asked, name) for name in ("path", "action", "time")},
+                    **{name: getattr(asked, name) for name in ("by", "path", "action", "time")},
                     "known": list(asked.known),
                     "body": dict(asked.body),
                 }
@@ -106,11 +103,12 @@ class SecretsFile:
 
     def _take(self, line: Mapping[str, Any]) -> None:
         if "asked" in line:
-            asked = Asked(line["asked"], line["path"], line["action"], line["body"], line["known"], line["time"])
+            asked = Asked(
+                line["asked"], line["by"], line["path"], line["action"], line["body"], line["known"], line["time"]
+            )
             self._asked[asked.token] = asked
         else:
             self._asked.pop(str(line.get("token")), None)
-            self._ids |= {str(line[name]) for name in ("accessKeyId", "subscriptionId") if name in line}
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from leasebook.client.methods.approvals import ApprovalsMethods, AsyncApprovalsM
 from leasebook.client.methods.audit_log import AsyncAuditLogMethods, AuditLogMethods
 from leasebook.client.methods.clock import AsyncClockMethods, ClockMethods
 from leasebook.client.methods.cost_export import AsyncCostExportMethods, CostExportMethods
+from leasebook.client.methods.costs import AsyncCostsMethods, CostsMethods
 from leasebook.client.methods.event import AsyncEventMethods, EventMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
 from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
 from leasebook.client.methods.lists import AsyncListsMethods, ListsMethods
 from leasebook.client.methods.model import AsyncModelMethods, ModelMethods
 from leasebook.client.methods.offering import AsyncOfferingMethods, OfferingMethods
+from leasebook.client.methods.projects import AsyncProjectsMethods, ProjectsMethods
 from leasebook.client.methods.quota import AsyncQuotaMethods, QuotaMethods
 from leasebook.client.methods.replica import AsyncReplicaMethods, ReplicaMethods
 from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
@@ -32,12 +34,14 @@ class Methods(
     AuditLogMethods,
     ClockMethods,
     CostExportMethods,
+    CostsMethods,
     EventMethods,
     InstanceMethods,
     LimitsMethods,
     ListsMethods,
     ModelMethods,
     OfferingMethods,
+    ProjectsMethods,
     QuotaMethods,
     ReplicaMethods,
     ServiceMethods,
@@ -59,12 +63,14 @@ class AsyncMethods(
     AsyncAuditLogMethods,
     AsyncClockMethods,
     AsyncCostExportMethods,
+    AsyncCostsMethods,
     AsyncEventMethods,
     AsyncInstanceMethods,
     AsyncLimitsMethods,
     AsyncListsMethods,
     AsyncModelMethods,
     AsyncOfferingMethods,
+    AsyncProjectsMethods,
     AsyncQuotaMethods,
     AsyncReplicaMethods,
     AsyncServiceMethods,

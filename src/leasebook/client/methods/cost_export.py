@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
@@ -34,26 +35,26 @@ class ExportCosts(TypedDict, total=False):
     """
 
 
-EXPORT_COSTS: Final[ActionOf[str]] = ActionOf("/v2/account", "ExportCosts", ExportCosts, str, writes=False)
+EXPORT_COSTS: Final[ActionOf[bytes]] = ActionOf("/v2/account", "ExportCosts", ExportCosts, bytes, writes=False)
 
 
 class CostExportMethods(Caller):
     """Methods of a client that waits for its answers."""
 
-    def export_costs(self, **request: Unpack[ExportCosts]) -> str:
+    def export_costs(self, **request: Unpack[ExportCosts]) -> Iterator[bytes]:
         """Export the costs of months as a file for FinOps tools (FOCUS).
 
         ``/v2/account?Action=ExportCosts``
         """
-        return self._call(EXPORT_COSTS, request)
+        return self._download(EXPORT_COSTS, request)
 
 
 class AsyncCostExportMethods(AsyncCaller):
     """Methods of a client whose answers are awaited."""
 
-    async def export_costs(self, **request: Unpack[ExportCosts]) -> str:
+    def export_costs(self, **request: Unpack[ExportCosts]) -> AsyncIterator[bytes]:
         """Export the costs of months as a file for FinOps tools (FOCUS).
 
         ``/v2/account?Action=ExportCosts``
         """
-        return await self._call(EXPORT_COSTS, request)
+        return self._download(EXPORT_COSTS, request)

@@ -80,6 +80,9 @@ class PurchaseUnits(TypedDict, total=False):
     tags: dict[str, str] | None
     """Tags: keys with values, by which lists are filtered and costs are kept apart."""
 
+    project_id: str | None
+    """The project that it is to belong to; left out or `default`: the account's default project."""
+
 
 PURCHASE_UNITS: Final[ActionOf[Purchased]] = ActionOf(
     "/v2/computeunit", "PurchaseComputeUnit", PurchaseUnits, Purchased, writes=True
@@ -130,6 +133,9 @@ class DescribeUnits(TypedDict, total=False):
 
     tags: dict[str, str | None] | None
     """Only with all of these tags; null as a value: with the key, whatever its value."""
+
+    project_id: str | None
+    """Only of this project; `default` is the default project."""
 
 
 DESCRIBE_UNITS: Final[ActionOf[ComputeUnitList]] = ActionOf(

@@ -41,6 +41,9 @@ class PurchaseQuota(TypedDict, total=False):
     tags: dict[str, str] | None
     """Tags: keys with values, by which lists are filtered and costs are kept apart."""
 
+    project_id: str | None
+    """The project that it is to belong to; left out or `default`: the account's default project."""
+
 
 PURCHASE_QUOTA: Final[ActionOf[PurchasedTpm]] = ActionOf(
     "/v2/charge", "PurchaseTPMResource", PurchaseQuota, PurchasedTpm, writes=True
@@ -78,6 +81,9 @@ class DescribeQuota(TypedDict, total=False):
 
     tags: dict[str, str | None] | None
     """Only with all of these tags; null as a value: with the key, whatever its value."""
+
+    project_id: str | None
+    """Only of this project; `default` is the default project."""
 
 
 DESCRIBE_QUOTA: Final[ActionOf[TpmInstances]] = ActionOf(
@@ -164,6 +170,9 @@ class DescribePackages(TypedDict, total=False):
     tags: dict[str, str | None] | None
     """Only with all of these tags; null as a value: with the key, whatever its value."""
 
+    project_id: str | None
+    """Only of this project; `default` is the default project."""
+
 
 DESCRIBE_PACKAGES: Final[ActionOf[PackageList]] = ActionOf(
     "/v2/charge", "DescribePackageResources", DescribePackages, PackageList, writes=False
@@ -213,6 +222,9 @@ class GrantPackage(TypedDict, total=False):
 
     tags: dict[str, str] | None
     """Tags: keys with values, by which lists are filtered and costs are kept apart."""
+
+    project_id: str | None
+    """The project that it is to belong to; left out or `default`: the account's default project."""
 
 
 GRANT_PACKAGE: Final[ActionOf[PackageResult]] = ActionOf(

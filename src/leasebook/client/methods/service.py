@@ -55,6 +55,11 @@ class CreateService(TypedDict, total=False):
     """Tags: keys with values, by which lists are filtered and costs are kept apart. Units bought with it get them too.
     """
 
+    project_id: str | None
+    """The project that it is to belong to; left out or `default`: the account's default project. Units bought with it
+    do, too.
+    """
+
 
 CREATE_SERVICE: Final[ActionOf[CreatedService]] = ActionOf(
     "/v2/service", "CreateService", CreateService, CreatedService, writes=True
@@ -118,6 +123,9 @@ class DescribeServices(TypedDict, total=False):
 
     tags: dict[str, str | None] | None
     """Only with all of these tags; null as a value: with the key, whatever its value."""
+
+    project_id: str | None
+    """Only of this project; `default` is the default project."""
 
 
 DESCRIBE_SERVICES: Final[ActionOf[ServicePage]] = ActionOf(

@@ -74,6 +74,9 @@ class QuotePurchase(TypedDict, total=False):
     tags: dict[str, str] | None
     """The tags of the purchase, for the tag policy; a quote does not keep them."""
 
+    project_id: str | None
+    """The project that it is to belong to; left out or `default`: the account's default project."""
+
 
 QUOTE_PURCHASE: Final[ActionOf[Quote]] = ActionOf("/v2/computeunit", "QuotePurchase", QuotePurchase, Quote, writes=True)
 

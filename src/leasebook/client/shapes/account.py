@@ -164,6 +164,8 @@ class PostingDetail(Shape, kw_only=True):
     """Since when it is paid for."""
     end_time: datetime | None = None
     """Until when a term is paid."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class PostingPage(Shape, kw_only=True):
@@ -199,6 +201,8 @@ class StatementLine(Shape, kw_only=True):
     """The price of one unit, for a minute of metered use or for a month."""
     amount: Decimal
     """The charge; negative for a refund."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class StatementUnit(Shape, kw_only=True):

@@ -61,6 +61,8 @@ class ComputeUnitInstance(Shape, kw_only=True):
     """Its name, where it was given one."""
     tags: dict[str, str] | None = None
     """Its tags, where it has some."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class ComputeUnitList(Shape, kw_only=True):

@@ -29,6 +29,27 @@ class ApprovalLimit(Shape, kw_only=True):
     """Whether a manager may approve an own request; absent or false: another one has to."""
 
 
+class ProjectLimits(Shape, kw_only=True):
+    """The limits of a project, beside those of the account and its users: all of them must hold."""
+
+    units: dict[str, int] | None = None
+    """How many units of each type the project holds at most."""
+    spend: Decimal | None = None
+    """How much the project is charged in a calendar month at most."""
+    budget: Decimal | None = None
+    """The planned spending of the project in a calendar month."""
+    budget_warn_percent: list[int] | None = None
+    """Percentages of the budget; an event is emitted when the charges reach one, once a month."""
+    budget_refuse_percent: int | None = None
+    """The percentage of the budget from which on purchases in the project are refused."""
+    release_max_seconds: int | None = None
+    """How far ahead the release of a postpaid instance may lie."""
+    release_default_seconds: int | None = None
+    """As for the account; the project's goes before the account's."""
+    end_required: bool | None = None
+    """Whether a postpaid instance must have a release time."""
+
+
 class GuardRails(Shape, kw_only=True):
     """The limits of an account. An absent field means no limit. Users are named by id; ``*`` means all others.
 
@@ -72,6 +93,17 @@ class GuardRails(Shape, kw_only=True):
     """The limits above which a purchase needs an approval."""
     user_needs_approval: dict[str, ApprovalLimit] | None = None
     """The limits above which each user's purchases need an approval."""
+    projects: dict[str, ProjectLimits] | None = None
+    """Limits of projects by id; `default` is the default project."""
+
+
+class ProjectUsed(Shape, kw_only=True):
+    """The units of a project, and its charges in the month."""
+
+    units: dict[str, int]
+    """The units of each type that the project holds."""
+    spend: Decimal
+    """The project's charges in the month, less refunds."""
 
 
 class Used(Shape, kw_only=True):
@@ -87,6 +119,10 @@ class Used(Shape, kw_only=True):
     """The account's charges in the month, less refunds."""
     user_spend: dict[str, Decimal]
     """The charges of each user's purchases in the month, by the user's id."""
+    user_names: dict[str, str]
+    """The names, as they are now, of the users in limits and usage, by their ids."""
+    projects: dict[str, ProjectUsed]
+    """The same of each project that has something, by its id."""
 
 
 class GuardRailsChanged(Shape, kw_only=True):
@@ -115,11 +151,33 @@ class GuardRailsDetail(Shape, kw_only=True):
     """How much of them is used; absent while the account has no limits."""
 
 
+class ProjectLimitsChange(Shape, kw_only=True):
+    """Changes of the limits of a project, as in GuardRailsChange."""
+
+    units: dict[str, int | None] | UnsetType | None = UNSET
+    """How many units of each type the project holds at most."""
+    spend: Decimal | UnsetType | None = UNSET
+    """How much the project is charged in a calendar month at most."""
+    budget: Decimal | UnsetType | None = UNSET
+    """The planned spending of the project in a calendar month."""
+    budget_warn_percent: list[int] | UnsetType | None = UNSET
+    """Percentages of the budget; an event is emitted when the charges reach one, once a month."""
+    budget_refuse_percent: int | UnsetType | None = UNSET
+    """The percentage of the budget from which on purchases in the project are refused."""
+    release_max_seconds: int | UnsetType | None = UNSET
+    """How far ahead the release of a postpaid instance may lie."""
+    release_default_seconds: int | UnsetType | None = UNSET
+    """As for the account; the project's goes before the account's."""
+    end_required: bool | UnsetType | None = UNSET
+    """Whether a postpaid instance must have a release time."""
+
+
 class GuardRailsChange(Shape, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits``, ``userSpend`` and ``userNeedsApproval``; a limit on
-    approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval`` and ``projects``; a
+    limit on approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and
+    ``budgetRefusePercent``.
     """
 
     units: dict[str, int | None] | UnsetType | None = UNSET
@@ -152,3 +210,5 @@ class GuardRailsChange(Shape, kw_only=True):
     """The limits above which a purchase needs an approval."""
     user_needs_approval: dict[str, ApprovalLimit | None] | UnsetType | None = UNSET
     """The limits above which each user's purchases need an approval."""
+    projects: dict[str, ProjectLimitsChange | None] | UnsetType | None = UNSET
+    """Limits of projects by id, `default` for the default one; null clears those of a project."""

@@ -53,6 +53,8 @@ class TpmInstance(Shape, kw_only=True):
     """Its name, where it was given one."""
     tags: dict[str, str] | None = None
     """Its tags, where it has some."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class TpmInstances(Shape, kw_only=True):
@@ -101,6 +103,8 @@ class PackageDetail(Shape, kw_only=True):
     """Its name, where it was given one."""
     tags: dict[str, str] | None = None
     """Its tags, where it has some."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class PackageList(Shape, kw_only=True):

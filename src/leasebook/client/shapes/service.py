@@ -100,6 +100,8 @@ class ServiceDetail(Shape, kw_only=True):
     """
     tags: dict[str, str] | None = None
     """Its tags, where it has some."""
+    project_id: str | None = None
+    """The project that it belongs to; left out: the account's default project."""
 
 
 class ServicePage(Shape, kw_only=True):

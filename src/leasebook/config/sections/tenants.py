@@ -177,6 +177,14 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         str,
         Declared("approvals.remind_before", SPANS, "How long before a request lapses there are reminders of it."),
     ] = "1d,1h"
+    account_projects_max: Annotated[
+        int,
+        Declared(
+            "account.projects_max",
+            Whole(1, 10000, "projects"),
+            "Maximum number of active projects of an account, the default one not counted.",
+        ),
+    ] = 100
 
     events_streams_max: Annotated[
         int,

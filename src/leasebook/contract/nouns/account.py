@@ -13,6 +13,7 @@ from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
     NAMED,
+    PROJECT_SHOWN,
     TAGGED,
     UNIT_NAMED,
     AccountsMeant,
@@ -187,6 +188,7 @@ class PostingDetail(Owned, kw_only=True):
     ] = None
     start_time: Annotated[str | None, Meta(description="Since when it is paid for.")] = None
     end_time: Annotated[str | None, Meta(description="Until when a term is paid.")] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class PostingPage(Shape, kw_only=True):
@@ -231,6 +233,7 @@ class StatementLine(Shape, kw_only=True):
         str | None, Meta(description="The price of one unit, for a minute of metered use or for a month.")
     ] = None
     amount: Annotated[str, Meta(description="The charge; negative for a refund.")]
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class StatementUnit(Shape, kw_only=True):

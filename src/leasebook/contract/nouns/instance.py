@@ -15,6 +15,9 @@ from leasebook.contract.shapes import (
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
+    PROJECT_GIVEN,
+    PROJECT_SHOWN,
+    PROJECT_WANTED,
     TAGGED,
     TAGS_GIVEN,
     TAGS_WANTED,
@@ -97,6 +100,7 @@ class PurchaseComputeUnitRequest(Request, kw_only=True):
     ] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
     tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 class Purchased(Shape, kw_only=True):
@@ -140,6 +144,7 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
     account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):
@@ -187,6 +192,7 @@ class ComputeUnitInstance(Owned, kw_only=True):
     ] = None
     name: Annotated[str | None, Meta(description=NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class ServiceUsage(Shape, kw_only=True):

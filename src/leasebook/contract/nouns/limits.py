@@ -59,6 +59,41 @@ class ApprovalLimit(Part, kw_only=True, omit_defaults=True):
 LimitByUser = Annotated[dict[str, ApprovalLimit], Meta(max_length=1000)]
 
 
+class ProjectLimits(Shape, kw_only=True):
+    """The limits of a project, beside those of the account and its users: all of them must hold."""
+
+    units: Annotated[UnitLimits | None, Meta(description="How many units of each type the project holds at most.")] = (
+        None
+    )
+    spend: Annotated[
+        Amount | None, Meta(description="How much the project is charged in a calendar month at most.")
+    ] = None
+    budget: Annotated[Amount | None, Meta(description="The planned spending of the project in a calendar month.")] = (
+        None
+    )
+    budget_warn_percent: Annotated[
+        Percents | None,
+        Meta(description="Percentages of the budget; an event is emitted when the charges reach one, once a month."),
+    ] = None
+    budget_refuse_percent: Annotated[
+        Percent | None,
+        Meta(description="The percentage of the budget from which on purchases in the project are refused."),
+    ] = None
+    release_max_seconds: Annotated[
+        Seconds | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
+    ] = None
+    release_default_seconds: Annotated[
+        Seconds | None,
+        Meta(description="As for the account; the project's goes before the account's."),
+    ] = None
+    end_required: Annotated[bool | None, Meta(description="Whether a postpaid instance must have a release time.")] = (
+        None
+    )
+
+
+ProjectsLimits = Annotated[dict[str, ProjectLimits], Meta(max_length=1000)]
+
+
 class GuardRails(Shape, kw_only=True):
     """The limits of an account. An absent field means no limit. Users are named by id; ``*`` means all others.
 
@@ -125,6 +160,9 @@ class GuardRails(Shape, kw_only=True):
     user_needs_approval: Annotated[
         LimitByUser | None, Meta(description="The limits above which each user's purchases need an approval.")
     ] = None
+    projects: Annotated[
+        ProjectsLimits | None, Meta(description="Limits of projects by id; `default` is the default project.")
+    ] = None
 
 
 LimitsChange = Annotated[dict[str, Limit | None], Meta(max_length=1000)]
@@ -133,11 +171,47 @@ LimitByUserChange = Annotated[dict[str, ApprovalLimit | None], Meta(max_length=1
 AmountByUserChange = Annotated[dict[str, Amount | None], Meta(max_length=1000)]
 
 
+class ProjectLimitsChange(Part, kw_only=True):
+    """Changes of the limits of a project, as in GuardRailsChange."""
+
+    units: Annotated[
+        LimitsChange | UnsetType | None, Meta(description="How many units of each type the project holds at most.")
+    ] = UNSET
+    spend: Annotated[
+        Amount | UnsetType | None, Meta(description="How much the project is charged in a calendar month at most.")
+    ] = UNSET
+    budget: Annotated[
+        Amount | UnsetType | None, Meta(description="The planned spending of the project in a calendar month.")
+    ] = UNSET
+    budget_warn_percent: Annotated[
+        Percents | UnsetType | None,
+        Meta(description="Percentages of the budget; an event is emitted when the charges reach one, once a month."),
+    ] = UNSET
+    budget_refuse_percent: Annotated[
+        Percent | UnsetType | None,
+        Meta(description="The percentage of the budget from which on purchases in the project are refused."),
+    ] = UNSET
+    release_max_seconds: Annotated[
+        Seconds | UnsetType | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
+    ] = UNSET
+    release_default_seconds: Annotated[
+        Seconds | UnsetType | None,
+        Meta(description="As for the account; the project's goes before the account's."),
+    ] = UNSET
+    end_required: Annotated[
+        bool | UnsetType | None, Meta(description="Whether a postpaid instance must have a release time.")
+    ] = UNSET
+
+
+ProjectsLimitsChange = Annotated[dict[Id, ProjectLimitsChange | None], Meta(max_length=1000)]
+
+
 class GuardRailsChange(Part, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits``, ``userSpend`` and ``userNeedsApproval``; a limit on
-    approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval`` and ``projects``; a
+    limit on approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and
+    ``budgetRefusePercent``.
     """
 
     units: Annotated[
@@ -197,6 +271,10 @@ class GuardRailsChange(Part, kw_only=True):
         LimitByUserChange | UnsetType | None,
         Meta(description="The limits above which each user's purchases need an approval."),
     ] = UNSET
+    projects: Annotated[
+        ProjectsLimitsChange | UnsetType | None,
+        Meta(description="Limits of projects by id, `default` for the default one; null clears those of a project."),
+    ] = UNSET
 
 
 class SetGuardRailsRequest(Request, kw_only=True):
@@ -231,6 +309,19 @@ class Used(Shape, kw_only=True, omit_defaults=False):
     user_spend: Annotated[
         dict[str, str], Meta(description="The charges of each user's purchases in the month, by the user's id.")
     ]
+    user_names: Annotated[
+        dict[str, str], Meta(description="The names, as they are now, of the users in limits and usage, by their ids.")
+    ]
+    projects: Annotated[
+        dict[str, ProjectUsed], Meta(description="The same of each project that has something, by its id.")
+    ]
+
+
+class ProjectUsed(Shape, kw_only=True, omit_defaults=False):
+    """The units of a project, and its charges in the month."""
+
+    units: Annotated[dict[str, int], Meta(description="The units of each type that the project holds.")]
+    spend: Annotated[str, Meta(description="The project's charges in the month, less refunds.")]
 
 
 class GuardRailsDetail(Shape, kw_only=True):
@@ -273,6 +364,7 @@ _LIMITS: Final = {
     "extensionsMax": 3,
     "needsApproval": {"units": {"gpu-1": 16}, "cost": "5000000.00", "months": 12},
     "userNeedsApproval": {"*": {"units": {"gpu-1": 8}, "lapseSeconds": 86400}},
+    "projects": {"default": {"units": {"gpu-1": 18}, "spend": "18000.00"}},
 }
 """The limits of the examples."""
 
@@ -381,6 +473,8 @@ ACTIONS: Final = (
                 "month": "2026-11",
                 "spend": "418323.306452",
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+                "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
+                "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
             },
             "before": {},
             "after": _LIMITS,
@@ -405,6 +499,8 @@ ACTIONS: Final = (
                 "month": "2026-11",
                 "spend": "418323.306452",
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+                "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
+                "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
             },
         },
     ),

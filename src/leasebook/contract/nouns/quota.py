@@ -16,6 +16,9 @@ from leasebook.contract.shapes import (
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
+    PROJECT_GIVEN,
+    PROJECT_SHOWN,
+    PROJECT_WANTED,
     TAGGED,
     TAGS_GIVEN,
     TAGS_WANTED,
@@ -45,6 +48,7 @@ class PurchaseTpmRequest(Request, kw_only=True):
     purchase_count: Annotated[PositiveCount, Meta(description="How many units of quota.")]
     name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
     tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 class PurchasedTpm(Shape, kw_only=True):
@@ -71,6 +75,7 @@ class DescribeTpmRequest(AcrossPagedRequest, kw_only=True):
     ] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
 
 
 class TpmInstance(Owned, kw_only=True):
@@ -106,6 +111,7 @@ class TpmInstance(Owned, kw_only=True):
     release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
     name: Annotated[str | None, Meta(description=NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class TpmInstances(Paged, kw_only=True):
@@ -155,6 +161,7 @@ class DescribePackagesRequest(AcrossPagedRequest, kw_only=True):
     ] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
 
 
 class DescribePackageRequest(AcrossRequest, kw_only=True):
@@ -184,6 +191,7 @@ class PackageDetail(Owned, kw_only=True):
     expired_time: Annotated[str, Meta(description="Until when it can be used.")]
     name: Annotated[str | None, Meta(description=NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=PROJECT_SHOWN)] = None
 
 
 class PackageList(Paged, kw_only=True):
@@ -212,6 +220,7 @@ class GrantPackageRequest(Request, kw_only=True):
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
     name: Annotated[ResourceName | None, Meta(description=NAME_GIVEN)] = None
     tags: Annotated[Tags | None, Meta(description=TAGS_GIVEN)] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 PresetChargeTypes = Annotated[list[Literal["TPM", "Tokens", "Calls", "Free"]], Meta(max_length=10)]

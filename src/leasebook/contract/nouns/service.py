@@ -146,6 +146,7 @@ class CreateServiceRequest(Request, kw_only=True):
         ),
     ] = None
     tags: Annotated[sh.Tags | None, Meta(description=f"{sh.TAGS_GIVEN} Units bought with it get them too.")] = None
+    project_id: Annotated[Id | None, Meta(description=f"{sh.PROJECT_GIVEN} Units bought with it do, too.")] = None
 
 
 class CreatedService(Shape, kw_only=True):
@@ -252,6 +253,7 @@ class ServiceDetail(sh.Owned, kw_only=True):
         ),
     ] = None
     tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
+    project_id: Annotated[str | None, Meta(description=sh.PROJECT_SHOWN)] = None
 
 
 class DescribeServicesRequest(sh.AcrossRequest, kw_only=True):
@@ -284,6 +286,7 @@ class DescribeServicesRequest(sh.AcrossRequest, kw_only=True):
     ] = None
     protocol_version: Annotated[Protocol | None, Meta(description="1 or 2; only for display and filters.")] = None
     tags: Annotated[sh.TagFilter | None, Meta(description=sh.TAGS_WANTED)] = None
+    project_id: Annotated[Id | None, Meta(description=sh.PROJECT_WANTED)] = None
 
 
 class ServicePage(Shape, kw_only=True):

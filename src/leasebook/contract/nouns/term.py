@@ -11,6 +11,7 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import CHARGE, ENDS, UNITS, read, write
 from leasebook.contract.nouns.instance import Billing, ComputeUnitConfig, Months, PaymentTiming, Reservation
 from leasebook.contract.shapes import (
+    PROJECT_GIVEN,
     AcrossRequest,
     Id,
     Marker,
@@ -81,6 +82,7 @@ class QuotePurchaseRequest(Request, kw_only=True):
     tags: Annotated[
         Tags | None, Meta(description="The tags of the purchase, for the tag policy; a quote does not keep them.")
     ] = None
+    project_id: Annotated[Id | None, Meta(description=PROJECT_GIVEN)] = None
 
 
 class Verdict(Shape, kw_only=True, omit_defaults=False):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.loads import NotLoaded, UsageTotals
+from leasebook.domain.book.loads import NotLoaded, Usage, UsageTotals
 from leasebook.domain.book.store_queries import Answers
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
@@ -28,6 +28,7 @@ from leasebook.domain.book.tables import (
     SERVICES,
     SUBSCRIPTIONS,
     TABLES,
+    TOKEN_PACKAGES,
     USERS,
     Key,
     R,
@@ -48,6 +49,7 @@ from leasebook.domain.record.event import (
     approval_events,
     guard_events,
     model_events,
+    moved_events,
     page_of,
     replica_events,
     service_events,
@@ -60,7 +62,6 @@ from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
 from leasebook.domain.record.signature import REPLAYED_TEXT, KnownPages, Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REPLAYED, Refusal
 from leasebook.domain.values.resource_tags import ResourceTags
 
@@ -82,6 +83,7 @@ EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, d
     SERVICES: service_events,
     RESOURCE_TAGS: tag_events,
     APPROVALS: approval_events,
+    TOKEN_PACKAGES: moved_events,
 }
 """Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 
@@ -98,7 +100,7 @@ class Book:
         self._offerings_of: dict[str, list[Key]] = {}
         self._suspended: dict[str, dict[str, None]] = {}
         self._keys_of: dict[str, dict[str, None]] = {}
-        self._usage_totals: dict[str, tuple[dict[str, dict[str, int]], dict[str, Micro], Instant]] = {}
+        self._usage_totals: dict[str, tuple[Usage, Instant]] = {}
         self._first: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
@@ -127,9 +129,9 @@ class Book:
             self.rows[INSTANCES].setdefault((unit.id,), unit)
             found[unit.id] = None
 
-    def load_usage_totals(self, need: UsageTotals, units: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
-        """Load the units that an account's users reserve, by type, and each user's charges since ``need.since``."""
-        self._usage_totals[need.account_id] = units, spent, need.since
+    def load_usage_totals(self, need: UsageTotals, usage: Usage) -> None:
+        """Load what an account's users and projects hold, and what they were charged since ``need.since``."""
+        self._usage_totals[need.account_id] = usage, need.since
 
     def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
         """Load every access key of a user."""
@@ -150,13 +152,10 @@ class Book:
         except KeyError:
             raise NotLoaded(f"access keys of {user_id}") from None
 
-    def usage_totals(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-        """Return the units that users of an account reserve, by user and type, and their charges; raises NotLoaded.
-
-        Both include the changes of the batch.
-        """
+    def usage_totals(self, account_id: str) -> Usage:
+        """Return what users and projects of an account hold and were charged, by the batch too; raises NotLoaded."""
         try:
-            return self._usage_totals[account_id][:2]
+            return self._usage_totals[account_id][0]
         except KeyError:
             raise NotLoaded(f"what {account_id} holds") from None
 
@@ -278,6 +277,11 @@ class Book:
             added = after.reserved - (0 if before is None else before.reserved)
             if added:
                 self._count_units(draft, after, added)
+            if before is not None and before.project_id != after.project_id:
+                self._count_in_project(draft, before, before.project_id, -before.reserved)
+                self._count_in_project(draft, after, after.project_id, after.reserved)
+            elif added:
+                self._count_in_project(draft, after, after.project_id, added)
         for posting in draft.postings:
             if posting.unit_id is not None:
                 self._count_spent(draft, posting, draft.require(INSTANCES, posting.unit_id).created_by)
@@ -288,27 +292,26 @@ class Book:
             draft.put(ACCOUNT_LIMITS, guard.plus_units(unit.created_by, unit.type, added))
         elif unit.account_id in self._usage_totals:
             # The account gets its first limits in this batch: their sums start with this command's units included.
-            self._add_units(self._usage_totals[unit.account_id][0], unit, added)
+            self._usage_totals[unit.account_id][0].add_units("units", unit.created_by, unit.type, added)
 
-    @staticmethod
-    def _add_units(units: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
-        """Add to the units of a user; a type or a user with no units has no entry (``AccountLimits.plus_units``)."""
-        types = units.pop(unit.created_by, {})
-        count = types.pop(unit.type, 0) + added
-        if count:
-            types[unit.type] = count
-        if types:
-            units[unit.created_by] = types
+    def _count_in_project(self, draft: Draft, unit: Instance, project_id: str | None, added: int) -> None:
+        """Count units of a project; the default project has the rest of the account's."""
+        if project_id is None or not added:
+            return
+        guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
+        if guard is not None:
+            draft.put(ACCOUNT_LIMITS, guard.plus_project_units(project_id, unit.type, added))
+        elif unit.account_id in self._usage_totals:
+            self._usage_totals[unit.account_id][0].add_units("project_units", project_id, unit.type, added)
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
         guard, amount = draft.get(ACCOUNT_LIMITS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
         if guard is not None:
             month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
-            draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount))
-        elif posting.account_id in self._usage_totals and posting.at >= self._usage_totals[posting.account_id][2]:
+            draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount, posting.project_id))
+        elif posting.account_id in self._usage_totals and posting.at >= self._usage_totals[posting.account_id][1]:
             # Late work may charge for an earlier month, which the sums do not include.
-            spent = self._usage_totals[posting.account_id][1]
-            spent[user_id] = Micro(spent.get(user_id, 0) + amount)
+            self._usage_totals[posting.account_id][0].add_spent(user_id, posting.project_id, amount)
 
     def part(self) -> Changes:
         """Return changes since the last part that can be written while more commands are decided.

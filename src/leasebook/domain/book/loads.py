@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import Key, Table
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 
 
 class OfferingsOfType(msgspec.Struct, frozen=True):
@@ -32,10 +33,38 @@ SUSPENDED_MAX = 500
 
 
 class UsageTotals(msgspec.Struct, frozen=True):
-    """Need the sums that an account's limits begin with: units held by user and type, and money charged since."""
+    """Need the sums that an account's limits begin with: units held, and money charged since (``Usage``)."""
 
     account_id: str
     since: Instant
+
+
+class Usage(msgspec.Struct):
+    """The holdings and charges of an account: units by user and type, charges by user, and the same by project.
+
+    The default project is not among the projects: the rest belongs to it.
+    """
+
+    units: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    spent: dict[str, Micro] = msgspec.field(default_factory=dict)
+    project_units: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    project_spent: dict[str, Micro] = msgspec.field(default_factory=dict)
+
+    def add_units(self, field: Literal["units", "project_units"], of: str, unit_type: str, added: int) -> None:
+        """Add to the units of a user or a project; a type or an owner with no units has no entry."""
+        units: dict[str, dict[str, int]] = getattr(self, field)
+        types = units.pop(of, {})
+        count = types.pop(unit_type, 0) + added
+        if count:
+            types[unit_type] = count
+        if types:
+            units[of] = types
+
+    def add_spent(self, user_id: str, project_id: str | None, amount: int) -> None:
+        """Add to the charges of a user and a project."""
+        self.spent[user_id] = Micro(self.spent.get(user_id, 0) + amount)
+        if project_id is not None:
+            self.project_spent[project_id] = Micro(self.project_spent.get(project_id, 0) + amount)
 
 
 class KeysOfUser(msgspec.Struct, frozen=True):

@@ -14,12 +14,14 @@ import msgspec
 
 from leasebook.domain.book.whole_account import Living, kinds_of
 from leasebook.domain.model.account import AccessKey, User
-from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import LIVE, Subscription
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.calendar import Instant
 
 USERS: Final = "users"
@@ -33,6 +35,18 @@ QUOTES: Final = "quotes"
 SERVICE_KEYS: Final = "service_keys"
 APPROVALS: Final = "approvals"
 """The number of open requests for approvals. It is in the row of the account's limits, and no query."""
+PROJECTS: Final = "projects"
+PROJECT_NAMES: Final = "project_names"
+"""The active projects of an account with a name (``project_name``)."""
+PROJECT_UNITS: Final = "project_units"
+PROJECT_SERVICES: Final = "project_services"
+PROJECT_PACKAGES: Final = "project_packages"
+LIVE_IN_PROJECT: Final = {
+    PROJECT_UNITS: "live instances and quota",
+    PROJECT_SERVICES: "services",
+    PROJECT_PACKAGES: "packages with a rest",
+}
+"""The counts of things that keep a project open, and their names."""
 PLACES: Final = "places"
 """The query for the regions and types of the instances with replicas of a service. All other queries are counts."""
 
@@ -40,7 +54,7 @@ PLACES: Final = "places"
 class Asked(msgspec.Struct, frozen=True):
     """Need a count, or the places of a service.
 
-    ``at`` is the instant that the count is for, where it matters (open quotes).
+    ``at`` is the instant that the count is for, where it matters (open quotes, and packages that are not over).
     """
 
     what: str
@@ -90,7 +104,6 @@ class Answers:
             for placed in after.placements:
                 if placed.service_id in self._places:
                     self._places[placed.service_id].add(after.offering)
-            return
         counts = COUNTED.get(type(after))
         if counts is not None:
             for step, row in ((-1, before), (1, after)):
@@ -104,6 +117,27 @@ class Answers:
             for step, row in ((-1, before), (1, after)):
                 for kind in kinds_of(row):
                     living.change(kind, after.id, step)
+
+
+def project_name(account_id: str, name: str) -> str:
+    """Return the key of the query ``PROJECT_NAMES``. The id of an account has no slash."""
+    return f"{account_id}/{name}"
+
+
+def _unit(row: Instance) -> Iterator[tuple[str, str]]:
+    if row.project_id is not None and row.status not in GONE:
+        yield PROJECT_UNITS, row.project_id
+
+
+def _package(row: TokenPackage) -> Iterator[tuple[str, str]]:
+    if row.project_id is not None and row.left():
+        yield PROJECT_PACKAGES, row.project_id
+
+
+def _project(row: Project) -> Iterator[tuple[str, str]]:
+    if row.status == "Active":
+        yield PROJECTS, row.account_id
+        yield PROJECT_NAMES, project_name(row.account_id, row.name)
 
 
 def _user(row: User) -> Iterator[tuple[str, str]]:
@@ -130,6 +164,8 @@ def _model(row: Model) -> Iterator[tuple[str, str]]:
 def _service(row: Service) -> Iterator[tuple[str, str]]:
     if row.deleted_at is None:
         yield SERVICES, row.account_id
+        if row.project_id is not None:
+            yield PROJECT_SERVICES, row.project_id
 
 
 def _hook(row: Subscription) -> Iterator[tuple[str, str]]:
@@ -156,5 +192,8 @@ COUNTED: Final[dict[type, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     Subscription: _hook,
     Quote: _quote,
     ServiceKey: _service_key,
+    Instance: _unit,
+    TokenPackage: _package,
+    Project: _project,
 }
 """The counts that a row belongs to. ``store.queries.batch_queries`` counts the same rows in SQL."""

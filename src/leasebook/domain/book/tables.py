@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.engine_capacity import EngineCapacity
@@ -20,6 +21,7 @@ from leasebook.domain.model.model import Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
@@ -87,6 +89,10 @@ WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
 RESOURCE_TAGS = Table("tags", ResourceTags, "id")
+FORMER_TAGS = Table("tag_history", FormerTags, "id", "until")
+COST_GROUPS = Table("cost_groups", CostGroup, "account_id", "id")
+COST_PERIODS = Table("costs", CostPeriod, "account_id", "level", "since")
+PROJECTS = Table("projects", Project, "id")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
@@ -109,6 +115,8 @@ TABLES: tuple[Table[Any], ...] = (
     ACCOUNTS,
     # After the account: a batch that sets an account's first limits and a batch that buys both lock the account's row.
     ACCOUNT_LIMITS,
+    # After the account: whatever comes into a project locks its account, and so does the end of a project.
+    PROJECTS,
     USERS,
     ACCESS_KEYS,
     # Batches that create or finish deliveries lock the subscription first.
@@ -121,8 +129,11 @@ TABLES: tuple[Table[Any], ...] = (
     SERVICE_KEYS,
     # After all that can have tags: a batch that changes tags locks the thing first.
     RESOURCE_TAGS,
+    FORMER_TAGS,
     WORKERS,
     LEASES,
     REPLICAS,
     REFUSED_CALLS,
+    COST_GROUPS,
+    COST_PERIODS,
 )

@@ -111,6 +111,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     ``remind_at`` is when the account is next reminded of the instance's release or expiry. ``remind_before_us`` lists
     how long before the deadline this reminder and the later ones are due, in microseconds. ``reminded_at`` is when the
     last reminder that was given was due (``reminder.py``).
+
+    ``project_id`` is the project that it belongs to; None: the account's default project.
     """
 
     id: str
@@ -159,6 +161,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     remind_at: Instant | None = None
     remind_before_us: tuple[int, ...] = ()
     reminded_at: Instant | None = None
+    project_id: str | None = None
 
     @property
     def offering(self) -> tuple[str, str]:
@@ -251,3 +254,4 @@ class InstanceChanges(TypedDict, total=False):
     remind_at: Instant | None
     remind_before_us: tuple[int, ...]
     reminded_at: Instant | None
+    project_id: str | None

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
+from leasebook.domain.model.resource.project import public_project, stored_project
 from leasebook.domain.values.calendar import Instant, rfc3339, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.domain.values.refusal import QUOTA, Refusal
@@ -24,6 +25,25 @@ EVERYBODY: Final = "*"
 """A limit under this name applies to each user who has no limit of their own."""
 
 WhoExtends = Literal["anybody", "buyer", "managers"]
+
+
+class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits that an account's managers may set for one of its projects, beside those of the account.
+
+    The fields mean the same as those of ``GuardRules``, for what belongs to the project and is charged to it.
+    """
+
+    units: dict[str, int] = {}
+    spend: Micro | None = None
+    budget: Micro | None = None
+    budget_warn_percent: tuple[int, ...] = ()
+    budget_refuse_percent: int | None = None
+    release_max_us: int | None = None
+    release_default_us: int | None = None
+    end_required: bool = False
+
+
+NO_RULES: Final = ProjectRules()
 
 
 class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +95,10 @@ class AccountLimits(msgspec.Struct, frozen=True):
 
     ``month`` is the month of ``spent``, in the account's time zone (2026-11). ``crossed`` lists the percentages of the
     budget that the charges have crossed in that month. ``waiting`` is the number of requests that wait for an approval.
+
+    ``project_rules`` are the limits of projects, by public id; None: no project has any. ``project_units`` and
+    ``project_spent`` are the usage of all projects but the default one, whose usage is the rest; ``project_crossed``
+    are the percentages of projects' budgets.
     """
 
     account_id: str
@@ -84,6 +108,32 @@ class AccountLimits(msgspec.Struct, frozen=True):
     spent: dict[str, Micro] = {}
     crossed: tuple[int, ...] = ()
     waiting: int = 0
+    project_rules: dict[str, ProjectRules] | None = None
+    project_units: dict[str, dict[str, int]] = {}
+    project_spent: dict[str, Micro] = {}
+    project_crossed: dict[str, tuple[int, ...]] = {}
+
+    def rules_of(self, project_id: str | None) -> ProjectRules:
+        """Return the limits of a project; None: the default one."""
+        return (self.project_rules or {}).get(public_project(project_id), NO_RULES)
+
+    def project_holds(self, unit_type: str, project_id: str | None) -> int:
+        """Return how many units of a type a project reserves."""
+        if project_id is not None:
+            return self.project_units.get(project_id, {}).get(unit_type, 0)
+        return self.holds(unit_type) - sum(types.get(unit_type, 0) for types in self.project_units.values())
+
+    def project_spends(self, month: str, project_id: str | None) -> int:
+        """Return the charges of a project in a month, in micro-units."""
+        if month != self.month:
+            return 0
+        if project_id is not None:
+            return self.project_spent.get(project_id, 0)
+        return sum(self.spent.values()) - sum(self.project_spent.values())
+
+    def plus_project_units(self, project_id: str, unit_type: str, added: int) -> AccountLimits:
+        """Return the limits with ``added`` units more in a project that is not the default one."""
+        return msgspec.structs.replace(self, project_units=with_units(self.project_units, project_id, unit_type, added))
 
     def holds(self, unit_type: str, user_id: str | None = None) -> int:
         """Return how many units of a type the account reserves; with a user, how many that user's purchases reserve."""
@@ -98,15 +148,10 @@ class AccountLimits(msgspec.Struct, frozen=True):
 
     def plus_units(self, user_id: str, unit_type: str, added: int) -> AccountLimits:
         """Return the limits with ``added`` units more (negative: fewer)."""
-        types = self.held.get(user_id, {})
-        counted = types.get(unit_type, 0) + added
-        kept = {**{name: count for name, count in types.items() if name != unit_type}}
-        if counted:
-            kept[unit_type] = counted
-        return msgspec.structs.replace(self, held=self.held | {user_id: kept})
+        return msgspec.structs.replace(self, held=with_units(self.held, user_id, unit_type, added))
 
-    def plus_spent(self, user_id: str, month: str, amount: int) -> AccountLimits:
-        """Return the limits with ``amount`` more charged to a user; a refund is negative.
+    def plus_spent(self, user_id: str, month: str, amount: int, project_id: str | None) -> AccountLimits:
+        """Return the limits with ``amount`` more charged to a user and a project; a refund is negative.
 
         A charge for a month before ``self.month`` is ignored.
         """
@@ -114,24 +159,62 @@ class AccountLimits(msgspec.Struct, frozen=True):
             return self
         spent = dict(self.spent) if month == self.month else {}
         spent[user_id] = Micro(spent.get(user_id, 0) + amount)
-        before = self.crossed if month == self.month else ()
-        return msgspec.structs.replace(self, month=month, spent=spent, crossed=before).crossing()
+        is_same = month == self.month
+        by_project = dict(self.project_spent) if is_same else {}
+        if project_id is not None:
+            by_project[project_id] = Micro(by_project.get(project_id, 0) + amount)
+        return msgspec.structs.replace(
+            self,
+            month=month,
+            spent=spent,
+            crossed=self.crossed if is_same else (),
+            project_spent=by_project,
+            project_crossed=self.project_crossed if is_same else {},
+        ).crossing()
 
-    def with_rules(self, rules: GuardRules, month: str) -> AccountLimits:
+    def with_rules(self, rules: GuardRules, month: str, project_rules: dict[str, ProjectRules] | None) -> AccountLimits:
         """Return the limits with other rules. Percentages of the budget that are exceeded already count as crossed.
 
         ``month`` is the current month; the charges of an earlier month are dropped.
         """
-        anew = msgspec.structs.replace(self, rules=rules, crossed=())
+        anew = msgspec.structs.replace(
+            self, rules=rules, crossed=(), project_rules=project_rules or None, project_crossed={}
+        )
         if month > self.month:
-            anew = msgspec.structs.replace(anew, month=month, spent={})
+            anew = msgspec.structs.replace(anew, month=month, spent={}, project_spent={})
         return anew.crossing()
 
     def crossing(self) -> AccountLimits:
         """Add the percentages of the budget that the month's charges have reached. Those crossed before stay."""
-        total, budget = sum(self.spent.values()), self.rules.budget
-        reached = (part for part in self.rules.budget_warn_percent if budget and total * 100 >= budget * part)
-        return msgspec.structs.replace(self, crossed=tuple(sorted({*self.crossed, *reached})))
+        crossed = _crossed(self.crossed, self.rules, sum(self.spent.values()))
+        if not self.project_rules:
+            return msgspec.structs.replace(self, crossed=crossed)
+        by_project = {
+            name: found
+            for name, rules in sorted(self.project_rules.items())
+            if (
+                found := _crossed(
+                    self.project_crossed.get(name, ()), rules, self.project_spends(self.month, stored_project(name))
+                )
+            )
+        }
+        return msgspec.structs.replace(self, crossed=crossed, project_crossed=by_project)
+
+
+def _crossed(before: tuple[int, ...], rules: GuardRules | ProjectRules, total: int) -> tuple[int, ...]:
+    budget = rules.budget
+    reached = (part for part in rules.budget_warn_percent if budget and total * 100 >= budget * part)
+    return tuple(sorted({*before, *reached}))
+
+
+def with_units(counts: dict[str, dict[str, int]], of: str, unit_type: str, added: int) -> dict[str, dict[str, int]]:
+    """Return counts with ``added`` units more of a user or a project (negative: fewer)."""
+    types = counts.get(of, {})
+    counted = types.get(unit_type, 0) + added
+    kept = {name: count for name, count in types.items() if name != unit_type}
+    if counted:
+        kept[unit_type] = counted
+    return counts | {of: kept}
 
 
 def month_name(at: Instant, zone_name: str) -> str:
@@ -141,13 +224,17 @@ def month_name(at: Instant, zone_name: str) -> str:
 
 
 class LimitedUse(msgspec.Struct, frozen=True):
-    """The purchase that limits are checked for: the units that a user adds, and their minimum cost in ``month``."""
+    """The purchase that limits are checked for: the units that a user adds, and their minimum cost in ``month``.
+
+    ``project_id`` is the project that they belong to; None: the default one.
+    """
 
     user_id: str
     unit_type: str
     added: int
     cost: Micro
     month: str
+    project_id: str | None
 
 
 def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusal | None:
@@ -166,6 +253,12 @@ def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusa
             guard.holds(asked.unit_type, asked.user_id),
             f"what {asked.user_id} bought holds",
         ),
+        (
+            _of_project("units", asked.project_id),
+            guard.rules_of(asked.project_id).units.get(asked.unit_type),
+            guard.project_holds(asked.unit_type, asked.project_id),
+            "the project holds",
+        ),
     )
     for rule, limit, used, who in limits:
         if limit is not None and used + asked.added > limit:
@@ -181,9 +274,7 @@ def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency:
     if guard is None or asked is None:
         return None
     rules, total = guard.rules, guard.spends(asked.month)
-    budget = None
-    if rules.budget is not None and rules.budget_refuse_percent is not None:
-        budget = rules.budget * rules.budget_refuse_percent // 100
+    of_project, charged = guard.rules_of(asked.project_id), guard.project_spends(asked.month, asked.project_id)
     limits = (
         ("spend", rules.spend, total, "the account was charged"),
         (
@@ -192,7 +283,9 @@ def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency:
             guard.spends(asked.month, asked.user_id),
             f"what {asked.user_id} bought cost",
         ),
-        ("budget", budget, total, "the account was charged"),
+        ("budget", _budget_max(rules), total, "the account was charged"),
+        (_of_project("spend", asked.project_id), of_project.spend, charged, "the project was charged"),
+        (_of_project("budget", asked.project_id), _budget_max(of_project), charged, "the project was charged"),
     )
     for rule, limit, used, who in limits:
         if limit is not None and used + asked.cost > limit:
@@ -203,27 +296,68 @@ def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency:
     return None
 
 
+def _budget_max(rules: GuardRules | ProjectRules) -> int | None:
+    if rules.budget is None or rules.budget_refuse_percent is None:
+        return None
+    return rules.budget * rules.budget_refuse_percent // 100
+
+
+def _of_project(rule: str, project_id: str | None) -> str:
+    return f"{rule} of the project {public_project(project_id)}"
+
+
 def judge_end(
     guard: AccountLimits | None,
     release_at: Instant | None,
     now: Instant,
     zone_name: str,
     *,
+    project_id: str | None,
     before: Instant | None = None,
 ) -> Refusal | None:
-    """Check the release time of a postpaid instance.
+    """Check the release time of a postpaid instance of a project.
 
     ``before`` is the release time that it has; an earlier release is always allowed. For an instance that becomes
     prepaid, ``release_at`` is the end of the paid term (decision 29).
     """
     if guard is None or is_no_later(release_at, before):
         return None
-    rules = guard.rules
+    for rules in (guard.rules, guard.rules_of(project_id)):
+        whose = "" if rules is guard.rules else f" of the project {public_project(project_id)}"
+        if release_at is None:
+            if rules.end_required:
+                return _refusal(f"The limit endRequired{whose} asks for a release time; give one.")
+        elif rules.release_max_us is not None and release_at > now + rules.release_max_us:
+            latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
+            return _refusal(f"The limit releaseMaxSeconds{whose} allows an end until {latest}; choose an earlier one.")
+    return None
+
+
+def judge_move(
+    guard: AccountLimits | None,
+    unit_type: str,
+    added: int,
+    release_at: Instant | None,
+    now: Instant,
+    zone_name: str,
+    *,
+    project_id: str | None,
+    is_postpaid: bool,
+) -> Refusal | None:
+    """Check an instance that comes into a project against the limits of that project; those of the account hold on."""
+    if guard is None:
+        return None
+    rules, whose = guard.rules_of(project_id), f"of the project {public_project(project_id)}"
+    most, used = rules.units.get(unit_type), guard.project_holds(unit_type, project_id)
+    if most is not None and used + added > most:
+        return _refusal(f"The limit units {whose} is {most} of {unit_type}; it holds {used}, and this has {added}.")
+    if not is_postpaid:
+        return None
     if release_at is None:
-        return _refusal("The limit endRequired asks for a release time; give one.") if rules.end_required else None
+        return _refusal(f"The limit endRequired {whose} asks for a release time.") if rules.end_required else None
     if rules.release_max_us is not None and release_at > now + rules.release_max_us:
         latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
-        return _refusal(f"The limit releaseMaxSeconds allows an end until {latest}; choose an earlier one.")
+        return _refusal(f"The limit releaseMaxSeconds {whose} allows an end until {latest}.")
     return None
 
 
@@ -232,20 +366,26 @@ def is_no_later(after: Instant | None, before: Instant | None) -> bool:
     return before is not None and after is not None and after <= before
 
 
-def default_release(guard: AccountLimits | None, release_at: Instant | None, now: Instant) -> Instant | None:
-    """Return the release time of a postpaid instance: the account's default where none was given."""
-    if release_at is None and guard is not None and guard.rules.release_default_us is not None:
-        return Instant(now + guard.rules.release_default_us)
-    return release_at
+def default_release(
+    guard: AccountLimits | None, release_at: Instant | None, now: Instant, project_id: str | None
+) -> Instant | None:
+    """Return the release time of a postpaid instance: the project's or the account's default where none was given."""
+    if release_at is not None or guard is None:
+        return release_at
+    after_us = guard.rules_of(project_id).release_default_us
+    after_us = guard.rules.release_default_us if after_us is None else after_us
+    return None if after_us is None else Instant(now + after_us)
 
 
-def judge_switch(guard: AccountLimits | None, at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
+def judge_switch(
+    guard: AccountLimits | None, at: Instant, zone_name: str, project_id: str | None
+) -> tuple[Instant | None, Refusal | None]:
     """Check that a prepaid instance may become postpaid at an instant; returns also the release time that it gets then.
 
     The change takes no release time as a parameter, so the account's default applies, counted from that instant.
     """
-    release_at = default_release(guard, None, at)
-    return release_at, judge_end(guard, release_at, at, zone_name)
+    release_at = default_release(guard, None, at, project_id)
+    return release_at, judge_end(guard, release_at, at, zone_name, project_id=project_id)
 
 
 def judge_extension(
@@ -272,6 +412,7 @@ def judge_renewal(
     now: Instant,
     zone_name: str,
     *,
+    project_id: str | None,
     extensions: int,
     is_buyer: bool = True,
     is_manager: bool = False,
@@ -283,7 +424,7 @@ def judge_renewal(
     """
     if extensions == 0:
         return None
-    return judge_end(guard, ends, now, zone_name) or judge_extension(
+    return judge_end(guard, ends, now, zone_name, project_id=project_id) or judge_extension(
         guard, is_buyer=is_buyer, is_manager=is_manager, extensions=extensions, later=True
     )
 

@@ -72,6 +72,7 @@ class Service(msgspec.Struct, frozen=True):
     Its counts are derived from the instances with its replicas: ``replicas`` on instances that are up, ``deploying`` on
     instances that are being created, and the number of instances of either payment. With ``runs`` an engine runs the
     replicas, and ``ready`` of them answer requests. With a ``log_store`` the lines of its replicas are sent there.
+    It belongs to the project ``project_id`` (None: the default project), and its replicas run on instances of it.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Service(msgspec.Struct, frozen=True):
     ready: int = 0
     deleted_at: Instant | None = None
     log_store: LogStore | None = None
+    project_id: str | None = None
 
     @property
     def shape(self) -> Shape:

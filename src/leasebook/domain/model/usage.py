@@ -73,7 +73,7 @@ PackageStatus = Literal["Pending", "Active", "Exhausted", "Expired"]
 class TokenPackage(msgspec.Struct, frozen=True):
     """A number of single tokens for an account, to be used from ``started_at`` to before ``expires_at``.
 
-    It is for a service or model by name.
+    It is for a service or model by name, and belongs to the project ``project_id`` (None: the default project).
     """
 
     id: str
@@ -84,6 +84,7 @@ class TokenPackage(msgspec.Struct, frozen=True):
     used: int
     started_at: Instant
     expires_at: Instant
+    project_id: str | None = None
 
     def left(self) -> int:
         """Return how many tokens are left in it."""

@@ -20,7 +20,9 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.resource.project import public_project, stored_project
 from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.resource_tags import ResourceTags
@@ -85,6 +87,7 @@ APPROVAL_LAPSED: Final = "approval.lapsed"
 SERVICE_OFF: Final = "service.deactivated"
 SERVICE_ON: Final = "service.activated"
 TAG_POLICY_CHANGED: Final = "account.tagPolicyChanged"
+MOVED: Final = "resource.moved"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -145,6 +148,7 @@ TYPES: Final[dict[str, str]] = {
     SERVICE_OFF: "A service was taken off: its replicas end, and its instances stay.",
     SERVICE_ON: "A service that was off runs again.",
     TAG_POLICY_CHANGED: "The account's tag policy is another one now; what exists keeps its tags.",
+    MOVED: "An instance, quota, a service or a package was put into another project; its bill follows from then on.",
 }
 """Every type, and what it means."""
 
@@ -226,6 +230,7 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
     if before is None:
         yield BOUGHT, _bought(after)
         return
+    yield from moved_events(before, after)
     changed = {name: now for name, was, now in zip(STORY, _story(before), _story(after), strict=True) if now != was}
     is_renewed = "expires_at" in changed and before.expires_at is not None and after.expires_at is not None
     if is_renewed:
@@ -250,7 +255,20 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
 
 def _bought(unit: Instance) -> dict[str, Any]:
     story = {name: value for name in STORY if (value := getattr(unit, name)) is not None}
-    return story | {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
+    story |= {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
+    return story if unit.project_id is None else story | {"projectId": unit.project_id}
+
+
+def moved_events(
+    before: Instance | Service | TokenPackage | None, after: Instance | Service | TokenPackage
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the event that a thing is in another project now."""
+    if before is not None and before.project_id != after.project_id:
+        projects = {
+            "projectId": public_project(after.project_id),
+            "formerProjectId": public_project(before.project_id),
+        }
+        yield MOVED, {"resourceId": after.id, **projects}
 
 
 def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
@@ -277,12 +295,22 @@ def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) ->
 
 
 def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield an event for each percentage of its budget that an account has crossed."""
+    """Yield an event for each percentage of its budget that an account, or a project of it, has crossed."""
     known = before.crossed if before is not None and before.month == after.month else ()
     for part in after.crossed:
         if part not in known:
             spent = sum(after.spent.values())
             yield BUDGET_CROSSED, {"percent": part, "month": after.month, "spent": spent, "budget": after.rules.budget}
+    if not after.project_crossed:
+        return
+    before_of = before.project_crossed if before is not None and before.month == after.month else {}
+    for name, crossed in after.project_crossed.items():
+        rules, of_project = after.rules_of(stored_project(name)), stored_project(name)
+        for part in crossed:
+            if part not in before_of.get(name, ()):
+                charged = after.project_spends(after.month, of_project)
+                data = {"percent": part, "month": after.month, "spent": charged, "budget": rules.budget}
+                yield BUDGET_CROSSED, data | {"projectId": name}
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -331,7 +359,8 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def service_events(before: Service | None, after: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events that a service was taken off or on, and that its log store changed."""
+    """Yield the events that a service is in another project, was taken off or on, and that its log store changed."""
+    yield from moved_events(before, after)
     if before is not None and before.active is not after.active and after.deleted_at is None:
         yield (SERVICE_ON if after.active else SERVICE_OFF), {"serviceId": after.id}
     was = None if before is None else before.log_store

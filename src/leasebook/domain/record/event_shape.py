@@ -74,6 +74,11 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "name": ("Its name now; null: none.", "training"),
     "tags": ("Its tags now.", {"team": "vision"}),
     "policy": ("The tag policy now.", {"required": ["team"], "allowed": {"team": ["speech", "vision"]}}),
+    "projectId": (
+        "The project that it belongs to now, or whose budget it is; of a purchase left out: the default one.",
+        "prj-k3j4h5g6f7d8",
+    ),
+    "formerProjectId": ("The project that it belonged to before.", "default"),
     "now": ("The changed fields as they are now; of a new row, all fields.", {"name": "research"}),
     "before": ("The changed fields as they were.", {"name": "team"}),
     "approvalId": ("The request for an approval.", "apr-de30de30de30de30de30de30de30de30"),
@@ -122,7 +127,7 @@ _WHY: Final = "needsApproval.units is 4 of gpu-1, and this makes 8"
 SHAPES: Final[dict[str, EventShape]] = {
     e.BOUGHT: _on_unit(
         *("status", "computeUnitCount", "paymentTiming", "region", "type", "orderId"),
-        sometimes=("releaseTime", "expiredTime", "name", "tags", "approvedBy"),
+        sometimes=("releaseTime", "expiredTime", "name", "tags", "approvedBy", "projectId"),
         status="Creating",
     ),
     e.RUNNING: _on_unit("status", sometimes=("expiredTime",)),
@@ -157,7 +162,9 @@ SHAPES: Final[dict[str, EventShape]] = {
         example={"before": {"name": None, "tags": {}}},
     ),
     e.TAG_POLICY_CHANGED: _of_account("the account itself", "policy", "before", before={"required": [], "allowed": {}}),
-    e.BUDGET_CROSSED: _of_account("the account itself", "percent", "month", "spent", "budget"),
+    e.BUDGET_CROSSED: _of_account(
+        "the account itself", "percent", "month", "spent", "budget", sometimes=("projectId",)
+    ),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),
     e.HOOK_PAUSED: _of_account(
@@ -208,5 +215,6 @@ SHAPES: Final[dict[str, EventShape]] = {
     e.APPROVAL_LAPSED: _of_account("the account itself", "approvalId", "askedBy", "reason", reason="Time"),
     e.SERVICE_OFF: EventShape("the account itself", ("serviceId",), ("operatorReason",), on_unit=False),
     e.SERVICE_ON: _of_account("the account itself", "serviceId"),
+    e.MOVED: EventShape("the account itself", ("resourceId", "projectId", "formerProjectId"), on_unit=None),
 }
 """The shape of each type's data."""

@@ -30,7 +30,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     """One movement: ``amount`` leaves ``debit`` and arrives at ``credit``.
 
     It pays for ``count`` units. Usage is metered: ``minutes`` from ``since`` on, each at ``price`` a unit. A term is
-    paid in advance: from ``since`` until ``until``, at ``price`` a unit and month.
+    paid in advance: from ``since`` until ``until``, at ``price`` a unit and month. ``project_id`` is the project that
+    the instance belonged to for that time (None: the default project, or no instance).
 
     A posting has one positive amount and two different ends, so an unbalanced posting cannot be constructed: the
     constructor raises ValueError.
@@ -49,6 +50,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     price: Micro | None = None
     since: Instant | None = None
     until: Instant | None = None
+    project_id: str | None = None
 
     def __post_init__(self) -> None:
         if checked(self.amount) <= 0 or self.debit == self.credit:

@@ -24,6 +24,7 @@ from leasebook.domain.book.tables import (
     APPROVALS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     MODEL_SETS,
@@ -31,6 +32,7 @@ from leasebook.domain.book.tables import (
     NONCE_PAGES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     RESOURCE_TAGS,
@@ -85,7 +87,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
         (
             *("id", "account_id", "created_by", "order_id", "service_id", "region", "type", "kind", "created_at"),
             *("auto_renew", "auto_renew_months", "sized_at", "price_number"),
-            *("quoted_price", "quoted_count", "quoted_number"),
+            *("quoted_price", "quoted_count", "quoted_number", "project_id"),
         ),
     ),
     SERVICES: _all_but(SERVICES, "replicas", "deploying", "prepaid_units", "postpaid_units", "ready"),
@@ -98,12 +100,14 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     OFFERINGS: _all_but(OFFERINGS, "stock_total", "stock_free", "oversold"),
     PRICES: _all_but(PRICES),
     ACCOUNTS: Noted(ACCOUNTS.name, ACCOUNTS.row, ("id", "remind_before_us")),
-    ACCOUNT_LIMITS: Noted(ACCOUNT_LIMITS.name, ACCOUNT_LIMITS.row, ("account_id", "rules")),
+    ACCOUNT_LIMITS: Noted(ACCOUNT_LIMITS.name, ACCOUNT_LIMITS.row, ("account_id", "rules", "project_rules")),
     SUBSCRIPTIONS: _all_but(SUBSCRIPTIONS, "page"),
     ENGINE_CAPACITIES: Noted(ENGINE_CAPACITIES.name, ENGINE_CAPACITIES.row, ("engine", "told_to")),
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED_CALLS: _all_but(REFUSED_CALLS),
     RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
+    FORMER_TAGS: _all_but(FORMER_TAGS),
+    PROJECTS: _all_but(PROJECTS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -33,7 +33,7 @@ def judge_postpaid(
     It must fulfil the conditions of a postpaid purchase: sold by the minute, covered by the balance for a start, and
     with a release time if the account's limits require one. As for a purchase, the account's default applies.
     """
-    release_at, refusal = judge_switch(limits, at, rules.written_zone)
+    release_at, refusal = judge_switch(limits, at, rules.written_zone, unit.project_id)
     terms = PurchaseTerms(
         unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
     )

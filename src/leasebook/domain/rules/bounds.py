@@ -68,6 +68,7 @@ BOUNDS: Final = {
         "Have some approved or rejected (DescribeApprovals, /v2/account)",
         "account.open_approvals_max",
     ),
+    asked.PROJECTS: Bound("The account", "projects", "Close some (CloseProject, /v2/project)", "account.projects_max"),
 }
 """The bounds, by the query that counts."""
 

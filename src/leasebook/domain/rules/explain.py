@@ -174,7 +174,9 @@ def _renewals(
         found.append(next_one)
         left -= next_one.amount
         if guard is not None:
-            guard = guard.plus_spent(unit.created_by, month_name(at, account.time_zone), next_one.amount)
+            guard = guard.plus_spent(
+                unit.created_by, month_name(at, account.time_zone), next_one.amount, unit.project_id
+            )
         term, at = longer, next_try(longer.expires_at, at)
     return tuple(found), None
 
@@ -206,12 +208,15 @@ def _hindrance(
         return "its offering is closed and instances of it are not renewed"
     if offering.per_month is None:
         return "it is not sold by the month any more"
-    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone), unit.project_id)
     extensions = unit.extensions + before if unit.extensions else 0
     if (
         left < amount
         or judge_spend(guard, asked, rules.currency) is not None
-        or judge_renewal(guard, longer.expires_at, at, rules.written_zone, extensions=extensions) is not None
+        or judge_renewal(
+            guard, longer.expires_at, at, rules.written_zone, project_id=unit.project_id, extensions=extensions
+        )
+        is not None
     ):
         return "the balance or a limit does not allow it"
     return None

@@ -179,6 +179,7 @@ def _post(draft: Draft, unit: Instance, charged: int, at: Instant, start: Instan
             count=count,
             price=price,
             since=Instant(start + first * MINUTE_US),
+            project_id=unit.project_id,
         )
     )
     return amount

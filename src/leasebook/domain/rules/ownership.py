@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TypeVar
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import INSTANCES, MODEL_SETS, MODELS, SERVICES
+from leasebook.domain.book.tables import INSTANCES, MODEL_SETS, MODELS, PROJECTS, SERVICES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service import Service
-from leasebook.domain.values.refusal import DENIED, NO_INSTANCE, NO_RESOURCE, NO_SERVICE, Refusal
+from leasebook.domain.values.refusal import DENIED, NO_INSTANCE, NO_RESOURCE, NO_SERVICE, WRONG_STATE, Refusal
 
 T = TypeVar("T", ModelSet, Model)
 
@@ -74,6 +75,36 @@ def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
     if service is None or service.account_id != account_id or service.deleted_at is not None:
         raise no_service(service_id)
     return service
+
+
+def no_project(project_id: str, field: str = "projectId") -> Refusal:
+    """Return the refusal (NO_RESOURCE) for a project that the caller does not have."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no project {project_id[:64]!r} here. DescribeProjects (/v2/project) lists yours.",
+        field=field,
+    )
+
+
+def own_project(draft: Draft, account_id: str, project_id: str, field: str = "projectId") -> Project:
+    """Return the account's project; raises Refusal: there is none (NO_RESOURCE), or it is closed (WRONG_STATE)."""
+    project = draft.get(PROJECTS, project_id)
+    if project is None or project.account_id != account_id:
+        raise no_project(project_id, field)
+    if project.status == "Closed":
+        raise Refusal(
+            WRONG_STATE,
+            f"The project {project.id} ({project.name}) is closed, and stays closed. CreateProject (/v2/project) makes "
+            "another one.",
+            field=field,
+        )
+    return project
+
+
+def require_project(draft: Draft, account_id: str, project_id: str | None) -> None:
+    """Raise Refusal unless something may come into the project (``own_project``); the default one (None) takes all."""
+    if project_id is not None:
+        own_project(draft, account_id, project_id)
 
 
 def no_model_set(set_id: str) -> Refusal:

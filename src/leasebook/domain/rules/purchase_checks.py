@@ -39,7 +39,7 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     """The terms of a purchase: ``count`` units of an offering for an account, and how they are paid.
 
     ``price`` is the price of one unit for a minute (postpaid) or a month (prepaid), in micro-units. None: it is not
-    sold that way. The terms are checked, compared with a quote, and charged.
+    sold that way. The terms are checked, compared with a quote, and charged. They belong to the project ``project_id``.
     """
 
     account_id: str
@@ -50,6 +50,7 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     release_at: Instant | None
     price: Micro | None
     by: str
+    project_id: str | None = None
 
     @property
     def region(self) -> str:
@@ -81,10 +82,9 @@ def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> lis
     """Check a purchase by every rule; a refusal of None: the rule allows it."""
     guard = draft.get(ACCOUNT_LIMITS, terms.account_id)
     asked = None if guard is None else limited_use_of(draft, terms, now)
-    postpaid = terms.payment_timing == "Postpaid"
     return [
         ("releaseTime", _of_release_time(terms, rules, now)),
-        ("end", judge_end(guard, terms.release_at, now, rules.written_zone) if postpaid else None),
+        ("end", _of_end(guard, terms, rules, now) if terms.payment_timing == "Postpaid" else None),
         ("stock", _of_stock(terms)),
         ("units", judge_units(guard, asked)),
         ("price", _of_price(terms)),
@@ -94,11 +94,15 @@ def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> lis
     ]
 
 
+def _of_end(guard: AccountLimits | None, terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
+    return judge_end(guard, terms.release_at, now, rules.written_zone, project_id=terms.project_id)
+
+
 def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedUse:
     """Return the use for the account's limits: the units, and the price of the term or of the first metered hour."""
     zone = draft.require(ACCOUNTS, terms.account_id).time_zone
     cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
-    return LimitedUse(terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
+    return LimitedUse(terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone), terms.project_id)
 
 
 def large_purchase(terms: PurchaseTerms) -> LargePurchase:

@@ -13,7 +13,7 @@ from leasebook.domain.values.money import Micro
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A period with one number of units and one price.
+    """A period with one number of units and one price, charged to one project (None: the default project).
 
     ``amount`` is what left the account, in micro-units; a refund's is negative.
     """
@@ -26,6 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     price: Micro | None
     amount: int
     order_id: str | None
+    project_id: str | None = None
 
 
 def month_of(year: int, month: int, zone_name: str) -> tuple[Instant, Instant]:
@@ -81,10 +82,13 @@ def _line(posting: Posting) -> Line:
         price=posting.price,
         amount=-posting.effect_on(wallet(posting.account_id)),
         order_id=posting.order_id,
+        project_id=posting.project_id,
     )
 
 
 def _goes_on(last: Line, line: Line) -> bool:
     if last.kind != "Usage" or line.kind != "Usage":
         return False
-    return last.until is not None and (last.until, last.count, last.price) == (line.since, line.count, line.price)
+    if last.until is None or last.project_id != line.project_id:
+        return False
+    return (last.until, last.count, last.price) == (line.since, line.count, line.price)

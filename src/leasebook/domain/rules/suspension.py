@@ -66,6 +66,8 @@ REFUSED: Final = {
     "CreateAccessKey": _OWN,
     "CreateHook": _OWN,
     "GrantPackage": _OWN,
+    "CreateProject": _OWN,
+    "MoveResource": _OWN,
 }
 """The commands that a suspended or closed account refuses, by the names of their classes."""
 REFUSED_IF_CLOSED: Final = {
@@ -88,6 +90,7 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
+        "FoldCosts",
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),
@@ -95,6 +98,7 @@ ALLOWED: Final = frozenset(
         *("ApprovePurchase", "RejectPurchase", "DoApprovalDue"),
         # They change existing rows, and neither buy nor make anything.
         *("RenameUser", "SetUserContact", "SetKeyRules", "SetReminders", "ModifyService", "ApproveModel"),
+        *("ModifyProject", "CloseProject"),
         *("SetHook", "TestHook", "ConfirmHook", "Redeliver", "RedeliverGivenUp", "TryAgain"),
     }
 )

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 ResourceKind = Literal["unit", "tpm", "pkg", "svco", "am", "amv", "key", "sub"]
@@ -30,13 +31,17 @@ NAME_KEY: Final = "leasebook:name"
 
 
 class ResourceTags(msgspec.Struct, frozen=True):
-    """The name and the tags of one thing; ``id`` is the id of that thing, whose prefix is ``kind``."""
+    """The name and the tags of one thing; ``id`` is the id of that thing, whose prefix is ``kind``.
+
+    ``changed_at`` is when the tags of an instance last changed after its purchase.
+    """
 
     id: str
     account_id: str
     kind: ResourceKind
     name: str | None = None
     tags: dict[str, str] = {}
+    changed_at: Instant | None = None
 
     @property
     def entries(self) -> dict[str, str]:

@@ -126,9 +126,10 @@ def _accounts(ask: ReadRepository, account_ids: Sequence[str] | None) -> list[Ac
 
 def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller, pace: Pace) -> Iterator[Row]:
     pace(1)
+    projects = {row.id: row.name for row in ask.projects(account.id)}
     for unit, tags, bill, terms in ask.spending(account.id, *month):
         pace(1 + len(bill) // POSTINGS_A_ROW)
-        for row in rows_of(account, unit, month, bill, terms, seller, tags):
+        for row in rows_of(account, unit, month, bill, terms, seller, tags, projects):
             pace(1)
             yield row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -59,12 +59,15 @@ def rows_of(
     terms: Sequence[Posting],
     seller: Seller,
     tags: ResourceTags | None = None,
+    projects: Mapping[str, str] | None = None,
 ) -> Iterator[Row]:
     """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
 
     ``bill`` are its postings in the month, ``terms`` all that was paid in advance for it or paid back before the
     month's end. Metered use is billed and effective at once. A payment in advance is billed when it is made and has
     no effective cost by itself: that is spread over its time, in rows that are not billed. ``tags`` are those of now.
+    ``projects`` are the names of the account's projects by id: the project of a charge is its sub-account, and the
+    default project is none.
     """
     common = _common(account, unit, month, seller)
     if tags is not None:
@@ -72,14 +75,23 @@ def rows_of(
         common["tags"] = msgspec.json.encode(tags.tags).decode() if tags.tags else None
     for line in lines_of(bill):
         if line.kind == "Usage":
-            yield _metered(common, unit, month, line)
+            yield _metered(_within(common, line.project_id, projects), unit, month, line)
     spreads = spreads_of(terms)
     for posting in terms:
         if month.since <= posting.at < month.until:
-            yield _paid(common, unit, month, posting, refunded_posting(spreads, posting))
+            within = _within(common, posting.project_id, projects)
+            yield _paid(within, unit, month, posting, refunded_posting(spreads, posting))
     for spread in spreads:
         if amount := spread.part(*month):
-            yield from _parts(common, unit, month, spread, amount)
+            within = _within(common, spread.posting.project_id, projects)
+            yield from _parts(within, unit, month, spread, amount)
+
+
+def _within(common: dict[str, Any], project_id: str | None, projects: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return the common columns with a charge's project."""
+    if project_id is None:
+        return common
+    return common | {"sub_account_id": project_id, "sub_account_name": (projects or {}).get(project_id, project_id)}
 
 
 def invoice_of(account: Account, month: Month) -> str:

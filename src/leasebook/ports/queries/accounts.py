@@ -11,6 +11,7 @@ from leasebook.domain.model.account import Account, AccountStatus
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.approvals import ApprovalQuestions
+from leasebook.ports.queries.costs import CostQuestions
 
 
 class AccountFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +37,8 @@ class Holdings(NamedTuple):
     services: int = 0
 
 
-class AccountQuestions(ApprovalQuestions, Protocol):
-    """Queries about accounts and their requests for approvals, answered from committed rows."""
+class AccountQuestions(ApprovalQuestions, CostQuestions, Protocol):
+    """Queries about accounts, their costs and their requests for approvals, answered from committed rows."""
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

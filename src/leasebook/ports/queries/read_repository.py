@@ -62,6 +62,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None = None
     auto_renew: bool | None = None
     tags: Wanted = Wanted()
+    project_id: str | None = None
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     payment_timing: str | None = None
     protocol_version: int | None = None
     tags: Wanted = Wanted()
+    project_id: str | None = None
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.event import Event
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.projects import ProjectQuestions
 
 
-class TagQuestions(Protocol):
-    """Queries about packages, names and tags, answered from committed rows."""
+class TagQuestions(ProjectQuestions, Protocol):
+    """Queries about packages, projects, names and tags, answered from committed rows."""
 
     def tags_of(self, ids: Sequence[str]) -> dict[str, ResourceTags]:
         """Return the names and tags of things by their ids; those without are left out."""

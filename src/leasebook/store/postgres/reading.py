@@ -107,7 +107,8 @@ def queries_on(connection: psycopg.Connection[Any]) -> Queries:
             connection.close()
             raise LostError("the connection was given up")
         try:
-            return connection.execute(trusted(text.replace("?", "%s")), params).fetchall()
+            found = connection.execute(trusted(text.replace("?", "%s")), params)
+            return found.fetchall() if found.description is not None else []
         except psycopg.errors.LockNotAvailable:
             raise LockedOut from None
         except psycopg.Error as error:

@@ -244,7 +244,7 @@ class PostgresTransaction(AuditReads):
         """Sum an account's usage. The account is locked: a batch that changes the usage waits, or came before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_usage_totals(need, *usage_totals_of(units, spent))
+        book.load_usage_totals(need, usage_totals_of(units, spent))
 
     async def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         """Lock and read suspended instances. They are rare, so they may cost a round trip of their own."""

@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.read_repository import TIMINGS, Queries, state_of
 
 
 class PostgresQueries(Queries):
     """Queries on one connection to PostgreSQL."""
+
+    def _begin_text(self) -> str:
+        return "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+    def posting_edge(self) -> PostingEdge:
+        """Return where the postings end now; see ``Queries``.
+
+        The statement takes a transaction's number for itself: a transaction that has not ended when the postings are
+        read has a lower one, because a batch gets its number with its first lock, before it writes.
+        """
+        ((last, begun, over),) = self._fetch(
+            "SELECT coalesce(max(seq), 0), pg_current_xact_id()::text::bigint, "
+            "pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM postings",
+            (),
+        )
+        return PostingEdge(int(last), int(begun), int(over))
 
     def walked(self, wanted: UnitFilter, after: int, limit: int) -> list[int]:
         """Return the numbers of the first instances of a list after a number, in order; see ``Queries``."""

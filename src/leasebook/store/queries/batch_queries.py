@@ -35,10 +35,25 @@ _TEXTS: Final = {
     a.HOOKS: "SELECT count(*) FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused', 'Pending')",
     a.QUOTES: "SELECT count(*) FROM quotes WHERE account_id = ? AND used_by IS NULL AND expires_at > ?",
     a.SERVICE_KEYS: "SELECT count(*) FROM service_keys WHERE account_id = ? AND status = 'Active'",
+    a.PROJECTS: "SELECT count(*) FROM projects WHERE account_id = ? AND status = 'Active'",
+    a.PROJECT_NAMES: "SELECT count(*) FROM projects WHERE account_id = ? AND name = ? AND status = 'Active'",
+    a.PROJECT_UNITS: (
+        "SELECT count(*) FROM units WHERE project_id = ? AND project_id IS NOT NULL AND status <> 'Released' "
+        "AND status <> 'CreateFailed'"
+    ),
+    a.PROJECT_SERVICES: (
+        "SELECT count(*) FROM services WHERE project_id = ? AND project_id IS NOT NULL AND deleted_at IS NULL"
+    ),
+    a.PROJECT_PACKAGES: (
+        "SELECT count(*) FROM packages WHERE project_id = ? AND project_id IS NOT NULL AND used < specification "
+        "AND expires_at > ?"
+    ),
     a.PLACES: (
         "SELECT DISTINCT u.region, u.type FROM placements p JOIN units u ON u.id = p.unit_id WHERE p.service_id = ?"
     ),
 }
+
+_OF_AN_INSTANT: Final = (a.QUOTES, a.PROJECT_PACKAGES)
 
 ROWS_OF_ACCOUNT: Final[tuple[tuple[Table[Any], str], ...]] = tuple(
     (table, f"SELECT {columns(CODECS[table])} FROM {table.name} WHERE account_id = ? AND {condition} ORDER BY {key}")
@@ -87,9 +102,11 @@ def answer(
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_usage_totals(need, *usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        book.load_usage_totals(need, usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:
     """Return a need's query, and its parameters."""
-    return _TEXTS[need.what], (need.of, need.at) if need.what == a.QUOTES else (need.of,)
+    if need.what == a.PROJECT_NAMES:
+        return _TEXTS[need.what], tuple(need.of.split("/", 1))
+    return _TEXTS[need.what], (need.of, need.at) if need.what in _OF_AN_INSTANT else (need.of,)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from leasebook.domain.book.loads import Usage
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
@@ -16,7 +17,6 @@ from leasebook.domain.book.tables import (
     OFFERINGS,
     PRICES,
     SERVICES,
-    TOKEN_PACKAGES,
     USERS,
     Table,
 )
@@ -24,11 +24,10 @@ from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceList
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import (
     EventPlace,
@@ -40,6 +39,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged, of_accounts
+from leasebook.store.queries.account.projects import ProjectQueries, in_project
 from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.due import (
@@ -76,13 +76,14 @@ HALTED_TEXT = (
 )
 """An account's suspended instances (``loads.SuspendedInstances``); the extra conditions match a partial index."""
 HELD_TEXT = (
-    "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
-    "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
+    "SELECT created_by, type, project_id, sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
+    "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' "
+    "GROUP BY created_by, type, project_id"
 )
 _CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
 SPENT_TEXT = (
-    f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
-    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+    f"SELECT u.created_by, p.project_id, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by, p.project_id"
 )
 USERS_AT_ONCE = 100
 """Users whose keys one statement reads."""
@@ -117,6 +118,7 @@ _RUN_STATUS = {
 
 class Queries(
     AccountQueries,
+    ProjectQueries,
     AcrossQueries,
     SpendingQueries,
     CallQueries,
@@ -201,12 +203,11 @@ class Queries(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
-        if wanted.across is not None:
-            return self._of_numbers(INSTANCES, self.units_across(wanted, after, limit))
-        if wanted.tags:
-            return self._of_numbers(INSTANCES, self._units_tagged(wanted, after, limit))
+        numbers = self._selected(wanted, after, limit)
+        if numbers is not None:
+            return self._of_numbers(INSTANCES, numbers)
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
-        where = ["account_id = ?", "seq > ?"]
+        where = ["account_id = ?", "seq > ?", *in_project(wanted.project_id)[0]]
         params: list[Any] = [wanted.account_id, after]
         is_usual = wanted.service_id is None and wanted.auto_renew is not True
         if is_usual and limit is not None and wanted.status in (None, "Running", "Released"):
@@ -244,10 +245,21 @@ class Queries(
             params.append(value)
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
+    def _selected(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int] | None:
+        """Return the numbers of instances that are found by other indexes than those of their account; else None."""
+        if wanted.across is not None:
+            return self.units_across(wanted, after, limit)
+        if wanted.tags:
+            return self._units_tagged(wanted, after, limit)
+        if wanted.project_id not in (None, DEFAULT_PROJECT):
+            return self.units_in_project(wanted, after, limit)
+        return None
+
     def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of an account's instances with some tags."""
         status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
-        where, params = [f"thing.status {status}"], []
+        where, params = in_project(wanted.project_id, "thing.project_id")
+        where.append(f"thing.status {status}")
         for name in ("status", "kind", *KINDS):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
@@ -262,6 +274,7 @@ class Queries(
         matches. Only for those that do not run, or are renewed automatically, numbers are read beyond the page.
         """
         more = ["status = 'Running'"] * (wanted.status == "Running") + ["NOT auto_renew"] * (wanted.auto_renew is False)
+        more += in_project(wanted.project_id)[0]
         found: list[Numbered] = []
         size = min(limit, NUMBERS_MAX)
         while len(found) < limit and (numbers := self.walked(wanted, after, size)):
@@ -309,7 +322,9 @@ class Queries(
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
         """Return services of accounts in the order of creation, or reversed."""
         whose, params = of_accounts(wanted.across or wanted.account_id)
-        where = [whose, "deleted_at IS NULL"]
+        conditions, values = in_project(wanted.project_id)
+        where = [whose, "deleted_at IS NULL", *conditions]
+        params = [*params, *values]
         if after is not None:
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
@@ -317,10 +332,10 @@ class Queries(
             # Both in the store's own lower case: SQLite's covers only ASCII letters.
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{_literal(wanted.name_part)}%")
-        for name, values in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
-            if values is not None:
-                where.append(f"{name} IN ({', '.join('?' for _ in values) or 'NULL'})")
-                params += values
+        for name, some in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
+            if some is not None:
+                where.append(f"{name} IN ({', '.join('?' for _ in some) or 'NULL'})")
+                params += some
         if wanted.run_statuses is not None:
             where.append((" OR ".join(_RUN_STATUS[status] for status in wanted.run_statuses) or "1 = 0").join("()"))
         if wanted.payment_timing is not None:
@@ -400,17 +415,6 @@ class Queries(
         )
         return [CODECS[INSTANCES].read(row) for row in rows]
 
-    def package(self, package_id: str) -> TokenPackage | None:
-        """Return a package by id."""
-        found: TokenPackage | None = self._one(TOKEN_PACKAGES, "id = ?", package_id)
-        return found
-
-    def packages(self, account_id: str | Across) -> list[TokenPackage]:
-        """Return the packages of an account or several, oldest first."""
-        whose, params = of_accounts(account_id)
-        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE {whose} ORDER BY seq", params)
-        return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
-
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
         rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
@@ -463,14 +467,16 @@ class Queries(
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
 
 
-def usage_totals_of(
-    units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
-) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-    """Return an account's reserved units and charges by user, in the form of ``AccountLimits``."""
-    by_user: dict[str, dict[str, int]] = {}
-    for user_id, unit_type, count in units:
-        by_user.setdefault(user_id, {})[unit_type] = int(count)
-    return by_user, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
+def usage_totals_of(units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]) -> Usage:
+    """Return an account's reserved units and charges by user and by project."""
+    usage = Usage()
+    for user_id, unit_type, project_id, count in units:
+        usage.add_units("units", user_id, unit_type, int(count))
+        if project_id is not None:
+            usage.add_units("project_units", project_id, unit_type, int(count))
+    for user_id, project_id, *sums in spent:
+        usage.add_spent(user_id, project_id, total(*sums))
+    return usage
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

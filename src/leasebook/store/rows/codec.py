@@ -15,10 +15,13 @@ from leasebook.domain.book.tables import (
     ACCOUNT_PLACES,
     ACCOUNTS,
     APPROVALS,
+    COST_GROUPS,
+    COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
+    FORMER_TAGS,
     IDEMPOTENCY_RECORDS,
     INSTANCES,
     LEASES,
@@ -29,6 +32,7 @@ from leasebook.domain.book.tables import (
     NOTICE_RATES,
     OFFERINGS,
     PRICES,
+    PROJECTS,
     QUOTES,
     REFUSED_CALLS,
     REPLICAS,
@@ -44,9 +48,10 @@ from leasebook.domain.book.tables import (
     WORKERS,
     Table,
 )
+from leasebook.domain.costs.rows import Sums
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
-from leasebook.domain.model.limits import GuardRules
+from leasebook.domain.model.limits import GuardRules, ProjectRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service import LogStore
@@ -186,6 +191,17 @@ def _read_placements(text: str) -> tuple[Placement, ...]:
     return _placements(text) if text else ()
 
 
+def _written_sums(sums: dict[str, Sums]) -> str:
+    # Numbers in words: the sum of amounts of 64 bits may need more.
+    return " ".join(f"{group}:{billed}:{spread}" for group, (billed, spread) in sorted(sums.items()))
+
+
+def _read_sums(text: str) -> dict[str, Sums]:
+    words = text.replace(":", " ").split()
+    return dict(zip(words[::3], map(Sums, map(int, words[1::3]), map(int, words[2::3])), strict=True))
+
+
+_tags = msgspec.json.Decoder(dict[str, str]).decode
 _minutes = msgspec.json.Decoder(tuple[MinuteCount, ...]).decode
 
 
@@ -219,6 +235,17 @@ def _read_policy(text: str | None) -> TagPolicy | None:
     return None if text is None else _policy(text)
 
 
+_project_rules = msgspec.json.Decoder(dict[str, ProjectRules]).decode
+
+
+def _written_project_rules(rules: dict[str, ProjectRules] | None) -> str | None:
+    return None if rules is None else _json(rules)
+
+
+def _read_project_rules(text: str | None) -> dict[str, ProjectRules] | None:
+    return None if text is None else _project_rules(text)
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -237,6 +264,7 @@ SERVICE_MUTABLE: Final = (
     "ready",
     "deleted_at",
     "log_store",
+    "project_id",
 )
 
 APPROVAL_MUTABLE: Final = (
@@ -310,7 +338,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "mutable": ("input_tokens", "output_tokens", "succeeded", "failed", "minutes"),
             },
         ),
-        (TOKEN_PACKAGES, {"mutable": ("used",)}),
+        (TOKEN_PACKAGES, {"mutable": ("used", "project_id")}),
         (
             ENGINE_CAPACITIES,
             {
@@ -384,24 +412,42 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNT_LIMITS,
             {
-                "to_column": dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
+                "to_column": {
+                    **dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
+                    **dict.fromkeys(("project_units", "project_spent", "project_crossed"), _json),
+                    "project_rules": _written_project_rules,
+                },
                 "to_field": {
                     "rules": msgspec.json.Decoder(GuardRules).decode,
                     "held": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
+                    "project_rules": _read_project_rules,
+                    "project_units": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
+                    "project_spent": msgspec.json.Decoder(dict[str, Micro]).decode,
+                    "project_crossed": msgspec.json.Decoder(dict[str, tuple[int, ...]]).decode,
                 },
-                "mutable": ("rules", "held", "month", "spent", "crossed", "waiting"),
+                "mutable": (
+                    *("rules", "held", "month", "spent", "crossed", "waiting"),
+                    *("project_rules", "project_units", "project_spent", "project_crossed"),
+                ),
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
+        (PROJECTS, {"mutable": ("name", "description", "status", "closed_at")}),
         (
             RESOURCE_TAGS,
             {
                 "to_column": {"tags": _json},
                 "to_field": {"tags": msgspec.json.Decoder(dict[str, str]).decode},
-                "mutable": ("name", "tags"),
+                "mutable": ("name", "tags", "changed_at"),
             },
+        ),
+        (FORMER_TAGS, {"to_column": {"tags": _json}, "to_field": {"tags": _tags}}),
+        (COST_GROUPS, {"to_column": {"tags": _json}, "to_field": {"tags": _tags, "rest": bool}}),
+        (
+            COST_PERIODS,
+            {"to_column": {"sums": _written_sums}, "to_field": {"sums": _read_sums}, "mutable": ("sums",)},
         ),
         (METADATA, {"mutable": ("value",)}),
         (

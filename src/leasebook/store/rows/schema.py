@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
 from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import project_schema as _projects  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import token_schema as _tokens  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
@@ -151,6 +153,7 @@ units = _table(
     # The first due work of the instance, derived from the times above (``agenda.head_of``).
     _big("due_at", null=True),
     Column("due_kind", SmallInteger, nullable=True),
+    _text("project_id", null=True),
     Index("units_id", "id", unique=True),
     # The order in which due work is done. Many thousand instances may be due at the same time, and with the time alone
     # every batch would sort them all. With the release time, overdue releases are found without reading the rows.
@@ -166,6 +169,9 @@ units = _table(
     _where("units_renewed", "auto_renew AND status <> 'Released'", "account_id", "seq"),
     _where("units_asked", "generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'", "id"),
     _where("units_service", "service_id IS NOT NULL AND status <> 'Released'", "service_id", "seq"),
+    # Only those outside of the default project: a purchase into that writes no entry.
+    _where("units_project_live", "project_id IS NOT NULL AND status <> 'Released'", "project_id", "kind", "seq"),
+    _where("units_project_released", "project_id IS NOT NULL AND status = 'Released'", "project_id", "kind", "seq"),
 )
 
 # The services with replicas on an instance: the placements in the instances' rows, by service.
@@ -202,12 +208,14 @@ services = _table(
     _count("ready"),
     _big("deleted_at", null=True),
     _text("log_store", null=True),
+    _text("project_id", null=True),
     Index("services_id", "id", unique=True),
     Index("services_account", "account_id", "seq"),
     Index("services_suffix", "account_id", "url_suffix", "seq"),
     _where("services_run", "runs", "id"),
     _where("services_kept", "deleted_at IS NULL", "account_id"),
     _where("services_log_store", "log_store IS NOT NULL", "id"),
+    _where("services_project", "project_id IS NOT NULL AND deleted_at IS NULL", "project_id"),
 )
 
 model_sets = _table(
@@ -290,6 +298,7 @@ postings = _table(
     _big("price", null=True),
     _big("since", null=True),
     _big("until", null=True),
+    _text("project_id", null=True),
     # By time, so that a month is one range, and pages are newest first.
     Index("postings_account", "account_id", "at", "seq"),
     _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
@@ -306,6 +315,10 @@ guards = _table(
     _text("spent"),
     _text("crossed"),
     _count("waiting"),
+    _text("project_rules", null=True),
+    _named("project_units", "{}"),
+    _named("project_spent", "{}"),
+    _named("project_crossed", "{}"),
 )
 
 quotes = _table(
@@ -349,40 +362,10 @@ packages = _table(
     _big("used"),
     _big("started_at"),
     _big("expires_at"),
+    _text("project_id", null=True),
     Index("packages_id", "id", unique=True),
     Index("packages_account", "account_id", "seq"),
-)
-
-# Small, because old rows are deleted: every purchase with a client token looks it up.
-tokens = _table(
-    "tokens",
-    _text("account_id", key=True),
-    _text("value", key=True),
-    _text("digest"),
-    Column("refused", Boolean, nullable=False),
-    Column("answer", LargeBinary, nullable=False),
-    _big("created_at"),
-    Index("tokens_created", "created_at"),
-    without_rowid=True,
-)
-
-# Nonces that signatures used. The key begins with their end, so that new rows are written side by side.
-nonce_pages = _table(
-    "nonce_pages",
-    _big("until", key=True),
-    _text("access_key_id", key=True),
-    Column("digests", LargeBinary, nullable=False),
-    without_rowid=True,
-)
-
-# The same by earlier versions, a row each. They are still read, and deleted when their time is over.
-nonces = _table(
-    "nonces",
-    _text("access_key_id", key=True),
-    _text("value", key=True),
-    _big("hour"),
-    Index("nonces_hour", "hour"),
-    without_rowid=True,
+    _where("packages_project", "project_id IS NOT NULL", "project_id"),
 )
 
 service_keys = _table(
@@ -409,7 +392,11 @@ tags = _table(
     _text("kind"),
     _text("name", null=True),
     _text("tags"),
+    _big("changed_at", null=True),
 )
+
+# The tags that instances had before: each row until a moment, at which they changed.
+tag_history = _table("tag_history", _text("id", key=True), _big("until", key=True), _text("tags"))
 
 # The same by key, for lists that are filtered: ``seq`` is the number of the thing's row, by which its list is cut into
 # pages. A name has an entry under a key of its own.
@@ -421,6 +408,32 @@ tagged = _table(
     _big("seq", key=True),
     _text("value"),
     Index("tagged_value", "account_id", "kind", "key", "value", "seq"),
+    without_rowid=True,
+)
+
+# The properties of charges by which costs are grouped, one row for all charges that have them in common.
+cost_groups = _table(
+    "cost_groups",
+    _text("account_id", key=True),
+    _text("id", key=True),
+    _text("kind"),
+    _text("region"),
+    _text("type"),
+    _text("user_id"),
+    _text("service_id", null=True),
+    _text("project_id", null=True),
+    _text("tags"),
+    Column("rest", Boolean, nullable=False, server_default=text("false")),
+    without_rowid=True,
+)
+
+# An account's costs in an hour, a day or a month, of all its groups: a year is read in a few rows.
+costs = _table(
+    "costs",
+    _text("account_id", key=True),
+    _text("level", key=True),
+    _big("since", key=True),
+    _text("sums"),
     without_rowid=True,
 )
 

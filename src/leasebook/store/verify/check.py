@@ -15,6 +15,7 @@ from leasebook.domain.model.instance import Placement
 from leasebook.domain.values.money import amount_text
 from leasebook.ports.clock import boot_us
 from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.costs.check import cost_findings
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
@@ -41,6 +42,7 @@ from leasebook.store.verify.nouns.signatures import check_signatures
 from leasebook.store.verify.nouns.subscriptions import subscription_findings
 from leasebook.store.verify.nouns.ties import fact_findings, price_findings, tie_findings
 from leasebook.store.verify.nouns.trust import check_trust
+from leasebook.store.verify.projects import project_findings
 from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
 from leasebook.store.verify.service_calls import call_findings
@@ -194,6 +196,8 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
         ("tags", tag_findings(fetch, SHOWN_MAX)),
+        ("charges of projects", project_findings(fetch, SHOWN_MAX)),
+        ("costs", cost_findings(fetch, SHOWN_MAX)),
         ("events", check_events(fetch, identities, requests)),
         ("requests for approvals", requests.findings(fetch, SHOWN_MAX)),
         ("identities", identities.findings(fetch, keys, audited.marks)),

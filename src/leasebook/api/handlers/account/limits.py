@@ -14,12 +14,15 @@ from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
-from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
-from leasebook.domain.rules.limits_change import CLEARED, GuardChange
+from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules, month_name
+from leasebook.domain.model.resource.project import public_project
+from leasebook.domain.rules.limits_change import CLEARED, GuardChange, ProjectChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import SECOND_US, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsChanged:
@@ -37,12 +40,12 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
         month_began=month_of(today.year, today.month, account.time_zone)[0],
     )
     changed: LimitsChanged = await context.submit(call, command)
-    now = _detail(account_id, changed)
+    now = _detail(account_id, changed, await context.read(call, lambda ask: _users_named(ask, changed)))
     return g.GuardRailsChanged(
         account_id=account_id,
         limits=now.limits,
         used=now.used,
-        before=None if changed.before is None else _shown(changed.before),
+        before=None if changed.before is None else _shown(changed.before, changed.projects_before),
         after=now.limits,
     )
 
@@ -50,13 +53,26 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
     """Show an account's limits, and how much of them is used."""
     account_id = account_meant(call)
-    account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
+
+    def look(ask: ReadRepository) -> tuple[Account | None, AccountLimits | None, dict[str, str]]:
+        guard = ask.guard(account_id)
+        return ask.account(account_id), guard, {} if guard is None else _users_named(ask, guard)
+
+    account, guard, names = await context.read(call, look)
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
     if guard is not None:
         # The stored sums may be those of an earlier month if nothing was charged since; those do not count.
-        guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
-    return _detail(account_id, guard)
+        guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone), guard.project_rules)
+    return _detail(account_id, guard, names)
+
+
+def _users_named(ask: ReadRepository, guard: AccountLimits) -> dict[str, str]:
+    """Return the names of the account's users in its limits and their usage, by id."""
+    rules = guard.rules
+    ids = {*guard.held, *guard.spent, *rules.user_units, *rules.user_spend}
+    found = ask.people_named(sorted(ids))
+    return {user: name for user, (account_id, name) in found.items() if account_id == guard.account_id}
 
 
 def whose(call: Call[Any], what: str) -> str:
@@ -100,6 +116,9 @@ def _change(asked: g.GuardRailsChange | None) -> GuardChange:
         }
         if isinstance(asked.user_needs_approval, dict)
         else asked.user_needs_approval,
+        projects={name: _project_change(name, change) for name, change in asked.projects.items()}
+        if isinstance(asked.projects, dict)
+        else asked.projects,
     )
 
 
@@ -128,6 +147,22 @@ def _approval_shown(limit: ApprovalLimit) -> g.ApprovalLimit:
     )
 
 
+def _project_change(name: str, asked: g.ProjectLimitsChange | None) -> ProjectChange | None:
+    if asked is None:
+        return None
+    warn, where = asked.budget_warn_percent, f"limits.projects.{name}"
+    return ProjectChange(
+        units=asked.units,
+        spend=_amount(asked.spend, f"{where}.spend"),
+        budget=_amount(asked.budget, f"{where}.budget"),
+        budget_warn_percent=tuple(sorted(set(warn))) if isinstance(warn, list) else warn,
+        budget_refuse_percent=asked.budget_refuse_percent,
+        release_max_us=_us(asked.release_max_seconds),
+        release_default_us=_us(asked.release_default_seconds),
+        end_required=asked.end_required,
+    )
+
+
 def _amount(given: Decimal | UnsetType | None, field: str) -> Micro | UnsetType | None:
     return given if isinstance(given, UnsetType) else amount(given, field)
 
@@ -140,7 +175,20 @@ def _seconds(span_us: int | None) -> int | None:
     return None if span_us is None else span_us // SECOND_US
 
 
-def _shown(rules: GuardRules) -> g.GuardRails:
+def _shown_project(rules: ProjectRules) -> g.ProjectLimits:
+    return g.ProjectLimits(
+        units=rules.units or None,
+        spend=_money(rules.spend),
+        budget=_money(rules.budget),
+        budget_warn_percent=list(rules.budget_warn_percent) or None,
+        budget_refuse_percent=rules.budget_refuse_percent,
+        release_max_seconds=_seconds(rules.release_max_us),
+        release_default_seconds=_seconds(rules.release_default_us),
+        end_required=rules.end_required or None,
+    )
+
+
+def _shown(rules: GuardRules, projects: dict[str, ProjectRules] | None) -> g.GuardRails:
     needs, by_user = rules.needs_approval, rules.user_needs_approval
     return g.GuardRails(
         units=rules.units or None,
@@ -159,22 +207,36 @@ def _shown(rules: GuardRules) -> g.GuardRails:
         user_needs_approval=None
         if isinstance(by_user, UnsetType)
         else {user: _approval_shown(limit) for user, limit in by_user.items()},
+        projects={name: _shown_project(one) for name, one in sorted((projects or {}).items())} or None,
     )
 
 
-def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
+def _used_of_projects(guard: AccountLimits, types: list[str]) -> dict[str, g.ProjectUsed]:
+    """Return what each project has that has something; the default one first."""
+    found = {}
+    for project_id in (None, *sorted(guard.project_units.keys() | guard.project_spent.keys())):
+        units = {one: count for one in types if (count := guard.project_holds(one, project_id))}
+        spent = guard.project_spends(guard.month, project_id)
+        if units or spent:
+            found[public_project(project_id)] = g.ProjectUsed(units=units, spend=amount_text(spent))
+    return found
+
+
+def _detail(account_id: str, guard: AccountLimits | None, names: dict[str, str]) -> g.GuardRailsDetail:
     if guard is None:
         return g.GuardRailsDetail(account_id=account_id, limits=g.GuardRails())
     types = sorted({unit_type for held in guard.held.values() for unit_type in held})
     return g.GuardRailsDetail(
         account_id=account_id,
-        limits=_shown(guard.rules),
+        limits=_shown(guard.rules, guard.project_rules),
         used=g.Used(
             units={unit_type: guard.holds(unit_type) for unit_type in types},
             user_units={user: held for user, held in guard.held.items() if held},
             month=guard.month or None,
             spend=amount_text(guard.spends(guard.month)),
             user_spend={user: amount_text(spent) for user, spent in guard.spent.items() if spent},
+            user_names=names,
+            projects=_used_of_projects(guard, types),
         ),
     )
 

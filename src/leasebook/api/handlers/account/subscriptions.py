@@ -9,7 +9,7 @@ import msgspec
 from leasebook.addressing.mail import ADDRESS
 from leasebook.addressing.webhook import BadAddress, check_url
 from leasebook.api import ids
-from leasebook.api.across import EVERY, Meant, Owners, accounts_meant, is_at_home, owners_of
+from leasebook.api.across import EVERY, Owners, accounts_meant, is_at_home, owners_of, require
 from leasebook.api.auth.secret_replay import secret_of_hook
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
@@ -44,8 +44,8 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         _check_target(context, asked)
 
     def look(ask: ReadRepository) -> tuple[int, Instance | None]:
-        if accounts:
-            Meant(None if EVERY in accounts else accounts, named=True).require(ask)
+        if EVERY not in accounts:
+            require(ask, *accounts, field="accounts")
         return _last(ask, account_id, is_wide=bool(accounts)), ask.unit(asked.instance_id or "")
 
     last, unit = await context.read(call, look)

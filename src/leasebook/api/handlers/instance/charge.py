@@ -26,6 +26,7 @@ from leasebook.domain.commands.instance.resize import Resize
 from leasebook.domain.commands.service.usage import GrantPackage, no_package
 from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
+from leasebook.domain.model.resource.project import public_project, stored_project
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
@@ -94,7 +95,14 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
         raise bad_field("billing.paymentTiming", "Quota is sold Postpaid only.")
     command = BuyUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing, new_id=quota_id, tags=new_tags(asked.name, asked.tags)),
+        purchase=purchase(
+            context,
+            call.caller,
+            asked.billing,
+            new_id=quota_id,
+            tags=new_tags(asked.name, asked.tags),
+            project_id=asked.project_id,
+        ),
         region=EVERYWHERE,
         unit_type=asked.model,
         count=asked.purchase_count,
@@ -129,6 +137,7 @@ def _is_asked_for(unit: Instance, call: Call[c.DescribeTpmRequest]) -> bool:
         (unit.kind, unit.type) == (QUOTA, asked.model)
         and asked.status in (None, present.quota_status(unit.status))
         and asked.payment_timing in (None, unit.payment_timing)
+        and asked.project_id in (None, public_project(unit.project_id))
     )
 
 
@@ -140,6 +149,7 @@ async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.T
         type=asked.model,
         payment_timing=asked.payment_timing,
         tags=wanted_tags(asked.name, asked.tags),
+        project_id=asked.project_id,
     )
     scope, size = f"quota {wanted} {asked.status}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)
@@ -240,7 +250,7 @@ async def describe_packages(context: Context, call: Call[c.DescribePackagesReque
         return found, left, owners_of(ask, meant, [row.account_id for _, row, _ in found])
 
     found, left, owners = await context.read(call, look, long=meant.named)
-    wanted = (call.request.service_name, call.request.status, call.request.creator, tagged)
+    wanted = (call.request.service_name, call.request.status, call.request.creator, tagged, call.request.project_id)
     scope = f"packages {meant.ids if meant.named else call.caller.account_id} {wanted}"
     page, end = part(found, lambda one: one[:1], call.request, scope, row_id=lambda one: one[1].id, left=left)
     return c.PackageList(
@@ -274,6 +284,7 @@ def _packages_of(
         and asked.status in (None, row.status(now))
         and (not asked.creator or row.created_by == asked.creator or row.created_by in named)
         and tagged.has(tags.get(row.id))
+        and asked.project_id in (None, public_project(row.project_id))
     ]
     return found, next(((place,) for place, row in enumerate(rows) if row.id == asked.marker), None)
 
@@ -309,6 +320,7 @@ async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> 
         expires_at=context.time(asked.expired_time, "expiredTime"),
         starts_at=context.time(asked.start_time, "startTime") if asked.start_time else None,
         tags=tags,
+        project_id=stored_project(asked.project_id),
     )
     granted: TokenPackage = await context.submit(call, command)
     shown = present.package(granted, context.clock.now(), context.shown)

@@ -51,7 +51,9 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
     tags = new_tags(asked.name, asked.tags)
     command = BuyUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing, quote_id=asked.quote_id, tags=tags),
+        purchase=purchase(
+            context, call.caller, asked.billing, quote_id=asked.quote_id, tags=tags, project_id=asked.project_id
+        ),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,
@@ -81,6 +83,7 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         region=asked.region,
         type=asked.type,
         tags=wanted_tags(asked.name, asked.tags),
+        project_id=asked.project_id,
     )
     long = wanted.across is not None
     if asked.marker is None and asked.max_keys is None:
@@ -335,7 +338,9 @@ async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -
     may = call.caller.may(buying)
     command = QuoteUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing, tags=new_tags(asked.name, asked.tags)),
+        purchase=purchase(
+            context, call.caller, asked.billing, tags=new_tags(asked.name, asked.tags), project_id=asked.project_id
+        ),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,

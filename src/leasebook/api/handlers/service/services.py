@@ -34,6 +34,7 @@ from leasebook.domain.commands.service.service import (
 )
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import QUOTA, Offering
+from leasebook.domain.model.resource.project import stored_project
 from leasebook.domain.model.service import Service, shape_of
 from leasebook.domain.replicas.engine_route import engine_for
 from leasebook.domain.replicas.trust import hindrances
@@ -73,6 +74,7 @@ def _new(call: Call[v.CreateServiceRequest], qps: float | None) -> NewService:
         protocol_version=asked.protocol_version or 1,
         counted=asked.counted,
         tags=new_tags(None, asked.tags),
+        project_id=stored_project(asked.project_id),
     )
 
 
@@ -107,7 +109,9 @@ def _bought(context: Context, call: Call[v.CreateServiceRequest]) -> Command:
         replicas=resource.replicas_count or 0,
         purchase=None
         if asked.billing is None
-        else purchase(context, call.caller, asked.billing, tags=new_tags(None, asked.tags)),
+        else purchase(
+            context, call.caller, asked.billing, tags=new_tags(None, asked.tags), project_id=asked.project_id
+        ),
     )
 
 
@@ -177,6 +181,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         payment_timing=None if asked.pay_type is None else TIMINGS[asked.pay_type],
         protocol_version=asked.protocol_version,
         tags=wanted_tags(None, asked.tags),
+        project_id=asked.project_id,
     )
 
     def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, dict[str, str]], Names, Owners]:
@@ -198,8 +203,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
 
     def shown(row: Service) -> v.ServiceDetail:
         detail = present.service(row, context.shown, _url(context, call, row, named[row.account_id]))
-        marked = owners.mark(_with_names(detail, row, names), row.account_id)
-        return marked
+        return owners.mark(_with_names(detail, row, names), row.account_id)
 
     return v.ServicePage(
         service_list=[shown(one.row) for one in page.rows],

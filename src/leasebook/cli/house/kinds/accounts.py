@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from leasebook.cli.house import schema, words
@@ -126,7 +127,7 @@ class Accounts:
             if row["accountId"] not in made:
                 plan.left.append(words.of_another(thing))
             elif reason := _why_not_empty(row):
-                plan.left.append(words.not_empty(thing, reason))
+                plan.hindered.append(words.not_empty(thing, reason))
             else:
                 plan.ends.append(Step(END, thing, _close(row["accountId"])))
 
@@ -140,9 +141,9 @@ class Accounts:
         return labels(_open(rows), "accountId", ("*",))
 
     def write(self, rows: list[Row], server: Server, maker: str) -> dict[str, Any]:
-        """Write all accounts that are not closed."""
+        """Write all accounts that are not closed, by their names: two exports differ where the service does."""
         written = {}
-        for account_id, label in self.labels(rows).items():
+        for account_id, label in sorted(self.labels(rows).items(), key=itemgetter(1)):
             row = next(one for one in rows if one["accountId"] == account_id)
             place = Place(label, row, maker=maker)
             self.fill(place, server, all_kinds=True)

@@ -42,8 +42,6 @@ class AccountKind(ABC):
 
     key: ClassVar[str]
     """The key of the file, and of ``Place.wanted`` and ``Place.there``."""
-    action: ClassVar[str]
-    """The action that makes or changes it. A kind is in the table if the contract has its action."""
 
     @abstractmethod
     def read(self, node: Node) -> Any:

@@ -64,7 +64,6 @@ class GuardRailsKind(AccountKind):
     """The guard rails of an account."""
 
     key = "limits"
-    action = "SetGuardRails"
 
     def read(self, node: Node) -> LimitsWanted:
         """Read ``limits``."""

@@ -86,7 +86,7 @@ class Offerings:
             if (row["region"], row["type"]) not in made:
                 plan.left.append(words.of_another(name))
             elif reserved and "closedTime" in row:
-                plan.left.append(words.waits_for_units(name, reserved))
+                plan.hindered.append(words.waits_for_units(name, reserved))
             else:
                 plan.ends.append(_end(row, reserved))
 

@@ -23,7 +23,6 @@ class Reminders(AccountKind):
     """The reminders of an account."""
 
     key = "reminders"
-    action = "SetReminders"
 
     def read(self, node: Node) -> RemindersWanted:
         """Read ``reminders``: a list of spans such as ``[1d, 1h]``."""

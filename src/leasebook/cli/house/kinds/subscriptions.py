@@ -138,7 +138,7 @@ class Subscriptions:
             if row["status"] == "Paused":
                 one["paused"] = True
             written.setdefault(_key(row), one)
-        return list(written.values())
+        return sorted(written.values(), key=str)
 
 
 def _subscription(node: Node) -> SubscriptionWanted:

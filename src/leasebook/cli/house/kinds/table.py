@@ -12,11 +12,8 @@ from leasebook.cli.house.kinds.reminders import Reminders
 from leasebook.cli.house.kinds.subscriptions import Subscriptions
 from leasebook.cli.house.kinds.tag_policy import TagPolicyKind
 from leasebook.cli.house.kinds.users import Users
-from leasebook.contract.actions import ACTIONS
 
-_KINDS: Final[tuple[AccountKind, ...]] = (Users(), GuardRailsKind(), Reminders(), TagPolicyKind())
-_NAMES: Final = {action.name for action in ACTIONS}
-IN_ACCOUNTS: Final = tuple(kind for kind in _KINDS if kind.action in _NAMES)
+IN_ACCOUNTS: Final[tuple[AccountKind, ...]] = (Users(), GuardRailsKind(), Reminders(), TagPolicyKind())
 OFFERINGS: Final = Offerings()
 ACCOUNTS: Final = Accounts(IN_ACCOUNTS)
 SUBSCRIPTIONS: Final = Subscriptions()

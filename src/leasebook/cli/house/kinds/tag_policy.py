@@ -11,7 +11,7 @@ from leasebook.cli.house.kinds.kind import AccountKind, Place
 from leasebook.cli.house.plan import CHANGE, Plan, Run, Step, change
 from leasebook.cli.house.reading import Node, escaped
 from leasebook.cli.house.server import ACCOUNT, Server
-from leasebook.contract.actions import ACTIONS
+from leasebook.contract.nouns.resource.tag_policy import SetTagPolicyRequest
 
 Policy = Mapping[str, Any]
 
@@ -20,7 +20,6 @@ class TagPolicyKind(AccountKind):
     """The tag policy of an account. A file with ``tagPolicy`` names all of it."""
 
     key = "tagPolicy"
-    action = "SetTagPolicy"
 
     def read(self, node: Node) -> Policy:
         """Read ``tagPolicy``."""
@@ -29,8 +28,7 @@ class TagPolicyKind(AccountKind):
             "allowed": schema.by_key(schema.many(schema.text)),
         }
         policy = _plain(schema.fields(node, parsers))
-        request = next(one.request for one in ACTIONS if one.name == self.action)
-        schema.fitting(request, {"policy": policy}, node.line, {"policy.": ""})
+        schema.fitting(SetTagPolicyRequest, {"policy": policy}, node.line, {"policy.": ""})
         return policy
 
     def look(self, server: Server, account_id: str) -> Policy:
@@ -48,7 +46,7 @@ class TagPolicyKind(AccountKind):
 
         def do(run: Run) -> None:
             account_id = place.account_id(run)
-            run.server.call(ACCOUNT, self.action, accountId=account_id, policy=wanted, replace=True)
+            run.server.call(ACCOUNT, "SetTagPolicy", accountId=account_id, policy=wanted, replace=True)
 
         plan.add([Step(CHANGE, words.tag_policy(place.label), do, tuple(details))] if details else [])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, get_args
 
 from leasebook.cli.house import schema, words
@@ -42,7 +43,6 @@ class Users(AccountKind):
     """The users of an account, except its root."""
 
     key = "users"
-    action = "CreateUser"
 
     def read(self, node: Node) -> dict[str, UserWanted]:
         """Read ``users``."""
@@ -74,7 +74,7 @@ class Users(AccountKind):
         for row in extra:
             thing = words.user(row["name"], place.label)
             if row["userId"] == place.maker:
-                plan.left.append(words.is_you(thing))
+                plan.hindered.append(words.is_you(thing))
             elif row["userId"] not in made:
                 plan.left.append(words.of_another(thing))
             else:
@@ -95,7 +95,8 @@ class Users(AccountKind):
     def write(self, place: Place) -> dict[str, Any] | None:
         """Write the users."""
         rows = living(place)
-        return {escaped(label): _written(label, row) for label, row in zip(_labels(rows).values(), rows, strict=True)}
+        named = sorted(zip(_labels(rows).values(), rows, strict=True), key=itemgetter(0))
+        return {escaped(label): _written(label, row) for label, row in named}
 
 
 def living(place: Place) -> list[UserRow]:

@@ -8,10 +8,12 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import UsageTotals
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, PROJECTS
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
+from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules, month_name
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.rules.limits_change import GuardChange
+from leasebook.domain.rules.ownership import own_project
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
 from leasebook.domain.values.rule_settings import Rules
@@ -21,6 +23,7 @@ class LimitsChanged(AccountLimits, frozen=True):
     """The limits after a change, and the rules before it; None: the answer was kept before answers had them."""
 
     before: GuardRules | None = None
+    projects_before: dict[str, ProjectRules] | None = None
 
 
 class SetGuardRails(Command, frozen=True, kw_only=True):
@@ -42,18 +45,41 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
         yield ACCOUNT_LIMITS, (self.account_id,)
         yield UsageTotals(self.account_id, self.month_began)
+        for project_id in self._named():
+            yield PROJECTS, (project_id,)
+
+    def _named(self) -> list[str]:
+        """Return the projects that get limits, without the default one."""
+        projects = self.change.projects
+        return (
+            [name for name, change in (projects or {}).items() if change is not None and name != DEFAULT_PROJECT]
+            if isinstance(projects, dict)
+            else []
+        )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> LimitsChanged:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown account (NO_RESOURCE), or limits that contradict each other (BAD_VALUE)."""
+        """Raises Refusal: unknown account or project (NO_RESOURCE), or limits that contradict each other."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
-            units, spent = draft.book.usage_totals(self.account_id)
-            guard = AccountLimits(self.account_id, GuardRules(), units, month, spent)
-        before = guard.rules
-        guard = guard.with_rules(self.change.applied(GuardRules() if self.replace else before), month)
+            usage = draft.book.usage_totals(self.account_id)
+            guard = AccountLimits(
+                self.account_id,
+                GuardRules(),
+                usage.units,
+                month,
+                usage.spent,
+                project_units=usage.project_units,
+                project_spent=usage.project_spent,
+            )
+        for project_id in self._named():
+            own_project(draft, self.account_id, project_id, "limits.projects")
+        before, projects_before = guard.rules, guard.project_rules
+        after = self.change.applied(GuardRules() if self.replace else before)
+        projects = self.change.applied_to_projects(None if self.replace else projects_before)
+        guard = guard.with_rules(after, month, projects)
         draft.put(ACCOUNT_LIMITS, guard)
-        return LimitsChanged(**msgspec.structs.asdict(guard), before=before)
+        return LimitsChanged(**msgspec.structs.asdict(guard), before=before, projects_before=projects_before)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNTS, RESOURCE_TAGS
+from leasebook.domain.book.tables import ACCOUNTS, FORMER_TAGS, INSTANCES, RESOURCE_TAGS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.costs.rows import FormerTags
 from leasebook.domain.rules.tag_policy import TABLES, policy_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, NOT_SUPPORTED, Refusal
@@ -69,9 +70,22 @@ class ChangeTags(Command, frozen=True, kw_only=True):
         after = msgspec.structs.replace(
             row, tags=dict(sorted(tags.items())), name=self.name if self.renames else row.name
         )
+        if after.tags != row.tags and TABLES[kind] is INSTANCES:
+            after = _remember(draft, row, after, now)
         if after != row:
             draft.put(RESOURCE_TAGS, after)
         return after
+
+
+def _remember(draft: Draft, before: ResourceTags, after: ResourceTags, now: Instant) -> ResourceTags:
+    """Write down the tags that an instance had until now, because its costs until now have them.
+
+    Of several changes at one moment the first one counts: the others were between no two charges.
+    """
+    if before.changed_at is not None and before.changed_at >= now:
+        return after
+    draft.put(FORMER_TAGS, FormerTags(before.id, now, before.tags))
+    return msgspec.structs.replace(after, changed_at=now)
 
 
 def is_deleted(thing: Any) -> bool:

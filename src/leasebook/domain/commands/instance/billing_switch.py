@@ -88,7 +88,9 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            release_at, refusal = judge_switch(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.written_zone)
+            release_at, refusal = judge_switch(
+                draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.written_zone, unit.project_id
+            )
             if refusal is not None:
                 raise refusal
             longer = unit.extensions > 0 and release_at is None
@@ -113,7 +115,9 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             later=later,
         )
         if refusal is None and unit.release_at is not None:
-            refusal = judge_end(guard, ends, now, rules.written_zone, before=unit.release_at)
+            refusal = judge_end(
+                guard, ends, now, rules.written_zone, project_id=unit.project_id, before=unit.release_at
+            )
         if refusal is not None:
             raise refusal
 
@@ -129,7 +133,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         amount = Micro(unit.count * offering.per_month * self.months)
         # The use until now is charged with it, and the limit's sum does not include that use yet.
         cost = Micro(amount + unit.charged - before)
-        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
+        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone), unit.project_id)
         limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)
         if limit is not None:
             raise limit
@@ -155,6 +159,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
                     price=offering.per_month,
                     since=begins,
                     until=term.expires_at,
+                    project_id=unit.project_id,
                 )
             )
         change(

@@ -165,6 +165,7 @@ def give_back_money(draft: Draft, unit: Instance, amount: Micro, now: Instant) -
                 credit=wallet(unit.account_id),
                 amount=amount,
                 unit_id=unit.id,
+                project_id=unit.project_id,
             )
         )
     if in_debt:

@@ -10,7 +10,15 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES
+from leasebook.domain.book.tables import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PROJECTS,
+    QUOTES,
+    SERVICES,
+)
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
 from leasebook.domain.model.approvals.approval import Consent
@@ -23,7 +31,7 @@ from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming
 from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
 from leasebook.domain.rules.approval import check_approval
 from leasebook.domain.rules.lifecycle import count, reminding
-from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.rules.ownership import own_service, require_project
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
 from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.rules.term import term_of
@@ -53,9 +61,9 @@ class Purchased(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """The buyer, the new ids, how the instance is paid, the quote, and the new name and tags.
+    """The buyer, the new ids, how the instance is paid, the quote, the new name and tags, and the project.
 
-    ``consent`` is given when an approver has the purchase done.
+    ``consent`` is given when an approver has the purchase done. Units for a service go into the service's project.
     """
 
     account_id: str
@@ -66,6 +74,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     quote_id: str | None = None
     tags: NewTags = NewTags()
     consent: Consent | None = None
+    project_id: str | None = None
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
@@ -94,6 +103,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
         """Buy as ``buy`` describes."""
+        require_project(draft, self.purchase.account_id, self.purchase.project_id)
         region = self.region
         if region is None and self.purchase.quote_id is not None:
             # A quote is for one region, so the purchase need not name the region again.
@@ -133,9 +143,11 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
 
 
 def buyer_of(purchase: Purchase) -> Needs:
-    """Yield the account and its limits."""
+    """Yield the account, its limits, and the project."""
     yield ACCOUNTS, (purchase.account_id,)
     yield ACCOUNT_LIMITS, (purchase.account_id,)
+    if purchase.project_id is not None:
+        yield PROJECTS, (purchase.project_id,)
 
 
 def shelf_of(service: Service) -> Needs:
@@ -161,6 +173,8 @@ def buy_replicas(
     """Buy the units of that many replicas, and place them there. ``field`` is what its caller named the type with."""
     each = service.shape.units_per_replica
     units = replicas * each
+    if service.project_id != purchase.project_id:
+        purchase = msgspec.structs.replace(purchase, project_id=service.project_id)
     model = run_model(draft, service)
     # A purchase for a service that exists names the service, and a new service its version.
     named = field if field == "serviceId" else "modelId"
@@ -228,7 +242,9 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
     billing = purchase.billing
     release_at = billing.release_at
     if billing.payment_timing == "Postpaid":
-        release_at = default_release(draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now)
+        release_at = default_release(
+            draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now, purchase.project_id
+        )
     price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
     return PurchaseTerms(
         purchase.account_id,
@@ -239,6 +255,7 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
         release_at,
         price,
         purchase.by,
+        purchase.project_id,
     )
 
 
@@ -289,6 +306,7 @@ def buy(
         auto_renew_months=billing.auto_renew_months,
         release_at=terms.release_at,
         charged=amount,
+        project_id=purchase.project_id,
     )
     if quote is not None and billing.payment_timing == "Postpaid":
         unit = msgspec.structs.replace(
@@ -343,5 +361,6 @@ def _charge(draft: Draft, purchase: Purchase, terms: PurchaseTerms, now: Instant
             price=terms.price,
             since=now,
             until=term_of(now, purchase.billing.months, zone).expires_at,
+            project_id=purchase.project_id,
         )
     )

@@ -15,6 +15,7 @@ from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choo
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.rules.bounds import check_bound, counted
+from leasebook.domain.rules.ownership import require_project
 from leasebook.domain.rules.purchase_checks import balance_needed, judge
 from leasebook.domain.rules.tag_policy import policy_of
 from leasebook.domain.values.calendar import Instant
@@ -73,7 +74,8 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
-        """Raises Refusal: no offering of that region, type and kind, or too many quotes held by the account."""
+        """Raises Refusal: no offering of that region, type and kind, an unknown project, or too many quotes held."""
+        require_project(draft, self.purchase.account_id, self.purchase.project_id)
         offering, refused = self._choose(draft)
         terms = terms_of(draft, self.purchase, offering, self.count, now)
         verdicts = [

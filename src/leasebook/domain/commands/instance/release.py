@@ -66,7 +66,9 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         check_release_time(self.release_at, rules, now, field="releaseTime", before=before)
         later = before is not None and not is_no_later(self.release_at, before)
         guard = None if self.by_house else draft.get(ACCOUNT_LIMITS, self.account_id)
-        refusal = judge_end(guard, self.release_at, now, rules.written_zone, before=before) or judge_extension(
+        refusal = judge_end(
+            guard, self.release_at, now, rules.written_zone, project_id=unit.project_id, before=before
+        ) or judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,
             is_manager=self.by_manager,

@@ -144,6 +144,7 @@ class Renew(Command, frozen=True, kw_only=True):
             term.expires_at,
             now,
             rules.written_zone,
+            project_id=unit.project_id,
             extensions=unit.extensions,
             is_buyer=self.by == unit.created_by,
             is_manager=self.by_manager,
@@ -185,7 +186,9 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
-        refusal = refusal or judge_renewal(guard, ends, now, rules.written_zone, extensions=unit.extensions)
+        refusal = refusal or judge_renewal(
+            guard, ends, now, rules.written_zone, project_id=unit.project_id, extensions=unit.extensions
+        )
     except Refusal:
         return False  # The term would be too long.
     if refusal is not None or term.expires_at <= now:
@@ -230,7 +233,7 @@ def _judge(
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)
     amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone), unit.project_id)
     limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
     if limit is not None:
         return limit, amount
@@ -285,6 +288,7 @@ def _extend(
                 price=offering.per_month,
                 since=since,
                 until=term.expires_at,
+                project_id=unit.project_id,
             )
         )
     unit = change(

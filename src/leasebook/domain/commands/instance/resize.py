@@ -110,7 +110,7 @@ class Resize(Command, frozen=True, kw_only=True):
         cost = Micro(added * (offering.per_minute or 0) * 60)
         if unit.payment_timing == "Prepaid" and offering.per_month is not None:
             cost = price_of_rest(unit, added, offering.per_month, zone, now)
-        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone))
+        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone), unit.project_id)
         refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
         if refusal is not None:
             raise refusal
@@ -153,6 +153,7 @@ class Resize(Command, frozen=True, kw_only=True):
                     price=offering.per_month,
                     since=now,
                     until=unit.expires_at,
+                    project_id=unit.project_id,
                 )
             )
         return amount

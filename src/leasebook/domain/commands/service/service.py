@@ -12,7 +12,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import PLACES, Asked
 from leasebook.domain.book.store_queries import SERVICES as MADE
-from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
+from leasebook.domain.book.tables import INSTANCES, MODELS, PROJECTS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import (
     Purchase,
@@ -23,11 +23,12 @@ from leasebook.domain.commands.instance.purchase import (
 )
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
 from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.model.service import Service, ServiceType, resource_type_of
 from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_service, require_instance
+from leasebook.domain.rules.ownership import own_service, require_instance, require_project
 from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
@@ -68,6 +69,7 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
     counted: bool | None = None
     """True: only count it. False: run it. None: the settings decide about an unknown model."""
     tags: NewTags = NewTags()
+    project_id: str | None = None
 
     def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
         """Return the service's first row."""
@@ -87,10 +89,13 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
             created_at=now,
             service_type=self.service_type,
             protocol_version=self.protocol_version,
+            project_id=self.project_id,
         )
 
     def needs(self) -> Needs:
-        """The new row, a service whose id is the suffix, the model, and the number of the account's services."""
+        """The new row, a service whose id is the suffix, the model, the project, and the number of services."""
+        if self.project_id is not None:
+            yield PROJECTS, (self.project_id,)
         yield SERVICES, (self.service_id,)
         yield SERVICES, (self.url_suffix,)
         yield MODELS, (self.model_id,)
@@ -99,9 +104,10 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
     def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
         """Write the first row, which says whether an engine runs the service or it is only counted.
 
-        Raises Refusal if the account has too many services, its suffix is the id of another one, or no engine could run
-        it.
+        Raises Refusal if the account has too many services or not the project, its suffix is the id of another one, or
+        no engine could run it.
         """
+        require_project(draft, self.account_id, self.project_id)
         check_bound(draft, rules, MADE, self.account_id)
         other = draft.get(SERVICES, self.url_suffix)
         if other is not None and other.account_id == self.account_id and other.deleted_at is None:
@@ -389,6 +395,14 @@ def place_replicas(
 
 def _check_room(unit: Instance, service: Service, replicas: int, field: str) -> None:
     shape = service.shape
+    if unit.project_id != service.project_id:
+        raise Refusal(
+            WRONG_STATE,
+            f"{unit.id} is in the project {public_project(unit.project_id)}, and {service.id} in "
+            f"{public_project(service.project_id)}: a service runs on instances of its own project. Move one of them "
+            "(MoveResource, /v2/project).",
+            field="instanceId",
+        )
     if unit.type != shape.unit_type:
         raise Refusal(
             NOT_SUPPORTED,

@@ -7,10 +7,10 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.book.tables import ACCOUNTS, PROJECTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage, UsageKey
-from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.rules.ownership import own_service, require_project
 from leasebook.domain.rules.tag_policy import tag_new
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
@@ -145,16 +145,20 @@ class GrantPackage(Command, frozen=True, kw_only=True):
     expires_at: Instant
     starts_at: Instant | None = None
     tags: NewTags = NewTags()
+    project_id: str | None = None
 
     def needs(self) -> Needs:
-        """The account, and the new row."""
+        """The account, its project, and the new row."""
         yield TOKEN_PACKAGES, (self.package_id,)
         yield ACCOUNTS, (self.account_id,)
+        if self.project_id is not None:
+            yield PROJECTS, (self.project_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown account, an end that has passed, or a start that has passed or is no earlier."""
+        """Raises Refusal: unknown account or project, or times that the package cannot have."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        require_project(draft, self.account_id, self.project_id)
         if self.expires_at <= now:
             raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
         starts_at = now if self.starts_at is None else self.starts_at
@@ -177,6 +181,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             used=0,
             started_at=starts_at,
             expires_at=self.expires_at,
+            project_id=self.project_id,
         )
         draft.add(TOKEN_PACKAGES, package)
         tag_new(draft, self.tags, package.id, package.account_id)

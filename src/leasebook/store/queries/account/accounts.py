@@ -9,6 +9,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import AccountLimits
 from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
+from leasebook.store.costs.queries import CostQueries
 from leasebook.store.queries.account.approvals import ApprovalQueries
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
@@ -28,8 +29,8 @@ _SERVICES: Final = (
 _LIMITS: Final = f"SELECT {columns(CODECS[ACCOUNT_LIMITS])} FROM guards WHERE account_id IN ({_MARKS})"
 
 
-class AccountQueries(ApprovalQueries):
-    """Queries about accounts and their requests for approvals."""
+class AccountQueries(ApprovalQueries, CostQueries):
+    """Queries about accounts, their costs and their requests for approvals."""
 
     _fetch: Fetch
 

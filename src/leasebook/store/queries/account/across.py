@@ -17,6 +17,7 @@ from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
 from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.store.queries.account.projects import in_project
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
 
@@ -79,6 +80,9 @@ class AcrossQueries:
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"{name} || '' = ?" if is_rare else f"{name} = ?")
                 params.append(value)
+        conditions, values = in_project(wanted.project_id)
+        where += conditions
+        params += values
         # The indexes of live instances lack the kind. Quota is in a region of its own, where nothing else is.
         where.append(f"region {'<>' if wanted.kind == UNITS_OF_COMPUTE else '='} '{EVERYWHERE}'")
         for key, value in wanted.tags.entries:

@@ -58,5 +58,8 @@ class PlaceQueries:
 
     def accounts_since(self, page: int) -> dict[str, int]:
         """Return the accounts that have pages of events after one, each with its last page."""
-        rows = self._fetch("SELECT account_id, max(seq) FROM event_pages WHERE seq > ? GROUP BY account_id", (page,))
+        # A sum of texts cannot be read in the order of the index of accounts, which would be read from end to end.
+        rows = self._fetch(
+            "SELECT account_id || '', max(seq) FROM event_pages WHERE seq > ? GROUP BY account_id || ''", (page,)
+        )
         return {account_id: int(last) for account_id, last in rows}

@@ -46,11 +46,11 @@ def _events(text: bytes | str) -> tuple[Event, ...] | None:
 def check_limits(fetch: Fetch) -> Iterator[str]:
     """Compare the usage in an account's limits with the units reserved by its users and the month's postings."""
     rows = fetch(
-        "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone FROM guards g "
+        "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone, g.project_units, g.project_spent FROM guards g "
         "LEFT JOIN accounts a ON a.id = g.account_id ORDER BY g.account_id",
         (),
     )
-    for account, held_text, month, spent_text, zone in rows:
+    for account, held_text, month, spent_text, zone, *by_project in rows:
         if zone is None:
             yield f"account {account} has limits and does not exist"
             continue
@@ -69,7 +69,32 @@ def check_limits(fetch: Fetch) -> Iterator[str]:
                     f"{amount_text(was)}"
                 )
 
+        yield from _of_projects(fetch, account, month, zone, *by_project)
 
+
+def _of_projects(fetch: Fetch, account: str, month: str, zone: str, units_text: str, spent_text: str) -> Iterator[str]:
+    """Compare the usage of an account's projects with their units and postings; the default one's is the rest."""
+    held = {(name, kind): count for name, kinds in _counts(units_text).items() for kind, count in kinds.items()}
+    found = {(name, kind): int(count) for name, kind, count in fetch(_HELD_IN_PROJECTS, (account,))}
+    for name, kind in sorted(held.keys() | found.keys()):
+        said, has = held.get((name, kind), 0), found.get((name, kind), 0)
+        if said != has:
+            yield f"account {account} counts {said} units of {kind} for the project {name}, which holds {has}"
+    spent, charged = _amounts(spent_text), _spent(fetch, account, month, zone, _SPENT_IN_PROJECTS)
+    for name in sorted(spent.keys() | charged.keys()):
+        counted, was = spent.get(name, Micro(0)), charged.get(name, Micro(0))
+        if counted != was:
+            yield (
+                f"account {account} counts {amount_text(counted)} in {month} for the project {name}, whose postings "
+                f"sum up to {amount_text(was)}"
+            )
+
+
+_HELD_IN_PROJECTS: Final = (
+    "SELECT project_id, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
+    "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') AND project_id IS NOT NULL "
+    "GROUP BY project_id, type"
+)
 _HELD: Final = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
     "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') GROUP BY created_by, type"
@@ -81,12 +106,18 @@ _SPENT: Final = (
 )
 
 
-def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro]:
+_SPENT_IN_PROJECTS: Final = (
+    f"SELECT p.project_id, {parts_of(_MOVED)} FROM postings p WHERE p.account_id = ? AND p.at >= ? AND p.at < ? "
+    "AND p.unit_id IS NOT NULL AND p.project_id IS NOT NULL GROUP BY p.project_id"
+)
+
+
+def _spent(fetch: Fetch, account: str, month: str, zone: str, text: str = _SPENT) -> dict[str, Micro]:
     if not month:
         return {}
     year, number = map(int, month.split("-"))
     began, ended = month_of(year, number, zone)
-    return {user: Micro(total(*sums)) for user, *sums in fetch(_SPENT, (account, began, ended))}
+    return {user: Micro(total(*sums)) for user, *sums in fetch(text, (account, began, ended))}
 
 
 def check_events(fetch: Fetch, identities: Identities, requests: Requests) -> Iterator[str]:

@@ -13,6 +13,7 @@ from zlib import crc32
 
 import msgspec
 
+from leasebook.domain.model.resource.project import stored_project
 from leasebook.domain.record.event import (
     BILLING_CHANGED,
     BILLING_CHANGING,
@@ -40,7 +41,7 @@ SPOOL_BYTES: Final = 1 << 23
 WHOLE: Final = (
     *STORY,
     *("created_at", "created_by", "region", "type", "order_id", "started_at"),
-    *("ended_at", "end_reason", "released_at", "charged", "failure"),
+    *("ended_at", "end_reason", "released_at", "charged", "failure", "project_id"),
 )
 """The columns of an instance's row that events report."""
 BESIDES: Final = ("extensions", "meter_from", "reminded_at")
@@ -193,8 +194,10 @@ def _more(event: Event) -> Fields:
     match event.type:
         case "unit.bought":
             reported = {"created_at": at, "region": data.get("region"), "type": data.get("type")}
-            reported |= {"order_id": data.get("orderId"), "failure": None}
+            reported |= {"order_id": data.get("orderId"), "failure": None, "project_id": data.get("projectId")}
             return reported if event.user_id is None else reported | {"created_by": event.user_id}
+        case "resource.moved":
+            return {"project_id": stored_project(data.get("projectId"))}
         case "unit.running":
             return {"started_at": at}
         case "unit.releasing":

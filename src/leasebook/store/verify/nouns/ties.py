@@ -13,6 +13,7 @@ from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.commands.store.demo import DEMO_LOADED, SERVICE_ID
 from leasebook.domain.commands.store.former_name import NAME
 from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
+from leasebook.domain.costs.rows import COSTS_SUMMED
 from leasebook.domain.model.model import EVERYBODYS
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH
@@ -33,6 +34,7 @@ _OWNED: Final = (
     ("event_pages", "page of events", "seq"),
     ("model_sets", "model set", "id"),
     ("models", "model", "id"),
+    ("projects", "project", "id"),
 )
 _MADE: Final = (
     ("units", "unit", "id"),
@@ -42,6 +44,7 @@ _MADE: Final = (
     ("hooks", "subscription", "id"),
     ("model_sets", "model set", "id"),
     ("models", "model", "id"),
+    ("projects", "project", "id"),
 )
 """Tables with the account that owns a row, and tables with the user who created it."""
 
@@ -54,6 +57,12 @@ _LIVES: Final = (
     ("approvals", "requests for approvals", "t.status = 'Open'"),
 )
 """The things that must not live in a closed account: table, name, and the condition for living."""
+_IN_PROJECTS: Final = (
+    ("units", "unit", "t.status <> 'Released' AND t.status <> 'CreateFailed'"),
+    ("services", "service", "t.deleted_at IS NULL"),
+)
+"""The things that must not live in a closed project. A package may be over by itself, and is closed with its project.
+"""
 
 RULES: Final = (
     *(
@@ -165,6 +174,36 @@ RULES: Final = (
         )
         for table, called, lives in _LIVES
     ),
+    *(
+        Rule(
+            f"SELECT t.id, t.project_id FROM {table} t LEFT JOIN projects p ON p.id = t.project_id "
+            "AND p.account_id = t.account_id WHERE t.project_id IS NOT NULL AND p.id IS NULL",
+            f"{called} {{0}} is in the project {{1}}, which is none of its account",
+        )
+        for table, called in (("units", "unit"), ("services", "service"), ("packages", "package"))
+    ),
+    *(
+        Rule(
+            f"SELECT t.id, t.project_id FROM projects p JOIN {table} t ON t.project_id = p.id "
+            f"WHERE p.status = 'Closed' AND {lives}",
+            f"{called} {{0}} lives in the project {{1}}, which is closed",
+        )
+        for table, called, lives in _IN_PROJECTS
+    ),
+    Rule(
+        "SELECT p.account_id, p.name, count(*) FROM projects p WHERE p.status = 'Active' "
+        "GROUP BY p.account_id, p.name HAVING count(*) > 1",
+        "account {0} has {2} active projects of the name {1}",
+    ),
+    Rule(
+        "SELECT p.id, p.status FROM projects p WHERE (p.status = 'Closed') <> (p.closed_at IS NOT NULL)",
+        "project {0} is {1}, and the time of its end says something else",
+    ),
+    Rule(
+        "SELECT p.service_id, p.unit_id FROM placements p JOIN units u ON u.id = p.unit_id JOIN services s "
+        "ON s.id = p.service_id WHERE coalesce(u.project_id, '') <> coalesce(s.project_id, '')",
+        "service {0} has replicas on unit {1}, which is in another project",
+    ),
     Rule(
         "SELECT a.id, a.balance FROM accounts a WHERE a.status = 'Closed' AND a.balance <> 0",
         "account {0} is closed, and its balance is {1} micro",
@@ -191,6 +230,7 @@ FACTS: Final = {
     NEXT_KEY: "([0-9a-f]{64})?",
     BEFORE_KEY: "([0-9a-f]{64})?",
     PAST_KEYS: "(?s).*",
+    COSTS_SUMMED: "[0-9]+",
 }
 """The names of metadata rows, and the form of each value."""
 

@@ -1,0 +1,1 @@
+"""Commands on projects, and on what belongs to them."""

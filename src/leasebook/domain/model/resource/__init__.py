@@ -1,0 +1,1 @@
+"""The groups of the things that an account buys and makes."""

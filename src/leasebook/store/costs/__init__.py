@@ -1,0 +1,1 @@
+"""The sums of costs: their queries, and their check."""

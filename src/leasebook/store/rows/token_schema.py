@@ -1,0 +1,41 @@
+"""The tables of client tokens and of used nonces."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, LargeBinary
+
+from leasebook.store.rows.table import big as _big
+from leasebook.store.rows.table import table as _table
+from leasebook.store.rows.table import word as _text
+
+# Small, because old rows are deleted: every purchase with a client token looks it up.
+tokens = _table(
+    "tokens",
+    _text("account_id", key=True),
+    _text("value", key=True),
+    _text("digest"),
+    Column("refused", Boolean, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    _big("created_at"),
+    Index("tokens_created", "created_at"),
+    without_rowid=True,
+)
+
+# Nonces that signatures used. The key begins with their end, so that new rows are written side by side.
+nonce_pages = _table(
+    "nonce_pages",
+    _big("until", key=True),
+    _text("access_key_id", key=True),
+    Column("digests", LargeBinary, nullable=False),
+    without_rowid=True,
+)
+
+# The same by earlier versions, a row each. They are still read, and deleted when their time is over.
+nonces = _table(
+    "nonces",
+    _text("access_key_id", key=True),
+    _text("value", key=True),
+    _big("hour"),
+    Index("nonces_hour", "hour"),
+    without_rowid=True,
+)
