@@ -49,13 +49,13 @@ from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
 from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
+from leasebook.server.exports import cost_exports_of
 from leasebook.server.factories import (
     Components,
     Entrance,
     allowed_of,
     audit_writer_of,
     callers_of,
-    cost_exports_of,
     dispatcher_of,
     engines_of,
     entrance_of,

@@ -6,7 +6,7 @@ import platform
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 import msgspec
@@ -47,9 +47,6 @@ from leasebook.engines.contract import ReplicaEngine
 from leasebook.engines.gone import with_gone
 from leasebook.engines.registry import build_engines
 from leasebook.engines.sandbox.sandbox import Sandbox
-from leasebook.export.focus.rows import Seller
-from leasebook.export.focus.served import Bounds as ExportBounds
-from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Limits as CallLimits
 from leasebook.gateway.ports import Target as Answering
@@ -73,8 +70,6 @@ from leasebook.security.vault import Vault
 from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
 from leasebook.store.postgres.timeouts import GRACE_S, Patience
-from leasebook.store.queries.account.excerpt import Excerpt
-from leasebook.store.queries.snapshot import Around, excerpt
 
 log = structlog.get_logger()
 
@@ -162,22 +157,6 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.APPROVALS: settings.account_open_approvals_max,
         asked.PROJECTS: settings.account_projects_max,
     }
-
-
-def cost_exports_of(settings: Settings, where: Target, metrics: Metrics) -> CostExports:
-    """Return what makes the files of cost exports."""
-
-    def views(
-        accounts: tuple[str, ...] | None, since: Instant, until: Instant, around: Around
-    ) -> AbstractContextManager[ReadRepository]:
-        return excerpt(where, Excerpt(accounts, since, until), around)
-
-    bounds = ExportBounds(
-        in_all=settings.costs_exports_max,
-        per_account=settings.costs_exports_per_account_max,
-        seconds=settings.costs_export_seconds,
-    )
-    return CostExports(views, Seller(settings.costs_provider, settings.currency), bounds, metrics.cost_exports)
 
 
 def streams_of(settings: Settings, metrics: Metrics) -> Streams:

@@ -30,6 +30,7 @@ _REST: Final = (
     "CREATE UNIQUE INDEX units_id ON units (id)",
     "CREATE TABLE tags AS SELECT * FROM store.tags WHERE id IN (SELECT id FROM units)",
     "CREATE UNIQUE INDEX tags_id ON tags (id)",
+    "CREATE TABLE projects AS SELECT * FROM store.projects WHERE account_id IN (SELECT id FROM accounts)",
     "CREATE TABLE alembic_version AS SELECT * FROM store.alembic_version",
 )
 
