@@ -19,17 +19,7 @@ from msgspec import inspect as mi
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import (
-    ACCOUNT_PLACES,
-    DELIVERIES,
-    DELIVERY_QUEUES,
-    ENGINE_CAPACITIES,
-    LEASES,
-    NONCE_PAGES,
-    REFUSED_CALLS,
-    SUBSCRIPTIONS,
-    WORKERS,
-)
+from leasebook.domain.book.tables import SUBSCRIPTIONS
 from leasebook.store.opening import Target
 from tests.api.bad_values import MAPS, alternatives
 from tests.harness import Answer, Client, a_service
@@ -307,31 +297,11 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = (
-    "tokens",
-    "nonce_pages",
-    "refused_calls",
-    "hooks",
-    "lanes",
-    "hook_places",
-    "deliveries",
-    "workers",
-    "leases",
-    "supplies",
+BY_ITSELF = frozenset(
+    ["nonce_pages", "refused_calls", "hook_places", "lanes", "deliveries", "workers", "leases", "supplies"]
 )
+UNASKED = BY_ITSELF | {"tokens", "hooks"}
 """Tables that change without anybody asking for it, or with every call."""
-
-
-UNASKED_ROWS = {
-    ACCOUNT_PLACES,
-    DELIVERY_QUEUES,
-    DELIVERIES,
-    WORKERS,
-    LEASES,
-    ENGINE_CAPACITIES,
-    NONCE_PAGES,
-    REFUSED_CALLS,
-}
 
 
 class CommitCounter:
@@ -342,10 +312,10 @@ class CommitCounter:
 
     def committed(self, changes: Changes) -> None:
         """Count it."""
-        tables = {*changes.inserted, *changes.updated} - UNASKED_ROWS
-        if SUBSCRIPTIONS in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
+        tables = {table.name for table in (*changes.inserted, *changes.updated)} - BY_ITSELF
+        if SUBSCRIPTIONS.name in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
-            tables.remove(SUBSCRIPTIONS)
+            tables.remove(SUBSCRIPTIONS.name)
         self.number += bool(changes.orders or changes.postings or changes.events or tables)
 
 
