@@ -47,8 +47,7 @@ def create_subscription(office: Office) -> Any:
     # Of what an account may have most it has at most fifty.
     for one in office.caller.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"][:-20]:
         office.caller.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": one["subscriptionId"]})
-    more = {"types": ["unit.bought"], "instanceId": office.caller.buy(), "accounts": [office.user["accountId"]]}
-    return {**NOWHERE, **more}
+    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy()}
 
 
 def modify_subscription(office: Office) -> Any:
@@ -77,7 +76,7 @@ def redeliver_event(office: Office) -> Any:
 RECORDS: Final = {
     "create_subscription": ActionRecord(
         permitted=MANAGERS | SUPPORTERS,
-        body=create_subscription,
+        body=lambda office: {**create_subscription(office), "accounts": [office.user["accountId"]]},
         foreign=({**NOWHERE, "instanceId": "UNIT"},),
         shape=SUBSCRIPTION | {"secret": SECRET},
     ),
