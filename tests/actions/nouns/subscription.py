@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, OWNER, TIME, Maybe
+from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, OWNER, TIME, Maybe, Unfilled
 from tests.actions.office import EVER, NOWHERE, Office
 from tests.actions.record import FLEET_READERS, MANAGERS, READERS, SUPPORTERS, ActionRecord, of_own
 from tests.api.scene import EVENTS, NOTIFICATION
@@ -89,7 +89,7 @@ RECORDS: Final = {
         permitted=MANAGERS | SUPPORTERS,
         body=modify_subscription,
         foreign=({"subscriptionId": "HOOK", "status": "Paused"},),
-        shape=SUBSCRIPTION | {"secret": Maybe(SECRET)},
+        shape=SUBSCRIPTION | {"secret": Maybe(SECRET), "accounts": Maybe(Unfilled([HEX_ID]))},
         example_stage=2,
     ),
     "delete_subscription": ActionRecord(
