@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, OWNER, TIME, Maybe
+from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, OWNER, TIME, Maybe, Unfilled
 from tests.actions.office import EVER, NOWHERE, Office
 from tests.actions.record import FLEET_READERS, MANAGERS, READERS, SUPPORTERS, ActionRecord, of_own
 from tests.api.scene import EVENTS, NOTIFICATION
@@ -49,8 +49,8 @@ def create_subscription(office: Office) -> Any:
     # Of what an account may have most it has at most fifty.
     for one in office.caller.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"][:-20]:
         office.caller.do(NOTIFICATION, "DeleteSubscription", {"subscriptionId": one["subscriptionId"]})
-    more = {"types": ["unit.bought"], "instanceId": office.caller.buy(), "accounts": [office.user["accountId"]]}
-    return {**NOWHERE, **more, "name": "alarms", "tags": {"team": "vision"}}
+    words = {"name": "alarms", "tags": {"team": "vision"}}
+    return {**NOWHERE, "types": ["unit.bought"], "instanceId": office.caller.buy(), **words}
 
 
 def modify_subscription(office: Office) -> Any:
@@ -79,7 +79,7 @@ def redeliver_event(office: Office) -> Any:
 RECORDS: Final = {
     "create_subscription": ActionRecord(
         permitted=MANAGERS | SUPPORTERS,
-        body=create_subscription,
+        body=lambda office: {**create_subscription(office), "accounts": [office.user["accountId"]]},
         foreign=({**NOWHERE, "instanceId": "UNIT"},),
         shape=SUBSCRIPTION | {"secret": SECRET},
     ),
@@ -92,7 +92,7 @@ RECORDS: Final = {
         permitted=MANAGERS | SUPPORTERS,
         body=modify_subscription,
         foreign=({"subscriptionId": "HOOK", "status": "Paused"},),
-        shape=SUBSCRIPTION | {"secret": Maybe(SECRET)},
+        shape=SUBSCRIPTION | {"secret": Maybe(SECRET), "accounts": Maybe(Unfilled([HEX_ID]))},
         example_stage=2,
     ),
     "delete_subscription": ActionRecord(
