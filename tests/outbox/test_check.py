@@ -22,7 +22,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept")
 
     async def scene() -> None:
-        async with a_service(folder, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
+        async with a_receiver() as receiver, a_service(folder, demo=True, environment=LOCAL) as desk:
             receiver.answer = lambda got: FAILED if got.event["type"] == "unit.running" else OK
             await subscribe(desk, receiver.url)
             gone = await subscribe(desk, receiver.url, types=["unit.bought"])

@@ -8,6 +8,7 @@ import email.policy
 import re
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -32,6 +33,9 @@ from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
 from tests.outbox.test_address import certificate
 from tests.ports import free_port
+from tests.rests import Rests
+
+HANGS_UP_S = 5.0
 
 TO = "ops@example.org"
 
@@ -83,6 +87,10 @@ def mail() -> Iterator[tuple[Box, int]]:
     try:
         yield box, controller.port
     finally:
+        # Its callers have hung up. A loop that stops before it hears of that leaves their connections open.
+        until_s, rests = time.monotonic() + HANGS_UP_S, Rests(0.001)
+        while asyncio.all_tasks(controller.loop) and time.monotonic() < until_s:
+            time.sleep(rests.next_s())
         controller.stop()
 
 

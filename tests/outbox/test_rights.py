@@ -34,7 +34,7 @@ def calls(hook: str, event: str) -> dict[str, dict[str, Any]]:
 
 
 async def test_managers_set_subscriptions_and_readers_see_deliveries_but_no_urls(tmp_path: Path) -> None:
-    async with a_service(tmp_path, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
+    async with a_receiver() as receiver, a_service(tmp_path, demo=True, environment=LOCAL) as desk:
         reader, manager = await somebody(desk, READ), await somebody(desk, FULL)
         hook = (await subscribe(manager, receiver.url))["subscriptionId"]
         await buy(desk)
@@ -50,7 +50,7 @@ async def test_managers_set_subscriptions_and_readers_see_deliveries_but_no_urls
 async def test_another_accounts_subscription_and_events_are_as_if_they_did_not_exist(
     tmp_path: Path, action: str
 ) -> None:
-    async with a_service(tmp_path, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
+    async with a_receiver() as receiver, a_service(tmp_path, demo=True, environment=LOCAL) as desk:
         hook = (await subscribe(desk, receiver.url))["subscriptionId"]
         unit = await buy(desk)
         done = await settled(desk, 2)

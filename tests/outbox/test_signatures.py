@@ -40,7 +40,7 @@ def test_a_signature_is_the_one_of_the_published_example() -> None:
 
 
 async def test_what_arrives_is_verified_by_the_example_of_the_page_and_nothing_else_is(tmp_path: Path) -> None:
-    async with a_service(tmp_path, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
+    async with a_receiver() as receiver, a_service(tmp_path, demo=True, environment=LOCAL) as desk:
         secret = (await subscribe(desk, receiver.url, types=["unit.bought"]))["secret"]
         assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
         unit = await buy(desk)
@@ -76,7 +76,7 @@ async def test_the_secret_is_shown_once_and_kept_sealed(tmp_path: Path) -> None:
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_day_and_then_only_the_new_one(tmp_path: Path) -> None:
-    async with a_service(tmp_path, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
+    async with a_receiver() as receiver, a_service(tmp_path, demo=True, environment=LOCAL) as desk:
 
         async def next_one() -> ReceivedDelivery:
             count = len(receiver.got) + 1
