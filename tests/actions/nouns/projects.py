@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from tests.actions.forms import ANY_ID, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, PROJECT_ID, SERVICE_ID, TIME, Maybe
 from tests.actions.office import Office
-from tests.actions.record import MANAGERS, READERS, WRITERS, ActionRecord
+from tests.actions.record import (
+    BILLING_READERS,
+    FLEET_READERS,
+    MANAGERS,
+    OPERATORS,
+    READERS,
+    WRITERS,
+    ActionRecord,
+    of_own,
+)
 
 PROJECT = {
     "projectId": (PROJECT_ID, re.compile("default")),
@@ -39,22 +48,22 @@ def modified(office: Office) -> Any:
 
 
 RECORDS: Final = {
-    "create_project": ActionRecord(permitted=MANAGERS, body=lambda _office: named(), shape=PROJECT),
+    "create_project": ActionRecord(permitted=MANAGERS | OPERATORS, body=of_own(lambda _office: named()), shape=PROJECT),
     "describe_projects": ActionRecord(
-        permitted=READERS,
-        body={"projectId": "default", "name": "default", "status": "Active"},
+        permitted=READERS | FLEET_READERS | BILLING_READERS,
+        body=of_own({"projectId": "default", "name": "default", "status": "Active"}),
         searches=({"projectId": "PROJECT"},),
         shape={"projects": [PROJECT], **MAY_END_A_PAGE},
     ),
     "modify_project": ActionRecord(
-        permitted=MANAGERS,
-        body=modified,
+        permitted=MANAGERS | OPERATORS,
+        body=of_own(modified),
         foreign=({"projectId": "PROJECT", "name": "atlas"}, {"projectId": "PROJECT"}),
         shape=PROJECT,
     ),
     "close_project": ActionRecord(
-        permitted=MANAGERS,
-        body=made,
+        permitted=MANAGERS | OPERATORS,
+        body=of_own(made),
         foreign=({"projectId": "PROJECT"},),
         shape=PROJECT,
         example_stage=4,

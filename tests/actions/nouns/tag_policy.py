@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.actions.forms import HEX_ID
 from tests.actions.office import Office
-from tests.actions.record import MANAGERS, OPERATORS, READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, MANAGERS, OPERATORS, READERS, ActionRecord
 
 POLICY = {"required": [str], "allowed": dict}
 RULES = {"required": [], "allowed": {"floor": ["1", "2"]}}
@@ -24,7 +24,7 @@ RECORDS: Final = {
         example_stage=8,
     ),
     "describe_tag_policy": ActionRecord(
-        permitted=READERS | OPERATORS,
+        permitted=READERS | FLEET_READERS,
         body=lambda office: {"accountId": office.user["accountId"]},
         shape={"accountId": HEX_ID, "policy": POLICY},
         example_stage=9,

@@ -21,6 +21,9 @@ class CreateProject(TypedDict, total=False):
     description: str | None
     """Free text."""
 
+    account_id: str | None
+    """The account; the caller's where it is left out."""
+
 
 CREATE_PROJECT: Final[ActionOf[ProjectDetail]] = ActionOf(
     "/v2/project", "CreateProject", CreateProject, ProjectDetail, writes=True
@@ -45,6 +48,9 @@ class DescribeProjects(TypedDict, total=False):
     status: Literal["Active", "Closed"] | None
     """Only projects in this status; left out: in both."""
 
+    account_id: str | None
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
+
 
 DESCRIBE_PROJECTS: Final[ActionOf[ProjectList]] = ActionOf(
     "/v2/project", "DescribeProjects", DescribeProjects, ProjectList, writes=False
@@ -66,6 +72,9 @@ class ModifyProject(TypedDict, total=False):
     description: str
     """Free text."""
 
+    account_id: str | None
+    """The account; the caller's where it is left out."""
+
 
 MODIFY_PROJECT: Final[ActionOf[ProjectDetail]] = ActionOf(
     "/v2/project", "ModifyProject", ModifyProject, ProjectDetail, writes=True
@@ -80,6 +89,9 @@ class CloseProject(TypedDict, total=False):
 
     project_id: Required[str]
     """The project; the default one stays."""
+
+    account_id: str | None
+    """The account; the caller's where it is left out."""
 
 
 CLOSE_PROJECT: Final[ActionOf[ProjectDetail]] = ActionOf(

@@ -33,7 +33,7 @@ class DescribeTagPolicy(TypedDict, total=False):
     """Parameters of ``describe_tag_policy``."""
 
     account_id: str | None
-    """The account; the caller's where it is left out."""
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
 
 
 DESCRIBE_TAG_POLICY: Final[ActionOf[TagPolicyDetail]] = ActionOf(

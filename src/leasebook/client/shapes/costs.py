@@ -30,7 +30,7 @@ class CostRow(Shape, kw_only=True):
     group: dict[str, str | None]
     """What these costs have in common, by the names of groupBy; null: they are without it."""
     names: dict[str, str] | None = None
-    """The names of the account, the project, the user and the service of the group, where they have one."""
+    """The names of the group's account, project, user and service, where they have one."""
     billed: str
     """The charges of the period, less refunds."""
     amortised: str

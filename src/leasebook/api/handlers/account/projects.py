@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
-from leasebook.api.fault import refused
+from leasebook.api.fault import Fault, refused
+from leasebook.api.handlers.account.limits import whose
 from leasebook.api.ids import project_id
 from leasebook.api.paging import part
 from leasebook.api.presenters import projects as present
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns.resource import projects as c
 from leasebook.domain.commands.project.move import MoveResource
 from leasebook.domain.commands.project.project import CloseProject, CreateProject, ModifyProject, refuse_default
@@ -20,7 +23,7 @@ async def create_project(context: Context, call: Call[c.CreateProjectRequest]) -
     """Make a project."""
     command = CreateProject(
         token=call.token(),
-        account_id=call.caller.account_id,
+        account_id=whose(call, "projects"),
         by=call.caller.user_id,
         project_id=project_id(),
         name=call.request.name,
@@ -32,8 +35,10 @@ async def create_project(context: Context, call: Call[c.CreateProjectRequest]) -
 
 async def describe_projects(context: Context, call: Call[c.DescribeProjectsRequest]) -> c.ProjectList:
     """List the account's projects."""
-    asked, account_id = call.request, call.caller.account_id
-    rows = await context.read(call, lambda ask: ask.projects(account_id))
+    asked, account_id = call.request, account_meant(call)
+    account, rows = await context.read(call, lambda ask: (ask.account(account_id), ask.projects(account_id)))
+    if account is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.", "accountId")
     # The default project comes first. No project is ever deleted, so the places stay what they are.
     listed = enumerate([present.DEFAULT, *(present.project(row, context.shown) for row in rows)])
     wanted = (("project_id", asked.project_id), ("name", asked.name), ("status", asked.status))
@@ -49,7 +54,7 @@ async def modify_project(context: Context, call: Call[c.ModifyProjectRequest]) -
     _not_default(call.request.project_id)
     command = ModifyProject(
         token=call.token(),
-        account_id=call.caller.account_id,
+        account_id=whose(call, "projects"),
         project_id=call.request.project_id,
         name=call.request.name,
         description=call.request.description,
@@ -63,7 +68,7 @@ async def close_project(context: Context, call: Call[c.CloseProjectRequest]) -> 
     _not_default(call.request.project_id)
     command = CloseProject(
         token=call.token(),
-        account_id=call.caller.account_id,
+        account_id=whose(call, "projects"),
         project_id=call.request.project_id,
         asked_at=context.clock.now(),
     )

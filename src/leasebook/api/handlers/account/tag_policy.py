@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.api.handlers.account.limits import whose
@@ -27,7 +28,7 @@ async def set_tag_policy(context: Context, call: Call[t.SetTagPolicyRequest]) ->
 
 async def describe_tag_policy(context: Context, call: Call[t.DescribeTagPolicyRequest]) -> t.TagPolicyDetail:
     """Show the policy."""
-    account_id = whose(call, "tag policies")
+    account_id = account_meant(call)
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.", "accountId")

@@ -64,9 +64,7 @@ class CostRow(Shape, kw_only=True):
     ]
     names: Annotated[
         dict[str, str] | None,
-        Meta(
-            description="The names of the account, the project, the user and the service of the group, where they have one."
-        ),
+        Meta(description="The names of the group's account, project, user and service, where they have one."),
     ] = None
     billed: Annotated[str, Meta(description="The charges of the period, less refunds.")]
     amortised: Annotated[

@@ -9,17 +9,18 @@ from msgspec import UNSET, Meta, UnsetType
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import PROJECT, read, write
-from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
+from leasebook.contract.shapes import ACCOUNT_MEANT, Id, Paged, PagedRequest, Request, Shape, Text
 
 ProjectName = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f]*$")]
 ProjectStatus = Literal["Active", "Closed"]
 
 
 class CreateProjectRequest(Request, kw_only=True):
-    """Make a project of the account."""
+    """Make a project of the account. An operator may name another account."""
 
     name: Annotated[ProjectName, Meta(description="Its name, which no other active project of the account has.")]
     description: Annotated[Text | None, Meta(description="Free text.")] = None
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class DescribeProjectsRequest(PagedRequest, kw_only=True):
@@ -28,22 +29,31 @@ class DescribeProjectsRequest(PagedRequest, kw_only=True):
     project_id: Annotated[Id | None, Meta(description="Only this project.")] = None
     name: Annotated[ProjectName | None, Meta(description="Only projects of this name.")] = None
     status: Annotated[ProjectStatus | None, Meta(description="Only projects in this status; left out: in both.")] = None
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 class ModifyProjectRequest(Request, kw_only=True):
-    """Change the name or the description of a project, or both. The default project stays as it is."""
+    """Change the name or the description of a project, or both. The default project stays as it is.
+
+    An operator may name another account.
+    """
 
     project_id: Annotated[Id, Meta(description="The project.")]
     name: Annotated[
         ProjectName | UnsetType, Meta(description="Its new name, which no other active project of the account has.")
     ] = UNSET
     description: Annotated[Text | UnsetType, Meta(description="Free text.")] = UNSET
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class CloseProjectRequest(Request, kw_only=True):
-    """Close a project for ever. No instance, quota, service or package with a rest may be in it; its costs stay."""
+    """Close a project for ever. No instance, quota, service or package with a rest may be in it; its costs stay.
+
+    An operator may name another account.
+    """
 
     project_id: Annotated[Id, Meta(description="The project; the default one stays.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class MoveResourceRequest(Request, kw_only=True):
@@ -100,7 +110,7 @@ PROJECTS: Final = (
         CreateProjectRequest,
         ProjectDetail,
         "Make a project of the account.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.OPERATORS,
         errors=(e.QUOTA_EXCEEDED,),
         example={"name": "atlas", "description": "The maps."},
         answer=_ATLAS,
@@ -112,6 +122,7 @@ PROJECTS: Final = (
         DescribeProjectsRequest,
         ProjectList,
         "List the account's projects.",
+        across=p.HOUSE_READERS,
         errors=(e.INVALID_MARKER,),
         example={},
         answer={"projects": [_DEFAULT, _ATLAS]},
@@ -123,7 +134,7 @@ PROJECTS: Final = (
         ModifyProjectRequest,
         ProjectDetail,
         "Change the name or the description of a project.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE, e.OPERATION_NOT_SUPPORTED),
         example={"projectId": "prj-k3j4h5g6f7d8", "description": "The maps of 2030."},
         answer={**_ATLAS, "description": "The maps of 2030."},
@@ -135,7 +146,7 @@ PROJECTS: Final = (
         CloseProjectRequest,
         ProjectDetail,
         "Close a project; what it cost stays on record.",
-        policies=p.MANAGERS,
+        policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE, e.OPERATION_NOT_SUPPORTED),
         example={"projectId": "prj-k3j4h5g6f7d8"},
         answer={**_ATLAS, "status": "Closed", "closedTime": "2026-12-30T06:13:45+08:00"},

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read, write
-from leasebook.contract.shapes import Id, Part, Request, Shape, TagKey, TagValue
+from leasebook.contract.shapes import ACCOUNT_MEANT, Id, Part, Request, Shape, TagKey, TagValue
 
 TagKeys = Annotated[list[TagKey], Meta(max_length=50)]
 TagValues = Annotated[list[TagValue], Meta(min_length=1, max_length=100)]
@@ -52,9 +52,9 @@ class SetTagPolicyRequest(Request, kw_only=True):
 
 
 class DescribeTagPolicyRequest(Request, kw_only=True):
-    """Ask for the account's tag policy. An operator may name another account."""
+    """Ask for the account's tag policy."""
 
-    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 class TagPolicyDetail(Shape, kw_only=True):
@@ -98,7 +98,7 @@ TAG_POLICIES: Final = (
         DescribeTagPolicyRequest,
         TagPolicyDetail,
         "Show which tags an account requires, and which values they may have.",
-        policies=p.READERS | p.OPERATORS,
+        across=p.FLEET_READERS,
         example={},
         answer={"accountId": "00112233445566778899aabbccddeeff", "policy": _POLICY},
     ),
