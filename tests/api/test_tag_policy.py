@@ -219,8 +219,10 @@ MAKING: Final[dict[str, tuple[str, str, Callable[[Caller], Any]]]] = {
 """Every operation that buys or makes something that can have tags, with a body without tags."""
 NAMED: Final = frozenset({"purchase_units", "purchase_replicas", "purchase_quota", "create_subscription"})
 """Those of them that take a name of the thing, apart from the name that calls use."""
-MAKES_NO_SUCH_THING: Final = frozenset({"create_account", "create_user", "create_access_key", "create_auto_renew_rule"})
-"""Accounts and people are no things of an account, and a rule is part of its instance."""
+MAKES_NO_SUCH_THING: Final = frozenset(
+    {"create_account", "create_user", "create_access_key", "create_auto_renew_rule", "create_project"}
+)
+"""Accounts, people and projects are no things with costs of their own, and a rule is part of its instance."""
 
 
 def made_service(caller: Caller) -> str:

@@ -1,4 +1,4 @@
-"""Where the address and the keys come from, and what is said about wrong ones."""
+"""Where the address and the keys come from, and the refusals of wrong ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from leasebook.client import ConfigurationError
 from leasebook.client.connection import Connection, connection
 
-HERE = {"LEASEBOOK_ACCESS_KEY": "ENV", "LEASEBOOK_SECRET_KEY": "env-secret"}
+HERE = {"LEASEBOOK_CLIENT_ACCESS_KEY": "ENV", "LEASEBOOK_CLIENT_SECRET_KEY": "env-secret"}
 CLOUD = {
     "QIANFAN_ACCESS_KEY": "CLOUD",
     "QIANFAN_SECRET_KEY": "cloud-secret",
@@ -55,11 +55,11 @@ def test_a_profile_that_is_named_goes_before_the_environment(home: dict[str, str
 def test_half_a_key_of_the_environment_is_not_completed_from_a_profile(home: dict[str, str]) -> None:
     save(home, PROFILE)
     with pytest.raises(ConfigurationError, match="secret_key"):
-        connection(environment=home | {"LEASEBOOK_ACCESS_KEY": "ENV"})
+        connection(environment=home | {"LEASEBOOK_CLIENT_ACCESS_KEY": "ENV"})
 
 
 def test_without_anything_the_text_says_what_to_give(home: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match=r"access_key .*LEASEBOOK_ACCESS_KEY.*config\.toml"):
+    with pytest.raises(ConfigurationError, match=r"access_key .*LEASEBOOK_CLIENT_ACCESS_KEY.*config\.toml"):
         connection(environment=home)
 
 

@@ -19,9 +19,9 @@ def test_each_program_of_the_page_runs(tmp_path: Path) -> None:
     with running("sqlite", tmp_path) as server:
         environment = {
             **os.environ,
-            "LEASEBOOK_URL": server.base_url,
-            "LEASEBOOK_ACCESS_KEY": ACCESS_KEY,
-            "LEASEBOOK_SECRET_KEY": SECRET_KEY,
+            "LEASEBOOK_CLIENT_URL": server.base_url,
+            "LEASEBOOK_CLIENT_ACCESS_KEY": ACCESS_KEY,
+            "LEASEBOOK_CLIENT_SECRET_KEY": SECRET_KEY,
         }
         printed = [
             subprocess.run(

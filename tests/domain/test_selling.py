@@ -93,6 +93,7 @@ def test_every_rule_has_its_say_and_not_only_the_first(wrong: tuple[str, ...]) -
         facts |= WRONG[rule][0]
     balance = 0 if "balance" in wrong else 10_000
     expected = {rule: reason if rule in wrong else None for rule, (_, reason) in WRONG.items()}
+    expected["approval"] = None
     if "price" in wrong:
         # A deal without a price needs no balance.
         expected["balance"] = None
@@ -109,6 +110,7 @@ def test_everything_can_be_wrong_at_once() -> None:
         "price": None,
         "spend": OVER_QUOTA,
         "balance": BALANCE,
+        "approval": None,
     }
 
 

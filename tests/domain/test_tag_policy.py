@@ -17,7 +17,7 @@ from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.store.demo import LoadDemo
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.rules import tag_policy as rules
+from leasebook.domain.rules.resource import tag_policy as rules
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REMEMBERED, TAG_POLICY, Refusal

@@ -105,6 +105,7 @@ KEPT = (
     "wrong_state",
     "untrusted",
     "suspended",
+    "approval",
     "tag_policy",
 )
 UNDECIDED = ("bad_value", "denied", "replayed", "signed_too_often")

@@ -14,15 +14,19 @@ _OK: Final = 200
 
 URL_OPTION = click.option(
     "--url",
-    envvar=["QIANFAN_CONSOLE_API_BASE_URL"],
+    envvar=["LEASEBOOK_CLIENT_URL", "QIANFAN_CONSOLE_API_BASE_URL"],
     default="http://127.0.0.1:8000",
     show_default=True,
     callback=url_given,
     help="Address of the service.",
 )
 PATH_ARGUMENT = click.argument("path", callback=path_given)
-ACCESS_KEY_OPTION = click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", required=True, show_envvar=True)
-SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", required=True, show_envvar=True)
+ACCESS_KEY_OPTION = click.option(
+    "--access-key", envvar=["LEASEBOOK_CLIENT_ACCESS_KEY", "QIANFAN_ACCESS_KEY"], required=True, show_envvar=True
+)
+SECRET_KEY_OPTION = click.option(
+    "--secret-key", envvar=["LEASEBOOK_CLIENT_SECRET_KEY", "QIANFAN_SECRET_KEY"], required=True, show_envvar=True
+)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Operations and calls: what is sent, what an answer means, and which calls may be sent again. No I/O."""
+"""Operations, the request of a call, the meaning of its answer, and which calls may be sent again. No I/O."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ActionOf(Generic[R]):
         return self.writes and "client_token" in self._names
 
     def body(self, request: Mapping[str, Any]) -> bytes:
-        """Return the body for parameters by their names in Python; what is None is left out.
+        """Return the body for parameters by their names in Python.
 
         Raises TypeError for a name that the operation does not have, and NaiveTimeError.
         """

@@ -16,12 +16,12 @@ from leasebook.client.errors import ConfigurationError
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 DEFAULT_PROFILE: Final = "default"
 VARIABLES: Final[dict[str, tuple[str, ...]]] = {
-    "url": ("LEASEBOOK_URL", "QIANFAN_CONSOLE_API_BASE_URL"),
-    "access_key": ("LEASEBOOK_ACCESS_KEY", "QIANFAN_ACCESS_KEY"),
-    "secret_key": ("LEASEBOOK_SECRET_KEY", "QIANFAN_SECRET_KEY"),
+    "url": ("LEASEBOOK_CLIENT_URL", "QIANFAN_CONSOLE_API_BASE_URL"),
+    "access_key": ("LEASEBOOK_CLIENT_ACCESS_KEY", "QIANFAN_ACCESS_KEY"),
+    "secret_key": ("LEASEBOOK_CLIENT_SECRET_KEY", "QIANFAN_SECRET_KEY"),
 }
 """The variables for each setting; the first that is set counts."""
-PROFILE_VARIABLE: Final = "LEASEBOOK_PROFILE"
+PROFILE_VARIABLE: Final = "LEASEBOOK_CLIENT_PROFILE"
 
 
 class Connection(NamedTuple):
@@ -45,7 +45,7 @@ def connection(
     profile: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Connection:
-    """Find the address and the keys. Raises ConfigurationError, which names what is missing or wrong.
+    """Find the address and the keys. Raises ConfigurationError, which names the missing or wrong setting.
 
     The access key and its secret come from the same place: half a key of one place fits none of another.
     """

@@ -1,4 +1,4 @@
-"""What both clients do around a call."""
+"""The steps around a call that both clients share."""
 
 from __future__ import annotations
 

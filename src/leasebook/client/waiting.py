@@ -1,4 +1,4 @@
-"""What waiters wait for, and how often they look. No I/O."""
+"""The states for which waiters wait, and the pauses between their looks. No I/O."""
 
 from __future__ import annotations
 

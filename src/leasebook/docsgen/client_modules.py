@@ -31,7 +31,9 @@ HEADER: Final = '"""{about} Generated from the contract by `leasebook docs`; not
 WIDTH: Final = 120
 _ENDS: Final = ("_time", "_at", "_since", "_until")
 _WHOLE: Final = ("time", "now", "since", "until", "minute")
-_MONEY: Final = frozenset({"amount", "balance", "budget", "charged", "cost", "paid", "price", "spend", "spent"})
+_MONEY: Final = frozenset(
+    {"amortised", "amount", "balance", "billed", "budget", "charged", "cost", "paid", "price", "spend", "spent"}
+)
 
 
 class Field(NamedTuple):
@@ -56,6 +58,8 @@ def modules() -> dict[str, str]:
     """Return the text of each generated module by its path under the package of the client."""
     known = _Known(operations())
     found: dict[str, str] = {}
+    found |= _folders("shapes", "Shapes of values", known.shape_modules())
+    found |= _folders("methods", "Methods of the clients", known.method_modules())
     for module in known.shape_modules():
         found[f"shapes/{module}.py"] = known.shapes(module)
     for module in known.method_modules():
@@ -71,7 +75,7 @@ def formatted(texts: Mapping[str, str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, text in texts.items():
-            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
         ruff = [sys.executable, "-m", "ruff", "format", "--quiet", "--isolated", "--line-length", str(WIDTH)]
         subprocess.run([*ruff, "--target-version", "py311", str(folder)], check=True)  # noqa: S603
@@ -99,7 +103,7 @@ class _Known:
         body = "\n\n".join(self._shape(one) for one in _dependents_last(mine))
         others = {name for one in mine for name in _named(one) if _module(self._structs[name]) != module}
         return (
-            HEADER.format(about=f"Shapes of values: {module.replace('_', ' ')}.")
+            HEADER.format(about=f"Shapes of values: {_last(module).replace('_', ' ')}.")
             + "from __future__ import annotations\n\n"
             + _imports(body, {name: _module(self._structs[name]) for name in others})
             + body
@@ -140,7 +144,7 @@ class _Known:
             parts.append(self._parameters(row))
             sync += self._both(row, is_async=False)
             awaited += self._both(row, is_async=True)
-        title = "".join(word.capitalize() for word in module.split("_"))
+        title = "".join(word.capitalize() for word in _last(module).split("_"))
         body = (
             "\n\n".join(parts)
             + _class(f"{title}Methods(Caller)", "Methods of a client that waits for its answers.", "\n".join(sync))
@@ -151,7 +155,7 @@ class _Known:
             )
         )
         return (
-            HEADER.format(about=f"Methods of the clients: {module.replace('_', ' ')}.")
+            HEADER.format(about=f"Methods of the clients: {_last(module).replace('_', ' ')}.")
             + "from __future__ import annotations\n\n"
             + _imports(body, names)
             + body
@@ -208,9 +212,10 @@ class _Known:
     def whole(self) -> str:
         """Return the module that puts the methods of all nouns together."""
         modules = self.method_modules()
-        titles = ["".join(word.capitalize() for word in module.split("_")) for module in modules]
+        titles = ["".join(word.capitalize() for word in _last(module).split("_")) for module in modules]
         lines = [
-            f"from {PACKAGE}.methods.{module} import {', '.join(sorted((f'{title}Methods', f'Async{title}Methods')))}\n"
+            f"from {PACKAGE}.methods.{_dotted(module)} import "
+            f"{', '.join(sorted((f'{title}Methods', f'Async{title}Methods')))}\n"
             for module, title in zip(modules, titles, strict=True)
         ]
         both = "".join(
@@ -270,8 +275,23 @@ def _fields(request: type[Request]) -> list[Field]:
 
 
 def _module(one: type) -> str:
-    last = one.__module__.rpartition(".")[2]
-    return "common" if last == "shapes" else last
+    """Return the place of a type's module, with the folder that it has in the contract."""
+    place = one.__module__.removeprefix("leasebook.contract.").removeprefix("nouns.").replace(".", "/")
+    return "parts/common" if place == "shapes" else place
+
+
+def _dotted(module: str) -> str:
+    return module.replace("/", ".")
+
+
+def _last(module: str) -> str:
+    return module.rpartition("/")[2]
+
+
+def _folders(prefix: str, about: str, modules: Iterable[str]) -> dict[str, str]:
+    """Return the modules of the folders that some modules are in."""
+    folders = {module.rpartition("/")[0] for module in modules} - {""}
+    return {f"{prefix}/{folder}/__init__.py": f'"""{about}: {folder}."""\n' for folder in sorted(folders)}
 
 
 def _camel(name: str) -> str:
@@ -440,7 +460,9 @@ def _imports(body: str, shapes: Mapping[str, str]) -> str:
     by_module: dict[str, list[str]] = {}
     for name, module in sorted(shapes.items()):
         by_module.setdefault(module, []).append(name)
-    groups[2] += [f"from {PACKAGE}.shapes.{module} import {', '.join(names)}\n" for module, names in by_module.items()]
+    groups[2] += [
+        f"from {PACKAGE}.shapes.{_dotted(module)} import {', '.join(names)}\n" for module, names in by_module.items()
+    ]
     groups[2].sort()
     return "\n".join("".join(group) for group in groups if group) + "\n\n"
 

@@ -15,16 +15,14 @@ from leasebook.api.handlers.account import (
     funds,
     identities,
     limits,
-    projects,
     reminders,
     signatures,
     statement,
     subscriptions,
-    tag_policy,
-    tags,
     users,
 )
 from leasebook.api.handlers.instance import charge, explain, instances
+from leasebook.api.handlers.resource import projects, tag_policy, tags
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
 from leasebook.api.handlers.store import catalogue, clock, engine_capacity
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
 from leasebook.client.shapes.model import CreatedModel, CreatedModelSet, ModelDetail, ModelRow, ModelSetDetail
-from leasebook.client.shapes.run import Run
+from leasebook.client.shapes.models.run import Run
 
 
 class CreateModelSet(TypedDict, total=False):

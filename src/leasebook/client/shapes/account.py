@@ -37,7 +37,7 @@ class AccountOverview(Shape, kw_only=True):
     status_reason: str | None = None
     """The operator's reason for the suspension."""
     arrears_since: datetime | None = None
-    """Since when the balance is negative; absent if it is not."""
+    """Since when the balance is negative; else absent."""
     create_time: datetime
     """When it was made."""
     prepaid: Holding
@@ -74,7 +74,7 @@ class AccountDetail(Shape, kw_only=True):
     status_reason: str | None = None
     """The operator's reason for the suspension."""
     arrears_since: datetime | None = None
-    """Since when the balance is negative; absent if it is not."""
+    """Since when the balance is negative; else absent."""
     create_time: datetime
     """When it was made."""
 
@@ -95,7 +95,7 @@ class OrderDetail(Shape, kw_only=True):
     kind: str
     """Purchase, Renewal, Resize or Conversion (a change of billing)."""
     payment_timing: str
-    """Prepaid: by the month, in advance. Postpaid: by the minute."""
+    """Prepaid: by the month, ahead. Postpaid: by the minute."""
     region: str
     """The region; global for quota."""
     type: str
@@ -143,7 +143,7 @@ class PostingDetail(Shape, kw_only=True):
     When an account is closed: PayOut of the rest, or WriteOff of a debt.
     """
     debit: str
-    """Where the amount left: a ledger account such as wallet:ACCOUNT or funding."""
+    """The ledger account that it left, such as wallet:ACCOUNT or funding."""
     credit: str
     """Where the amount arrived: a ledger account such as wallet:ACCOUNT or revenue:usage."""
     amount: Decimal

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Literal
 
 from leasebook.client.shape import Shape
-from leasebook.client.shapes.common import PageInfo
 from leasebook.client.shapes.event import CloudEvent
+from leasebook.client.shapes.parts.common import PageInfo
 
 
 class Purchased(Shape, kw_only=True):

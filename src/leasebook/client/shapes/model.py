@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from leasebook.client.shape import Shape
-from leasebook.client.shapes.common import PageInfo
-from leasebook.client.shapes.run import Run
+from leasebook.client.shapes.models.run import Run
+from leasebook.client.shapes.parts.common import PageInfo
 
 
 class CreatedModelSet(Shape, kw_only=True):

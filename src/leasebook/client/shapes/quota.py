@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from leasebook.client.shape import Shape
-from leasebook.client.shapes.common import PageInfo
+from leasebook.client.shapes.parts.common import PageInfo
 
 
 class PurchasedTpm(Shape, kw_only=True):

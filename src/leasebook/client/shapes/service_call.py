@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from leasebook.client.shape import Shape
-from leasebook.client.shapes.common import PageInfo
+from leasebook.client.shapes.parts.common import PageInfo
 
 
 class Metric(Shape, kw_only=True):

@@ -50,9 +50,7 @@ class AccountDetail(Shape, kw_only=True):
         ),
     ]
     status_reason: Annotated[str | None, Meta(description="The operator's reason for the suspension.")] = None
-    arrears_since: Annotated[
-        str | None, Meta(description="Since when the balance is negative; absent if it is not.")
-    ] = None
+    arrears_since: Annotated[str | None, Meta(description="Since when the balance is negative; else absent.")] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
 
 
@@ -131,9 +129,7 @@ class OrderDetail(Owned, kw_only=True):
     instance_id: Annotated[str, Meta(description="The instance.")]
     instance_name: Annotated[str | None, Meta(description=UNIT_NAMED)] = None
     kind: Annotated[str, Meta(description="Purchase, Renewal, Resize or Conversion (a change of billing).")]
-    payment_timing: Annotated[
-        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
-    ]
+    payment_timing: Annotated[PaymentTiming, Meta(description="Prepaid: by the month, ahead. Postpaid: by the minute.")]
     region: Annotated[str, Meta(description="The region; global for quota.")]
     type: Annotated[str, Meta(description="The type of unit, or the model.")]
     count: Annotated[int, Meta(description="How many units the instance has with it.")]
@@ -169,9 +165,7 @@ class PostingDetail(Owned, kw_only=True):
             )
         ),
     ]
-    debit: Annotated[
-        str, Meta(description="Where the amount left: a ledger account such as wallet:ACCOUNT or funding.")
-    ]
+    debit: Annotated[str, Meta(description="The ledger account that it left, such as wallet:ACCOUNT or funding.")]
     credit: Annotated[
         str, Meta(description="Where the amount arrived: a ledger account such as wallet:ACCOUNT or revenue:usage.")
     ]

@@ -16,8 +16,8 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.rules.approval import ApprovalNeeded, keep_request
+from leasebook.domain.rules.resource.tag_policy import check_new_things
 from leasebook.domain.rules.suspension import check_suspension
-from leasebook.domain.rules.tag_policy import check_new_things
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REMEMBERED as KEPT
 from leasebook.domain.values.refusal import Refusal

@@ -13,6 +13,7 @@ from leasebook.api.fault import Fault
 from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
+from leasebook.contract.nouns.approval import approval_limit as asked_limits
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
@@ -124,7 +125,7 @@ def _change(asked: g.GuardRailsChange | None) -> GuardChange:
 
 def _approval(given: Any, field: str) -> Any:
     """Read a limit on approvals; UNSET and None stay as they are."""
-    if not isinstance(given, g.ApprovalLimit):
+    if not isinstance(given, asked_limits.ApprovalLimit):
         return given
     return ApprovalLimit(
         units=given.units or {},
@@ -136,8 +137,8 @@ def _approval(given: Any, field: str) -> Any:
     )
 
 
-def _approval_shown(limit: ApprovalLimit) -> g.ApprovalLimit:
-    return g.ApprovalLimit(
+def _approval_shown(limit: ApprovalLimit) -> asked_limits.ApprovalLimit:
+    return asked_limits.ApprovalLimit(
         units=limit.units or None,
         cost=_money(limit.cost),
         release_seconds=_seconds(limit.release_us),

@@ -60,7 +60,7 @@ class CostRow(Shape, kw_only=True):
     end_time: Annotated[str, Meta(description="When the period ends.")]
     group: Annotated[
         dict[str, str | None],
-        Meta(description="What these costs have in common, by the names of groupBy; null: they are without it."),
+        Meta(description="The common properties of these costs, by the names of groupBy; null: they are without it."),
     ]
     names: Annotated[
         dict[str, str] | None,

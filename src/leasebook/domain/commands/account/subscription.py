@@ -41,7 +41,7 @@ from leasebook.domain.record.notice import (
     taken,
 )
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
 from leasebook.domain.values.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
 from leasebook.domain.values.resource_tags import NewTags

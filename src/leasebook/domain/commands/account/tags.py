@@ -10,7 +10,7 @@ from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNTS, FORMER_TAGS, INSTANCES, RESOURCE_TAGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.costs.rows import FormerTags
-from leasebook.domain.rules.tag_policy import TABLES, policy_of
+from leasebook.domain.rules.resource.tag_policy import TABLES, policy_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, NOT_SUPPORTED, Refusal
 from leasebook.domain.values.resource_tags import (

@@ -33,7 +33,7 @@ from leasebook.domain.rules.approval import check_approval
 from leasebook.domain.rules.lifecycle import count, reminding
 from leasebook.domain.rules.ownership import own_service, require_project
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro

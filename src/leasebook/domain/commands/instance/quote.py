@@ -17,7 +17,7 @@ from leasebook.domain.model.quote import Quote
 from leasebook.domain.rules.bounds import check_bound, counted
 from leasebook.domain.rules.ownership import require_project
 from leasebook.domain.rules.purchase_checks import balance_needed, judge
-from leasebook.domain.rules.tag_policy import policy_of
+from leasebook.domain.rules.resource.tag_policy import policy_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import STOCK, WRONG_STATE, Refusal

@@ -15,7 +15,7 @@ from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import no_model, own_model, own_model_set
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, NOT_SUPPORTED, WRONG_STATE, Refusal

@@ -29,7 +29,7 @@ from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import own_service, require_instance, require_project
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal

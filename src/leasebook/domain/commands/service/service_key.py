@@ -13,7 +13,7 @@ from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import own_service
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
 from leasebook.domain.values.resource_tags import NewTags

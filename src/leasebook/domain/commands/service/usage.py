@@ -11,7 +11,7 @@ from leasebook.domain.book.tables import ACCOUNTS, PROJECTS, SERVICE_USAGE, SERV
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.usage import MINUTES_KEEP_US, ServiceUsage, TokenPackage, UsageKey
 from leasebook.domain.rules.ownership import own_service, require_project
-from leasebook.domain.rules.tag_policy import tag_new
+from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.resource_tags import NewTags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.version_detail import ModelVersionDetail
+from leasebook.client.shapes.models.version_detail import ModelVersionDetail
 
 
 class DescribeModelVersion(TypedDict, total=False):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.costs import CostRow, Costs
+from leasebook.client.shapes.finance.costs import CostRow, Costs
 
 
 class DescribeCosts(TypedDict, total=False):

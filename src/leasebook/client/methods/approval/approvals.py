@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.approvals import ApprovalDetail, ApprovalPage
+from leasebook.client.shapes.approval.approvals import ApprovalDetail, ApprovalPage
 
 
 class DescribeApprovals(TypedDict, total=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.tags import ResourceTagsDetail, ResourceTagsList
+from leasebook.client.shapes.resource.tags import ResourceTagsDetail, ResourceTagsList
 
 
 class TagResource(TypedDict, total=False):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.projects import MovedResource, ProjectDetail, ProjectList
+from leasebook.client.shapes.resource.projects import MovedResource, ProjectDetail, ProjectList
 
 
 class CreateProject(TypedDict, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from leasebook.client.shape import Shape
 
@@ -10,13 +11,13 @@ from leasebook.client.shape import Shape
 class CostTotal(Shape, kw_only=True):
     """The sums of all rows of all pages."""
 
-    billed: str
+    billed: Decimal
     """All charges, less refunds."""
-    amortised: str
+    amortised: Decimal
     """All use."""
-    forecast_billed: str | None = None
+    forecast_billed: Decimal | None = None
     """With forecast: the same at the end."""
-    forecast_amortised: str | None = None
+    forecast_amortised: Decimal | None = None
     """With forecast: the same at the end."""
 
 
@@ -28,18 +29,18 @@ class CostRow(Shape, kw_only=True):
     end_time: datetime
     """When the period ends."""
     group: dict[str, str | None]
-    """What these costs have in common, by the names of groupBy; null: they are without it."""
+    """The common properties of these costs, by the names of groupBy; null: they are without it."""
     names: dict[str, str] | None = None
     """The names of the group's account, project, user and service, where they have one."""
-    billed: str
+    billed: Decimal
     """The charges of the period, less refunds."""
-    amortised: str
+    amortised: Decimal
     """The use of the period: metered use as it was charged, and the period's part of every term that was paid in
     advance.
     """
-    forecast_billed: str | None = None
+    forecast_billed: Decimal | None = None
     """With forecast: `billed` at the end of the period, if nothing is changed."""
-    forecast_amortised: str | None = None
+    forecast_amortised: Decimal | None = None
     """With forecast: `amortised` at the end of the period, if nothing is changed."""
 
 

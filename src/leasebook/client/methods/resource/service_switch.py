@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.service_switch import Operation
+from leasebook.client.shapes.resource.service_switch import Operation
 
 
 class DeactivateService(TypedDict, total=False):

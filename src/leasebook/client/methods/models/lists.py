@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final, Literal, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.lists import CustomModelSetPage, ModelSetPage, ModelSetRow, SystemModelSetPage
+from leasebook.client.shapes.models.lists import CustomModelSetPage, ModelSetPage, ModelSetRow, SystemModelSetPage
 
 
 class DescribeModelSets(TypedDict, total=False):

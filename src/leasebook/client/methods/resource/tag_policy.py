@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.tag_policy import TagPolicyChange, TagPolicyChanged, TagPolicyDetail
+from leasebook.client.shapes.resource.tag_policy import TagPolicyChange, TagPolicyChanged, TagPolicyDetail
 
 
 class SetTagPolicy(TypedDict, total=False):

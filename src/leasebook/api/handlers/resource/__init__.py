@@ -1,0 +1,1 @@
+"""Projects, names and tags of what accounts have, and their tag policies."""

@@ -1,0 +1,1 @@
+"""Rules for names and tags of what accounts have."""
