@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -155,6 +156,7 @@ def test_each_process_writes_into_a_folder_of_its_own(folder: Path, whole: Finis
 def test_a_run_that_ends_at_the_first_failure_takes_down_what_it_set_up(folder: Path) -> None:
     (folder / "notes").unlink()
     short = run(folder, "-x", "--deselect", "test_ends.py")
-    assert "1 failed" in short.output
+    # Both workers may meet one at the same time.
+    assert re.search(r"\b[12] failed", short.output)
     ups, downs = ({words[2] for words in short.notes if words[:2] == ["session", way]} for way in ("up", "down"))
     assert ups == downs
