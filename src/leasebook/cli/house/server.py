@@ -14,6 +14,7 @@ from leasebook.cli.caller import NoAnswer, post
 from leasebook.cli.house import words
 
 ACCOUNT, CATALOG, EVENTS, IAM, NOTIFICATION = "/v2/account", "/v2/catalog", "/v2/events", "/v2/iam", "/v2/notification"
+PROJECT: Final = "/v2/project"
 OK: Final = 200
 BUSY: Final = frozenset({"Overloaded", "RowsLocked", "StoreUnavailable", "TooManyRequests", "OutcomeUnknown"})
 """Errors after which the same call is sent again: nothing was done, or the call is safe to repeat."""

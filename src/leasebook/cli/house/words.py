@@ -208,6 +208,11 @@ def reminders(label: str) -> str:
     return f"reminders of account {label}"
 
 
+def project(name: str, label: str) -> str:
+    """Name a project."""
+    return f"project {name} of account {label}"
+
+
 def tag_policy(label: str) -> str:
     """Name the tag policy of an account."""
     return f"tag policy of account {label}"
