@@ -52,7 +52,8 @@ class CommitCounter:
         if SUBSCRIPTIONS in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
             tables.remove(SUBSCRIPTIONS)
-        if COST_PERIODS in changes or {row.name for row in changes.updated.get(METADATA, ())} == {COSTS_SUMMED}:
-            # Postings of before were added to sums.
+        facts = (*changes.inserted.get(METADATA, ()), *changes.updated.get(METADATA, ()))
+        if {row.name for row in facts} <= {COSTS_SUMMED}:
+            # At most, postings of before were added to sums.
             tables.discard(METADATA)
         self.number += bool(changes.orders or changes.postings or changes.events or tables)

@@ -154,7 +154,8 @@ def by_calls(scene: ServiceHarness) -> Iterator[Any]:
     customer.do("/v2/tag", "TagResource", {"resourceId": third, "tags": {"team": "vision"}})
     customer.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team"], "allowed": {"team": ["vision"]}}})
     project = customer.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
-    customer.do(UNITS, "PurchaseComputeUnit", {**order(), "projectId": project})
+    operator.do(ACCOUNT, "TopUpAccount", {"amount": "9000", "accountId": customer.account_id()})
+    customer.do(UNITS, "PurchaseComputeUnit", {**order(), "projectId": project, "tags": {"team": "vision"}})
     customer.do("/v2/project", "MoveResource", {"resourceId": third, "projectId": project})
     operator.do(IAM, "SuspendAccount", {"accountId": poor.account_id(), "reason": "The invoice of May is not paid."})
     operator.do(IAM, "ResumeAccount", {"accountId": poor.account_id()})

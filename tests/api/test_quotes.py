@@ -76,6 +76,7 @@ def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: ServiceHa
         None,
         "InsufficientBalance",
         None,
+        None,
     ]
     assert all((verdict["message"] is None) is verdict["passed"] for verdict in shown["verdicts"])
     assert "11 units of gpu-1 in bj were asked for and 10" in shown["verdicts"][3]["message"]

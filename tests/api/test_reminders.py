@@ -36,7 +36,7 @@ def reminded(caller: Caller, unit: str) -> list[tuple[str, int]]:
     events = caller.do(EVENTS, "DescribeEvents", asked)["events"]
     for event in events:
         assert event["subject"] == unit
-        assert set(event["data"]) == {"deadline", "offsetSeconds", "what", "buyerId", "links"}
+        assert set(event["data"]) == {"deadline", "offsetSeconds", "what", "buyerId", "buyerName", "links"}
         assert "userId" not in event["data"]
     return [(event["time"], event["data"]["offsetSeconds"]) for event in events]
 

@@ -137,6 +137,8 @@ def test_a_quote_shows_every_verdict_and_its_price_is_paid(story: Story) -> None
         "stock": "InsufficientStock",
         "price": None,
         "balance": "InsufficientBalance",
+        "approval": None,
+        "tags": None,
     }
     assert story["quoted"].result["instanceId"] in story["quoted-again"].error
 

@@ -125,6 +125,7 @@ def hasty(office: GatewayHarness) -> None:
     """Have the gateway wait 0.2 s for a replica or a caller."""
     passing: Any = office.desk.service.app._passing
     passing._limits = msgspec.structs.replace(passing._limits, idle_s=0.2)
+    passing._models._idle_s = 0.2
 
 
 async def failing(scope: Any, receive: Any, send: Any) -> None:

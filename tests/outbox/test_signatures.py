@@ -61,7 +61,7 @@ async def test_what_arrives_is_verified_by_the_example_of_the_page_and_nothing_e
 
 async def test_the_secret_is_shown_once_and_kept_sealed(tmp_path: Path) -> None:
     shown: list[tuple[str, str]] = []
-    async with a_service(tmp_path, environment=LOCAL) as desk, a_receiver() as receiver:
+    async with a_receiver() as receiver, a_service(tmp_path, environment=LOCAL) as desk:
         secret = (await subscribe(desk, receiver.url))["secret"]
         (listed,) = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
         assert "secret" not in listed

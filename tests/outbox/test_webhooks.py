@@ -179,7 +179,7 @@ async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_
 async def test_what_cannot_be_delivered_for_three_days_is_given_up_and_another_subscription_gets_the_event(
     migrated: Target,
 ) -> None:
-    async with served(migrated) as (desk, receiver), a_receiver() as good:
+    async with a_receiver() as good, served(migrated) as (desk, receiver):
         receiver.answer = lambda _got: FAILED
         bad = await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
         await subscribe(desk, good.url, types=["subscription.givenUp"])
@@ -226,7 +226,7 @@ async def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
 async def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lost_when_it_goes_on(
     migrated: Target,
 ) -> None:
-    async with served(migrated) as (desk, receiver), a_receiver() as good:
+    async with a_receiver() as good, served(migrated) as (desk, receiver):
         receiver.answer = lambda _got: status(410)
         hook = await subscribe(desk, receiver.url)
         await subscribe(desk, good.url, types=["subscription.paused"])
@@ -248,7 +248,7 @@ async def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lo
 
 
 async def test_a_redirect_is_a_failure_that_says_so_and_is_not_followed(tmp_path: Path) -> None:
-    async with served(tmp_path) as (desk, receiver), a_receiver() as other:
+    async with a_receiver() as other, served(tmp_path) as (desk, receiver):
         receiver.answer = lambda _got: status(307, f"location: {other.url}")
         await subscribe(desk, receiver.url)
         await buy(desk)

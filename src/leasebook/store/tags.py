@@ -48,8 +48,10 @@ class TagQueries:
     def people_named(self, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return the account and the name of users by their ids, deleted users included; unknown ids are left out."""
         found = {}
-        for begin in range(0, len(user_ids), AT_ONCE):
-            some = user_ids[begin : begin + AT_ONCE]
+        # Limits may name users who do not exist, and PostgreSQL takes no NUL.
+        possible = [one for one in user_ids if "\0" not in one]
+        for begin in range(0, len(possible), AT_ONCE):
+            some = possible[begin : begin + AT_ONCE]
             marks = ", ".join("?" for _ in some)
             for user_id, account_id, name in self._fetch(
                 f"SELECT id, account_id, name FROM users WHERE id IN ({marks})", some

@@ -57,7 +57,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def events(caller: Caller) -> list[tuple[str, Any]]:
     found = caller.do(EVENTS, "DescribeEvents", {"oldestFirst": True})["events"]
     mine = [one for one in found if one["type"].startswith("service.")]
-    assert all(one["data"].pop("userId") for one in mine)
+    assert all(one["data"].pop("userId") and one["data"].pop("userName") for one in mine)
     return [(one["type"], one["data"]) for one in mine]
 
 
