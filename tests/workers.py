@@ -212,6 +212,8 @@ def _run(session: pytest.Session, way: Connection) -> None:
 def _set_up(config: pytest.Config, way: Connection, number: int) -> None:
     atexit._clear()
     random.seed()
+    # A shell lets its background jobs ignore it, and by it a worker is stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     factory = config._tmp_path_factory  # type: ignore[attr-defined]
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
     factory._basetemp.mkdir(mode=0o700)
