@@ -41,6 +41,7 @@ def test_a_purchase_is_written_with_who_asked_for_what_from_where(shared: Servic
         "time": shared.now().isoformat(),
         "requestId": answer.body["requestId"],
         "userId": caller.do(IAM, "DescribeUsers")["users"][0]["userId"],
+        "userName": "root",
         "accessKeyId": caller.desk.access_key,
         "address": CLIENT[0],
         "path": UNITS,
