@@ -25,8 +25,8 @@ UNOPENED: Final = (
     "key is active."
 )
 ORPHANED: Final = (
-    "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
-    "may make another (CreateServiceKey)."
+    "The user who made this key is deleted or may not make service keys any more, so it opens nothing. Ask a user who "
+    "may to make another (CreateServiceKey)."
 )
 
 

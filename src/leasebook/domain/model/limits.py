@@ -177,12 +177,12 @@ class AccountLimits(msgspec.Struct, frozen=True):
 
         ``month`` is the current month; the charges of an earlier month are dropped.
         """
-        anew = msgspec.structs.replace(
+        changed = msgspec.structs.replace(
             self, rules=rules, crossed=(), project_rules=project_rules or None, project_crossed={}
         )
         if month > self.month:
-            anew = msgspec.structs.replace(anew, month=month, spent={}, project_spent={})
-        return anew.crossing()
+            changed = msgspec.structs.replace(changed, month=month, spent={}, project_spent={})
+        return changed.crossing()
 
     def crossing(self) -> AccountLimits:
         """Add the percentages of the budget that the month's charges have reached. Those crossed before stay."""

@@ -375,7 +375,7 @@ def _require_confirmed(hook: Subscription) -> None:
     if hook.status == "Pending":
         raise Refusal(
             WRONG_STATE,
-            "The address was not confirmed yet, and is told of nothing. TestSubscription sends the link anew.",
+            "The address is not confirmed yet, and gets nothing. TestSubscription sends the link again.",
             field="subscriptionId",
         )
 
