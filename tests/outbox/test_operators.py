@@ -23,7 +23,7 @@ from tests.outbox.receivers import (
     settled,
     until,
 )
-from tests.outbox.scenes import served, tried
+from tests.outbox.scenes import later, served, tried
 
 IAM = "/v2/iam"
 ACCOUNT = "/v2/account"
@@ -180,6 +180,7 @@ async def test_an_operator_whose_right_ends_gets_nothing_more_not_even_what_wait
         # Another operator goes on with it, under rights of its own: what waited is sent.
         asked = {"subscriptionId": hook, "status": "Active"}
         assert (await desk.call(PATH, "ModifySubscription", asked)).result["ownerId"] != support_id
+        await later(desk, minutes=1)
         await settled(desk, 4)
         assert [got.event["type"] for got in receiver.got] == [
             *("unit.bought", "unit.running", "unit.releasing", "unit.released")

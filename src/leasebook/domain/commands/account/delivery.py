@@ -85,8 +85,9 @@ class EnqueueAcross(Command, frozen=True, kw_only=True):
 
     ``of`` is the account, and ``owner`` the user by whose rights the subscription goes. The place in the account is
     kept, so each delivery is created exactly once, even if several servers try. If the owner has no right to see other
-    accounts any more, the subscription is paused instead. Returns False if the caller's rows are those of a moment ago:
-    another server was faster, or the subscription has another owner.
+    accounts any more, the subscription is paused instead. Returns whether the events were looked through. If not, the
+    caller looks again, for a subscription may be active again by then: it was paused, its owner changed, or another
+    server was faster.
     """
 
     answer: ClassVar[type] = bool
@@ -113,17 +114,17 @@ class EnqueueAcross(Command, frozen=True, kw_only=True):
         """Look at the subscription and the owner as they are in this batch."""
         hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in RECEIVING:
-            return True
+            return False
         if hook.created_by != self.owner or place_in(draft, hook, self.of) != self.after:
             return False
         hidden = hidden_from(draft, hook)
-        if hidden is None:
+        if hidden is None and hook.status != "Pending":
             draft.put(SUBSCRIPTIONS, without_rights(hook))
-            return True
+            return False
         wanted = [
             one
             for one, logged in zip(self._deliveries(hook, now), self.found, strict=True)
-            if logged.event.type not in hidden and hook.wants(logged.event, self.of)
+            if hidden is not None and logged.event.type not in hidden and hook.wants(logged.event, self.of)
         ]
         for delivery in wanted:
             lane = draft.get(DELIVERY_QUEUES, hook.id, delivery.lane) or DeliveryQueue(hook.id, delivery.lane)
