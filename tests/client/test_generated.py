@@ -54,7 +54,7 @@ def untyped(value: Any, where: str = "") -> Iterator[str]:
 def test_the_modules_are_those_that_the_contract_gives_and_there_are_no_others() -> None:
     wanted = {ROOT / name: text for name, text in generated().items() if name.startswith(CLIENT)}
     for path, text in wanted.items():
-        assert path.read_text() == text, f"{path} is old: leasebook docs"
+        assert path.read_bytes() == text, f"{path} is old: leasebook docs"
     there = {path for folder in ("methods", "shapes") for path in (ROOT / CLIENT / folder).rglob("*.py")}
     assert there <= wanted.keys()
 

@@ -106,14 +106,14 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
     from leasebook.docsgen.pages import generated
 
     stale, files = [], generated()
-    for name, text in files.items():
+    for name, content in files.items():
         path = root / name
-        if path.exists() and path.read_text() == text:
+        if path.exists() and path.read_bytes() == content:
             continue
         stale.append(str(path))
         if not only_check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_bytes(content)
     if only_check and stale:
         stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
     click.echo(f"{len(files)} files are current" if not stale else f"wrote {', '.join(stale)}")

@@ -6,6 +6,7 @@ from typing import Final
 
 from leasebook import __version__
 from leasebook.contract import openapi
+from leasebook.docsgen.catalogues import catalogues
 from leasebook.docsgen.client_modules import formatted, modules
 from leasebook.docsgen.events_page import events_page
 from leasebook.docsgen.fidelity import fidelity_page
@@ -15,14 +16,16 @@ from leasebook.docsgen.reference import errors_page, metrics_page, reference_pag
 from leasebook.docsgen.settings_page import settings_page
 
 CLIENT: Final = "src/leasebook/client"
+TRANSLATIONS: Final = "src/leasebook/translations"
 
 
-def generated() -> dict[str, str]:
-    """Return every generated page and module by its path in the project."""
+def generated() -> dict[str, bytes]:
+    """Return every generated page, module and catalogue by its path in the project."""
     shaped = formatted(modules())
     return {
-        **{f"docs/{name}": text for name, text in pages().items()},
-        **{f"{CLIENT}/{name}": text for name, text in shaped.items()},
+        **{f"docs/{name}": text.encode() for name, text in pages().items()},
+        **{f"{CLIENT}/{name}": text.encode() for name, text in shaped.items()},
+        **{f"{TRANSLATIONS}/{name}": content for name, content in catalogues().items()},
     }
 
 

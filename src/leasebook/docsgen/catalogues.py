@@ -1,0 +1,96 @@
+"""The catalogues of texts: collects what the sources mark, keeps the translations, and compiles them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from leasebook.translations.catalogues import FOLDER, LANGUAGES
+
+PACKAGE: Final = FOLDER.parent
+SOURCES: Final[dict[str, tuple[str, ...]]] = {
+    "cli": ("cli",),
+}
+"""The parts, and the folders of the package that mark texts of each."""
+METHODS: Final = {".py": "python", ".html": "jinja2"}
+KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
+"""``marked`` marks a text that is translated elsewhere."""
+WIDTH: Final = 120
+EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time in the headers, so that the same texts make the same files on any day."""
+
+
+def catalogues() -> dict[str, bytes]:
+    """Return every catalogue, and its compiled form, by its path under the folder of translations."""
+    found: dict[str, bytes] = {}
+    for part in SOURCES:
+        for language in LANGUAGES:
+            if language == "en":
+                continue
+            name = f"{language}/LC_MESSAGES/{part}"
+            whole = merged(part, language)
+            found[f"{name}.po"], found[f"{name}.mo"] = _source(whole), _compiled(whole)
+    return found
+
+
+def merged(part: str, language: str) -> Catalog:
+    """Return the catalogue of a part: the marked texts, with the translations that there are."""
+    path = FOLDER / language / "LC_MESSAGES" / f"{part}.po"
+    before = Catalog(locale=language)
+    if path.exists():
+        with path.open("rb") as file:
+            before = read_po(file, locale=language)
+    after = Catalog(
+        locale=language,
+        header_comment="# Translated by hand; the texts are collected by `leasebook docs`.",
+        project="leasebook",
+        version="0",
+        creation_date=EPOCH,
+        revision_date=EPOCH,
+        fuzzy=False,
+    )
+    for text in sorted(marked_texts(part), key=str):
+        translated = before.get(text if isinstance(text, str) else text[0])
+        kept = translated.string if translated is not None and not translated.fuzzy else None
+        after.add(text, kept if _fits(text, kept) else None)
+    return after
+
+
+def marked_texts(part: str) -> set[str | tuple[str, str]]:
+    """Return the texts that the sources of a part mark; one with a plural is a pair."""
+    found: set[str | tuple[str, str]] = set()
+    for path in _files(part):
+        for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
+            found.add((text[0], text[1]) if isinstance(text, tuple) else text)
+    return found
+
+
+def _files(part: str) -> Iterator[Path]:
+    for folder in SOURCES[part]:
+        for path in sorted((PACKAGE / folder).rglob("*")):
+            if path.suffix in METHODS:
+                yield path
+
+
+def _fits(text: str | tuple[str, str], kept: object) -> bool:
+    return isinstance(kept, str) if isinstance(text, str) else isinstance(kept, tuple | list)
+
+
+def _source(whole: Catalog) -> bytes:
+    out = BytesIO()
+    write_po(out, whole, width=WIDTH, no_location=True, sort_output=True)
+    return out.getvalue()
+
+
+def _compiled(whole: Catalog) -> bytes:
+    out = BytesIO()
+    write_mo(out, whole)
+    return out.getvalue()
