@@ -28,8 +28,9 @@ from tests.crash.fleet import (
     prepaid,
 )
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of, show
+from tests.depth import few
 
-KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or 3 * ROUNDS)
+KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or few(1, 3) * ROUNDS)
 FUNDS = 10_000_000
 TYPE = "killed"
 

@@ -10,9 +10,10 @@ import pytest
 
 from tests.crash.fleet import ACCOUNT, UNITS, Fleet, FleetClient, offer, open_account, postpaid, prepaid
 from tests.crash.lone import PER_MONTH, all_at_once, outcomes
+from tests.depth import few
 from tests.harness import Answer
 
-BUYERS, MOST, ROUNDS = 64, 20, 3
+BUYERS, MOST, ROUNDS = 64, 20, few(1, 3)
 
 
 def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:

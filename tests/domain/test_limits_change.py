@@ -21,6 +21,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
+from tests.depth import few
 
 NOW: Final = Instant(1_900_000_000_000_000)
 COUNTS: Final = st.integers(0, 9)
@@ -91,7 +92,7 @@ def change(book: Book, patch: dict[str, Any], *, replace: bool = False) -> Limit
     return answer
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(20, 100), deadline=None)
 @given(STEPS)
 def test_any_sequence_of_changes_leaves_what_merged_dictionaries_leave(
     steps: list[tuple[dict[str, Any], bool]],

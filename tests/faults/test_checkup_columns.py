@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -25,7 +24,7 @@ from leasebook.store.verify.check import _checked, check_database, check_directo
 from leasebook.store.verify.files import embedded
 from leasebook.store.verify.looking import Looking
 from leasebook.store.verify.unproved import UNPROVED
-from tests.copies import empty
+from tests.copies import ROUNDS, empty
 from tests.lived import live
 
 TABLES: Final = [table.name for table in metadata.sorted_tables]
@@ -33,7 +32,6 @@ FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "nonces", "notice_r
 """Tables in which the store may have no row."""
 SAMPLE: Final = ("tokens", "orders", "postings", "units", "hooks")
 """The tables that are tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""
-ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))
 ROWS: Final = 1 if ROUNDS == 1 else 2
 """Rows of a table that are tried, a column of each at a time; and as many other values."""
 TURNED: Final = (

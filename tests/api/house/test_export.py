@@ -15,6 +15,7 @@ from tests.api.house.conftest import Applying
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import LIMITS, house_of
 from tests.api.scene import ACCOUNT, CATALOG, IAM
+from tests.depth import few
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 SPANS = st.integers(60, 10**6).map(lambda seconds: f"{seconds}s")
@@ -103,7 +104,7 @@ def houses(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=8,
+    max_examples=few(2, 8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
