@@ -30,9 +30,7 @@ class Advice(msgspec.Struct, frozen=True):
         return self.paid - self.prepaid
 
 
-def cheaper_prepaid(
-    units: Sequence[StatementUnit], month_prices: Mapping[tuple[str, str], Decimal]
-) -> list[Advice]:
+def cheaper_prepaid(units: Sequence[StatementUnit], month_prices: Mapping[tuple[str, str], Decimal]) -> list[Advice]:
     """Return the instances whose metered minutes cost more than a month of the same units in advance.
 
     ``month_prices`` are those of today, of one unit by region and type. The largest number of units that ran counts,
@@ -47,7 +45,5 @@ def cheaper_prepaid(
         paid = sum((Decimal(line.amount) for line in used), Decimal(0))
         count = max(line.count or 0 for line in used)
         if paid > price * count:
-            found.append(
-                Advice(unit.instance_id, unit.name, unit.region, unit.type, count, paid, price * count)
-            )
+            found.append(Advice(unit.instance_id, unit.name, unit.region, unit.type, count, paid, price * count))
     return sorted(found, key=lambda one: (-one.saving, one.instance_id))

@@ -13,7 +13,6 @@ from leasebook.console.frame.formats import moment
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
 from leasebook.console.pages.money.chart import Chart, stacked
-from leasebook.console.session.tokens import new_id
 from leasebook.contract.action import ACCOUNT, CATALOG
 
 SHOWN: Final = 8
@@ -37,7 +36,7 @@ async def balance(desk: Desk) -> Response:
         month=month,
         last_month=months.moved(month, -1),
         advice=await _advice(desk, months.moved(month, -1)),
-        once=new_id(),
+        
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 import msgspec
@@ -15,7 +15,8 @@ FOOT: Final = 22
 COLOURS: Final = 8
 """The series beyond them share the last colour."""
 _LABELS_MAX: Final = 12
-_ROUND: Final = (1, 2, 5, 10)
+LINES_MAX: Final = 5
+_ROUND: Final = (2, 5, 10, 20)
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) 
     if top <= 0:
         return None
     step = _step(top)
-    upper = step * -(-top // step)
+    upper = step * (top / step).to_integral_value(ROUND_CEILING)
     scale = (HEIGHT - FOOT) / float(upper)
     pitch = WIDTH / len(periods)
     every = -(-len(periods) // _LABELS_MAX)
@@ -98,7 +99,4 @@ def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) 
 def _step(top: Decimal) -> Decimal:
     """Return a round distance of lines, so that there are two to five of them."""
     power = Decimal(10) ** (top.adjusted() - 1)
-    for factor in (*_ROUND, *(20 * one for one in _ROUND)):
-        if top / (power * factor) <= 5:
-            return power * factor
-    return power * 100
+    return next(power * factor for factor in _ROUND if top <= LINES_MAX * power * factor)

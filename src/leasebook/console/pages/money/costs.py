@@ -62,16 +62,12 @@ async def costs(desk: Desk) -> Response:
 
 def named(desk: Desk, group: Mapping[str, str | None], names: Mapping[str, str] | None) -> str:
     """Return how people name a group: by its name where it has one."""
-    said = [
-        (names or {}).get(dimension) or value or desk.gettext("without") for dimension, value in group.items()
-    ]
+    said = [(names or {}).get(dimension) or value or desk.gettext("without") for dimension, value in group.items()]
     return ", ".join(said) or desk.gettext("All")
 
 
 async def _chart(desk: Desk, asked: Mapping[str, Any], groups: list[str]) -> Chart | None:
-    found = await desk.do(
-        ACCOUNT, "DescribeCosts", {**asked, "groupBy": groups, "granularity": "day", "maxKeys": 1000}
-    )
+    found = await desk.do(ACCOUNT, "DescribeCosts", {**asked, "groupBy": groups, "granularity": "day", "maxKeys": 1000})
     if found.is_truncated:
         return None
     first = asked["from"][:8]
