@@ -35,8 +35,8 @@ KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=32, max_size=32)
 @pytest.fixture(scope="module")
 def node() -> Any:
     """A process that signs a request for each line."""
-    found = shutil.which("node")
-    if found is None:
+    found = shutil.which("node") or ""
+    if not found:
         missing("node is not installed: it runs the page's signer")
     with subprocess.Popen(
         [found, "-e", PROGRAM, str(SIGNER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -47,7 +47,9 @@ async def create(desk: Desk) -> Response:
     """Open an account, and show the keys of its first user: they are shown once."""
     asked = {"name": desk.field("name")} | ({"timeZone": desk.field("zone")} if desk.field("zone") else {})
     made = await desk.do(IAM, "CreateAccount", asked, client_token=desk.field("once") or None)
-    return desk.page("admin/new_key.html", made=made, name=desk.field("name"), back=f"/admin/accounts/{made.account_id}")
+    return desk.page(
+        "admin/new_key.html", made=made, name=desk.field("name"), back=f"/admin/accounts/{made.account_id}"
+    )
 
 
 async def act(desk: Desk) -> Response:

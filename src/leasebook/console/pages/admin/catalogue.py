@@ -35,7 +35,9 @@ async def set_offering(desk: Desk) -> Response:
             asked: dict[str, Any] = dict(named)
             asked |= {wire: desk.field(name) for name, wire in AMOUNTS.items() if desk.field(name)}
             if desk.field("stock"):
-                asked["stockTotal"] = int(desk.field("stock")) if desk.field("stock").isdecimal() else desk.field("stock")
+                asked["stockTotal"] = (
+                    int(desk.field("stock")) if desk.field("stock").isdecimal() else desk.field("stock")
+                )
             await desk.do(CATALOG, "SetOffering", asked)
         case "close":
             await desk.do(CATALOG, "CloseOffering", named)

@@ -36,7 +36,7 @@ TILES: Final = (
          (ACCOUNT, "DescribeApprovals")),
     Tile(marked("Catalogue"), marked("Types, stock and prices, with the history of prices."), "/admin/catalogue",
          (CATALOG, "DescribeOfferings")),
-    Tile(marked("Subscriptions"), marked("Webhooks and mails, and what became of each delivery."), "/admin/subscriptions",
+    Tile(marked("Subscriptions"), marked("Webhooks and mails with their deliveries."), "/admin/subscriptions",
          (NOTIFICATION, "DescribeSubscriptions")),
     Tile(marked("Audit log"), marked("Who did what, from where, and what came of it."), "/admin/audit",
          (ACCOUNT, "DescribeAuditLog")),

@@ -36,7 +36,6 @@ async def balance(desk: Desk) -> Response:
         month=month,
         last_month=months.moved(month, -1),
         advice=await _advice(desk, months.moved(month, -1)),
-        
     )
 
 

@@ -29,7 +29,7 @@ async def postings(desk: Desk) -> Response:
     return desk.page("money/postings.html", found=found, kinds=POSTING_KINDS, wallet=wallet, **_filters(desk))
 
 
-def _filters(desk: Desk) -> dict[str, str]:
+def _filters(desk: Desk) -> dict[str, Any]:
     return {"kind": desk.asked("kind"), "unit": desk.asked("unit"), "marker": desk.asked("marker")}
 
 
