@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import cheaper_prepaid
-from leasebook.console.pages.money.chart import COLOURS, FOOT, HEIGHT, WIDTH, stacked
+from leasebook.console.pages.money.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
 from leasebook.contract.nouns.account import StatementLine, StatementUnit
 
 NOW = datetime.fromisoformat("2026-11-30T23:59:00+08:00")
@@ -51,15 +51,15 @@ def test_columns_are_as_high_as_their_amounts_and_stay_inside(amounts: dict[tupl
     foot = HEIGHT - FOOT
     assert 2 <= len(chart.lines) <= 7
     assert chart.lines[-1].amount >= max(column.total for column in chart.columns) > chart.lines[-1].amount / 10
-    scale = foot / float(chart.lines[-1].amount)
+    scale = (foot - HEAD) / float(chart.lines[-1].amount)
     for column in chart.columns:
-        assert 0 <= column.x < column.x + column.width <= WIDTH
+        assert SIDE <= column.x < column.x + column.width <= WIDTH
         assert column.total == sum(piece.amount for piece in column.pieces)
         y = float(foot)
         for piece in column.pieces:
             y -= float(piece.amount) * scale
             assert piece.y == pytest.approx(y, abs=0.02)
-            assert piece.y >= -0.01
+            assert piece.y >= HEAD - 0.01
             assert piece.colour < COLOURS
             assert amounts[column.name, piece.series] == piece.amount
     sums = [sum(amounts.get((one, series), 0) for one in "abc") for series in chart.series]

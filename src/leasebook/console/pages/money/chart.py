@@ -12,6 +12,9 @@ WIDTH: Final = 960
 HEIGHT: Final = 220
 FOOT: Final = 22
 """Room for the names under the columns."""
+HEAD: Final = 14
+SIDE: Final = 96
+"""Room for the amounts of the lines, which are over them at the left."""
 COLOURS: Final = 8
 """The series beyond them share the last colour."""
 _LABELS_MAX: Final = 12
@@ -73,8 +76,8 @@ def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) 
         return None
     step = _step(top)
     upper = step * (top / step).to_integral_value(ROUND_CEILING)
-    scale = (HEIGHT - FOOT) / float(upper)
-    pitch = WIDTH / len(periods)
+    scale = (HEIGHT - FOOT - HEAD) / float(upper)
+    pitch = (WIDTH - SIDE) / len(periods)
     every = -(-len(periods) // _LABELS_MAX)
     columns = []
     for place, period in enumerate(periods):
@@ -87,7 +90,14 @@ def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) 
                 pieces.append(Piece(min(colour, COLOURS - 1), round(y, 2), round(height, 2), series, amount))
         label = period if place % every == 0 else ""
         columns.append(
-            Column(round(place * pitch + pitch * 0.15, 2), round(pitch * 0.7, 2), period, label, totals[period], pieces)
+            Column(
+                round(SIDE + place * pitch + pitch * 0.15, 2),
+                round(pitch * 0.7, 2),
+                period,
+                label,
+                totals[period],
+                pieces,
+            )
         )
     lines = [
         Line(round(HEIGHT - FOOT - float(step * count) * scale, 2), step * count)
