@@ -60,6 +60,8 @@
       displayRequestDuration: true,
       filter: true,
       requestInterceptor: sign,
+      // What is shown is the call as it was filled in. The signed one is not there where the keys were missing.
+      showMutatedRequest: false,
       syntaxHighlight: { activated: false },
       tryItOutEnabled: true,
       validatorUrl: null,
