@@ -67,8 +67,10 @@ class Console:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message["headers"]
-                more = () if any(name == b"cache-control" for name, _ in given) else (NO_STORE,)
-                message = {**message, "headers": [*given, *HEADERS, *more]}
+                names = {name for name, _ in given}
+                # A page may have a header of its own in place of the one that all have.
+                more = [header for header in (*HEADERS, NO_STORE) if header[0] not in names]
+                message = {**message, "headers": [*given, *more]}
             await send(message)
 
         path = scope["path"]

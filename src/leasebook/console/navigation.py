@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
-from leasebook.contract.action import UNITS
+from leasebook.contract.action import ACCOUNT, UNITS
 
 
 class Permits(Protocol):
@@ -43,5 +43,8 @@ MENU: Final = (
     Entry(marked("Overview"), "/"),
     Entry(marked("Units"), "/units", (UNITS, "DescribeComputeUnits")),
     Entry(marked("Buy"), "/buy", (UNITS, "PurchaseComputeUnit")),
+    Entry(marked("Money"), "/money", (ACCOUNT, "DescribeAccount")),
+    Entry(marked("Administration"), "/admin"),
+    Entry(marked("API"), "/reference"),
 )
 """Appended by each folder of pages, in the order in which people read it."""

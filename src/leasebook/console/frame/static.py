@@ -26,9 +26,9 @@ class StaticFile(NamedTuple):
 
 @cache
 def files() -> dict[str, StaticFile]:
-    """Return every file by its name."""
+    """Return every file by its name, which says nothing of its folder."""
     found = {}
-    for path in sorted(FOLDER.iterdir()):
+    for path in sorted(FOLDER.rglob("*")):
         if path.suffix in TYPES:
             content = path.read_bytes()
             found[path.name] = StaticFile(content, TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:12])

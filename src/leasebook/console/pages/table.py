@@ -6,6 +6,14 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
+from leasebook.console.pages.admin import pages as admin
+from leasebook.console.pages.money import pages as money
 from leasebook.console.pages.overview import pages as overview
+from leasebook.console.pages.reference import pages as reference
 
-PAGES: Final[tuple[BaseRoute, ...]] = (*overview.ROUTES,)
+PAGES: Final[tuple[BaseRoute, ...]] = (
+    *overview.ROUTES,
+    *money.ROUTES,
+    *admin.ROUTES,
+    *reference.ROUTES,
+)
