@@ -29,6 +29,7 @@ USER = {
     "email": Maybe(str),
     "language": Maybe(re.compile("en|zh-CN")),
     "deletedTime": Maybe(TIME),
+    "openId": Maybe({"issuer": str, "subject": str, "policies": [str]}),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
 }
