@@ -9,6 +9,8 @@ from leasebook.domain.replicas.engine_route import Route
 from tests.domain.http_rows import HTTP_ROWS
 from tests.domain.tenant_settings import TENANTS
 
+READ = "QianfanReadAccessPolicy"
+
 
 class Row(NamedTuple):
     """One setting: its default, and two other values as the file and the environment write them."""
@@ -24,6 +26,12 @@ class Row(NamedTuple):
 ROWS = [
     Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
     Row("log_store.url", None, '"http://c:4318/v1/logs"', "http://c:4318/v1/logs", "https://c/x", "https://c/x"),
+    Row("console.openid_issuer", None, '"https://a.b/c"', "https://a.b/c", "http://[::1]:9", "http://[::1]:9"),
+    Row("console.openid_client_id", None, '"one"', "one", "a client", "a client"),
+    Row("console.openid_account", None, f'"{"a" * 32}"', "a" * 32, "b" * 32, "b" * 32),
+    Row("console.openid_groups", "", f'"ml={READ}"', f"ml={READ}", f"a b={READ}+{READ};", f"a b={READ}+{READ};"),
+    Row("console.openid_groups_claim", "groups", '"roles"', "roles", "urn:x", "urn:x"),
+    Row("console.openid_scopes", "openid profile", '"openid"', "openid", "openid groups", "openid groups"),
     Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),

@@ -20,7 +20,7 @@ from leasebook.config.kinds import (
     Whole,
     Zone,
 )
-from leasebook.config.sections.console import ConsoleSettings
+from leasebook.config.sections.openid import OpenIdSettings
 from leasebook.domain.replicas.engine_route import Routes
 
 _DAY: Final = 86_400
@@ -31,7 +31,7 @@ _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m
 _ACCOUNTS: Final = r"(|[0-9A-Za-z-]{1,64}( *, *[0-9A-Za-z-]{1,64}){0,99})"
 
 
-class Settings(ConsoleSettings, frozen=True, kw_only=True):
+class Settings(OpenIdSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
     time_zone: Annotated[

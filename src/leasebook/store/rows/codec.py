@@ -19,6 +19,7 @@ from leasebook.domain.book.tables import (
     COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
+    DEVICE_LOGINS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     FORMER_TAGS,
@@ -50,6 +51,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import Sums
+from leasebook.domain.model.account import OpenIdIdentity
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules, ProjectRules
@@ -214,37 +216,13 @@ def _read_minutes(text: str) -> tuple[MinuteCount, ...]:
     return _minutes(text) if text else ()
 
 
-_log_store = msgspec.json.Decoder(LogStore).decode
+def _written_or_none(value: Any) -> str | None:
+    return None if value is None else _json(value)
 
 
-def _written_log_store(log_store: LogStore | None) -> str | None:
-    return None if log_store is None else _json(log_store)
-
-
-def _read_log_store(text: str | None) -> LogStore | None:
-    return None if text is None else _log_store(text)
-
-
-_policy = msgspec.json.Decoder(TagPolicy).decode
-
-
-def _written_policy(policy: TagPolicy | None) -> str | None:
-    return None if policy is None else _json(policy)
-
-
-def _read_policy(text: str | None) -> TagPolicy | None:
-    return None if text is None else _policy(text)
-
-
-_project_rules = msgspec.json.Decoder(dict[str, ProjectRules]).decode
-
-
-def _written_project_rules(rules: dict[str, ProjectRules] | None) -> str | None:
-    return None if rules is None else _json(rules)
-
-
-def _read_project_rules(text: str | None) -> dict[str, ProjectRules] | None:
-    return None if text is None else _project_rules(text)
+def _reads_or_none(kind: Any) -> Callable[[str | None], Any]:
+    decode = msgspec.json.Decoder(kind).decode
+    return lambda text: None if text is None else decode(text)
 
 
 UNIT_FIXED: Final = frozenset(
@@ -300,8 +278,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SERVICES,
             {
-                "to_column": {"log_store": _written_log_store},
-                "to_field": {"active": bool, "runs": bool, "log_store": _read_log_store},
+                "to_column": {"log_store": _written_or_none},
+                "to_field": {"active": bool, "runs": bool, "log_store": _reads_or_none(LogStore)},
                 "mutable": SERVICE_MUTABLE,
             },
         ),
@@ -376,8 +354,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNTS,
             {
-                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_policy},
-                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _read_policy},
+                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_or_none},
+                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _reads_or_none(TagPolicy)},
                 "mutable": (
                     *("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
                     "tag_policy",
@@ -387,9 +365,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             USERS,
             {
-                "to_column": {"policies": _json, "requires": _written_names},
-                "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
-                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at"),
+                "to_column": {"policies": _json, "requires": _written_names, "openid": _written_or_none},
+                "to_field": {
+                    "policies": _names,
+                    "requires": _read_names,
+                    "is_root": bool,
+                    "openid": _reads_or_none(OpenIdIdentity),
+                },
+                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at", "openid"),
             },
         ),
         (
@@ -416,14 +399,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "to_column": {
                     **dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
                     **dict.fromkeys(("project_units", "project_spent", "project_crossed"), _json),
-                    "project_rules": _written_project_rules,
+                    "project_rules": _written_or_none,
                 },
                 "to_field": {
                     "rules": msgspec.json.Decoder(GuardRules).decode,
                     "held": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
-                    "project_rules": _read_project_rules,
+                    "project_rules": _reads_or_none(dict[str, ProjectRules]),
                     "project_units": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "project_spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "project_crossed": msgspec.json.Decoder(dict[str, tuple[int, ...]]).decode,
@@ -470,6 +453,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         ),
         (USED_LINKS, {}),
         (SPENT_SIGN_INS, {}),
+        (DEVICE_LOGINS, {"mutable": ("status", "account_id", "user_id", "decided_at", "access_key_id")}),
         (NOTICE_RATES, {"mutable": ("free_at",)}),
         (WORKERS, {"mutable": ("beat", "keys", "engines")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),
