@@ -94,6 +94,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return word_of(self.operation)
 
     @property
+    def for_projects(self) -> p.Policies:
+        """The policies that permit the action to a user who has them for projects."""
+        return self.policies & p.FOR_PROJECTS if self.project == "scoped" else frozenset()
+
+    @property
     def permitted(self) -> p.Policies:
         """The policies that permit the action somewhere; empty: any valid key does."""
         return self.policies | self.across
