@@ -56,6 +56,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "createTime": opened,
         "requires": [],
         "email": None,
+        "projectPolicies": [],
         "language": None,
         "deletedTime": None,
         "openId": None,

@@ -18,7 +18,7 @@ from leasebook.api.audit_record import PATHS, Addresses, CallRecord
 from leasebook.api.auth.admission import Admission, Turn, claimed_key
 from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Admitted, Callers
-from leasebook.api.auth.identity import Identities
+from leasebook.api.auth.identity import Identities, not_permitted
 from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
 from leasebook.api.context import Call, Context, Download, Followed, Streamed
@@ -363,11 +363,7 @@ class App:
             # The audit log gets the instances that the call names, so that ExplainComputeUnit can show this refusal.
             with suppress(Fault):
                 record.asks(Empty() if action is CREATE_TOKEN else read_body(action, body, record), query.client_token)
-            raise Fault(
-                e.ACCESS_DENIED,
-                f"{action.name} takes one of {', '.join(sorted(action.permitted))}, "
-                "and this key's user has none of them.",
-            )
+            raise Fault(e.ACCESS_DENIED, not_permitted(caller, action))
         if action is CREATE_TOKEN:
             # Clients send a body, or none, and it says nothing.
             record.asks(Empty(), None)

@@ -10,6 +10,7 @@ import msgspec
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.documented import DOCUMENTED
+from leasebook.contract.nouns.resource.project_scope import ProjectWord, word_of
 from leasebook.contract.shapes import Request
 
 ALWAYS: Final = (
@@ -86,6 +87,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def is_documented(self) -> bool:
         """Whether the public documents or official clients have this action. Our own actions refuse unknown keys."""
         return (self.path, self.name) in DOCUMENTED
+
+    @property
+    def project(self) -> ProjectWord:
+        """Whether policies for projects permit the action in those projects (``scoped``), or not at all."""
+        return word_of(self.operation)
+
+    @property
+    def for_projects(self) -> p.Policies:
+        """The policies that permit the action to a user who has them for projects."""
+        return self.policies & p.FOR_PROJECTS if self.project == "scoped" else frozenset()
 
     @property
     def permitted(self) -> p.Policies:

@@ -47,6 +47,9 @@ OPERATORS: Final[Policies] = frozenset({OPERATOR})
 ANYBODY: Final[Policies] = frozenset()
 """Any caller with a valid key."""
 
+FOR_PROJECTS: Final[Policies] = frozenset({FULL, OPERATE, SERVICE_READ, READ})
+"""Those that a user may have for some projects of an account. Money, users and models belong to no project."""
+
 # Policies over every account. The rest of the module says which of them permit what there.
 OF_THE_HOUSE: Final[Policies] = frozenset({OPERATOR, FLEET_READ, BILLING_READ, SUPPORT})
 """Only operators attach and detach them."""

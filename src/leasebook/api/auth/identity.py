@@ -16,6 +16,7 @@ from leasebook.contract.policies import FULL, OPERATOR, WRITERS
 from leasebook.contract.prepared_key import PreparedKey
 from leasebook.contract.signing import Authorization, signing_key
 from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.record.identity_log import MASTER_KEY
@@ -49,7 +50,10 @@ class Identity:
     It lives in memory only, and holds the secret because every signature is computed with it.
     """
 
-    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "requires", "user_id")
+    __slots__ = (
+        *("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "project_policies"),
+        *("requires", "user_id"),
+    )
 
     def __init__(self, key: AccessKey, user: User, secret: str, epoch: str | None) -> None:
         self.access_key_id = key.id
@@ -57,6 +61,7 @@ class Identity:
         self.user_id = user.id
         self.epoch = epoch
         self.policies = policies_of(user)
+        self.project_policies = user.project_policies
         self.requires = frozenset((*key.requires, *user.requires))
         self._secret = secret
         self._signing_keys: dict[str, PreparedKey] = {}
@@ -96,8 +101,30 @@ class Identity:
         return self.may_at_home(action) or self.may_across(action)
 
     def may_at_home(self, action: Action) -> bool:
-        """Whether a policy permits the action in the caller's own account."""
+        """Whether a policy permits the action in the caller's own account, or in projects of it."""
+        return self._in_account(action) or bool(self.projects_for(action))
+
+    def _in_account(self, action: Action) -> bool:
         return not action.policies or not action.policies.isdisjoint(self.policies)
+
+    def projects_for(self, action: Action) -> Projects:
+        """Return the projects for which a policy permits the action, by their public ids."""
+        if not self.project_policies or action.project != "scoped":
+            return frozenset()
+        permitting = (one.project_ids for one in self.project_policies if one.policy in action.policies)
+        return frozenset(project_id for ids in permitting for project_id in ids)
+
+    def within(self, action: Action, account_named: object) -> Projects | None:
+        """Return the projects that a call of the action, which the caller may make, is confined to; None: it is not.
+
+        ``account_named`` is the account that the request names. A write is in another account only if it names that,
+        and a read that names none is of the own one, which policies over every account permit as well.
+        """
+        if not self.project_policies or self._in_account(action):
+            return None
+        if self.may_across(action) and (not action.writes or account_named not in (None, self.account_id)):
+            return None
+        return self.projects_for(action)
 
     def may_across(self, action: Action) -> bool:
         """Whether a policy permits the action in any account that the request names."""
@@ -115,6 +142,7 @@ class SignedIn(Identity):
         self.user_id = user.id
         self.epoch = epoch
         self.policies = policies_of(user)
+        self.project_policies = user.project_policies
         self.requires = frozenset()
         self._secret = ""
         self._signing_keys = {}
@@ -127,6 +155,18 @@ class SignedIn(Identity):
 def policies_of(user: User) -> frozenset[str]:
     """Return the policies of a user. The root of an account may do everything in it."""
     return frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+
+
+def not_permitted(caller: Identity, action: Action) -> str:
+    """Say why a caller may not call an action, and which policy would permit it."""
+    takes = f"{action.name} takes one of {', '.join(sorted(action.permitted))}"
+    for one in caller.project_policies:
+        if one.policy in action.policies:
+            return (
+                f"{takes} for the whole account, and this key's user has {one.policy} for projects of it only. A "
+                "manager of the account can attach it for the account (AttachPolicy without projectIds, /v2/iam)."
+            )
+    return f"{takes}, and this key's user has none of them."
 
 
 class Lookups:

@@ -15,7 +15,7 @@ import msgspec
 
 from leasebook.api.audit_record import CallRecord
 from leasebook.api.auth.admission import Admission
-from leasebook.api.auth.identity import Identities, SignedIn
+from leasebook.api.auth.identity import Identities, SignedIn, not_permitted
 from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import read_body
 from leasebook.api.context import Call, Context
@@ -145,10 +145,7 @@ class InsideCalls:
             # The audit log gets the instances that the call names, so that ExplainComputeUnit can show this refusal.
             with suppress(Fault):
                 record.asks(read_body(action, body, record), client_token)
-            raise Fault(
-                e.ACCESS_DENIED,
-                f"{action.name} takes one of {', '.join(sorted(action.permitted))}, and this user has none of them.",
-            )
+            raise Fault(e.ACCESS_DENIED, not_permitted(caller, action))
         request = read_body(action, body, record)
         record.asks(request, client_token)
         call = Call(

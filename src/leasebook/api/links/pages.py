@@ -27,7 +27,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OF
 from leasebook.domain.commands.instance.link import UseLink
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew
-from leasebook.domain.model.account import Account
+from leasebook.domain.model.account import Account, holds_for
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.instance import GONE, UP, Instance
 from leasebook.domain.model.limits import AccountLimits
@@ -71,7 +71,9 @@ class Seen(NamedTuple):
     services: tuple[Service, ...]
     used: UsedLink | None
     policies: frozenset[str]
-    """The policies of its buyer; none where they have no active key left."""
+    """The policies of its buyer for the whole account; none where they have no active key left."""
+    may_change: bool
+    """Whether the buyer may change it, by those policies or by one for its project, and has an active key."""
     name: str | None
 
     @property
@@ -133,7 +135,7 @@ class LinkPages:
             seen = await self._look(link)
             if seen is None:
                 return _NOT_FOUND
-            if WRITERS.isdisjoint(seen.policies):
+            if not seen.may_change:
                 return self._closed(link, seen, self._clock.now()) or _not_permitted(seen)
             # The same attempt has the same answer, however often the button is pressed.
             command = msgspec.structs.replace(
@@ -171,6 +173,7 @@ class LinkPages:
                 return None
             user, keys = next((user, keys) for user, keys in ask.users(account.id) if user.id == unit.created_by)
             policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+            policies = policies if any(key.status == "Active" for key in keys) else frozenset()
             services = (ask.service(placed.service_id) for placed in unit.placements)
             return Seen(
                 epoch,
@@ -181,7 +184,9 @@ class LinkPages:
                 ask.price_list(*unit.offering),
                 tuple(service for service in services if service is not None),
                 ask.used_link(unit.id, link.deadline),
-                policies if any(key.status == "Active" for key in keys) else frozenset(),
+                policies,
+                any(key.status == "Active" for key in keys)
+                and (user.is_root or holds_for(user, unit.project_id, WRITERS)),
                 names_of(ask, (), [unit.id]).thing(account.id, unit.id),
             )
 
@@ -216,7 +221,7 @@ class LinkPages:
 
     def _asking(self, link: Link, seen: Seen, now: Instant) -> Sheet:
         """Say what it would do, by doing it to a copy of the rows; or why it would be refused."""
-        if WRITERS.isdisjoint(seen.policies):
+        if not seen.may_change:
             return _not_permitted(seen)
         draft = Draft(_book(link, seen), now)
         try:

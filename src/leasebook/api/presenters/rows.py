@@ -418,6 +418,11 @@ def user(
         email=row.email if with_contact else None,
         language=row.language if with_contact else None,
         deleted_time=_when(shown, row.deleted_at),
+        project_policies=[
+            iam.ProjectPolicyDetail(policy_name=one.policy, project_ids=list(one.project_ids))
+            for one in row.project_policies
+        ]
+        or None,
         open_id=_open_id(row) if with_contact else None,
     )
 

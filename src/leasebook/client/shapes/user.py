@@ -44,6 +44,15 @@ class CreatedAccessKey(Shape, kw_only=True):
     """The secret of the key pair. It is never shown again."""
 
 
+class ProjectPolicyDetail(Shape, kw_only=True):
+    """A policy that a user has for projects, and not for the rest of the account."""
+
+    policy_name: str
+    """The policy."""
+    project_ids: list[str]
+    """The projects; `default` for the default one."""
+
+
 class KeyDetail(Shape, kw_only=True):
     """An access key, without its secret."""
 
@@ -88,7 +97,9 @@ class UserDetail(Shape, kw_only=True):
     is_root: bool
     """Whether it is the account's root, who may do everything in it."""
     policies: list[str]
-    """The policies attached to the user; they say which actions it may call."""
+    """The policies attached to the user for the whole account; they say which actions it may call."""
+    project_policies: list[ProjectPolicyDetail] | None = None
+    """The policies attached for projects, by their names; absent: none is."""
     requires: list[str]
     """The headers that every signature with any of the user's keys must cover."""
     access_keys: list[KeyDetail]

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.record.signature import Requirement
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -41,6 +42,13 @@ class Account(msgspec.Struct, frozen=True):
 Language = Literal["en", "zh-CN"]
 
 
+class ProjectPolicy(msgspec.Struct, frozen=True):
+    """A policy that a user has for some projects of the account, by their public ids, and not for the rest of it."""
+
+    policy: str
+    project_ids: tuple[str, ...]
+
+
 class OpenIdIdentity(msgspec.Struct, frozen=True):
     """A person at an identity provider: the provider's issuer, and the subject by which it knows the person.
 
@@ -57,8 +65,9 @@ class User(msgspec.Struct, frozen=True):
     """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover.
 
     The row of a deleted user stays, because orders, events and the audit log name it; ``deleted_at`` is None while the
-    user is not deleted. ``email`` and ``language`` are None where they are not set. ``openid`` is None for users whom
-    no sign-in with an identity provider made.
+    user is not deleted. ``email`` and ``language`` are None where they are not set. ``policies`` are those for the
+    whole account, ``project_policies`` those for projects of it, in the order of their names and one for each name.
+    ``openid`` is None for users whom no sign-in with an identity provider made.
     """
 
     id: str
@@ -71,7 +80,16 @@ class User(msgspec.Struct, frozen=True):
     email: str | None = None
     language: Language | None = None
     deleted_at: Instant | None = None
+    project_policies: tuple[ProjectPolicy, ...] = ()
     openid: OpenIdIdentity | None = None
+
+
+def holds_for(user: User, project_id: str | None, policies: frozenset[str]) -> bool:
+    """Whether a user has one of some policies for the whole account, or for the project that a row has."""
+    if not policies.isdisjoint(user.policies):
+        return True
+    public = public_project(project_id)
+    return any(one.policy in policies and public in one.project_ids for one in user.project_policies)
 
 
 KeyStatus = Literal["Active", "Disabled"]

@@ -326,10 +326,10 @@ def judge_end(
         whose = "" if rules is guard.rules else f" of the project {public_project(project_id)}"
         if release_at is None:
             if rules.end_required:
-                return _refusal(f"The limit endRequired{whose} asks for a release time; give one.")
+                return _plain(f"The limit endRequired{whose} asks for a release time; give one.")
         elif rules.release_max_us is not None and release_at > now + rules.release_max_us:
             latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
-            return _refusal(f"The limit releaseMaxSeconds{whose} allows an end until {latest}; choose an earlier one.")
+            return _plain(f"The limit releaseMaxSeconds{whose} allows an end until {latest}; choose an earlier one.")
     return None
 
 
@@ -396,11 +396,11 @@ def judge_extension(
         return None
     rules = guard.rules
     if rules.extend_by == "managers" and not is_manager:
-        return _refusal("The limit extendBy leaves moving a release to later to the account's managers.")
+        return _plain("The limit extendBy leaves moving a release to later to the account's managers.")
     if rules.extend_by == "buyer" and not (is_buyer or is_manager):
-        return _refusal("The limit extendBy leaves moving a release to later to whoever bought the instance.")
+        return _plain("The limit extendBy leaves moving a release to later to whoever bought the instance.")
     if rules.extensions_max is not None and extensions >= rules.extensions_max and not is_manager:
-        return _refusal(
+        return _plain(
             f"The limit extensionsMax is {rules.extensions_max}, and it was moved {counted(extensions, 'time')}."
         )
     return None
@@ -433,7 +433,13 @@ def _own(limits: dict[str, T], user_id: str) -> T | None:
     return limits.get(user_id, limits.get(EVERYBODY))
 
 
-def _refusal(message: str) -> Refusal:
+def _refusal(message: str, *, tells_no_use: bool = False) -> Refusal:
     return Refusal(
-        QUOTA, f"{message} Whoever has full control of the account can change it (SetGuardRails, /v2/account)."
+        QUOTA,
+        f"{message} Whoever has full control of the account can change it (SetGuardRails, /v2/account).",
+        tells_no_use=tells_no_use,
     )
+
+
+def _plain(message: str) -> Refusal:
+    return _refusal(message, tells_no_use=True)

@@ -51,7 +51,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import Sums
-from leasebook.domain.model.account import OpenIdIdentity
+from leasebook.domain.model.account import OpenIdIdentity, ProjectPolicy
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules, ProjectRules
@@ -152,6 +152,7 @@ def _json(value: Any) -> str:
 
 _changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
+_scopes = msgspec.json.Decoder(tuple[ProjectPolicy, ...]).decode
 _read_events = msgspec.json.Decoder(tuple[Event, ...]).decode
 _write_events = msgspec.json.Encoder().encode
 
@@ -365,14 +366,22 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             USERS,
             {
-                "to_column": {"policies": _json, "requires": _written_names, "openid": _written_or_none},
+                "to_column": {
+                    "policies": _json,
+                    "requires": _written_names,
+                    "project_policies": _json,
+                    "openid": _written_or_none,
+                },
                 "to_field": {
                     "policies": _names,
                     "requires": _read_names,
                     "is_root": bool,
+                    "project_policies": _scopes,
                     "openid": _reads_or_none(OpenIdIdentity),
                 },
-                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at", "openid"),
+                "mutable": (
+                    *("name", "policies", "requires", "email", "language", "deleted_at", "project_policies", "openid"),
+                ),
             },
         ),
         (

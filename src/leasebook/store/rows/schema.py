@@ -51,6 +51,7 @@ users = _table(
     _text("email", null=True),
     _text("language", null=True),
     _big("deleted_at", null=True),
+    Column("project_policies", Text, nullable=False, server_default=text("'[]'")),
     _text("openid", null=True),
     Index("users_account", "account_id", "created_at", "id"),
 )

@@ -52,7 +52,12 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
     command = BuyUnits(
         token=call.token(),
         purchase=purchase(
-            context, call.caller, asked.billing, quote_id=asked.quote_id, tags=tags, project_id=asked.project_id
+            context,
+            call.caller,
+            asked.billing,
+            quote_id=asked.quote_id,
+            tags=tags,
+            project_id=call.project(asked.project_id),
         ),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,

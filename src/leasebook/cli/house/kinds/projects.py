@@ -51,7 +51,7 @@ class Projects(AccountKind):
     def plan(self, place: Place, plan: Plan) -> None:
         """Add a step for each project that is to be made or changed."""
         for wanted in place.wanted[self.key].values():
-            row = _found(place, wanted)
+            row = found_project(place, wanted)
             plan.add([_make(place, wanted)] if row is None else list(_changes(place, wanted, row)))
 
     def prune(self, place: Place, plan: Plan, server: Server) -> None:
@@ -82,7 +82,8 @@ def _project(label: str, node: Node, line: int) -> ProjectWanted:
     return ProjectWanted(label, line, given.get("id"), name, description)
 
 
-def _found(place: Place, wanted: ProjectWanted) -> ProjectRow | None:
+def found_project(place: Place, wanted: ProjectWanted) -> ProjectRow | None:
+    """Return the project that the file means; None: it is not there yet. Raises BadHouse."""
     return found_by(place.there[Projects.key], "projectId", wanted.id, wanted.name, wanted.line)
 
 
@@ -90,7 +91,7 @@ def _extra(place: Place) -> list[ProjectRow]:
     wanted = place.wanted.get(Projects.key)
     if wanted is None:
         return []
-    named = {row["projectId"] for one in wanted.values() if (row := _found(place, one)) is not None}
+    named = {row["projectId"] for one in wanted.values() if (row := found_project(place, one)) is not None}
     return [row for row in place.there[Projects.key] if row["projectId"] not in named]
 
 
@@ -116,7 +117,8 @@ def _make(place: Place, wanted: ProjectWanted) -> Step:
             return [row["projectId"] for row in rows if row["name"] == wanted.name]
 
         making = Making(PROJECT, "CreateProject", body, "projectId", known, there_now)
-        run.make(making, "project", body["accountId"], wanted.label)
+        made = run.make(making, "project", body["accountId"], wanted.label)
+        run.ids["project", place.label, wanted.label] = made["projectId"]
 
     details = [change("description", None, wanted.description)] if wanted.description else []
     return Step(MAKE, words.project(wanted.name, place.label), do, tuple(details))
