@@ -52,7 +52,9 @@ def live(where: Target) -> None:
 def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
     """Have replicas of a service run on an engine, and end some of them again."""
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
-    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "9000000"}})
+    budget = {"budget": "0.000001", "budgetWarnPercent": [50]}
+    limits = {"units": {"gpu-1": 1000}, "spend": "9000000", "tags": {"team": {"vision": budget}}}
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": limits})
     offering = {"region": "bj", "type": "h100", "pricePerMinute": "0.01", "pricePerMonth": "1", "stockTotal": 50}
     caller.do(CATALOG, "SetOffering", offering)
     made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "runs"})

@@ -12,11 +12,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance.toolchains import missing
 
 import leasebook
 from leasebook.contract.proofs import check_body, nonce_of, signs_body
 from leasebook.contract.signing import parse_authorization, signing_key, verify
+from tests.conformance.toolchains import missing
 
 SIGNER = Path(leasebook.__file__).parent / "console" / "static" / "reference" / "signer.js"
 PROGRAM = """

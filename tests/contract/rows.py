@@ -63,6 +63,7 @@ from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
 from leasebook.domain.model.resource.project import Project
+from leasebook.domain.model.resource.tag_budget import TagBudget
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
@@ -330,6 +331,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
                 extensions_max=0,
                 needs_approval=ApprovalLimit(units={TEXT: 1}, cost=Micro(HIGH), months=0, self_approval=True),
                 user_needs_approval={"*": ApprovalLimit(release_us=HIGH, lapse_us=1)},
+                tags={TEXT: {"": TagBudget(budget=Micro(HIGH), budget_warn_percent=(50,), budget_refuse_percent=1)}},
             ),
             "held": {"user-1": {TEXT: HIGH}},
             "month": "2026-11",
@@ -351,6 +353,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "project_units": {TEXT: {TEXT: HIGH}},
             "project_spent": {"prj-1": LOW},
             "project_crossed": {TEXT: (50, 90)},
+            "tag_spent": {TEXT: {"": LOW}},
+            "tag_crossed": {TEXT: {TEXT: (50, 90)}},
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),

@@ -11,6 +11,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import (
     SUSPENDED_MAX,
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -65,7 +66,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.newer import Schema
 from tests.simulation.memory_accounts import AccountsOfMemory
-from tests.simulation.memory_asked import asked, load_whole, usage_of
+from tests.simulation.memory_asked import asked, load_tags, load_whole, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -181,6 +182,8 @@ class MemoryTransaction:
             if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
+            elif isinstance(need, ChargedTags):
+                load_tags(need, self._store.rows, book)
             elif isinstance(need, UsageTotals):
                 book.load_usage_totals(need, usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):

@@ -103,6 +103,12 @@ _RUN_STATUS = {
 """The same rules as ``Service.run_status``, in SQL."""
 
 
+_SERVED = (
+    "(thing.service_id = ? OR EXISTS (SELECT 1 FROM placements p WHERE p.unit_id = thing.id AND p.service_id = ?))"
+)
+"""The condition that an instance was bought for a service, or has replicas of it."""
+
+
 class Queries(
     AccountQueries,
     ProjectQueries,
@@ -251,6 +257,11 @@ class Queries(
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
                 params.append(value)
+        if wanted.auto_renew is not None:
+            where.append("thing.auto_renew" if wanted.auto_renew else "NOT thing.auto_renew")
+        if wanted.service_id is not None:
+            where.append(_SERVED)
+            params += [wanted.service_id, wanted.service_id]
         kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
         return self.tagged_numbers(wanted.account_id, kind, wanted.tags, where, params, after, limit)
 

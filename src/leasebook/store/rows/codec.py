@@ -57,6 +57,7 @@ from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules, ProjectRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.resource.tag_budget import TagAmounts, TagPercents
 from leasebook.domain.model.service import LogStore
 from leasebook.domain.model.usage import MinuteCount
 from leasebook.domain.record.agenda import first_due
@@ -406,8 +407,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             ACCOUNT_LIMITS,
             {
                 "to_column": {
-                    **dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
-                    **dict.fromkeys(("project_units", "project_spent", "project_crossed"), _json),
+                    **dict.fromkeys(("rules", "held", "spent", "crossed", "tag_crossed"), _json),
+                    **dict.fromkeys(("project_units", "project_spent", "project_crossed", "tag_spent"), _json),
                     "project_rules": _written_or_none,
                 },
                 "to_field": {
@@ -419,10 +420,12 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                     "project_units": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "project_spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "project_crossed": msgspec.json.Decoder(dict[str, tuple[int, ...]]).decode,
+                    "tag_spent": msgspec.json.Decoder(TagAmounts).decode,
+                    "tag_crossed": msgspec.json.Decoder(TagPercents).decode,
                 },
                 "mutable": (
                     *("rules", "held", "month", "spent", "crossed", "waiting"),
-                    *("project_rules", "project_units", "project_spent", "project_crossed"),
+                    *("project_rules", "project_units", "project_spent", "project_crossed", "tag_spent", "tag_crossed"),
                 ),
             },
         ),

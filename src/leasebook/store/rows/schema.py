@@ -322,6 +322,8 @@ guards = _table(
     _named("project_units", "{}"),
     _named("project_spent", "{}"),
     _named("project_crossed", "{}"),
+    _named("tag_spent", "{}"),
+    _named("tag_crossed", "{}"),
 )
 
 quotes = _table(

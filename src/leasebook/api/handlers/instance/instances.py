@@ -195,7 +195,10 @@ async def describe_service_instances(
     asked = call.request
     await _see_service(context, call, asked.service_id)
     wanted = UnitFilter(
-        account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
+        account_id=call.caller.account_id,
+        service_id=asked.service_id,
+        payment_timing=asked.payment_timing,
+        tags=wanted_tags(asked.name, asked.tags),
     )
     scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)
