@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -21,7 +21,7 @@ from leasebook.api.links.tokens import PURPOSE, Links
 from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
-from leasebook.config.load import Settings
+from leasebook.config.load import Secret, Settings
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN
@@ -105,6 +105,13 @@ DEMO_MODELS: Final = {
 }
 
 
+class Starts(Protocol):
+    """A part of the service that works beside its answers once it is started."""
+
+    def start(self) -> None:
+        """Begin to work."""
+
+
 class WrongClock(Exception):
     """The store was founded under the other kind of clock; the message says so in one line."""
 
@@ -121,6 +128,8 @@ class Service(msgspec.Struct, frozen=True):
     metrics: Metrics
     root_access_key: str
     costs: CostSums
+    root_secret_made: Secret | None = None
+    """The secret of the root's key, if this start made the key."""
 
 
 @asynccontextmanager
@@ -134,11 +143,12 @@ async def running(
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
     plan: DescriptorPlan | None = None,
+    starts_at: Instant | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
-    ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
-    the reconciler's, and ``plan`` how the files of this process are shared out.
+    ``engines`` are made as the settings say, unless given, and ``targets`` are their replicas; ``timing`` is the
+    reconciler's, ``plan`` shares out the files of this process, ``starts_at`` is a new virtual clock's first instant.
 
     Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
     nothing was touched.
@@ -149,7 +159,7 @@ async def running(
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         if isinstance(store, OnFiles):
             store.prove_mark(audit_keys)
-        clock = _clock(settings, where, store, clock_mode)
+        clock = _clock(settings, where, store, clock_mode, starts_at)
         routes, metrics = routes_of(settings, where), Metrics()
         homes = Homes(settings, where, store, () if engines is not None else routes)
         await homes.require()
@@ -170,8 +180,10 @@ async def running(
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
-        timing = timing or timing_of(settings)
-        logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
+        logs, exports = (
+            logs_of(settings, engines, timing := timing or timing_of(settings)),
+            cost_exports_of(settings, where, metrics),
+        )
         context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
@@ -184,16 +196,15 @@ async def running(
         parts.push_async_callback(sequencer.close)
         for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes, costs):
             parts.push_async_callback(part.stop)
-        root_key = await found(settings, store, sequencer, vault, clock, where.directory)
+        root = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, scheduler, dispatcher, gateway, minutes, costs):
-            part.start()
+        _start(keeper, scheduler, dispatcher, gateway, minutes, costs)
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root.access_key, costs, root.made)
 
 
 def _app(
@@ -311,6 +322,11 @@ def _watch_store(store: OpenStore, sequencer: Sequencer, health: Health, metrics
     return prober
 
 
+def _start(*parts: Starts) -> None:
+    for part in parts:
+        part.start()
+
+
 def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
     for watcher in watchers:
         sequencer.watch(watcher)
@@ -352,7 +368,7 @@ def _limits(settings: Settings, where: Target) -> BatchLimits:
     )
 
 
-def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> Clock:
+def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode, starts_at: Instant | None) -> Clock:
     saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
     if saved is not None and saved != mode:
         raise WrongClock(
@@ -363,7 +379,7 @@ def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> C
         mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
         return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
     # Whole seconds, so that a time typed into AdvanceClock can name the same moments.
-    return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
+    return VirtualClock(stands(store) or starts_at or Instant(wall_us() // SECOND_US * SECOND_US))
 
 
 async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
