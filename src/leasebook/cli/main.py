@@ -38,6 +38,7 @@ def cli() -> None:
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, in PEM.")
 @click.option("--admin-host", default=None, help="Address of the port for operators.  [default: 127.0.0.1]")
 @click.option("--admin-port", default=None, type=click.IntRange(0, 65535), help="Port for operators; none: no second.")
+@click.option("--faults", is_flag=True, help="Let operators have faults made (SetFaults): for tests of callers.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the address, once ready."
 )
@@ -55,6 +56,7 @@ def serve(
     tls_key: Path | None,
     admin_host: str | None,
     admin_port: int | None,
+    faults: bool,  # noqa: FBT001
     ready_file: Path | None,
     print_json: bool,  # noqa: FBT001
 ) -> None:
@@ -71,6 +73,7 @@ def serve(
             "tls_key_file": tls_key,
             "admin_host": admin_host,
             "admin_port": admin_port,
+            "faults": "yes" if faults else None,
         }
         settings, where = given(load_settings(config, os.environ), options), target(data, store)
         keep_to_itself(secret_variables())

@@ -14,6 +14,9 @@ from leasebook.api.app import App
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.context import Context, HookMaker, KeyMaker
+from leasebook.api.faults.engine_reports import EngineReports
+from leasebook.api.faults.injection import Injection
+from leasebook.api.faults.registry import Faults
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
 from leasebook.api.links.pages import LinkPages
@@ -22,16 +25,19 @@ from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Secret, Settings
+from leasebook.domain.commands.command import Engine
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN
 from leasebook.domain.commands.store.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasebook.domain.record.clock_mark import read
+from leasebook.domain.replicas.engine_route import Routes
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.combined import RoutedEngine
 from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.faulty import FaultyEngine, with_faults
 from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Targets
@@ -163,28 +169,26 @@ async def running(
         routes, metrics = routes_of(settings, where), Metrics()
         homes = Homes(settings, where, store, () if engines is not None else routes)
         await homes.require()
-        engines = engines_of(settings, where, routes) if engines is None else engines
+        faults = _faults(settings, metrics)
+        engines = _engines(engines_of(settings, where, routes) if engines is None else engines, faults)
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = audit_writer_of(settings, audit_keys, clock, metrics)
-        limits, engine = _limits(settings, where), RoutedEngine(routes)
+        limits, engine = _limits(settings, where), _engine(routes, faults)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         scheduler = Scheduler(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
-        identities = Identities(
-            store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
-        )
+        identities = _identities(ground, vault, uses)
         entrance = entrance_of(settings, identities, metrics)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
-        logs, exports = (
-            logs_of(settings, engines, timing := timing or timing_of(settings)),
-            cost_exports_of(settings, where, metrics),
-        )
-        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
+        timing = timing or timing_of(settings)
+        logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
+        more = (audit_keys, identities, refusals, rules, logs, exports, faults)
+        context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         pages = LinkPages(links, store, sequencer, clock, rules)
@@ -239,7 +243,34 @@ def _app(
         admission=admission,
         throttle=throttle,
         tokens=tokens,
+        injection=None if context.faults is None else Injection(context.faults, identities),
     )
+
+
+def _faults(settings: Settings, metrics: Metrics) -> Faults | None:
+    if settings.faults == "no":
+        return None
+    log.warning("operators may have this server make faults (--faults)")
+    return Faults(metrics)
+
+
+def _identities(ground: Components, vault: Vault, uses: KeyUses) -> Identities:
+    return Identities(
+        ground.store,
+        ground.facts,
+        lambda key: vault.open(key.sealed, context=key.id),
+        uses,
+        ground.keeper.seal_under,
+    )
+
+
+def _engines(engines: Mapping[str, ReplicaEngine], faults: Faults | None) -> Mapping[str, ReplicaEngine]:
+    return engines if faults is None else with_faults(engines, faults.replica)
+
+
+def _engine(routes: Routes, faults: Faults | None) -> Engine:
+    engine = RoutedEngine(routes)
+    return engine if faults is None else FaultyEngine(engine, faults)
 
 
 def _context(
@@ -253,12 +284,15 @@ def _context(
     rules: Rules,
     logs: ReplicaLogs,
     exports: CostExports,
+    faults: Faults | None,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
     log_store = log_store_of(settings)
     hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
+    if faults is not None:
+        ground.sequencer.watch(EngineReports(faults, ground.sequencer))
     return Context(
         reader=ground.store,
         facts=ground.facts,
@@ -280,6 +314,7 @@ def _context(
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
         cost_exports=exports,
         replica_logs=logs.last,
+        faults=faults,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,
         public_base=None if settings.public_url is None else settings.public_url + settings.path_prefix,

@@ -89,8 +89,18 @@ class Host:
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._drop(asyncio.all_tasks(self._loop))
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+
+    def _drop(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """End the calls whose callers have gone, such as those of clients that lost patience."""
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _open(self) -> EmbeddedListener:
         return EmbeddedListener(self._switch, self._socket)

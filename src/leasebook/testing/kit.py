@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import structlog
 
 from leasebook.client import Client, Retries
 from leasebook.client.shapes.account import Statement
+from leasebook.client.shapes.fault.faults import FaultDetail, FaultWanted
 from leasebook.config.load import DECLARED, Settings, load_settings
+from leasebook.contract.nouns.fault.faults import FaultKind
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant, parse_time, to_datetime
 from leasebook.scheduler.worker import NEVER
@@ -33,6 +35,7 @@ FIXED: Final = {
     "root_access_key": OPERATOR_KEY,
     "root_secret_key": OPERATOR_SECRET,
     "engines": "*=instant",
+    "faults": "yes",
 }
 """Settings of every kit's service; the ones that a test gives go before."""
 STEPS_MAX: Final = 100_000
@@ -324,6 +327,40 @@ class Leasebook:
 
         found = host.run(ask())
         return [due for due in found if due.at == found[0].at]
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    def fail(
+        self,
+        kind: FaultKind,
+        *,
+        action: str | None = None,
+        count: int | None = 1,
+        probability: float | None = None,
+        seed: int | None = None,
+        seconds: float | None = None,
+        account: AccountInTest | Literal["all"] | None = None,
+    ) -> str:
+        """Have the service make a fault; returns its id. The kinds and their meanings are those of SetFaults.
+
+        It happens to calls of the ``action`` (None: of every action that can have it), ``count`` times (None: until it
+        is cleared), and with a ``probability`` in place of always, which the ``seed`` makes the same in each run. It is
+        for the account of the environment, unless ``account`` names another one or all of them; ReplicaLost is always
+        for all. Raises the client's errors for a fault that no call could have.
+        """
+        of_all = account == "all" or kind == "ReplicaLost"
+        wanted = FaultWanted(kind=kind, action=action, count=count, probability=probability, seed=seed, seconds=seconds)
+        if not of_all:
+            wanted.account_id = account.account_id if isinstance(account, AccountInTest) else self.account.account_id
+        return self.operator.set_faults(faults=[wanted]).faults[-1].fault_id
+
+    def faults(self) -> list[FaultDetail]:
+        """Return the faults that are set, with how often each has happened."""
+        return self.operator.describe_faults().faults
+
+    def clear_faults(self) -> None:
+        """Have the service make no faults any more; instances that waited for their engine go on."""
+        self.operator.clear_faults()
 
     # --- what came of it --------------------------------------------------------------------------------------
 
