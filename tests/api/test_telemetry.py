@@ -315,6 +315,7 @@ NAMES = {
     "leasebook_calls_waiting": "gauge",
     "leasebook_store_away_seconds": "gauge",
     "leasebook_throttled": "counter",
+    "leasebook_faults": "counter",
     "leasebook_gateway_first_byte_seconds": "histogram",
     "leasebook_gateway_calls_in_flight": "gauge",
     "leasebook_gateway_websockets": "gauge",

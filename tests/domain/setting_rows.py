@@ -34,6 +34,7 @@ ROWS = [
     Row("console.openid_scopes", "openid profile", '"openid"', "openid", "openid groups", "openid groups"),
     Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
+    Row("faults", "no", '"yes"', "yes", "yes", "yes"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
     Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),
     Row("server.drain_seconds", 20, "0", 0, "600", 600),

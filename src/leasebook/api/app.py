@@ -21,8 +21,9 @@ from leasebook.api.auth.callers import Admitted, Callers
 from leasebook.api.auth.identity import Identities, not_permitted
 from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
-from leasebook.api.context import Call, Context, Download, Followed, Streamed
+from leasebook.api.context import Call, Context
 from leasebook.api.fault import Fault
+from leasebook.api.faults.injection import Injection
 from leasebook.api.health import Health
 from leasebook.api.ids import uuid4_text
 from leasebook.api.inside.operating import operate
@@ -32,20 +33,19 @@ from leasebook.api.links.tokens import PATH
 from leasebook.api.responses import (
     JSON,
     Bare,
+    Body,
     Meter,
     answer,
+    body_of,
     error_headers,
     failure,
     fault_of,
-    send_download,
-    send_followed,
-    send_pieces,
-    success,
+    send_body,
 )
 from leasebook.batch import OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
-from leasebook.contract.action import CLOCK, Action
+from leasebook.contract.action import CLOCK, FAULTS, Action
 from leasebook.contract.actions import TABLE
 from leasebook.contract.nearest import no_such, wrong_method
 from leasebook.contract.routes.bearer import CREATE_TOKEN
@@ -117,7 +117,10 @@ class App:
         admission: Admission,
         throttle: Throttle,
         tokens: BearerTokens,
+        injection: Injection | None = None,
     ) -> None:
+        """``injection`` makes faults; None: this server has no actions for them either."""
+        self._injection = injection
         self._tokens = tokens
         self._admission = admission
         self._throttle = throttle
@@ -168,13 +171,13 @@ class App:
         action: Action | None = None
         record = self._record(scope, path, request_id)
         code = message = ""
-        body: bytes | Streamed | Followed | Download
+        body: Body
         more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
         try:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed | Followed | Download) else success(request_id, result)
+            body = body_of(request_id, result)
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = fault_of(error, has_token=record is not None and record.token)
             status, code, message = fault.error.status, fault.error.code, fault.message
@@ -191,14 +194,7 @@ class App:
         took = round(seconds * 1000, 2)
         self._log.debug("request answered", action=name, status=status, code=code, milliseconds=took)
         current_request_id.reset(token)
-        if isinstance(body, Streamed):
-            await send_pieces(send, request_id, body, more)
-        elif isinstance(body, Followed):
-            await send_followed(send, receive, body, more)
-        elif isinstance(body, Download):
-            await send_download(send, receive, body, more)
-        else:
-            await answer(send, status, body, JSON, more)
+        await send_body(send, receive, request_id, status, body, more)
 
     def _elsewhere(self, path: bytes, scope: Scope) -> Passing | Pages | None:
         """Return what answers a call that is none of an action: the gateway or the console."""
@@ -250,7 +246,7 @@ class App:
                 raise Fault(e.INVALID_HTTP_REQUEST, f"{CREATE_TOKEN.path} is called with GET.")
             return CREATE_TOKEN, query
         action = TABLE.get((path.decode("latin-1"), query.action))
-        if action is None:
+        if action is None or (action.path == FAULTS and self._injection is None):
             what = no_such(path.decode("latin-1"), query.action, query.unknown)
             raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
@@ -311,10 +307,16 @@ class App:
         admitted: Admitted | None = None
         for tries in range(IDENTITY_TRIES):
             try:
-                admitted = await self._callers.admit(action, query.authorization, scope, record, admitted)
+                skew_us = 0
+                if self._injection is not None and tries == 0:
+                    key = claimed_key(scope["headers"], query.authorization)
+                    skew_us = await self._injection.skew_us(action, key)
+                admitted = await self._callers.admit(action, query.authorization, scope, record, admitted, skew_us)
                 await turn.proved(admitted.caller.account_id)
                 if tries == 0:
                     self._throttle.admit(admitted.caller)
+                    if self._injection is not None:
+                        self._injection.throttle(action, admitted.caller)
                 if body is None:
                     # The body is read only after admission; the server discards the unread bodies of refused calls.
                     account_id = admitted.caller.account_id
@@ -341,7 +343,7 @@ class App:
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
         sequencer, party = self._context.sequencer, admitted.caller.account_id
-        if not action.writes or action.path == CLOCK:
+        if not action.writes or action.path in (CLOCK, FAULTS):
             # Nothing that it submits could take the nonce with it.
             await _without_effect(once.spend(sequencer, party))
         try:
@@ -375,7 +377,10 @@ class App:
         last = _last_event_id(scope) if action.follows else None
         origin, zone = partial(self._origin, scope), self._context.rules.time_zone
         call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
-        return await operate(self._context, call)
+        if self._injection is None:
+            return await operate(self._context, call)
+        is_answered = partial(self._context.is_answered, call, call.token() if action.writes else None)
+        return await self._injection.around(call, partial(operate, self._context, call), is_answered)
 
     def _reference(self, scope: Scope) -> str:
         """Say where every action is described."""

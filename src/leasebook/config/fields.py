@@ -63,6 +63,16 @@ class Settings(OpenIdSettings, frozen=True, kw_only=True):
         ),
     ] = "CNY"
 
+    faults: Annotated[
+        Literal["no", "yes"],
+        Declared(
+            "faults",
+            OneOf(("no", "yes")),
+            "Whether operators may have this server make faults (`SetFaults`), for tests of programs that call it. "
+            "Never on a server that anybody relies on.",
+        ),
+    ] = "no"
+
     path_prefix: Annotated[
         str,
         Declared(

@@ -202,6 +202,9 @@ class Metrics:
                 "Calls refused because their key or their account exceeds its rate limit.",
                 "by",
             ),
+            faults=self._counter(
+                "leasebook_faults_total", "Faults that were made because an operator set them, by kind.", "kind"
+            ),
         )
 
     def _batch_instruments(self) -> BatchInstruments:
@@ -392,6 +395,10 @@ class Metrics:
         """Register the functions that return for how many seconds the shared store has been away."""
         for use, away_s in seconds.items():
             self._store.away.labels(use).set_function(away_s)
+
+    def fault_made(self, kind: str) -> None:
+        """Count a fault that was asked for."""
+        self._refusals.faults.labels(kind).inc()
 
     def throttled(self, by: Literal["key", "account"]) -> None:
         """Count a call that exceeded the rate limit of its key or its account."""

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 import click
@@ -33,6 +34,7 @@ from leasebook.server.composition import Service, WrongClock, running
 from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFiles, planned
 from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
+from leasebook.server.ready_file import Announcer, ReadyReport
 from leasebook.server.signals import SIGNALS, AskedToStop
 from leasebook.server.transport.admin import Admin
 from leasebook.server.transport.connection_limits import Caps, raise_file_limit
@@ -62,10 +64,23 @@ class CannotStart(Exception):
 
 
 def run(
-    settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str, asked: AskedToStop
+    settings: Settings,
+    where: Target,
+    *,
+    host: str,
+    port: int,
+    demo: bool,
+    clock_mode: str,
+    asked: AskedToStop,
+    announcer: Announcer | None = None,
 ) -> None:
-    """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves."""
+    """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves.
+
+    ``announcer`` tells programs when it does, and where.
+    """
     _configure_logging(settings)
+    announcer = announcer or Announcer()
+    _prepare(announcer)
     plan = _plan(settings, where)
     tls = _tls(settings)
     # The sockets first: where a port is taken, nothing else has been touched.
@@ -75,13 +90,33 @@ def run(
         if settings.admin_port is not None:
             admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
-        uvloop.run(_serve(settings, where, doors, plan, asked, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(
+            _serve(settings, where, doors, plan, asked, announcer, demo=demo, clock_mode=cast("Mode", clock_mode))
+        )
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
+        announcer.over()
         listener.close()
         if admin is not None:
             admin.close()
+
+
+def _prepare(announcer: Announcer) -> None:
+    try:
+        announcer.prepare()
+    except OSError as error:
+        raise CannotStart(
+            f"--ready-file: {error.filename or 'the file'}: {error.strerror}. Name a file in a folder that exists and "
+            "that this server may write to."
+        ) from None
+
+
+def _announce(announcer: Announcer, report: ReadyReport) -> None:
+    try:
+        announcer.ready(report)
+    except OSError as error:
+        raise CannotStart(f"--ready-file: the file cannot be written: {error.strerror}.") from None
 
 
 class _Doors(NamedTuple):
@@ -251,6 +286,7 @@ async def _serve(
     doors: _Doors,
     plan: DescriptorPlan,
     asked: AskedToStop,
+    announcer: Announcer,
     *,
     demo: bool,
     clock_mode: Mode,
@@ -259,7 +295,11 @@ async def _serve(
         starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan)
         service = await entered(stack, starting, where)
         caps = _caps(settings, plan)
-        server = Server(_config(service.app, settings), _made(settings, caps, service, doors.tls, "callers"))
+        server = Server(
+            _config(service.app, settings),
+            _made(settings, caps, service, doors.tls, "callers"),
+            lambda: _announce(announcer, _report(doors, service, where, settings)),
+        )
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -267,7 +307,8 @@ async def _serve(
         asked.look()
         if doors.tls is not None:
             loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
-        _greet(doors, service, where, settings, demo=demo)
+        if not announcer.prints:
+            _greet(doors, service, where, settings, demo=demo)
         # Objects that exist now live to the end; the collector need not look at them again.
         gc.collect()
         gc.freeze()
@@ -338,13 +379,36 @@ def _console_line(service: Service, base: str, prefix: str, *, demo: bool) -> st
     )
 
 
-def _greet(doors: _Doors, service: Service, where: Target, settings: Settings, *, demo: bool) -> None:
+def _report(doors: _Doors, service: Service, where: Target, settings: Settings) -> ReadyReport:
+    """Return what programs learn of this server."""
+    credentials = where.directory / CREDENTIALS
+    made = service.root_secret_made
+    return ReadyReport(
+        url=_base(doors, settings),
+        admin_url=None if doors.admin is None else _address(doors.admin, "http"),
+        access_key=service.root_access_key,
+        secret_key=None if made is None else made.reveal(),
+        credentials_file=str(credentials.absolute()) if _is_from_file(settings, credentials) else None,
+        clock=service.clock.mode,
+        store=where.name,
+    )
+
+
+def _base(doors: _Doors, settings: Settings) -> str:
     url = _address(doors.public, "http" if doors.tls is None else "https")
+    return f"{url}{settings.path_prefix.rstrip('/')}"
+
+
+def _is_from_file(settings: Settings, credentials: Path) -> bool:
+    return settings.root_access_key is None and credentials.exists()
+
+
+def _greet(doors: _Doors, service: Service, where: Target, settings: Settings, *, demo: bool) -> None:
     admin = "" if doors.admin is None else f"\n  monitors    {_address(doors.admin, 'http')}"
-    base = f"{url}{settings.path_prefix.rstrip('/')}"
+    base = _base(doors, settings)
     console = _console_line(service, base, settings.path_prefix.rstrip("/"), demo=demo)
     credentials = where.directory / CREDENTIALS
-    from_file = settings.root_access_key is None and credentials.exists()
+    from_file = _is_from_file(settings, credentials)
     keys = (
         f"set -a; . {credentials}; set +a"
         if from_file
