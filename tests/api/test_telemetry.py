@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from leasebook.config.load import Secret, load_settings
 from leasebook.docsgen.reference import metrics_page
-from leasebook.observability.metrics import LogFormat, LogLevel, Metrics, configure_logging, request_id
+from leasebook.observability.logs.lines import LogFormat, LogLevel, configure_logging, request_id
+from leasebook.observability.metrics import Metrics
 
 SECRET = "0123456789abcdefSECRET"
 SIGNATURE = "bce-auth-v1/ALTAKone/2030-01-15T01:30:00Z/1800/host;x-bce-date/9f86d081884c7d65"

@@ -52,7 +52,7 @@ from leasebook.contract.routes.bearer import CREATE_TOKEN
 from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import OK
 from leasebook.domain.values.refusal import Refusal
-from leasebook.observability.metrics import request_id as current_request_id
+from leasebook.observability.logs.lines import request_id as current_request_id
 
 log = structlog.get_logger()
 

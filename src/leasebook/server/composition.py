@@ -195,8 +195,7 @@ async def running(
         prober = _watch_store(store, sequencer, health, metrics)
         openid = await parts.enter_async_context(openid_of(ground, vault))
         console = console_of(ground, context, identities, health, vault, entrance, openid)
-        pages = LinkPages(links, store, sequencer, clock, rules)
-        app = _app(ground, context, identities, health, pages, gateway, entrance, console)
+        app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
@@ -211,10 +210,8 @@ async def running(
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
-        health.watch(reconciler.left)
-        yield Service(
-            *(app, health, sequencer, scheduler, clock, store, metrics, root.access_key, costs, console, root.made)
-        )
+        held = (app, health, sequencer, scheduler, clock, store, metrics)
+        yield Service(*held, root.access_key, costs, console, root.made)
 
 
 def _app(
@@ -222,7 +219,8 @@ def _app(
     context: Context,
     identities: Identities,
     health: Health,
-    links: LinkPages,
+    links: Links,
+    rules: Rules,
     gateway: Gateway,
     entrance: Entrance,
     console: Console | None,
@@ -245,7 +243,7 @@ def _app(
         metrics,
         path_prefix=settings.path_prefix,
         trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
-        links=links,
+        links=LinkPages(links, ground.store, sequencer, ground.clock, rules),
         passing=gateway,
         console=console,
         admission=admission,
@@ -388,6 +386,7 @@ async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health
                 services=attached,
             )
     health.show("business", figures_of(ground).look)
+    health.watch(reconciler.left)
     health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
     await health.unrun.warnings()
     if not ground.alone:

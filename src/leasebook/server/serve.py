@@ -26,7 +26,7 @@ from leasebook.api.health import Monitor
 from leasebook.batch import Unavailable
 from leasebook.config.load import Settings, secrets_of
 from leasebook.engines.registry import NoEngine
-from leasebook.observability.metrics import configure_logging
+from leasebook.observability.logs.lines import configure_logging
 from leasebook.ports.clock import Mode
 from leasebook.security.vault import BadMasterKey
 from leasebook.server.bootstrap import CREDENTIALS, WrongRoot, root_user

@@ -15,7 +15,7 @@ from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
 from tests.api.scene import ACCOUNT, IAM, ServiceHarness
 from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, running
-from tests.console.identity_provider import Browser as Outside
+from tests.console.identity_provider import RedirectedBrowser as Outside
 from tests.copies import STORES
 
 READ: Final = "QianfanReadAccessPolicy"

@@ -29,7 +29,7 @@ from leasebook.contract.action import Action
 from leasebook.contract.actions import TABLE
 from leasebook.domain.record.audit_log import OK
 from leasebook.domain.values.refusal import Refusal
-from leasebook.observability.metrics import request_id as current_request_id
+from leasebook.observability.logs.lines import request_id as current_request_id
 
 TRIES: Final = 5
 SUCCESS: Final = 200

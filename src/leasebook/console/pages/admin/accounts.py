@@ -23,7 +23,7 @@ async def accounts(desk: Desk) -> Response:
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
     return desk.page(
-        "admin/accounts.html",
+        "admin/people/accounts.html",
         found=await desk.do(IAM, "DescribeAccounts", asked),
         name=desk.asked("name"),
         status_asked=desk.asked("status"),
@@ -37,7 +37,7 @@ async def account(desk: Desk) -> Response:
     account_id = desk.request.path_params["account_id"]
     users, _ = await desk.try_to(IAM, "DescribeUsers", {"accountId": account_id, "maxKeys": 100})
     return desk.page(
-        "admin/account.html",
+        "admin/people/account.html",
         one=await desk.do(ACCOUNT, "DescribeAccount", {"accountId": account_id}),
         users=None if users is None else users.users,
     )
@@ -48,7 +48,7 @@ async def create(desk: Desk) -> Response:
     asked = {"name": desk.field("name")} | ({"timeZone": desk.field("zone")} if desk.field("zone") else {})
     made = await desk.do(IAM, "CreateAccount", asked, client_token=desk.field("once") or None)
     return desk.page(
-        "admin/new_key.html", made=made, name=desk.field("name"), back=f"/admin/accounts/{made.account_id}"
+        "admin/people/new_key.html", made=made, name=desk.field("name"), back=f"/admin/accounts/{made.account_id}"
     )
 
 

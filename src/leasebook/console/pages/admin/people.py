@@ -19,7 +19,7 @@ async def users(desk: Desk) -> Response:
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
     return desk.page(
-        "admin/users.html",
+        "admin/people/users.html",
         found=await desk.do(IAM, "DescribeUsers", asked),
         policies=sorted(get_args(PolicyName)),
         marker=desk.asked("marker"),
@@ -46,5 +46,5 @@ async def act(desk: Desk) -> Response:
             await desk.do(IAM, "EnableAccessKey", {"accessKeyId": desk.field("key")})
         case "new-key":
             made = await desk.do(IAM, "CreateAccessKey", user, client_token=desk.field("once") or None)
-            return desk.page("admin/new_key.html", made=made, name=desk.field("name"), back="/admin/users")
+            return desk.page("admin/people/new_key.html", made=made, name=desk.field("name"), back="/admin/users")
     return desk.go("/admin/users")

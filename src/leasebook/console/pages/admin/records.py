@@ -26,7 +26,7 @@ SEARCHED: Final = {
 async def subscriptions(desk: Desk) -> Response:
     """Show the subscriptions."""
     found = await desk.do(NOTIFICATION, "DescribeSubscriptions", _page(desk))
-    return desk.page("admin/subscriptions.html", found=found, marker=desk.asked("marker"))
+    return desk.page("admin/records/subscriptions.html", found=found, marker=desk.asked("marker"))
 
 
 async def change_subscription(desk: Desk) -> Response:
@@ -38,7 +38,7 @@ async def change_subscription(desk: Desk) -> Response:
             asked: dict[str, Any] = {"kind": desk.field("kind"), "types": types}
             asked |= {"url": desk.field("to")} if desk.field("kind") == "Webhook" else {"address": desk.field("to")}
             made = await desk.do(NOTIFICATION, "CreateSubscription", asked, client_token=desk.field("once") or None)
-            return desk.page("admin/new_secret.html", made=made)
+            return desk.page("admin/records/new_secret.html", made=made)
         case "test":
             await desk.do(NOTIFICATION, "TestSubscription", named)
         case "pause":
@@ -60,7 +60,7 @@ async def deliveries(desk: Desk) -> Response:
     if desk.asked("state") in STATES:
         asked["state"] = desk.asked("state")
     return desk.page(
-        "admin/deliveries.html",
+        "admin/records/deliveries.html",
         found=await desk.do(NOTIFICATION, "DescribeDeliveries", asked),
         subscription=desk.asked("subscription"),
         state=desk.asked("state"),
@@ -85,7 +85,7 @@ async def audit(desk: Desk) -> Response:
         if given[name]
     }
     found = await desk.do(ACCOUNT, "DescribeAuditLog", asked)
-    return desk.page("admin/audit.html", found=found, given=given, marker=desk.asked("marker"))
+    return desk.page("admin/records/audit.html", found=found, given=given, marker=desk.asked("marker"))
 
 
 def _page(desk: Desk) -> dict[str, Any]:

@@ -36,7 +36,7 @@ async def change_project(desk: Desk) -> Response:
 
 
 async def limits(desk: Desk, fault: Fault | None = None) -> Response:
-    """Show the limits and what is used of them, and the text in which they are changed."""
+    """Show the limits and the use of them, and the text in which they are changed."""
     found = await desk.do(ACCOUNT, "DescribeGuardRails")
     shown = msgspec.json.format(msgspec.json.encode(found.limits), indent=2).decode()
     return desk.page(

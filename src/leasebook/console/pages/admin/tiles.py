@@ -12,7 +12,7 @@ from leasebook.contract.action import ACCOUNT, CATALOG, IAM, NOTIFICATION, PROJE
 
 
 class Tile(NamedTuple):
-    """A page: its name, what is done there, its address, the action that its reader may do, and whether across."""
+    """A page: its name, its purpose, its address, the action that its reader may do, and whether across."""
 
     name: str
     about: str

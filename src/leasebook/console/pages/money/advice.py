@@ -26,7 +26,7 @@ class Advice(msgspec.Struct, frozen=True):
 
     @property
     def saving(self) -> Decimal:
-        """What would not have been spent."""
+        """The amount that would not have been spent."""
         return self.paid - self.prepaid
 
 

@@ -17,7 +17,7 @@ def month_of(now: datetime) -> str:
 
 
 def moved(month: str, months: int) -> str:
-    """Return the month that comes so many months later."""
+    """Return the month that is a number of months later."""
     year, month0 = divmod(int(month[:4]) * 12 + int(month[5:]) - 1 + months, 12)
     return f"{year:04d}-{month0 + 1:02d}"
 

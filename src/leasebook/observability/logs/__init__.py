@@ -1,0 +1,1 @@
+"""Log lines: their form, and what is left out of them."""
