@@ -1,1 +1,1 @@
-"""Log lines: their form, and what is left out of them."""
+"""Log lines: their form, and the secrets that they leave out."""
