@@ -1,4 +1,4 @@
-"""The pages, without a browser: what they show, what their forms do, and that nobody sees what is not theirs."""
+"""The pages, without a browser: their contents, their forms, and the bounds of each role."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_every_page_answers_every_role_and_offers_nothing_that_is_refused(scene:
             if not {OPERATE, FULL} & {*policies}:
                 deeds = {one or other for one, other in DEEDS.findall(page.text)}
                 assert {one for one in deeds if not one.endswith(("/units", "/quote"))} == set(), at
-        # What a page does not offer is refused all the same.
+        # A deed that no page offers is refused all the same.
         token = browser.get("/console").form("/console/sign-out")
         if not {OPERATE, FULL} & {*policies}:
             answer = browser.post(f"/console/units/{unit}/release", token | {"sure": "1"})

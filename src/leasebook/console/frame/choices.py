@@ -15,7 +15,7 @@ CLOSE: Final = 18
 CHOICES: Final[dict[str, str]] = {
     "2h": marked("In 2 hours"),
     "8h": marked("In 8 hours"),
-    "tonight": marked("Tonight at 22:00"),
+    "tonight": marked("At 22:00"),
     "tomorrow": marked("Tomorrow at 9:00"),
     "week": marked("Friday at 18:00"),
 }

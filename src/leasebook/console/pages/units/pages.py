@@ -16,6 +16,8 @@ from leasebook.console.pages.units.listing import end_of, listed, projects, want
 from leasebook.console.routes import get, post
 from leasebook.contract.action import CATALOG, UNITS
 
+RELEASES: Final = ("unit.releaseSet", "unit.releaseMoved")
+"""Events whose line has the release time."""
 NOTICES: Final = {
     "kept": words.marked("It is kept longer."),
     "set": words.marked("Its release time is set."),
@@ -83,7 +85,7 @@ def _story_line(desk: Desk, event: Any) -> dict[str, Any]:
         "time": event.time,
         "who": data.get("userName"),
         "why": data.get("operatorReason"),
-        "release_time": data.get("releaseTime"),
+        "release_time": data.get("releaseTime") if event.type in RELEASES else None,
     }
 
 
