@@ -40,7 +40,7 @@ def needed() -> None:
         subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=NODE, check=True, capture_output=True, timeout=300)
 
 
-class Served:
+class ConsoleServer:
     """A server on the virtual clock, with the demo's catalogue."""
 
     def __init__(self, url: str, data: Path) -> None:
@@ -64,7 +64,7 @@ class Served:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[Served]:
+def served(directory: Path) -> Iterator[ConsoleServer]:
     """Serve from a process of its own."""
     port, data, log = free_port(), directory / "data", directory / "log"
     environment = {
@@ -80,7 +80,7 @@ def served(directory: Path) -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}"
     try:
         _await(f"{url}/readyz", log)
-        yield Served(url, data)
+        yield ConsoleServer(url, data)
     finally:
         process.kill()
         process.wait(30)
@@ -100,7 +100,7 @@ def _await(address: str, log: Path) -> None:
 class Journey:
     """The visit of a person, with pictures on the way. No page may have faults, script errors or an odd breadth."""
 
-    def __init__(self, context: Any, served: Served, name: str) -> None:
+    def __init__(self, context: Any, served: ConsoleServer, name: str) -> None:
         self.served = served
         self.name = name
         self.errors: list[str] = []

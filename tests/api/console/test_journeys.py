@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from tests.api.console import chromium
-from tests.api.console.chromium import CHROMIUM, Journey, Served
+from tests.api.console.chromium import CHROMIUM, ConsoleServer, Journey
 
 pytestmark = pytest.mark.slow
 Begin = Callable[..., AbstractContextManager[Journey]]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
     chromium.needed()
     with chromium.served(tmp_path_factory.mktemp("journeys")) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def begin(served: Served) -> Iterator[Begin]:
+def begin(served: ConsoleServer) -> Iterator[Begin]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -65,7 +65,7 @@ def buy(journey: Journey, name: str) -> str:
     return str(page.url).partition("?")[0]
 
 
-def test_a_unit_is_bought_with_a_quote_and_its_release_fires(begin: Begin, served: Served) -> None:
+def test_a_unit_is_bought_with_a_quote_and_its_release_fires(begin: Begin, served: ConsoleServer) -> None:
     with begin("buying") as journey:
         journey.sign_in()
         home = buy(journey, "evening-run")
@@ -80,7 +80,7 @@ def test_a_unit_is_bought_with_a_quote_and_its_release_fires(begin: Begin, serve
         journey.seen("released")
 
 
-def test_units_are_found_as_one_types_and_released_together(begin: Begin, served: Served) -> None:
+def test_units_are_found_as_one_types_and_released_together(begin: Begin, served: ConsoleServer) -> None:
     for number in range(3):
         served.buy("gpu-2", f"batch-{number}")
     with begin("together", color_scheme="dark") as journey:
@@ -102,7 +102,7 @@ def test_units_are_found_as_one_types_and_released_together(begin: Begin, served
         page.locator("h1", has_text="3 units were changed").wait_for()
 
 
-def test_the_overview_follows_what_happens(begin: Begin, served: Served) -> None:
+def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) -> None:
     with begin("overview") as journey:
         journey.sign_in()
         page = journey.page
@@ -125,7 +125,7 @@ def test_a_phone_in_chinese_and_dark(begin: Begin) -> None:
         journey.seen("unit")
 
 
-def test_a_reader_sees_everything_and_no_button(begin: Begin, served: Served) -> None:
+def test_a_reader_sees_everything_and_no_button(begin: Begin, served: ConsoleServer) -> None:
     user = served.client.create_user(name="reader")
     served.client.attach_policy(user_id=user.user_id, policy_name="QianfanReadAccessPolicy")
     with begin("reader", locale="zh-CN") as journey:
