@@ -8,9 +8,11 @@ from typing import Final
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
+from tests.api.console.browser import Browser
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
+    IAM,
     MODEL,
     NOTIFICATION,
     SERVICE,
@@ -44,9 +46,18 @@ def live(where: Target) -> None:
         lead_a_whole_life(scene, caller)
         _ask_approvers(scene, caller)
         _use_a_link(scene)
+        _sign_in(scene, caller)
         _run_replicas(scene, caller)
         _ask_twice(caller)
         _tell_nobody(caller)
+
+
+def _sign_in(scene: ServiceHarness, caller: Recorder) -> None:
+    """Have a user sign in to the console, and out again."""
+    users = caller.do(IAM, "DescribeUsers", {})["users"]
+    browser = Browser(scene)
+    browser.sign_in(users[0]["userId"])
+    browser.send(browser.get("/console"), "/console/sign-out")
 
 
 def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
