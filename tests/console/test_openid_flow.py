@@ -216,10 +216,11 @@ async def test_an_issuer_must_be_spelled_as_the_provider_spells_it(idp: Identity
 
 
 async def test_signing_out_at_the_provider_comes_back_here(signing: Signing, idp: IdentityProvider) -> None:
-    url = await signing.flow.signing_out("http://127.0.0.1:9/console/signed-out")
+    url = await signing.flow.signing_out("http://127.0.0.1:9/console/openid/signed-out")
     assert url is not None
     assert url.startswith(f"{idp.issuer}/session/end?")
     assert dict(query_of(url)) == {
         "client_id": CLIENT_ID,
-        "post_logout_redirect_uri": "http://127.0.0.1:9/console/signed-out",
+        "post_logout_redirect_uri": "http://127.0.0.1:9/console/openid/signed-out",
+        "state": "signed-out",
     }

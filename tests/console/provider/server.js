@@ -26,7 +26,7 @@ function client(id, algorithm) {
     client_id: id,
     client_secret: secret,
     redirect_uris: [redirect],
-    post_logout_redirect_uris: [new URL("/console/signed-out", redirect).href],
+    post_logout_redirect_uris: [new URL("/console/openid/signed-out", redirect).href],
     grant_types: ["authorization_code"],
     response_types: ["code"],
     id_token_signed_response_alg: algorithm,

@@ -27,6 +27,7 @@ COOKIE_MAX: Final = 2000
 CODE_MAX: Final = 4096
 """Upper bound on a code, in characters."""
 QUOTED_MAX: Final = 200
+SIGNED_OUT: Final = "signed-out"
 PURPOSE: Final = "console openid"
 """The purpose for which the key of the cookie is derived from the master key."""
 
@@ -120,14 +121,15 @@ class CodeFlow:
         return Completed(await person_of(token, self.provider, expected), begun.state, begun.until_s, begun.back)
 
     async def signing_out(self, back: str) -> str | None:
-        """Return where a browser signs out at the provider, and ``back``, where it goes then; None: nowhere.
+        """Return the address at which a browser signs out at the provider; None: the provider has none.
 
-        Raises SignInFailed.
+        The browser goes ``back`` then, with the state ``SIGNED_OUT``. Raises SignInFailed.
         """
         endpoint = (await self.provider.metadata()).end_session_endpoint
         if endpoint is None:
             return None
-        return _with_query(endpoint, {"client_id": self.client.client_id, "post_logout_redirect_uri": back})
+        asked = {"client_id": self.client.client_id, "post_logout_redirect_uri": back, "state": SIGNED_OUT}
+        return _with_query(endpoint, asked)
 
     async def _id_token(self, metadata: Metadata, code: str, verifier: str) -> object:
         """Exchange the code for an ID token; raises SignInFailed. The access token is dropped: nothing needs it."""
