@@ -287,6 +287,7 @@ NAMES = {
     "leasebook_refusals": "counter",
     "leasebook_approvals_waiting": "gauge",
     "leasebook_refused_calls_unlisted": "counter",
+    "leasebook_console_sign_ins": "counter",
     "leasebook_release_lateness_seconds": "histogram",
     "leasebook_oldest_overdue_release_seconds": "gauge",
     "leasebook_due_done": "counter",

@@ -37,6 +37,7 @@ from leasebook.domain.book.tables import (
     SERVICE_KEYS,
     SERVICE_USAGE,
     SERVICES,
+    SPENT_SIGN_INS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     USED_LINKS,
@@ -48,6 +49,7 @@ from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
+from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
@@ -411,6 +413,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
         {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
     ),
+    SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

@@ -23,15 +23,16 @@ from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
 from leasebook.api.context import Call, Context, Download, Followed, Streamed
 from leasebook.api.fault import Fault
-from leasebook.api.handlers import OPERATIONS
 from leasebook.api.health import Health
 from leasebook.api.ids import uuid4_text
+from leasebook.api.inside.operating import operate
 from leasebook.api.links.html import HEADERS, HTML, Sheet, written
 from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.tokens import PATH
 from leasebook.api.responses import (
     JSON,
     Bare,
+    Meter,
     answer,
     error_headers,
     failure,
@@ -41,7 +42,7 @@ from leasebook.api.responses import (
     send_pieces,
     success,
 )
-from leasebook.batch import IdTaken, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
+from leasebook.batch import OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
 from leasebook.contract.action import CLOCK, Action
@@ -57,8 +58,6 @@ log = structlog.get_logger()
 
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
-ID_REPEATS: Final = 3
-"""How often a call is decided again because an id that it drew is taken."""
 LINKS: Final = PATH.encode()
 NO_METHOD: Final = 405
 DOCUMENT: Final = "/openapi.json"
@@ -77,21 +76,22 @@ class Query(NamedTuple):
     """The names of parameters that no action has."""
 
 
-class Meter(Protocol):
-    """Where requests are counted."""
-
-    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
-        """Count a request."""
-
-    def refused(self, code: str) -> None:
-        """Count a command that the rules refused."""
-
-
 class Passing(Protocol):
     """Passes calls of services on to what answers them."""
 
     def takes(self, path: bytes) -> bool:
         """Whether a path is one of a service."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+
+
+class Pages(Protocol):
+    """Answers browsers, beside the API."""
+
+    def takes(self, path: bytes, scope: Scope) -> bool:
+        """Whether a path without the service's prefix is one of its pages."""
         ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +113,7 @@ class App:
         trusted_proxies: Sequence[str] = (),
         links: LinkPages | None = None,
         passing: Passing | None = None,
+        console: Pages | None = None,
         admission: Admission,
         throttle: Throttle,
         tokens: BearerTokens,
@@ -122,6 +123,7 @@ class App:
         self._throttle = throttle
         self._links = links
         self._passing = passing
+        self._console = console
         self._context = context
         self._identities = identities
         self._callers = callers
@@ -152,8 +154,9 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         path: bytes = scope["raw_path"]
-        if self._passing is not None and self._passing.takes(path):
-            await self._passing(scope, receive, send)
+        elsewhere = self._elsewhere(path, scope)
+        if elsewhere is not None:
+            await elsewhere(scope, receive, send)
             return
         if scope["method"] in ("GET", "HEAD") and await self._monitored(scope, path, send):
             return
@@ -196,6 +199,14 @@ class App:
             await send_download(send, receive, body, more)
         else:
             await answer(send, status, body, JSON, more)
+
+    def _elsewhere(self, path: bytes, scope: Scope) -> Passing | Pages | None:
+        """Return what answers a call that is none of an action: the gateway or the console."""
+        if self._passing is not None and self._passing.takes(path):
+            return self._passing
+        if self._console is not None and self._console.takes(self._own(path), scope):
+            return self._console
+        return None
 
     def _besides(self, record: CallRecord | None) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that only some answers have: what was passed over, and that the connection ends."""
@@ -368,21 +379,7 @@ class App:
         last = _last_event_id(scope) if action.follows else None
         origin, zone = partial(self._origin, scope), self._context.rules.time_zone
         call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
-        return await self._operate(call)
-
-    async def _operate(self, call: Call[Any]) -> Any:
-        """Perform an operation, which draws the new ids; again with others where one of them is taken.
-
-        Nothing was done then, and no client token or nonce was used. An operation submits one command, after which
-        nothing can be taken. Raises IdTaken after ``ID_REPEATS`` repeats.
-        """
-        operation = OPERATIONS[call.action.operation]
-        for _ in range(ID_REPEATS):
-            try:
-                return await operation(self._context, call)
-            except IdTaken as taken:
-                self._log.warning("a new id is taken, another is drawn", action=call.action.name, reason=taken.detail)
-        return await operation(self._context, call)
+        return await operate(self._context, call)
 
     def _reference(self, scope: Scope) -> str:
         """Say where every action is described."""

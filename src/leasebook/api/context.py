@@ -161,7 +161,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Whether the caller of a long call still has permission; looks the caller up again if need be."""
         if self.identities.knows(call.caller):
             return True
-        caller = await self.identities.find(call.caller.access_key_id)
+        caller = await self.identities.again(call.caller)
         if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
             return False
         call.caller = caller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -27,6 +27,16 @@ BEARER: Final = b"bearer "
 SERVER_ERROR: Final = 500
 """This status and those above it say that the caller did nothing wrong."""
 encode = msgspec.json.Encoder().encode
+
+
+class Meter(Protocol):
+    """Where requests are counted."""
+
+    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
+        """Count a request."""
+
+    def refused(self, code: str) -> None:
+        """Count a command that the rules refused."""
 
 
 class Success(msgspec.Struct, rename="camel"):

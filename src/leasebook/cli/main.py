@@ -10,6 +10,7 @@ import click
 from leasebook import __version__
 from leasebook.cli.audit import audit
 from leasebook.cli.client import call, sign
+from leasebook.cli.console import console
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
 from leasebook.cli.house.command import apply, export
@@ -129,6 +130,7 @@ for subcommand in (
     accept_loss,
     focus,
     audit,
+    console,
     tour,
     call,
     sign,

@@ -1,1 +1,1 @@
-"""The console: pages for people, served by the process that answers the API."""
+"""The console: pages for people, made on the server, which call the actions of the API."""

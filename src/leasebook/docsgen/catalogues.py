@@ -16,10 +16,17 @@ from babel.messages.pofile import read_po, write_po
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
+CONSOLE_PAGES: Final = ("overview",)
+"""The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "cli": ("cli",),
+    "console": (
+        *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
+        *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
+    ),
+    **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
 }
-"""The parts, and the folders of the package that mark texts of each."""
+"""The parts, and the folders and files of the package that mark texts of each."""
 METHODS: Final = {".py": "python", ".html": "jinja2"}
 KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
 """``marked`` marks a text that is translated elsewhere."""
@@ -75,7 +82,8 @@ def marked_texts(part: str) -> set[str | tuple[str, str]]:
 
 def _files(part: str) -> Iterator[Path]:
     for folder in SOURCES[part]:
-        for path in sorted((PACKAGE / folder).rglob("*")):
+        root = PACKAGE / folder
+        for path in [root] if root.is_file() else sorted(root.rglob("*")):
             if path.suffix in METHODS:
                 yield path
 

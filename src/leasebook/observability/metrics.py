@@ -19,6 +19,7 @@ from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.business_metrics import BusinessMetrics
 from leasebook.observability.connection_metrics import ConnectionMetrics
+from leasebook.observability.console_metrics import ConsoleMetrics
 from leasebook.observability.cost_metrics import CostMetrics
 from leasebook.observability.export_metrics import ExportMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
@@ -185,6 +186,7 @@ class Metrics:
         self.log_store = LogStoreMetrics(self._counter, self._gauge)
         self.business = BusinessMetrics(self._gauge)
         self.costs = CostMetrics(self._gauge)
+        self.console = ConsoleMetrics(self._counter)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _refusal_instruments(self) -> RefusalInstruments:

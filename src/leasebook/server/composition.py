@@ -22,6 +22,7 @@ from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
+from leasebook.console.app import Console
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN
@@ -47,6 +48,7 @@ from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
+from leasebook.server.console import console_of
 from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.exports import cost_exports_of
@@ -121,6 +123,7 @@ class Service(msgspec.Struct, frozen=True):
     metrics: Metrics
     root_access_key: str
     costs: CostSums
+    console: Console | None = None
 
 
 @asynccontextmanager
@@ -160,7 +163,7 @@ async def running(
         trail = audit_writer_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
-        scheduler = Scheduler(store, sequencer, clock, metrics)
+        scheduler, refusals = Scheduler(store, sequencer, clock, metrics), Refusals(sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         identities = Identities(
@@ -169,14 +172,14 @@ async def running(
         entrance = entrance_of(settings, identities, metrics)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
-        refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
         logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
         context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
+        console = console_of(ground, context, identities, health, vault, entrance)
         pages = LinkPages(links, store, sequencer, clock, rules)
-        app = _app(ground, context, identities, health, pages, gateway, entrance)
+        app = _app(ground, context, identities, health, pages, gateway, entrance, console)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
@@ -193,7 +196,7 @@ async def running(
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs)
+        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs, console)
 
 
 def _app(
@@ -204,6 +207,7 @@ def _app(
     links: LinkPages,
     gateway: Gateway,
     entrance: Entrance,
+    console: Console | None,
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
@@ -225,6 +229,7 @@ def _app(
         trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
         links=links,
         passing=gateway,
+        console=console,
         admission=admission,
         throttle=throttle,
         tokens=tokens,

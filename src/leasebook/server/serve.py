@@ -28,7 +28,7 @@ from leasebook.engines.registry import NoEngine
 from leasebook.observability.metrics import configure_logging
 from leasebook.ports.clock import Mode
 from leasebook.security.vault import BadMasterKey
-from leasebook.server.bootstrap import CREDENTIALS, WrongRoot
+from leasebook.server.bootstrap import CREDENTIALS, WrongRoot, root_user
 from leasebook.server.composition import Service, WrongClock, running
 from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFiles, planned
 from leasebook.server.engine_homes import NotServed
@@ -267,7 +267,7 @@ async def _serve(
         asked.look()
         if doors.tls is not None:
             loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
-        _greet(doors, service, where, settings)
+        _greet(doors, service, where, settings, demo=demo)
         # Objects that exist now live to the end; the collector need not look at them again.
         gc.collect()
         gc.freeze()
@@ -326,10 +326,23 @@ WARNING: others may reach this address, and what is said there is neither encryp
 """
 
 
-def _greet(doors: _Doors, service: Service, where: Target, settings: Settings) -> None:
+def _console_line(service: Service, base: str, prefix: str, *, demo: bool) -> str:
+    """Return where the console is; with the demo, by a link that signs the reader in as the first user."""
+    if service.console is None:
+        return ""
+    if not demo:
+        return f"\n  console     {base}/console  (leasebook console prints a link to sign in)"
+    link = service.console.link(root_user(service.store).id).removeprefix(prefix)
+    return (
+        f"\n  console     {base}{link}\n              (works once, for some minutes; leasebook console prints another)"
+    )
+
+
+def _greet(doors: _Doors, service: Service, where: Target, settings: Settings, *, demo: bool) -> None:
     url = _address(doors.public, "http" if doors.tls is None else "https")
     admin = "" if doors.admin is None else f"\n  monitors    {_address(doors.admin, 'http')}"
     base = f"{url}{settings.path_prefix.rstrip('/')}"
+    console = _console_line(service, base, settings.path_prefix.rstrip("/"), demo=demo)
     credentials = where.directory / CREDENTIALS
     from_file = settings.root_access_key is None and credentials.exists()
     keys = (
@@ -342,7 +355,7 @@ def _greet(doors: _Doors, service: Service, where: Target, settings: Settings) -
 Leasebook serves on {base}
   access key  {service.root_access_key}{f"  (secret: {credentials})" if from_file else ""}
   clock       {service.clock.mode}
-  store       {where.name}{admin}
+  store       {where.name}{admin}{console}
 {_warning(doors, settings)}
 Try it from a second terminal:
   {keys}

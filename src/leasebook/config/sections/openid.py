@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from leasebook.addressing.host_port import unescaped
 from leasebook.addressing.secure_web import issuer_of, secure_web_of
 from leasebook.config.kinds import Declared, Kind, Secret, SecretText, Text, did_you_mean
-from leasebook.config.sections.log_store import LogStoreSettings
+from leasebook.config.sections.console import ConsoleSettings
 from leasebook.contract.policies import POLICY_NAMES
 
 GROUPS_MAX: Final = 200
@@ -52,7 +52,7 @@ class Checked(Kind):
         return value
 
 
-class OpenIdSettings(LogStoreSettings, frozen=True, kw_only=True):
+class OpenIdSettings(ConsoleSettings, frozen=True, kw_only=True):
     """Settings of signing in with an identity provider; each field is its declaration."""
 
     console_openid_issuer: Annotated[

@@ -38,6 +38,7 @@ from leasebook.domain.book.tables import (
     RESOURCE_TAGS,
     SERVICE_USAGE,
     SERVICES,
+    SPENT_SIGN_INS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     USED_LINKS,
@@ -108,6 +109,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
     FORMER_TAGS: _all_but(FORMER_TAGS),
     PROJECTS: _all_but(PROJECTS),
+    SPENT_SIGN_INS: _all_but(SPENT_SIGN_INS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

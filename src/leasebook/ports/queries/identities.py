@@ -62,6 +62,10 @@ class IdentityQuestions(Protocol):
         """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
         ...
 
+    def is_spent(self, sign_in_id: str) -> bool:
+        """Whether a link to sign in to the console was used, or a session there was ended."""
+        ...
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""
         ...

@@ -1,4 +1,4 @@
-"""The tables of client tokens and of used nonces."""
+"""The tables of client tokens, of used nonces, and of links and sessions that hold no more."""
 
 from __future__ import annotations
 
@@ -37,5 +37,16 @@ nonces = _table(
     _text("value", key=True),
     _big("hour"),
     Index("nonces_hour", "hour"),
+    without_rowid=True,
+)
+
+# Links to sign in to the console that were used, and sessions that were ended.
+spent_sign_ins = _table(
+    "spent_sign_ins",
+    _text("id", key=True),
+    _text("user_id"),
+    _big("until"),
+    _big("spent_at"),
+    Index("spent_sign_ins_until", "until"),
     without_rowid=True,
 )
