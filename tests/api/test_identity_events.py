@@ -71,6 +71,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "requires": [],
         "fromEnvironment": False,
         "byOperator": True,
+        "name": "",
     }
     assert made["secretAccessKey"] not in json.dumps(identity_events(customer))
 

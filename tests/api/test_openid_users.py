@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from secrets import token_hex
 from typing import Any, Final
 
 import pytest
 
 from leasebook.contract.policies import OF_THE_HOUSE
-from leasebook.domain.commands.sign_in.openid import SignedIn, SignInByOpenId, user_id_of
+from leasebook.domain.commands.console.openid import SignedIn, SignInByOpenId, user_id_of
+from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, SUSPENDED, WRONG_STATE, Refusal
 from leasebook.store.verify.check import check_store
 from tests.api.scene import EVENTS, IAM, UNITS, Caller, ServiceHarness, order
@@ -22,13 +24,16 @@ OPERATOR: Final = "LeasebookOperatorPolicy"
 def command(of: Caller, *policies: str, subject: str = "person", **more: Any) -> SignInByOpenId:
     user_id = user_id_of(ISSUER, subject)
     found: dict[str, Any] = {
+        "account_id": more.get("account_id") or of.account_id(),
         "issuer": ISSUER,
         "subject": subject,
         "user_id": user_id,
         "name": "Li Lei",
         "by": user_id,
-    } | more
-    return SignInByOpenId(**{"account_id": of.account_id()} | found, policies=policies, operators=OF_THE_HOUSE)
+        "sign_in_id": token_hex(16),
+        "until": Instant(0),
+    }
+    return SignInByOpenId(**found | more, policies=policies, operators=OF_THE_HOUSE)
 
 
 def sign_in(scene: ServiceHarness, of: Caller, *policies: str, **more: Any) -> SignedIn:
@@ -188,3 +193,11 @@ def test_every_change_has_its_event_and_rights_without_one_are_found(either: Ser
     }
     assert changed["data"]["userId"] == signed.user_id
     assert check_store(either.where).findings == []
+
+
+def test_a_sign_in_is_completed_once_on_all_servers(either_shared: ServiceHarness) -> None:
+    root = either_shared.customer()
+    sign_in(either_shared, root, READ, subject="completes once", sign_in_id="the only one")
+    said = refused(either_shared, root, subject="completes once", sign_in_id="the only one")
+    assert said.reason == WRONG_STATE
+    assert "was completed before" in said.message

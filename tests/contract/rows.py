@@ -16,6 +16,7 @@ from leasebook.domain.book.tables import (
     COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
+    DEVICE_LOGINS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     FORMER_TAGS,
@@ -49,6 +50,7 @@ from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
@@ -412,6 +414,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     PROJECTS: (
         Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
         {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
+    ),
+    DEVICE_LOGINS: (
+        DeviceLogin("BCDFGHJK", TEXT, TEXT, TEXT, Instant(HIGH), Instant(LOW)),
+        {"status": "Approved", "account_id": TEXT, "user_id": TEXT, "decided_at": HIGH, "access_key_id": TEXT},
     ),
     SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),

@@ -7,6 +7,7 @@ from typing import Any
 
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
+    DEVICE_LOGINS,
     FORMER_NONCES,
     NONCE_PAGES,
     REFUSED_CALLS,
@@ -16,6 +17,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
@@ -43,6 +45,11 @@ class SignaturesOfMemory:
     def is_spent(self, sign_in_id: str) -> bool:
         """Whether a link to sign in was used, or a session was ended."""
         return (sign_in_id,) in self._rows(SPENT_SIGN_INS)
+
+    def device_login(self, user_code: str) -> DeviceLogin | None:
+        """Return a machine's request for a key."""
+        found: DeviceLogin | None = self._rows(DEVICE_LOGINS).get((user_code,))
+        return found
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""

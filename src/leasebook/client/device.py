@@ -87,7 +87,7 @@ def _asked(http: httpx2.Client, url: str, form: Mapping[str, str]) -> tuple[int,
         found = answer.json()
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or (answer.status_code != OK and "error" not in found):
         raise UnexpectedAnswer(
             f"{url} has no codes for machines; the service may have no console. Sign in with a key.",
             status=answer.status_code,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -47,6 +47,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     is_public_https: bool
     """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""
     ways: Sequence[SignInWay] = ()
+    signed_out: Mapping[str, str] = {}
+    """The page that a browser comes to when a session has ended, by how it was begun; the others come to the first."""
 
     @property
     def base(self) -> str:

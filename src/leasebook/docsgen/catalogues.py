@@ -24,6 +24,8 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
         *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
         *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
     ),
+    "console_openid": ("console/openid", "console/templates/openid"),
+    "console_device": ("console/device", "console/templates/device"),
     **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
 }
 """The parts, and the folders and files of the package that mark texts of each."""

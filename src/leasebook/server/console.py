@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from leasebook.api.audit_record import Addresses
 from leasebook.api.auth.identity import Identities
@@ -10,11 +12,21 @@ from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
 from leasebook.config.load import Settings
+from leasebook.config.sections.openid import groups_of
 from leasebook.console.app import Console
-from leasebook.console.parts import Parts
+from leasebook.console.device.logins import DeviceLogins
+from leasebook.console.device.pages import routes as device_routes
+from leasebook.console.openid.fetching import Fetcher
+from leasebook.console.openid.flow import PURPOSE as COOKIE_PURPOSE
+from leasebook.console.openid.flow import Client, CodeFlow
+from leasebook.console.openid.pages import WAY, OpenIdPages
+from leasebook.console.openid.provider import Provider
+from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
+from leasebook.console.parts import BASE, Parts
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.sessions import SessionLimits, Sessions
 from leasebook.console.session.tokens import PURPOSE
+from leasebook.domain.values.calendar import SECOND_US
 from leasebook.ports.clock import wall_us
 from leasebook.security.vault import Vault
 from leasebook.server.factories import Components, Entrance
@@ -24,9 +36,15 @@ HOUR_S = 3600
 
 
 def console_of(
-    ground: Components, context: Context, identities: Identities, health: Health, vault: Vault, entrance: Entrance
+    ground: Components,
+    context: Context,
+    identities: Identities,
+    health: Health,
+    vault: Vault,
+    entrance: Entrance,
+    openid: OpenIdPages | None,
 ) -> Console | None:
-    """Return the console; None: this server has none."""
+    """Return the console; None: this server has none. ``openid`` None: no identity provider is set."""
     settings = ground.settings
     if settings.console_served == "no":
         return None
@@ -46,8 +64,46 @@ def console_of(
             addresses=Addresses([text for text in settings.trusted_proxies.split(",") if text]),
             path_prefix=settings.path_prefix.rstrip("/"),
             is_public_https=(settings.public_url or "").startswith("https:"),
-        )
+            ways=() if openid is None else (WAY,),
+            signed_out={} if openid is None else {"openid": SIGN_OUT},
+        ),
+        [*(() if openid is None else openid.routes()), *device_routes(DeviceLogins.of(context))],
     )
+
+
+@asynccontextmanager
+async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPages | None]:
+    """Keep the way to sign in with the identity provider of the settings; None: there is none.
+
+    Nothing is asked of the provider here: a server starts also while it is away.
+    """
+    settings = ground.settings
+    issuer, client_id, public_url = (
+        *(settings.console_openid_issuer, settings.console_openid_client_id),
+        settings.public_url,
+    )
+    if settings.console_served == "no" or issuer is None or client_id is None or public_url is None:
+        yield None
+        return
+    public_base = f"{public_url}{settings.path_prefix.rstrip('/')}{BASE}"
+    secret, fetcher = settings.console_openid_client_secret, Fetcher()
+    client = Client(
+        client_id,
+        None if secret is None else secret.reveal(),
+        f"{public_base}/openid/callback",
+        settings.console_openid_scopes,
+        settings.console_openid_groups_claim,
+    )
+    provider = Provider(issuer, fetcher, time.monotonic)
+    flow = CodeFlow(
+        provider, fetcher, client, lambda: vault.derived(COOKIE_PURPOSE), now_s=lambda: wall_us() // SECOND_US
+    )
+    groups = groups_of(settings.console_openid_groups)
+    sign_in = OpenIdSignIn(flow, ground.store, ground.sequencer, groups, settings.console_openid_account)
+    try:
+        yield OpenIdPages(sign_in, public_base)
+    finally:
+        await fetcher.close()
 
 
 def limits_of(settings: Settings) -> SessionLimits:

@@ -23,6 +23,7 @@ USER = {
             "requires": [re.compile("SignedBody|Nonce")],
             "createTime": TIME,
             "lastUsedTime": Maybe(TIME),
+            "name": Maybe(str),
         }
     ],
     "createTime": TIME,

@@ -410,6 +410,7 @@ def user(
                 requires=list(key.requires),
                 create_time=shown(key.created_at),
                 last_used_time=_when(shown, used.get(key.id)),
+                name=key.name or None,
             )
             for key in keys
         ],

@@ -57,6 +57,8 @@ class KeyDetail(Shape, kw_only=True):
     """When it was made."""
     last_used_time: datetime | None = None
     """When the key last signed a request, up to five minutes late; absent where it never did."""
+    name: str | None = None
+    """The machine that its user confirmed at the console; absent for keys made in another way."""
 
 
 class OpenIdDetail(Shape, kw_only=True):

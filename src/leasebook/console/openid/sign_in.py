@@ -11,7 +11,7 @@ from leasebook.batch import Sequencer
 from leasebook.console.openid.failures import REFUSED, SignInFailed
 from leasebook.console.openid.flow import Begun, CodeFlow, Completed
 from leasebook.contract.policies import OF_THE_HOUSE
-from leasebook.domain.commands.sign_in.openid import SignedIn, SignInByOpenId, user_id_of
+from leasebook.domain.commands.console.openid import SignedIn, SignInByOpenId, user_id_of
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.refusal import Refusal
@@ -31,8 +31,8 @@ class Arrived(NamedTuple):
 class OpenIdSignIn:
     """Signs people in with the identity provider.
 
-    ``groups`` are the policies by group. ``account_id`` is the account in which a first sign-in makes a user; None: that
-    of the first root.
+    ``groups`` are the policies by group. ``account_id`` is the account in which a first sign-in makes a user; None:
+    that of the first root.
     """
 
     def __init__(

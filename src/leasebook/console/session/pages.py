@@ -35,7 +35,8 @@ A_YEAR_S: Final = 365 * 86_400
 
 async def sign_in_page(look: Look, _: Fields) -> Response:
     """Say how to sign in."""
-    return look.page("session/sign_in.html", ways=look.parts.ways, link=None, why="")
+    wanted = look.request.query_params.get("next", "")
+    return look.page("session/sign_in.html", ways=look.parts.ways, link=None, why="", wanted=wanted)
 
 
 async def link_page(look: Look, _: Fields) -> Response:
@@ -70,7 +71,7 @@ async def use_link(look: Look, _: Fields) -> Response:
 async def sign_out(desk: Desk) -> Response:
     """End the session, here and at every server."""
     await desk.parts.sessions.end(desk.session, record_of(desk.parts, desk.request, "SignOut"))
-    response = desk.go("/sign-in")
+    response = desk.go(desk.parts.signed_out.get(desk.session.token.how, "/sign-in"))
     drop_cookie(desk.request, response, SESSION_COOKIE)
     return response
 
@@ -103,13 +104,13 @@ def too_often(look: Look, *parties: str) -> Response | None:
     if not wait_s:
         return None
     look.parts.sign_ins.signed_in("any", "too_many")
-    response = look.page("session/sign_in.html", TOO_MANY, ways=look.parts.ways, link=None, why="too_many")
+    response = look.page("session/sign_in.html", TOO_MANY, ways=look.parts.ways, link=None, why="too_many", wanted="")
     response.headers["retry-after"] = str(math.ceil(wait_s))
     return response
 
 
 def _refused(look: Look, refusal: LinkRefused) -> Response:
-    return look.page("session/sign_in.html", GONE, ways=look.parts.ways, link=None, why=refusal.why)
+    return look.page("session/sign_in.html", GONE, ways=look.parts.ways, link=None, why=refusal.why, wanted="")
 
 
 ROUTES: Final = (

@@ -156,6 +156,10 @@ class KeyDetail(Shape, kw_only=True):
         str | None,
         Meta(description="When the key last signed a request, up to five minutes late; absent where it never did."),
     ] = None
+    name: Annotated[
+        str | None,
+        Meta(description="The machine that its user confirmed at the console; absent for keys made in another way."),
+    ] = None
 
 
 class OpenIdDetail(Shape, kw_only=True):

@@ -83,7 +83,7 @@ class AccessKey(msgspec.Struct, frozen=True):
     ``requires`` lists what signatures with this key must cover, in addition to the user's own list.
     ``from_environment`` marks a key that is, or once was, the root key given in the server's environment.
     ``by_operator`` marks a key whose secret no other user was shown: an operator made it, or its own user got it by
-    confirming a login on a device.
+    confirming a login on a device. ``name`` is that device's; it is empty for other keys.
     """
 
     id: str
@@ -95,3 +95,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     requires: tuple[Requirement, ...] = ()
     from_environment: bool = False
     by_operator: bool = False
+    name: str = ""

@@ -69,6 +69,7 @@ REFUSED: Final = {
     "CreateModel": _OWN,
     "CreateUser": _OWN,
     "SignInByOpenId": Suspension(_OWN.account_of, _makes_a_user),
+    "AnswerDevice": Suspension(_OWN.account_of, lambda _draft, command: command.key is not None),
     "CreateAccessKey": _OWN,
     "CreateHook": _OWN,
     "GrantPackage": _OWN,
@@ -96,7 +97,7 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
-        *("FoldCosts", "SpendSignIn"),
+        *("FoldCosts", "SpendSignIn", "AskForKey"),
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),

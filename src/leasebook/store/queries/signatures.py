@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.tables import ACCESS_KEYS, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, DEVICE_LOGINS, REFUSED_CALLS, USERS
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 from leasebook.store.queries.audit_log import columns
@@ -48,6 +49,12 @@ class SignatureQueries:
         """Whether a link to sign in was used, or a session was ended."""
         return bool(self._fetch("SELECT 1 FROM spent_sign_ins WHERE id = ?", (sign_in_id,)))
 
+    def device_login(self, user_code: str) -> DeviceLogin | None:
+        """Return a machine's request for a key; None: there is none with that code."""
+        codec = CODECS[DEVICE_LOGINS]
+        text = f"SELECT {columns(codec)} FROM {codec.name} WHERE user_code = ?"
+        return next((codec.read(row) for row in self._fetch(text, (user_code,))), None)
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""
         where, params = ["1 = 1"], []
@@ -88,6 +95,11 @@ def forgetting(
         f"(SELECT id FROM spent_sign_ins WHERE until < ? ORDER BY until LIMIT ?{lock})"
     )
     yield spent, (nonces_before, limit)
+    devices = (
+        "DELETE FROM device_logins WHERE user_code IN "
+        f"(SELECT user_code FROM device_logins WHERE until < ? ORDER BY until LIMIT ?{lock})"
+    )
+    yield devices, (nonces_before, limit)
     calls = (
         "DELETE FROM refused_calls WHERE seq IN "
         f"(SELECT seq FROM refused_calls WHERE minute < ? ORDER BY minute LIMIT ?{lock})"

@@ -66,6 +66,7 @@ access_keys = _table(
     Column("requires", Text, nullable=False, server_default=text("''")),
     Column("from_environment", Boolean, nullable=False, server_default=text("false")),
     Column("by_operator", Boolean, nullable=False, server_default=text("false")),
+    Column("name", Text, nullable=False, server_default=text("''")),
     # Written beside the rows (``identity_queries``): the use of a key is no change of it.
     _big("used_at", null=True),
     Index("access_keys_user", "user_id"),

@@ -50,3 +50,21 @@ spent_sign_ins = _table(
     Index("spent_sign_ins_until", "until"),
     without_rowid=True,
 )
+
+# Machines that ask for a key of the person who confirms their code at the console.
+device_logins = _table(
+    "device_logins",
+    _text("user_code", key=True),
+    _text("digest"),
+    _text("machine"),
+    _text("address"),
+    _big("until"),
+    _big("asked_at"),
+    _text("status"),
+    _text("account_id", null=True),
+    _text("user_id", null=True),
+    _big("decided_at", null=True),
+    _text("access_key_id", null=True),
+    Index("device_logins_until", "until"),
+    without_rowid=True,
+)

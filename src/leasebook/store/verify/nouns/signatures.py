@@ -73,6 +73,15 @@ def _sign_ins(fetch: Fetch) -> Iterator[str]:
     )
     for spent, user_id in rows:
         yield f"the spent link or session {spent} is of user {user_id}: there is no such user"
+    rows = fetch(
+        "SELECT d.user_code FROM device_logins d LEFT JOIN users u ON u.id = d.user_id AND u.account_id = d.account_id "
+        "LEFT JOIN access_keys k ON k.id = d.access_key_id AND k.user_id = d.user_id "
+        "WHERE (d.status = 'Waiting') <> (d.user_id IS NULL) OR (d.user_id IS NOT NULL AND u.id IS NULL) "
+        "OR (d.status = 'Approved') <> (k.id IS NOT NULL) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for (code,) in rows:
+        yield f"the login of a device with the code {code} does not fit its user or its key"
 
 
 def _refused(fetch: Fetch) -> Iterator[str]:

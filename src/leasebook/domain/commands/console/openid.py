@@ -10,13 +10,14 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
-from leasebook.domain.book.tables import ACCOUNTS, USERS
+from leasebook.domain.book.tables import ACCOUNTS, SPENT_SIGN_INS, USERS
 from leasebook.domain.commands.account.identity import refuse_known_keys
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import OpenIdIdentity, User
+from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, Refusal
+from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -45,7 +46,8 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
     The issuer and the subject are the identity; names and mail addresses are not. A first sign-in makes a user without
     any policy. Then, as at every sign-in, ``policies`` replace those that groups gave before. Policies attached by hand
     stay. ``operators`` are the names of the policies over every account. ``account_id`` is the user's account, and for
-    a first sign-in the account that gets the user.
+    a first sign-in the account that gets the user. ``sign_in_id`` names this sign-in, which is completed once on all
+    servers; it would have ended at ``until``, by the machine's clock.
     """
 
     answer: ClassVar[type] = SignedIn
@@ -57,9 +59,12 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
     name: str
     policies: tuple[str, ...]
     operators: frozenset[str]
+    sign_in_id: str
+    until: Instant
 
     def needs(self) -> Needs:
-        """The user with all keys, the account, and the number of its users."""
+        """The user with all keys, the account, the number of its users, and the record of sign-ins."""
+        yield SPENT_SIGN_INS, (self.sign_in_id,)
         yield USERS, (self.user_id,)
         yield KeysOfUser(self.user_id)
         yield from bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
@@ -69,8 +74,10 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
 
         DENIED: the user was deleted, or is another person's or another account's. NO_RESOURCE: the account does
         not exist. QUOTA: it has too many users. WRONG_STATE: a policy over every account would come to keys that others
-        know.
+        know, or the sign-in was completed before.
         """
+        if draft.get(SPENT_SIGN_INS, self.sign_in_id) is not None:
+            raise Refusal(WRONG_STATE, "This sign-in was completed before. Sign in again.")
         user = draft.get(USERS, self.user_id)
         is_new = user is None
         if user is None:
@@ -90,6 +97,7 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
             draft.add(USERS, after)
         elif after != user:
             draft.put(USERS, after)
+        draft.put(SPENT_SIGN_INS, SpentSignIn(self.sign_in_id, user.id, self.until, now))
         return SignedIn(user.id, user.account_id, is_new)
 
     def _made(self, draft: Draft, rules: Rules, now: Instant) -> User:
