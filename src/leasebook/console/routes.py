@@ -113,7 +113,10 @@ def _signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
                     response = desk.fault(fault_of(error))
         except UserGone:
             return _to_sign_in(request, parts)
-        if (cookie := parts.sessions.renewed(session.token)) is not None and not _sets_session(response):
+        # A page that refreshes by itself is no sign of its reader.
+        is_alive = request.method == "POST" or FRAGMENT not in request.headers
+        cookie = parts.sessions.renewed(session.token) if is_alive else None
+        if cookie is not None and not _sets_session(response):
             begin_session(request, response, cookie)
         return response
 

@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po, write_po
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
-CONSOLE_PAGES: Final = ("overview",)
+CONSOLE_PAGES: Final = ("overview", "units", "buy")
 """The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "cli": ("cli",),

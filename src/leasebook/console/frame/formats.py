@@ -1,4 +1,4 @@
-"""Times and amounts as pages show them. Neither is ever rounded."""
+"""Times and amounts as pages show them. Amounts are never rounded, and each time is there in full."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ def moment(at: Instant | str | datetime) -> datetime:
 
 
 def in_zone(at: Instant | str | datetime, zone: str) -> str:
-    """Write a time in a zone, to the minute, or to the second where it has seconds, or finer where it has more."""
+    """Write a time in a zone, to the minute, or to the second where it has seconds."""
     local = moment(at).astimezone(ZoneInfo(zone))
-    if local.microsecond:
-        return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond:06d}".rstrip("0")
-    return f"{local:%Y-%m-%d %H:%M:%S}" if local.second else f"{local:%Y-%m-%d %H:%M}"
+    has_seconds = local.second or local.microsecond
+    return f"{local:%Y-%m-%d %H:%M:%S}" if has_seconds else f"{local:%Y-%m-%d %H:%M}"
 
 
 def time_tag(at: Instant | str | datetime | None, zone: str) -> Markup:
-    """Write a time for a page, in the account's zone; the script shows the reader's own, with the account's beside."""
+    """Write a time for a page, in the account's zone; the script shows the reader's own, with the account's beside.
+
+    Parts of a second are in its title, which has the time in full.
+    """
     if at is None or at == "":
         return NONE
     utc = moment(at).astimezone(UTC)
-    return Markup('<time datetime="{}" data-zone="{}">{}</time>').format(
-        utc.isoformat().replace("+00:00", "Z"), zone, in_zone(at, zone)
+    exact = utc.isoformat().replace("+00:00", "Z")
+    return Markup('<time datetime="{}" data-zone="{}" title="{}">{}</time>').format(
+        exact, zone, exact, in_zone(at, zone)
     )
 
 

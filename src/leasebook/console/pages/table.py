@@ -6,6 +6,12 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
+from leasebook.console.pages.buy import pages as buy
 from leasebook.console.pages.overview import pages as overview
+from leasebook.console.pages.units import pages as units
 
-PAGES: Final[tuple[BaseRoute, ...]] = (*overview.ROUTES,)
+PAGES: Final[tuple[BaseRoute, ...]] = (
+    *overview.ROUTES,
+    *units.ROUTES,
+    *buy.ROUTES,
+)

@@ -19,9 +19,9 @@
       const theirs = time.textContent, mine = written(new Date(time.dateTime));
       if (theirs.slice(0, 16) === mine.slice(0, 16)) continue;
       const beside = document.createElement("small");
-      beside.textContent = `${theirs} ${time.dataset.zone}`;
+      beside.textContent = `${theirs.slice(0, 10) === mine.slice(0, 10) ? theirs.slice(11) : theirs} ${time.dataset.zone}`;
       time.replaceChildren(mine, " ", beside);
-      time.title = zone;
+      time.title += ` (${zone})`;
     }
   }
 
