@@ -10,6 +10,7 @@ import click
 from leasebook import __version__
 from leasebook.cli.audit import audit
 from leasebook.cli.client import call, sign
+from leasebook.cli.commands.register import register
 from leasebook.cli.console import console
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
@@ -138,6 +139,7 @@ for subcommand in (
     export,
 ):
     cli.add_command(subcommand)
+register(cli)
 
 
 def main() -> None:
