@@ -13,7 +13,7 @@ from leasebook.console.openid.fetching import Fetcher
 from leasebook.console.openid.flow import HOLDS_S, Begun, Client, CodeFlow
 from leasebook.console.openid.id_token import Person
 from leasebook.console.openid.provider import AGAIN_S, KEPT_S, Provider
-from tests.console.identity_provider import CLIENT_ID, SECRET, Browser, IdentityProvider, query_of, running
+from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, RedirectFollower, query_of, running
 
 REDIRECT: Final = "http://127.0.0.1:9/console/openid/callback"
 KEY: Final = b"k" * 32
@@ -44,7 +44,7 @@ class Signing:
 
     async def answer(self, begun: Begun, change: Callable[[str], str] = str) -> str:
         """Return the address that the provider sends the browser back to; ``change`` changes where it was sent."""
-        with Browser() as browser:
+        with RedirectFollower() as browser:
             return browser.follow(change(begun.url), REDIRECT)
 
     async def sign_in(self) -> Person:

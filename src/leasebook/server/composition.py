@@ -48,7 +48,7 @@ from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
-from leasebook.server.console import console_of, openid_of
+from leasebook.server.console import console_of
 from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.exports import cost_exports_of
@@ -177,8 +177,7 @@ async def running(
         context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        openid = await parts.enter_async_context(openid_of(ground, vault))
-        console = console_of(ground, context, identities, health, vault, entrance, openid)
+        console = await parts.enter_async_context(console_of(ground, context, identities, health, vault, entrance))
         pages = LinkPages(links, store, sequencer, clock, rules)
         app = _app(ground, context, identities, health, pages, gateway, entrance, console)
         sequencer.start()

@@ -35,40 +35,37 @@ MINUTE_S = 60
 HOUR_S = 3600
 
 
-def console_of(
-    ground: Components,
-    context: Context,
-    identities: Identities,
-    health: Health,
-    vault: Vault,
-    entrance: Entrance,
-    openid: OpenIdPages | None,
-) -> Console | None:
-    """Return the console; None: this server has none. ``openid`` None: no identity provider is set."""
+@asynccontextmanager
+async def console_of(
+    ground: Components, context: Context, identities: Identities, health: Health, vault: Vault, entrance: Entrance
+) -> AsyncIterator[Console | None]:
+    """Keep the console; None: this server has none."""
     settings = ground.settings
     if settings.console_served == "no":
-        return None
+        yield None
+        return
     calls = InsideCalls(context, identities, ground.metrics, entrance.admission, entrance.throttle)
     sessions = Sessions(
         ground.store, ground.sequencer, lambda: vault.derived(PURPOSE), limits_of(settings), now_us=wall_us
     )
-    return Console(
-        Parts(
-            calls=calls,
-            sessions=sessions,
-            attempts=Attempts(settings.console_sign_ins_per_minute, time.monotonic),
-            context=context,
-            health=health,
-            meter=ground.metrics,
-            sign_ins=ground.metrics.console,
-            addresses=Addresses([text for text in settings.trusted_proxies.split(",") if text]),
-            path_prefix=settings.path_prefix.rstrip("/"),
-            is_public_https=(settings.public_url or "").startswith("https:"),
-            ways=() if openid is None else (WAY,),
-            signed_out={} if openid is None else {"openid": SIGN_OUT},
-        ),
-        [*(() if openid is None else openid.routes()), *device_routes(DeviceLogins.of(context))],
-    )
+    async with openid_of(ground, vault) as openid:
+        yield Console(
+            Parts(
+                calls=calls,
+                sessions=sessions,
+                attempts=Attempts(settings.console_sign_ins_per_minute, time.monotonic),
+                context=context,
+                health=health,
+                meter=ground.metrics,
+                sign_ins=ground.metrics.console,
+                addresses=Addresses([text for text in settings.trusted_proxies.split(",") if text]),
+                path_prefix=settings.path_prefix.rstrip("/"),
+                is_public_https=(settings.public_url or "").startswith("https:"),
+                ways=() if openid is None else (WAY,),
+                signed_out={} if openid is None else {"openid": SIGN_OUT},
+            ),
+            [*(() if openid is None else openid.routes()), *device_routes(DeviceLogins.of(context))],
+        )
 
 
 @asynccontextmanager
@@ -79,10 +76,11 @@ async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPag
     """
     settings = ground.settings
     issuer, client_id, public_url = (
-        *(settings.console_openid_issuer, settings.console_openid_client_id),
+        settings.console_openid_issuer,
+        settings.console_openid_client_id,
         settings.public_url,
     )
-    if settings.console_served == "no" or issuer is None or client_id is None or public_url is None:
+    if issuer is None or client_id is None or public_url is None:
         yield None
         return
     public_base = f"{public_url}{settings.path_prefix.rstrip('/')}{BASE}"

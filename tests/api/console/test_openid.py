@@ -14,8 +14,7 @@ from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
 from tests.api.scene import ACCOUNT, IAM, ServiceHarness
-from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, running
-from tests.console.identity_provider import Browser as Outside
+from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, RedirectFollower, running
 from tests.copies import STORES
 
 READ: Final = "QianfanReadAccessPolicy"
@@ -53,7 +52,7 @@ def sent_back(inside: Browser, start: str = "/console/openid/start") -> str:
     """Begin a sign-in, sign in at the provider, and return the address to which it sends the browser back."""
     page = inside.get(start)
     assert page.status == 303, page.text
-    with Outside() as outside:
+    with RedirectFollower() as outside:
         back = outside.follow(page.location, CALLBACK)
     return back.removeprefix(PUBLIC)
 
