@@ -143,8 +143,8 @@ async def running(
     ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
     the reconciler's, and ``plan`` how the files of this process are shared out.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
-    nothing was touched.
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed, NoEngine or BadSettings where it
+    cannot start; then nothing was touched.
     """
     async with AsyncExitStack() as parts:
         store = open_store(where, patience_of(settings))

@@ -11,7 +11,7 @@ from leasebook.api.auth.identity import Identities
 from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
-from leasebook.config.load import Settings
+from leasebook.config.load import BadSettings, Settings
 from leasebook.config.sections.openid import groups_of
 from leasebook.console.app import Console
 from leasebook.console.device.logins import DeviceLogins
@@ -72,7 +72,7 @@ async def console_of(
 async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPages | None]:
     """Keep the way to sign in with the identity provider of the settings; None: there is none.
 
-    Nothing is asked of the provider here: a server starts also while it is away.
+    Nothing is asked of the provider here: a server starts also while it is away. Raises BadSettings.
     """
     settings = ground.settings
     issuer, client_id, public_url = (
@@ -83,6 +83,11 @@ async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPag
     if issuer is None or client_id is None or public_url is None:
         yield None
         return
+    account_id = settings.console_openid_account
+    if account_id is not None and ground.store.ask(lambda ask: ask.account(account_id)) is None:
+        raise BadSettings(
+            f"console.openid_account: this store has no account {account_id!r}. DescribeAccounts (/v2/iam) lists them."
+        )
     public_base = f"{public_url}{settings.path_prefix.rstrip('/')}{BASE}"
     secret, fetcher = settings.console_openid_client_secret, Fetcher()
     client = Client(
@@ -97,7 +102,7 @@ async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPag
         provider, fetcher, client, lambda: vault.derived(COOKIE_PURPOSE), now_s=lambda: wall_us() // SECOND_US
     )
     groups = groups_of(settings.console_openid_groups)
-    sign_in = OpenIdSignIn(flow, ground.store, ground.sequencer, groups, settings.console_openid_account)
+    sign_in = OpenIdSignIn(flow, ground.store, ground.sequencer, groups, account_id)
     try:
         yield OpenIdPages(sign_in, public_base)
     finally:
