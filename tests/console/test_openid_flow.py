@@ -107,6 +107,8 @@ async def test_the_answer_to_another_browser_completes_nothing(signing: Signing)
     answer = query_of(await signing.answer(theirs))
     for cookie in (mine.cookie, "", theirs.cookie[:-1] + ("A" if theirs.cookie[-1] != "A" else "B")):
         assert (await failing(signing, answer, cookie)).kind == "stale"
+    # Refused here, before the provider is asked.
+    assert "state" in (await failing(signing, answer, mine.cookie)).detail
     assert (await signing.flow.complete(answer, theirs.cookie)).person.subject == "person-1"
 
 
