@@ -59,7 +59,7 @@ def running(redirect_uri: str) -> Iterator[IdentityProvider]:
             process.wait(STOP_S)
 
 
-class RedirectedBrowser:
+class RedirectFollower:
     """A browser without a screen: it has cookies, and follows redirects until one leads to an address."""
 
     def __init__(self) -> None:

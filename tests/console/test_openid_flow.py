@@ -13,7 +13,7 @@ from leasebook.console.openid.fetching import Fetcher
 from leasebook.console.openid.flow import HOLDS_S, Begun, Client, CodeFlow
 from leasebook.console.openid.id_token import Person
 from leasebook.console.openid.provider import AGAIN_S, KEPT_S, Provider
-from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, RedirectedBrowser, query_of, running
+from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, RedirectFollower, query_of, running
 
 REDIRECT: Final = "http://127.0.0.1:9/console/openid/callback"
 KEY: Final = b"k" * 32
@@ -44,7 +44,7 @@ class Signing:
 
     async def answer(self, begun: Begun, change: Callable[[str], str] = str) -> str:
         """Return the address that the provider sends the browser back to; ``change`` changes where it was sent."""
-        with RedirectedBrowser() as browser:
+        with RedirectFollower() as browser:
             return browser.follow(change(begun.url), REDIRECT)
 
     async def sign_in(self) -> Person:
@@ -107,6 +107,8 @@ async def test_the_answer_to_another_browser_completes_nothing(signing: Signing)
     answer = query_of(await signing.answer(theirs))
     for cookie in (mine.cookie, "", theirs.cookie[:-1] + ("A" if theirs.cookie[-1] != "A" else "B")):
         assert (await failing(signing, answer, cookie)).kind == "stale"
+    # Refused here, before the provider is asked.
+    assert "state" in (await failing(signing, answer, mine.cookie)).detail
     assert (await signing.flow.complete(answer, theirs.cookie)).person.subject == "person-1"
 
 

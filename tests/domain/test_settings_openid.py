@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from leasebook.config.load import BadSettings, given, load_settings
 from leasebook.config.sections.openid import groups_of
 from tests.domain.test_settings import refusal
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "sign-in-with-openid.md"
 READ = "QianfanReadAccessPolicy"
 OPERATE = "QianfanServiceOperateAccessPolicy"
 WHOLE = {
@@ -77,3 +82,14 @@ def test_the_secret_of_the_client_is_not_shown() -> None:
     assert settings.console_openid_client_secret is not None
     assert settings.console_openid_client_secret.reveal() == "a secret: 100%"
     assert "secret: 100%" not in repr(settings)
+
+
+def test_the_examples_of_the_page_are_settings_that_a_server_starts_with(tmp_path: Path) -> None:
+    found = [textwrap.dedent(block) for block in re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)]
+    assert len(found) == 2
+    for number, text in enumerate(found):
+        config = tmp_path / f"{number}.toml"
+        config.write_text(text)
+        given(load_settings(config, {} if number == 0 else WHOLE), {})
+    mapping = load_settings(config, {}).console_openid_groups
+    assert groups_of(mapping)["platform"] == ("LeasebookOperatorPolicy",)

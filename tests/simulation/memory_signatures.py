@@ -75,6 +75,9 @@ def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refus
     spent = sorted((row.until, key) for key, row in rows[SPENT_SIGN_INS].items() if row.until < nonces_before)
     for _, key in spent[:limit]:
         del rows[SPENT_SIGN_INS][key]
+    lapsed = sorted((row.until, key) for key, row in rows[DEVICE_LOGINS].items() if row.until < nonces_before)
+    for _, key in lapsed[:limit]:
+        del rows[DEVICE_LOGINS][key]
     late = sorted((row.minute, key) for key, row in rows[REFUSED_CALLS].items() if row.minute < refused_before)
     for _, key in late[:limit]:
         del rows[REFUSED_CALLS][key]

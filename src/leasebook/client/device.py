@@ -43,7 +43,7 @@ def log_in(
     show: Callable[[DeviceCode], None],
     *,
     machine: str | None = None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] | None = None,
     timeout: float = TIMEOUT_S,
 ) -> Keys:
     """Sign this machine in at a service; returns the key of the user who confirmed.
@@ -68,7 +68,7 @@ def log_in(
             raise UnexpectedAnswer(f"{base}{CODES} gives no code.", status=status, body=str(begun)) from None
         show(code)
         while True:
-            sleep(pause)
+            (sleep or time.sleep)(pause)
             status, answer = _asked(http, base + KEYS, asked)
             if status == OK:
                 return _keys(base, answer)

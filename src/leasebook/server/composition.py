@@ -54,7 +54,7 @@ from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
-from leasebook.server.console import console_of, openid_of
+from leasebook.server.console import console_of
 from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.exports import cost_exports_of
@@ -159,8 +159,8 @@ async def running(
     ``engines`` are made as the settings say, unless given, and ``targets`` are their replicas; ``timing`` is the
     reconciler's, ``plan`` shares out the files of this process, ``starts_at`` is a new virtual clock's first instant.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
-    nothing was touched.
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed, NoEngine or BadSettings where it
+    cannot start; then nothing was touched.
     """
     async with AsyncExitStack() as parts:
         store = open_store(where, patience_of(settings))
@@ -193,8 +193,7 @@ async def running(
         context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        openid = await parts.enter_async_context(openid_of(ground, vault))
-        console = console_of(ground, context, identities, health, vault, entrance, openid)
+        console = await parts.enter_async_context(console_of(ground, context, identities, health, vault, entrance))
         app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from leasebook.config.load import BadSettings
 from leasebook.console.openid.pages import COOKIE
 from leasebook.console.routes import SESSION_COOKIE
+from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
-from tests.api.scene import ACCOUNT, IAM, ServiceHarness
-from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, running
-from tests.console.identity_provider import RedirectedBrowser as Outside
-from tests.copies import STORES
+from tests.api.scene import ACCOUNT, IAM, ServiceHarness, a_scene
+from tests.console.identity_provider import CLIENT_ID, SECRET, IdentityProvider, RedirectFollower, running
+from tests.copies import STORES, copy_of
 
 READ: Final = "QianfanReadAccessPolicy"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
@@ -32,11 +34,8 @@ def provider() -> Iterator[IdentityProvider]:
         yield started
 
 
-@pytest.fixture(scope="module", params=STORES)
-def scene(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider
-) -> Iterator[ServiceHarness]:
-    environment = {
+def settings_for(provider: IdentityProvider) -> dict[str, str]:
+    return {
         "LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000",
         "LEASEBOOK_CONSOLE_OPENID_ISSUER": provider.issuer,
         "LEASEBOOK_CONSOLE_OPENID_CLIENT_ID": CLIENT_ID,
@@ -45,7 +44,14 @@ def scene(
         "LEASEBOOK_CONSOLE_OPENID_SCOPES": "openid profile groups",
         "LEASEBOOK_PUBLIC_URL": PUBLIC,
     }
-    with a_copy(request, tmp_path_factory.mktemp("openid") / "data", environment=environment) as made:
+
+
+@pytest.fixture(scope="module", params=STORES)
+def scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider
+) -> Iterator[ServiceHarness]:
+    directory = tmp_path_factory.mktemp("openid") / "data"
+    with a_copy(request, directory, environment=settings_for(provider)) as made:
         yield made
 
 
@@ -53,7 +59,7 @@ def sent_back(inside: Browser, start: str = "/console/openid/start") -> str:
     """Begin a sign-in, sign in at the provider, and return the address to which it sends the browser back."""
     page = inside.get(start)
     assert page.status == 303, page.text
-    with Outside() as outside:
+    with RedirectFollower() as outside:
         back = outside.follow(page.location, CALLBACK)
     return back.removeprefix(PUBLIC)
 
@@ -185,3 +191,23 @@ def test_signing_out_ends_the_session_and_offers_to_end_the_providers(
     assert asked["post_logout_redirect_uri"] == f"{PUBLIC}/console/openid/signed-out"
     after = urlsplit(asked["post_logout_redirect_uri"]).path
     assert "here and at the identity provider" in inside.get(f"{after}?state={asked['state']}").words()
+
+
+def test_an_account_that_is_not_there_stops_the_start_and_one_that_is_gets_the_users(
+    opened: Path, provider: IdentityProvider, tmp_path: Path
+) -> None:
+    settings = settings_for(provider)
+    with copy_of(Target(opened), tmp_path / "data") as where:
+        unknown = settings | {"LEASEBOOK_CONSOLE_OPENID_ACCOUNT": "nowhere"}
+        with (
+            pytest.raises(BadSettings, match="this store has no account 'nowhere'"),
+            a_scene(where, environment=unknown),
+        ):
+            pass
+        with a_scene(where, environment=settings) as first:
+            account_id = first.customer().account_id()
+        known = settings | {"LEASEBOOK_CONSOLE_OPENID_ACCOUNT": account_id}
+        with a_scene(where, environment=known) as second:
+            sign_in(second, provider, sub="of the customer")
+            users = second.operator.do(IAM, "DescribeUsers", {"accountId": account_id})["users"]
+            assert [one["openId"]["subject"] for one in users if "openId" in one] == ["of the customer"]

@@ -13,8 +13,8 @@ from leasebook.contract.shapes import TIME
 Kind = Literal["text", "integer", "number", "amount", "switch", "choice", "time", "accounts", "list", "map", "json"]
 """How an option is written, and what a value of it becomes in the body."""
 
-SHORT: Final = {"accountId": "account", "projectId": "project", "clientToken": "client-token"}
-"""Options whose names are shorter than the parameter's."""
+RENAMED: Final = {"accountId": "account", "projectId": "project", "url": "to-url"}
+"""Options with other names than the parameter's: shorter ones, and `url`, which is the service's in all commands."""
 NOT_ASKED: Final = frozenset({"marker", "maxKeys", "pageReverse"})
 """Parameters of pages: the commands ask for the pages by themselves."""
 ARGUMENTS_MAX: Final = 2
@@ -41,18 +41,22 @@ class Field(NamedTuple):
     @property
     def option(self) -> str:
         """The option's name without the hyphens in front."""
-        if len(self.path) == 1 and self.path[0] in SHORT:
-            return SHORT[self.path[0]]
+        if len(self.path) == 1 and self.path[0] in RENAMED:
+            return RENAMED[self.path[0]]
         return "-".join(_hyphens(one) for one in self.path)
 
     @property
     def key(self) -> str:
         """The name by which the command keeps the value."""
-        return "field_" + "__".join(self.path)
+        return "field_" + "__".join(map(_underscores, self.path))
 
 
 def _hyphens(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _underscores(name: str) -> str:
+    return _hyphens(name).replace("-", "_")
 
 
 def fields_of(request: type) -> tuple[Field, ...]:

@@ -99,23 +99,21 @@ def _run(action: Action, kind: Kind, path: str, fields: Mapping[str, Field], giv
             body = body_of(fields, values, given.pop("body", None), now)
             asked = Asked(action, session, view, body, given, path)
             kind.prepare(asked)
-            _check(fields, asked.body)
+            _check(fields, asked.body, kind.positional(tuple(fields.values())))
             if kind.goes_on(asked):
                 _call_and_show(kind, asked)
     finally:
         session.close()
 
 
-def _check(fields: Mapping[str, Field], body: Mapping[str, Any]) -> None:
+def _check(fields: Mapping[str, Field], body: Mapping[str, Any], arguments: Sequence[Field]) -> None:
     """Raise UsageError where a required value is missing: an option, or a part of ``--body``, may have given it."""
     for one in fields.values():
-        found: Any = body
-        for name in one.path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        parent_is_there = len(one.path) == 1
-        if found is None and one.required and parent_is_there:
+        if one.required and len(one.path) == 1 and body.get(one.path[0]) is None:
             raise click.UsageError(
-                _("--{option} is missing: {meaning}").format(option=one.option, meaning=of_contract(one.meaning))
+                _("{name} is missing: {meaning}").format(
+                    name=metavar(one) if one in arguments else f"--{one.option}", meaning=of_contract(one.meaning)
+                )
             )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from leasebook.cli.commands.completion.values import completing
 from leasebook.cli.commands.generated.times import is_relative, time_of
@@ -29,6 +31,35 @@ _TYPES: Final[dict[str, click.ParamType[Any]]] = {
 METAVAR_MAX: Final = 30
 """Values that take more are listed after the option's meaning."""
 _METAVARS: Final = {"json": "JSON|@FILE|-", "map": "KEY=VALUE", "time": "TIME", "amount": "AMOUNT"}
+
+
+class AnyCase(click.ParamType[str]):
+    """One of some values, in small or capital letters; another is refused with the nearest."""
+
+    name = "choice"
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        self._values: Final = {value.lower(): value for value in values}
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value as the service writes it."""
+        found = self._values.get(value.lower())
+        if found is not None:
+            return found
+        near = get_close_matches(value.lower(), self._values, n=1)
+        more = _(" Do you mean {name}?").format(name=self._values[near[0]]) if near else ""
+        raise click.BadParameter(
+            _("{given} is none of {values}.{more}").format(
+                given=value, values=", ".join(self._values.values()), more=more
+            ),
+            ctx,
+            param,
+        )
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the values that begin like this."""
+        del ctx, param
+        return [CompletionItem(one) for small, one in self._values.items() if small.startswith(incomplete.lower())]
 
 
 def argument(field: Field, metavar: str) -> click.Argument:
@@ -58,7 +89,7 @@ def option(field: Field) -> click.Option:
 
 def _type(field: Field) -> click.ParamType[Any]:
     if field.kind == "choice":
-        return click.Choice(field.choices, case_sensitive=False)
+        return AnyCase(field.choices)
     return _TYPES.get(field.kind, click.STRING)
 
 

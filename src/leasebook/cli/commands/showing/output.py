@@ -66,7 +66,9 @@ def show(
     if view.is_table:
         _printed(view, _renderable(view, action, found, now, rows))
     elif view.form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        # One text that a query found is for a variable of the shell.
+        is_text = view.query is not None and isinstance(found, str)
+        click.echo(found if is_text else json.dumps(found, indent=2, ensure_ascii=False))
     elif view.form == "yaml":
         # The fastest of the three to write, the slowest to load.
         import yaml
@@ -144,7 +146,14 @@ def _printed(view: View, renderable_and_left: tuple[RenderableType, int]) -> Non
     from leasebook.cli.commands.showing.table import console_for
 
     renderable, left = renderable_and_left
-    console_for(colour=view.colour, is_terminal=is_screen()).print(renderable)
+    console = console_for(colour=view.colour, is_terminal=is_screen())
+    if is_screen():
+        console.print(renderable)
+    else:
+        with console.capture() as captured:
+            console.print(renderable)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip())
     if left:
         remark(
             ngettext(

@@ -70,7 +70,7 @@ class AnswerDevice(Command, frozen=True, kw_only=True):
             )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal: unknown code, lapsed, decided before, the user was deleted, or too many keys."""
+        """Raises Refusal: the code is unknown, lapsed or decided, the user was deleted, or too many keys."""
         login = draft.get(DEVICE_LOGINS, self.user_code)
         if login is None or login.until <= self.wall:
             raise Refusal(NO_RESOURCE, "No machine waits with this code, or it has lapsed. Begin again on the machine.")
