@@ -102,6 +102,34 @@ def test_the_json_is_all_that_is_printed_and_has_no_secret_that_this_start_did_n
             assert client.describe_clock().mode == "virtual"
 
 
+def test_a_virtual_clock_begins_where_it_is_wanted_and_goes_on_from_there_at_the_next_start(tmp_path: Path) -> None:
+    put_tables(tmp_path / "data")
+    file, start = tmp_path / "ready.json", ("--clock-start", "2030-01-31 23:00:00")
+    for shown in ("2030-01-31T23:00:00+08:00", "2030-02-01T00:00:00+08:00"):
+        with serving(tmp_path, "--ready-file", str(file), *start) as (process, _):
+            found = when_there(file, process)
+            secret = found["secretKey"] or Path(found["credentialsFile"]).read_text().rpartition("=")[2].strip()
+            with Client(found["url"], found["accessKey"], secret) as client:
+                assert client.describe_clock().now.isoformat() == shown
+                client.advance_clock(to="2030-02-01 00:00:00")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--clock", "real", "--clock-start", "2030-01-01 00:00:00"), "--clock virtual"),
+        (("--clock", "virtual", "--clock-start", "tomorrow"), "--clock-start: 'tomorrow' is neither"),
+    ],
+)
+def test_a_start_of_the_clock_that_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    done = forked.run(["serve", "--data", str(tmp_path / "data"), "--port", "0", *options], env=environment())
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert names_in(tmp_path) == set()
+
+
 def test_a_ready_file_where_none_can_be_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
     arguments = ["serve", "--data", str(tmp_path / "data"), "--port", "0", "--ready-file", str(tmp_path / "no" / "f")]
     done = forked.run(arguments, env=environment())

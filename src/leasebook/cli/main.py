@@ -40,6 +40,7 @@ def cli() -> None:
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, in PEM.")
 @click.option("--admin-host", default=None, help="Address of the port for operators.  [default: 127.0.0.1]")
 @click.option("--admin-port", default=None, type=click.IntRange(0, 65535), help="Port for operators; none: no second.")
+@click.option("--clock-start", default=None, help="Where the virtual clock of a new store begins.  [default: now]")
 @click.option("--faults", is_flag=True, help="Let operators have faults made (SetFaults): for tests of callers.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the address, once ready."
@@ -58,6 +59,7 @@ def serve(
     tls_key: Path | None,
     admin_host: str | None,
     admin_port: int | None,
+    clock_start: str | None,
     faults: bool,  # noqa: FBT001
     ready_file: Path | None,
     print_json: bool,  # noqa: FBT001
@@ -82,7 +84,17 @@ def serve(
         if new:
             where = founding_new(where)
         announcer = Announcer(ready_file, prints=print_json)
-        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode, asked=asked, announcer=announcer)
+        run(
+            settings,
+            where,
+            host=host,
+            port=port,
+            demo=demo,
+            clock_mode=clock_mode,
+            asked=asked,
+            announcer=announcer,
+            clock_start=clock_start,
+        )
     except (BadSettings, CannotStart) as error:
         stop(error)
 

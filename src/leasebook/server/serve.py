@@ -25,6 +25,7 @@ from leasebook.api.audit_record import Addresses
 from leasebook.api.health import Monitor
 from leasebook.batch import Unavailable
 from leasebook.config.load import Settings, secrets_of
+from leasebook.domain.values.calendar import BadTime, Instant, parse_time
 from leasebook.engines.registry import NoEngine
 from leasebook.observability.logs.lines import configure_logging
 from leasebook.ports.clock import Mode
@@ -73,12 +74,15 @@ def run(
     clock_mode: str,
     asked: AskedToStop,
     announcer: Announcer | None = None,
+    clock_start: str | None = None,
 ) -> None:
     """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves.
 
-    ``announcer`` tells programs when it does, and where.
+    ``announcer`` tells programs when it does, and where. ``clock_start`` is where the virtual clock of a new store
+    begins, in the service's zone.
     """
     _configure_logging(settings)
+    starts_at = _first_instant(settings, clock_start, clock_mode)
     announcer = announcer or Announcer()
     _prepare(announcer)
     plan = _plan(settings, where)
@@ -91,7 +95,17 @@ def run(
             admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
         uvloop.run(
-            _serve(settings, where, doors, plan, asked, announcer, demo=demo, clock_mode=cast("Mode", clock_mode))
+            _serve(
+                settings,
+                where,
+                doors,
+                plan,
+                asked,
+                announcer,
+                demo=demo,
+                clock_mode=cast("Mode", clock_mode),
+                starts_at=starts_at,
+            )
         )
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
@@ -100,6 +114,17 @@ def run(
         listener.close()
         if admin is not None:
             admin.close()
+
+
+def _first_instant(settings: Settings, text: str | None, clock_mode: str) -> Instant | None:
+    if text is None:
+        return None
+    if clock_mode != "virtual":
+        raise CannotStart("--clock-start is for a virtual clock: give --clock virtual as well, or leave it out.")
+    try:
+        return parse_time(text, settings.time_zone)
+    except BadTime as error:
+        raise CannotStart(f"--clock-start: {error}.") from None
 
 
 def _prepare(announcer: Announcer) -> None:
@@ -290,9 +315,10 @@ async def _serve(
     *,
     demo: bool,
     clock_mode: Mode,
+    starts_at: Instant | None,
 ) -> None:
     async with AsyncExitStack() as stack:
-        starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan)
+        starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan, starts_at=starts_at)
         service = await entered(stack, starting, where)
         caps = _caps(settings, plan)
         server = Server(
