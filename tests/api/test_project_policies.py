@@ -308,11 +308,24 @@ def test_a_client_token_is_the_users_own(team: Team) -> None:
 
 def test_the_address_of_a_service_does_not_say_what_others_call_theirs(team: Team) -> None:
     made = team.user.do(SERVICE, "CreateService", {**new_service(), "urlSuffix": SECRET})["serviceId"]
-    shown = team.user.do(SERVICE, "DescribeService", {"serviceId": made})
-    assert shown["url"].endswith(f"/services/{made}")
+    free = team.user.do(SERVICE, "CreateService", {**new_service(), "urlSuffix": "free-suffix"})["serviceId"]
+    for one in (made, free):
+        assert team.user.do(SERVICE, "DescribeService", {"serviceId": one})["url"].endswith(f"/services/{one}")
+    for marker in (team.hidden_ids["SERVICE"], ABSENT["SERVICE"]):
+        assert team.user.refused(SERVICE, "DescribeServices", {"maxKeys": 1, "marker": marker}) == "InvalidMarker"
     for suffix in (team.hidden_ids["SERVICE"], ABSENT["SERVICE"]):
         body = {**new_service(), "urlSuffix": suffix}
         assert team.user.field_refused(SERVICE, "CreateService", body) == "urlSuffix"
+
+
+def test_what_is_known_of_the_account_elsewhere_shows_in_no_other_answer(team: Team) -> None:
+    for caller, status in ((team.root, "Opened"), (team.user, "NotOpen")):
+        (quota,) = caller.do(SERVICE, "DescribePresetServices")["serviceList"]
+        assert quota["chargeStatus"] == status
+    asked = {"resourceIds": [team.hidden_ids[word] for word in ("SET", "CALLING", "UNIT", "HOOK", "PACKAGE")]}
+    team.root.do("/v2/tag", "TagResource", {"resourceId": team.hidden_ids["CALLING"], "tags": {"team": SECRET}})
+    assert team.root.do("/v2/tag", "DescribeTags", asked)["resourceTags"]
+    assert team.user.do("/v2/tag", "DescribeTags", asked)["resourceTags"] == []
 
 
 # --- attaching -------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import pytest
@@ -156,6 +156,34 @@ def test_a_query_that_is_not_entered_is_not_answered() -> None:
         confined.units(UnitFilter(account_id="acc-2"))
     with pytest.raises(NotScoped):
         confined.services(ServiceFilter(account_id="", across=Across(("acc-1",))), after=0, limit=1, reverse=False)
+
+
+def test_replicas_and_places_are_those_of_services_that_are_seen() -> None:
+    class Store:
+        def service(self, service_id: str) -> Any:
+            return Found(service_id, "acc-1", "prj-1" if service_id == "svco-1" else "prj-2")
+
+        def replicas(self, *_: Any, **__: Any) -> list[str]:
+            return ["replica"]
+
+        def run_places(self, *_: Any) -> list[str]:
+            return ["place"]
+
+        def user(self, user_id: str) -> Any:
+            return Found(user_id, "acc-1" if user_id == "user-1" else "acc-2", None)
+
+    confined: Any = scoped(cast("ReadRepository", Store()), "acc-1", ATLAS)
+    assert [confined.replicas("acc-1", service_id=one) for one in ("svco-1", "svco-2", None)] == [["replica"], [], []]
+    assert [confined.run_places(one) for one in ("svco-1", "svco-2", None)] == [["place"], [], []]
+    assert [confined.user(one) is None for one in ("user-1", "user-2")] == [False, True]
+
+
+class Found(NamedTuple):
+    """A row as far as its owner goes."""
+
+    id: str
+    account_id: str
+    project_id: str | None
 
 
 def test_the_account_is_read_without_its_money() -> None:
