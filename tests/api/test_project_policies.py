@@ -328,6 +328,19 @@ def test_what_is_known_of_the_account_elsewhere_shows_in_no_other_answer(team: T
     assert team.user.do("/v2/tag", "DescribeTags", asked)["resourceTags"] == []
 
 
+def test_calls_are_summed_up_of_services_of_the_project(team: Team) -> None:
+    hidden, mine = team.hidden_ids["SERVICE"], team.mine["MINE"]
+    for service in (hidden, mine):
+        team.root.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
+    period = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+    whole = [one["serviceId"] for one in team.root.do(SERVICE, "DescribeServiceMetric", period)["serviceList"]]
+    assert {hidden, mine} <= set(whole)
+    for more in ({}, {"serviceId": [hidden, mine]}):
+        (shown,) = team.user.do(SERVICE, "DescribeServiceMetric", {**period, **more})["serviceList"]
+        assert (shown["serviceId"], shown["appList"][0]["metric"]["callTotal"]) == (mine, 1)
+    assert team.user.do(SERVICE, "DescribeServiceMetric", {**period, "serviceId": [hidden]})["serviceList"] == []
+
+
 # --- attaching -------------------------------------------------------------------------------------------
 
 

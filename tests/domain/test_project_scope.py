@@ -1,7 +1,8 @@
-"""A caller with a policy for projects: the rules find no other rows, write none, and what is new is refused."""
+"""A caller with a policy for projects: rules find no other rows and write none, and the unknown is refused."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -90,7 +91,7 @@ def test_a_table_that_is_not_entered_is_hidden_as_a_whole() -> None:
     hidden = {table.name for table in TABLES if not is_seen(table, unit("unit-1", project_id="prj-1"), ATLAS)}
     assert {QUOTES.name, USERS.name, "tokens", "hooks", "service_keys"} <= hidden
     for table in TABLES:
-        # Rows with a project are told apart by it, or hidden.
+        # Each table of rows with a project is entered, or hidden.
         has_project = "project_id" in table.row.__struct_fields__
         assert (table in IN_PROJECTS or table.name in hidden) if has_project else table not in IN_PROJECTS
 
@@ -123,9 +124,9 @@ def test_whatever_a_command_forgets_no_row_of_another_project_is_written(
 
 
 def test_a_refusal_for_a_limit_is_veiled_unless_it_says_that_it_tells_no_use() -> None:
-    told = Refusal(QUOTA, "The account holds 7.", field="count")
-    assert project_scope.veiled(told, None) is told
-    veiled = project_scope.veiled(told, ATLAS)
+    telling = Refusal(QUOTA, "The account holds 7.", field="count")
+    assert project_scope.veiled(telling, None) is telling
+    veiled = project_scope.veiled(telling, ATLAS)
     assert (veiled.reason, veiled.field, "7" in veiled.message) == (QUOTA, "count", False)
     plain = Refusal(QUOTA, "Give a release time.", tells_no_use=True)
     assert project_scope.veiled(plain, ATLAS) is plain
@@ -159,7 +160,7 @@ def test_a_query_that_is_not_entered_is_not_answered() -> None:
 
 
 def test_replicas_and_places_are_those_of_services_that_are_seen() -> None:
-    class Store:
+    class Replicating:
         def service(self, service_id: str) -> Any:
             return Found(service_id, "acc-1", "prj-1" if service_id == "svco-1" else "prj-2")
 
@@ -169,12 +170,26 @@ def test_replicas_and_places_are_those_of_services_that_are_seen() -> None:
         def run_places(self, *_: Any) -> list[str]:
             return ["place"]
 
+        def called(self, *_: Any, **__: Any) -> list[str]:
+            return ["svco-1", "svco-2"]
+
+        def calls(self, *_: Any, services: Any, **__: Any) -> Any:
+            return services
+
+        call_intervals = hours_with_minutes = calls
+
         def user(self, user_id: str) -> Any:
             return Found(user_id, "acc-1" if user_id == "user-1" else "acc-2", None)
 
-    confined: Any = scoped(cast("ReadRepository", Store()), "acc-1", ATLAS)
+    confined: Any = scoped(cast("ReadRepository", Replicating()), "acc-1", ATLAS)
     assert [confined.replicas("acc-1", service_id=one) for one in ("svco-1", "svco-2", None)] == [["replica"], [], []]
     assert [confined.run_places(one) for one in ("svco-1", "svco-2", None)] == [["place"], [], []]
+    assert confined.called("acc-1", 0, 9, apps=None) == ["svco-1"]
+    for asked in (confined.calls, confined.hours_with_minutes, partial(confined.call_intervals, interval_us=1)):
+        assert asked("acc-1", 0, 9, services=("svco-2", "svco-1"), apps=None) == ("svco-1",)
+        assert asked("acc-1", 0, 9, services=("svco-2",), apps=None) == []
+        with pytest.raises(NotScoped):
+            asked("acc-1", 0, 9, services=None, apps=None)
     assert [confined.user(one) is None for one in ("user-1", "user-2")] == [False, True]
 
 
@@ -196,7 +211,7 @@ def test_the_account_is_read_without_its_money() -> None:
     assert confined.accounts_by_id(["acc-1", "acc-2"]).keys() == {"acc-1"}
 
 
-def test_a_policy_for_a_project_is_held_for_the_rows_of_it() -> None:
+def test_a_policy_for_a_project_is_for_the_rows_of_it() -> None:
     held = (ProjectPolicy("writes", ("default", "prj-1")), ProjectPolicy("reads", ("prj-2",)))
     user = User("user-1", "acc-1", "li", False, (), NOW, project_policies=held)
     writes = frozenset({"writes", "all"})
