@@ -371,6 +371,9 @@ def test_policies_for_projects_are_attached_and_detached_by_project(team: Team) 
         assert root.do(IAM, "DetachPolicy", {**one, "projectIds": ["default", second]}) is True
     assert shown() is None
     assert user.refused(UNITS, "DescribeComputeUnits") == "AccessDenied"
+    asked = {"action": "AttachPolicy", "maxKeys": 1}
+    (entry,) = root.do(ACCOUNT, "DescribeAuditLog", asked)["entries"]
+    assert all(project in json.dumps(entry) for project in ("default", team.own))
 
 
 def test_only_policies_of_units_and_services_are_for_projects_and_only_of_the_account(team: Team) -> None:

@@ -45,7 +45,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
-from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.account import AccessKey, Account, ProjectPolicy, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
@@ -302,7 +302,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
         {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce"), "name": "", "email": TEXT}
-        | {"language": "zh-CN", "deleted_at": LOW},
+        | {"language": "zh-CN", "deleted_at": LOW}
+        | {"project_policies": (ProjectPolicy(TEXT, ("default", TEXT)), ProjectPolicy("QianfanFullControl", ()))},
     ),
     ACCESS_KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
