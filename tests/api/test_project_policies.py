@@ -308,11 +308,37 @@ def test_a_client_token_is_the_users_own(team: Team) -> None:
 
 def test_the_address_of_a_service_does_not_say_what_others_call_theirs(team: Team) -> None:
     made = team.user.do(SERVICE, "CreateService", {**new_service(), "urlSuffix": SECRET})["serviceId"]
-    shown = team.user.do(SERVICE, "DescribeService", {"serviceId": made})
-    assert shown["url"].endswith(f"/services/{made}")
+    free = team.user.do(SERVICE, "CreateService", {**new_service(), "urlSuffix": "free-suffix"})["serviceId"]
+    for one in (made, free):
+        assert team.user.do(SERVICE, "DescribeService", {"serviceId": one})["url"].endswith(f"/services/{one}")
+    for marker in (team.hidden_ids["SERVICE"], ABSENT["SERVICE"]):
+        assert team.user.refused(SERVICE, "DescribeServices", {"maxKeys": 1, "marker": marker}) == "InvalidMarker"
     for suffix in (team.hidden_ids["SERVICE"], ABSENT["SERVICE"]):
         body = {**new_service(), "urlSuffix": suffix}
         assert team.user.field_refused(SERVICE, "CreateService", body) == "urlSuffix"
+
+
+def test_what_is_known_of_the_account_elsewhere_shows_in_no_other_answer(team: Team) -> None:
+    for caller, status in ((team.root, "Opened"), (team.user, "NotOpen")):
+        (quota,) = caller.do(SERVICE, "DescribePresetServices")["serviceList"]
+        assert quota["chargeStatus"] == status
+    asked = {"resourceIds": [team.hidden_ids[word] for word in ("SET", "CALLING", "UNIT", "HOOK", "PACKAGE")]}
+    team.root.do("/v2/tag", "TagResource", {"resourceId": team.hidden_ids["CALLING"], "tags": {"team": SECRET}})
+    assert team.root.do("/v2/tag", "DescribeTags", asked)["resourceTags"]
+    assert team.user.do("/v2/tag", "DescribeTags", asked)["resourceTags"] == []
+
+
+def test_calls_are_summed_up_of_services_of_the_project(team: Team) -> None:
+    hidden, mine = team.hidden_ids["SERVICE"], team.mine["MINE"]
+    for service in (hidden, mine):
+        team.root.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
+    period = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+    whole = [one["serviceId"] for one in team.root.do(SERVICE, "DescribeServiceMetric", period)["serviceList"]]
+    assert {hidden, mine} <= set(whole)
+    for more in ({}, {"serviceId": [hidden, mine]}):
+        (shown,) = team.user.do(SERVICE, "DescribeServiceMetric", {**period, **more})["serviceList"]
+        assert (shown["serviceId"], shown["appList"][0]["metric"]["callTotal"]) == (mine, 1)
+    assert team.user.do(SERVICE, "DescribeServiceMetric", {**period, "serviceId": [hidden]})["serviceList"] == []
 
 
 # --- attaching -------------------------------------------------------------------------------------------
@@ -345,6 +371,9 @@ def test_policies_for_projects_are_attached_and_detached_by_project(team: Team) 
         assert root.do(IAM, "DetachPolicy", {**one, "projectIds": ["default", second]}) is True
     assert shown() is None
     assert user.refused(UNITS, "DescribeComputeUnits") == "AccessDenied"
+    asked = {"action": "AttachPolicy", "maxKeys": 1}
+    (entry,) = root.do(ACCOUNT, "DescribeAuditLog", asked)["entries"]
+    assert all(project in json.dumps(entry) for project in ("default", team.own))
 
 
 def test_only_policies_of_units_and_services_are_for_projects_and_only_of_the_account(team: Team) -> None:

@@ -47,7 +47,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
-from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, User
+from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, ProjectPolicy, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.console.device_login import DeviceLogin
@@ -307,7 +307,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
         {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce"), "name": "", "email": TEXT}
-        | {"language": "zh-CN", "deleted_at": LOW, "openid": OpenIdIdentity(TEXT, "subject", (TEXT,))},
+        | {"language": "zh-CN", "deleted_at": LOW, "openid": OpenIdIdentity(TEXT, "subject", (TEXT,))}
+        | {"project_policies": (ProjectPolicy(TEXT, ("default", TEXT)), ProjectPolicy("QianfanFullControl", ()))},
     ),
     ACCESS_KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),

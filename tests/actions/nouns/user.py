@@ -63,7 +63,7 @@ def described(office: Office) -> Any:
     """Users, one of whom has a policy for a project."""
     held = {**office.user, "policyName": READ, "projectIds": ["default"]}
     office.caller.do(IAM, "AttachPolicy", held)
-    return {"accountId": office.user["accountId"], "includeDeleted": True}
+    return {"accountId": office.user["accountId"], "includeDeleted": True, "maxKeys": 1000}
 
 
 RECORDS: Final = {

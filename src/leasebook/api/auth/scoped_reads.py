@@ -20,12 +20,14 @@ from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import TokenPackage
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.resource_tags import ResourceKind, ResourceTags, kind_of
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter, UnitFilter
+from leasebook.ports.queries.service_calls import Used, UsedIn
 
 Row = TypeVar("Row", Instance, Service, TokenPackage)
 _UNITS: Final[tuple[ResourceKind, ...]] = ("unit", "tpm")
@@ -113,6 +115,39 @@ class ScopedReads:
             return []
         return self._ask.replicas(account_id, service_id=service_id, unit_id=unit_id)
 
+    def called(self, account_id: str, since: Instant, until: Instant, *, apps: tuple[str, ...] | None) -> list[str]:
+        """Return the services of the projects that were called in a period, by id."""
+        found = self._ask.called(account_id, since, until, apps=apps)
+        return [service_id for service_id in found if self.service(service_id) is not None]
+
+    def calls(
+        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, **more: Any
+    ) -> list[Used]:
+        """Sum the calls of the given services in a period, by service and app."""
+        own = self._of(services)
+        return self._ask.calls(account_id, since, until, services=own, **more) if own else []
+
+    def call_intervals(
+        self,
+        account_id: str,
+        since: Instant,
+        until: Instant,
+        interval_us: int,
+        *,
+        services: tuple[str, ...] | None,
+        **more: Any,
+    ) -> list[UsedIn]:
+        """Sum the calls of the given services, by service, app and interval."""
+        own = self._of(services)
+        return self._ask.call_intervals(account_id, since, until, interval_us, services=own, **more) if own else []
+
+    def hours_with_minutes(
+        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, **more: Any
+    ) -> list[ServiceUsage]:
+        """Return the hours of the given services that have counts by the minute."""
+        own = self._of(services)
+        return self._ask.hours_with_minutes(account_id, since, until, services=own, **more) if own else []
+
     def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""
         return self._own(self._ask.package(package_id))
@@ -172,6 +207,14 @@ class ScopedReads:
     def _check(self, account_id: str, across: Across | None) -> None:
         if across is not None or account_id != self._account_id:
             raise NotScoped("a list over other accounts is not confined to projects of one")
+
+    def _of(self, services: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return those of the given services that belong to the projects; the queries take no services for all."""
+        if services is None:
+            raise NotScoped(
+                "the calls of all services of the account are not answered to users with policies for projects"
+            )
+        return tuple(one for one in services if self.service(one) is not None)
 
     def _wanted(self, project_id: str | None) -> Iterable[str]:
         """Return the projects that a filter selects."""

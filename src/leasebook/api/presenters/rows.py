@@ -254,6 +254,8 @@ def identity_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
 def _identity_field(name: str, value: Any, shown: Shown) -> tuple[str, Any]:
     first, *rest = (f"{name[:-3]}_time" if name.endswith("_at") else name).split("_")
     public = IDENTITY_NAMES.get(name) or first + "".join(word.capitalize() for word in rest)
+    if name == "project_policies":
+        return public, [{"policyName": one["policy"], "projectIds": one["project_ids"]} for one in value]
     return public, shown(value) if public.endswith("Time") and value is not None else value
 
 

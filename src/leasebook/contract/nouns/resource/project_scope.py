@@ -24,7 +24,7 @@ SCOPED: Final = frozenset(
         # Services and their replicas.
         *("create_service", "describe_service", "describe_services", "modify_service", "scale_service"),
         *("deactivate_service", "activate_service", "delete_service", "describe_replicas", "describe_replica_logs"),
-        *("attach_log_store", "detach_log_store"),
+        *("attach_log_store", "detach_log_store", "describe_service_metric", "describe_service_stats"),
         # The projects themselves, and tags of what belongs to them.
         *(
             "describe_projects",
@@ -63,8 +63,8 @@ ACCOUNT: Final = frozenset(
         *("create_model_set", "create_model", "delete_model", "delete_model_set", "describe_model_sets"),
         *("describe_custom_model_sets", "describe_system_model_sets", "describe_model_set", "describe_model"),
         *("approve_model", "withdraw_model_approval", "describe_model_version"),
-        # Calls are counted by services of the account, whatever project they are in.
-        *("describe_service_metric", "describe_service_stats", "count_service_calls"),
+        # A gateway of one's own counts the calls of all services.
+        "count_service_calls",
     }
 )
 
