@@ -26,6 +26,7 @@ from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import EVERYTHING, Wanted
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
@@ -63,6 +64,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     auto_renew: bool | None = None
     tags: Wanted = EVERYTHING
     project_id: str | None = None
+    broken: TagPolicy | None = None  # only those whose tags it would refuse
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
