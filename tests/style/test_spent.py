@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests import spent
-from tests.spent import SuiteAccount, ProcessTime, budgets, compared, report, suite_of
+from tests.spent import ProcessTime, SuiteAccount, budgets, compared, report, suite_of
 
 ALL_S = 720
 """Six minutes on two cores, for everything that `make test` does."""
