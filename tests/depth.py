@@ -55,7 +55,8 @@ def _on_second_store_again(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     """Return the tests of these suites that an ordinary run leaves to the embedded store.
 
     In each file the first test of both stores runs on PostgreSQL too, and so do all of the mark ``both_stores``, and
-    all that run on PostgreSQL only.
+    all that run on PostgreSQL only. Files of other suites are treated alike where they have the mark
+    ``mostly_embedded``.
     """
     found = [item for item in items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
     embedded = {(item.path, item.originalname) for item in found if not _is_second(item)}
@@ -75,4 +76,6 @@ def _is_second(item: pytest.Function) -> bool:
 
 
 def _is_by_callers(item: pytest.Item) -> bool:
+    if item.get_closest_marker("mostly_embedded"):
+        return True
     return item.get_closest_marker("both_stores") is None and any(part in BY_CALLERS for part in item.path.parts)
