@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from leasebook.cli.commands.calling.session import Session
+from leasebook.cli.commands.profiles.files import put
 from leasebook.contract.action import Action
 from tests.commands.conftest import Run
 
@@ -208,6 +209,22 @@ def test_refusals_are_explained_in_chinese_with_their_code(run: Run) -> None:
     found = run("units", "show", "unit-none", code=1, LEASEBOOK_LANG="zh")
     assert "InstanceNotFound" in found.stderr
     assert "实例" in found.stderr
+
+
+def test_call_has_profiles_files_and_pipes_too(run: Run, tmp_path: Path, variables: dict[str, str]) -> None:
+    file = tmp_path / "body.json"
+    file.write_text('{"maxKeys": 1}')
+    for body, given in ((f"@{file}", ""), ("-", '{"maxKeys": 1}'), ('{"maxKeys": 1}', "")):
+        answer = json.loads(run("call", "/v2/account", "DescribeOrders", body, given=given).stdout)
+        assert len(answer["result"]["orders"]) == 1
+    put(
+        Path(variables["XDG_CONFIG_HOME"]) / "leasebook" / "config.toml",
+        "ci",
+        {name: variables[f"LEASEBOOK_CLIENT_{name.upper()}"] for name in ("url", "access_key", "secret_key")},
+    )
+    unset = dict.fromkeys(("LEASEBOOK_CLIENT_URL", "LEASEBOOK_CLIENT_ACCESS_KEY", "LEASEBOOK_CLIENT_SECRET_KEY"), "")
+    run("call", "/v2/clock", "DescribeClock", "--profile", "ci", **unset)
+    assert "There is no access_key" in run("call", "/v2/clock", "DescribeClock", code=2, **unset).stderr
 
 
 def test_an_operation_can_be_called_by_its_own_name(asked: Asked) -> None:

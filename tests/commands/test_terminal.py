@@ -148,6 +148,8 @@ def test_a_reader_that_leaves_ends_a_command_quietly(variables: dict[str, str]) 
         ("leasebook units list --stat", {"--status"}),
         ("leasebook units list --status Ru", {"Running"}),
         ("leasebook units buy --type gpu-", {"gpu-1", "gpu-7"}),
+        ("leasebook call /v2/clo", {"/v2/clock"}),
+        ("leasebook call /v2/clock Adv", {"AdvanceClock"}),
         ("leasebook policies attach user-1 QianfanRead", {"QianfanReadAccessPolicy"}),
     ],
 )

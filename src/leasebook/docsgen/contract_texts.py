@@ -10,10 +10,11 @@ from leasebook.contract.errors import ERRORS
 from leasebook.contract.parameters.fields import fields_of
 
 SUMMARIES: Final = "contract"
-"""The part with the sentences about actions: all are translated."""
+"""The part with the sentences about actions."""
 FIELDS: Final = "fields"
-"""The part with the sentences about errors and fields: those without a translation are shown in English."""
-OPTIONAL: Final = frozenset({FIELDS})
+"""The part with the sentences about errors and fields."""
+OPTIONAL: Final = frozenset({SUMMARIES, FIELDS})
+"""Parts in which a sentence may have no translation: it is shown in English."""
 
 
 def contract_texts(part: str) -> Iterator[str]:

@@ -49,5 +49,8 @@ class LateCommand(click.Command):
         """Load the command, and begin to run it."""
         module = import_module(f"leasebook.cli.commands.{self._late.module}")
         command: click.Command = getattr(module, self._late.name)()
+        if parent is not None:
+            # The form of help that the command line has.
+            command.context_class = type(parent)
         settings: MutableMapping[str, Any] = {"help_option_names": ["-h", "--help"], **extra}
         return command.make_context(info_name, args, parent, **settings)
