@@ -15,7 +15,7 @@ from tests.packaging.declared import ROOT, distributions_of_modules, modules, na
 
 SOURCES = ROOT / "src" / "leasebook"
 CLIENT = "The contract and the commands for callers need no package of the server"
-OPTIONAL = {"pyarrow": "focus", "pynvml": "gpu", "ray": "ray"}
+OPTIONAL = {"pyarrow": "focus", "pynvml": "gpu", "pytest": "testing", "ray": "ray"}
 """Modules that may be missing at run time, each with the extra that brings it."""
 READ_BY_PYTHON = {"tzdata"}
 """Packages that only Python's own library opens."""
