@@ -57,6 +57,8 @@ def _sign_in(scene: ServiceHarness, caller: Recorder) -> None:
     users = caller.do(IAM, "DescribeUsers", {})["users"]
     browser = Browser(scene)
     browser.sign_in(users[0]["userId"])
+    words = {"login": "the-first", "password": "a long password", "again": "a long password"}
+    browser.send(browser.get("/console/account"), "/console/account", **words)
     browser.send(browser.get("/console"), "/console/sign-out")
 
 

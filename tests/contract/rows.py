@@ -28,6 +28,7 @@ from leasebook.domain.book.tables import (
     NONCE_PAGES,
     NOTICE_RATES,
     OFFERINGS,
+    PASSWORDS,
     PRICES,
     PROJECTS,
     QUOTES,
@@ -49,7 +50,7 @@ from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
-from leasebook.domain.model.console.sign_in import SpentSignIn
+from leasebook.domain.model.console.sign_in import Password, SpentSignIn
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
@@ -412,6 +413,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     PROJECTS: (
         Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
         {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
+    ),
+    PASSWORDS: (
+        Password(TEXT, "user-1", TEXT, Instant(LOW)),
+        {"user_id": "user-2", "hash": "", "changed_at": HIGH},
     ),
     SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),

@@ -9,6 +9,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     FORMER_NONCES,
     NONCE_PAGES,
+    PASSWORDS,
     REFUSED_CALLS,
     SPENT_SIGN_INS,
     USERS,
@@ -16,6 +17,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
@@ -43,6 +45,14 @@ class SignaturesOfMemory:
     def is_spent(self, sign_in_id: str) -> bool:
         """Whether a link to sign in was used, or a session was ended."""
         return (sign_in_id,) in self._rows(SPENT_SIGN_INS)
+
+    def password(self, login: str) -> Password | None:
+        """Return the password of a login name."""
+        return self._rows(PASSWORDS).get((login,))
+
+    def password_of(self, user_id: str) -> Password | None:
+        """Return the password of a user."""
+        return next((row for row in self._rows(PASSWORDS).values() if row.user_id == user_id and row.hash), None)
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""

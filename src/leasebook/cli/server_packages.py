@@ -16,6 +16,7 @@ MODULES: Final = (
     "aiohttp",
     "aiosmtplib",
     "alembic",
+    "argon2",
     "cryptography",
     "httpcore2",
     "httptools",

@@ -13,6 +13,7 @@ from leasebook.config.load import Settings
 from leasebook.console.app import Console
 from leasebook.console.parts import Parts
 from leasebook.console.session.attempts import Attempts
+from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import SessionLimits, Sessions
 from leasebook.console.session.tokens import PURPOSE
 from leasebook.ports.clock import wall_us
@@ -38,6 +39,7 @@ def console_of(
         Parts(
             calls=calls,
             sessions=sessions,
+            passwords=Passwords(ground.store, ground.sequencer, wall_us),
             attempts=Attempts(settings.console_sign_ins_per_minute, time.monotonic),
             context=context,
             health=health,

@@ -31,6 +31,7 @@ from leasebook.domain.book.tables import (
     MODELS,
     NONCE_PAGES,
     OFFERINGS,
+    PASSWORDS,
     PRICES,
     PROJECTS,
     QUOTES,
@@ -110,6 +111,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     FORMER_TAGS: _all_but(FORMER_TAGS),
     PROJECTS: _all_but(PROJECTS),
     SPENT_SIGN_INS: _all_but(SPENT_SIGN_INS),
+    PASSWORDS: _all_but(PASSWORDS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.across import Across
 
@@ -64,6 +65,14 @@ class IdentityQuestions(Protocol):
 
     def is_spent(self, sign_in_id: str) -> bool:
         """Whether a link to sign in to the console was used, or a session there was ended."""
+        ...
+
+    def password(self, login: str) -> Password | None:
+        """Return the password of a login name of the console; None: it has none."""
+        ...
+
+    def password_of(self, user_id: str) -> Password | None:
+        """Return the password of a user; None: the user has none."""
         ...
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:

@@ -89,6 +89,7 @@ CALLED: Final = {
     "used_links": "used link",
     "refused_calls": "refused calls",
     "spent_sign_ins": "spent link or session",
+    "passwords": "password of",
     "tags": "tags of",
     "tag_history": "former tags of",
     "projects": "project",

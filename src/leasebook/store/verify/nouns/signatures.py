@@ -73,6 +73,12 @@ def _sign_ins(fetch: Fetch) -> Iterator[str]:
     )
     for spent, user_id in rows:
         yield f"the spent link or session {spent} is of user {user_id}: there is no such user"
+    rows = fetch(
+        "SELECT p.login, p.user_id FROM passwords p LEFT JOIN users u ON u.id = p.user_id WHERE u.id IS NULL LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for login, user_id in rows:
+        yield f"the password of {login} is of user {user_id}: there is no such user"
 
 
 def _refused(fetch: Fetch) -> Iterator[str]:
