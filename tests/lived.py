@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from leasebook.api.audit_record import CallRecord
 from leasebook.api.ids import uuid4_text
@@ -67,6 +67,8 @@ def _sign_in(scene: ServiceHarness, caller: Recorder) -> None:
     users = caller.do(IAM, "DescribeUsers", {})["users"]
     browser = Browser(scene)
     browser.sign_in(users[0]["userId"])
+    words: dict[str, Any] = {"login": "the-first", "password": "a long password", "again": "a long password"}
+    browser.send(browser.get("/console/account"), "/console/account", **words)
     browser.send(browser.get("/console"), "/console/sign-out")
 
 

@@ -29,6 +29,7 @@ from leasebook.domain.book.tables import (
     NONCE_PAGES,
     NOTICE_RATES,
     OFFERINGS,
+    PASSWORDS,
     PRICES,
     PROJECTS,
     QUOTES,
@@ -51,7 +52,7 @@ from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, P
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.console.device_login import DeviceLogin
-from leasebook.domain.model.console.sign_in import SpentSignIn
+from leasebook.domain.model.console.sign_in import Password, SpentSignIn
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
@@ -423,6 +424,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     DEVICE_LOGINS: (
         DeviceLogin("BCDFGHJK", TEXT, TEXT, TEXT, Instant(HIGH), Instant(LOW)),
         {"status": "Approved", "account_id": TEXT, "user_id": TEXT, "decided_at": HIGH, "access_key_id": TEXT},
+    ),
+    PASSWORDS: (
+        Password(TEXT, "user-1", TEXT, Instant(LOW)),
+        {"user_id": "user-2", "hash": "", "changed_at": HIGH},
     ),
     SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),

@@ -10,6 +10,7 @@ from leasebook.domain.book.tables import (
     DEVICE_LOGINS,
     FORMER_NONCES,
     NONCE_PAGES,
+    PASSWORDS,
     REFUSED_CALLS,
     SPENT_SIGN_INS,
     USERS,
@@ -18,6 +19,7 @@ from leasebook.domain.book.tables import (
 )
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
@@ -50,6 +52,14 @@ class SignaturesOfMemory:
         """Return a machine's request for a key."""
         found: DeviceLogin | None = self._rows(DEVICE_LOGINS).get((user_code,))
         return found
+
+    def password(self, login: str) -> Password | None:
+        """Return the password of a login name."""
+        return self._rows(PASSWORDS).get((login,))
+
+    def password_of(self, user_id: str) -> Password | None:
+        """Return the password of a user."""
+        return next((row for row in self._rows(PASSWORDS).values() if row.user_id == user_id and row.hash), None)
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""

@@ -13,6 +13,7 @@ from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
 from leasebook.api.responses import Meter
 from leasebook.console.session.attempts import Attempts
+from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import Sessions
 
 BASE: Final = "/console"
@@ -37,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     calls: InsideCalls
     sessions: Sessions
+    passwords: Passwords
     attempts: Attempts
     context: Context
     health: Health

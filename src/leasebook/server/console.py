@@ -24,6 +24,7 @@ from leasebook.console.openid.provider import Provider
 from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
 from leasebook.console.parts import BASE, Parts
 from leasebook.console.session.attempts import Attempts
+from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import SessionLimits, Sessions
 from leasebook.console.session.tokens import PURPOSE
 from leasebook.domain.values.calendar import SECOND_US
@@ -53,6 +54,7 @@ async def console_of(
             Parts(
                 calls=calls,
                 sessions=sessions,
+                passwords=Passwords(ground.store, ground.sequencer, wall_us),
                 attempts=Attempts(settings.console_sign_ins_per_minute, time.monotonic),
                 context=context,
                 health=health,

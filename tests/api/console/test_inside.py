@@ -88,7 +88,7 @@ def test_a_refusal_at_the_console_is_in_the_audit_log_with_the_instance(tmp_path
         browser = Browser(scene)
         browser.sign_in(user)
         token = browser.get("/console").form("/console/sign-out")
-        assert browser.post(f"/console/units/{unit}/release", token | {"sure": "1"}).status == 400
+        assert browser.post(f"/console/units/{unit}/release", token | {"sure": "1"}).status == 409
         entries = scene.operator.do(ACCOUNT, "DescribeAuditLog", {"instanceId": unit})["entries"]
         refused = next(one for one in entries if one["action"] == "ReleaseComputeUnit")
         assert (refused["userId"], refused["names"], refused["path"]) == (user, [unit], UNITS)

@@ -50,7 +50,7 @@ class ConsoleSettings(LogStoreSettings, frozen=True, kw_only=True):
         Declared(
             "console.sign_ins_per_minute",
             Whole(1, 1000, "attempts"),
-            "How often an address (a /64 for IPv6) may try to sign in to the console in a minute. Each server counts "
-            "by itself.",
+            "How often an address (a /64 for IPv6) may try to sign in to the console in a minute, and how often a "
+            "login name may be tried from all addresses together. Each server counts by itself.",
         ),
     ] = 10

@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from leasebook.api.audit_record import CallRecord
+from leasebook.api.auth.identity import policies_of
+from leasebook.api.fault import Fault, bad_field
 from leasebook.api.ids import uuid4_text
+from leasebook.api.responses import fault_of
 from leasebook.console.desk import SEE_OTHER, Desk, Look
 from leasebook.console.frame import languages
 from leasebook.console.parts import Parts
@@ -19,16 +22,23 @@ from leasebook.console.routes import (
     Fields,
     begin_session,
     drop_cookie,
+    get,
     open_get,
     open_post,
     post,
     set_cookie,
 )
 from leasebook.console.session.attempts import network_of
+from leasebook.console.session.passwords import PASSWORD_MIN
 from leasebook.console.session.sessions import LinkRefused
+from leasebook.contract import errors as e
+from leasebook.contract.policies import FULL
+from leasebook.domain.model.account import User
+from leasebook.domain.record.audit_log import OK
 from leasebook.translations.catalogues import language_of
 
 TOO_MANY: Final = 429
+LOGIN_SHOWN: Final = 64
 GONE: Final = 410
 A_YEAR_S: Final = 365 * 86_400
 
@@ -66,6 +76,75 @@ async def use_link(look: Look, _: Fields) -> Response:
     response = look.go("/")
     begin_session(look.request, response, parts.sessions.begin(user_id, "link"))
     return response
+
+
+async def use_password(look: Look, fields: Fields) -> Response:
+    """Sign in by a login name and its password."""
+    login, password = (fields.get(name, [""])[0] for name in ("login", "password"))
+    if (refused := too_often(look, f"login {login.strip().lower()[:LOGIN_SHOWN]}")) is not None:
+        return refused
+    parts = look.parts
+    record = record_of(parts, look.request, "SignIn")
+    user = await parts.passwords.user_of(login, password)
+    if user is None:
+        parts.sign_ins.signed_in("password", "wrong")
+        parts.context.refusals.count(record.address, "", "", e.ACCESS_DENIED.code)
+        return look.page("session/sign_in.html", e.ACCESS_DENIED.status, ways=parts.ways, link=None, why="wrong")
+    record.account_id, record.user_id, record.body = user.account_id, user.id, b"password"
+    parts.context.sequencer.note(record.line(parts.context.clock.now(), 200, OK, ""))
+    parts.sign_ins.signed_in("password", "ok")
+    response = look.go("/")
+    begin_session(look.request, response, parts.sessions.begin(user.id, "password"))
+    return response
+
+
+async def account_page(desk: Desk) -> Response:
+    """Show the user, and the form of the login name and the password."""
+    return await _account(desk, await _user_meant(desk, desk.asked("user")))
+
+
+async def set_password(desk: Desk) -> Response:
+    """Set the login name and the password of the user, or as a manager of another one."""
+    to = await _user_meant(desk, desk.field("user"))
+    password, session = desk.field("password"), desk.session
+    if password != desk.field("again"):
+        fault = bad_field("password", desk.gettext("The two passwords differ."))
+        return await _account(desk, to, fault)
+    record = record_of(desk.parts, desk.request, "SetPassword")
+    try:
+        await desk.parts.passwords.set(session.user, to, desk.field("login"), password, record)
+    except Exception as error:  # noqa: BLE001 - every failure has a page
+        return await _account(desk, to, fault_of(error))
+    response = desk.go("/account", user=to.id if to.id != session.user.id else None, done="1")
+    if session.token.how == "password" and to.id == session.user.id:
+        # The present session began by the former password, and ends with it.
+        begin_session(desk.request, response, desk.parts.sessions.begin(to.id, "password"))
+    return response
+
+
+async def _account(desk: Desk, to: User, fault: Fault | None = None) -> Response:
+    return desk.page(
+        "session/account.html",
+        200 if fault is None else fault.error.status,
+        to=to,
+        login=desk.field("login") or await desk.parts.passwords.login_of(to) or "",
+        policies=sorted(policies_of(to)),
+        fault=fault,
+        is_done=desk.asked("done") == "1",
+        shortest=PASSWORD_MIN,
+    )
+
+
+async def _user_meant(desk: Desk, user_id: str) -> User:
+    """Return the user that a page is about: the own one, or for a manager another one of the account."""
+    own = desk.session.user
+    if user_id in ("", own.id):
+        return own
+    user = await desk.parts.context.reader.read(lambda ask: ask.user(user_id))
+    may = FULL in policies_of(own)
+    if not may or user is None or user.account_id != own.account_id or user.deleted_at is not None:
+        raise Fault(e.RESOURCE_NOT_FOUND, desk.gettext("There is no user of that id whom you manage."))
+    return user
 
 
 async def sign_out(desk: Desk) -> Response:
@@ -118,5 +197,8 @@ ROUTES: Final = (
     open_get("/in/{link}", link_page),
     open_post("/in/{link}", use_link),
     open_post("/look", choose_look),
+    open_post("/sign-in", use_password),
     post("/sign-out", sign_out),
+    get("/account", account_page),
+    post("/account", set_password),
 )

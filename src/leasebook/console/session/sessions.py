@@ -89,6 +89,11 @@ class Sessions:
 
         def look(ask: ReadRepository) -> tuple[User, Account] | None:
             user = None if ask.is_spent(token.id) else ask.user(token.user_id)
+            if user is not None and token.how == "password":
+                password = ask.password_of(user.id)
+                # A new password ends the sessions that began by an earlier one.
+                if password is None or password.changed_at // SECOND_US > token.began_s:
+                    return None
             account = None if user is None or user.deleted_at is not None else ask.account(user.account_id)
             return None if user is None or account is None else (user, account)
 

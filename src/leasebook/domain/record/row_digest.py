@@ -32,6 +32,7 @@ from leasebook.domain.book.tables import (
     MODELS,
     NONCE_PAGES,
     OFFERINGS,
+    PASSWORDS,
     PRICES,
     PROJECTS,
     QUOTES,
@@ -112,6 +113,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     PROJECTS: _all_but(PROJECTS),
     SPENT_SIGN_INS: _all_but(SPENT_SIGN_INS),
     DEVICE_LOGINS: _all_but(DEVICE_LOGINS),
+    PASSWORDS: _all_but(PASSWORDS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

@@ -97,7 +97,7 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
-        *("FoldCosts", "SpendSignIn", "AskForKey"),
+        *("FoldCosts", "SpendSignIn", "AskForKey", "SetPassword"),
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),

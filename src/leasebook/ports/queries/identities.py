@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.across import Across
 
@@ -69,6 +70,14 @@ class IdentityQuestions(Protocol):
 
     def device_login(self, user_code: str) -> DeviceLogin | None:
         """Return a machine's request for a key; None: there is none with that code."""
+        ...
+
+    def password(self, login: str) -> Password | None:
+        """Return the password of a login name of the console; None: it has none."""
+        ...
+
+    def password_of(self, user_id: str) -> Password | None:
+        """Return the password of a user; None: the user has none."""
         ...
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:

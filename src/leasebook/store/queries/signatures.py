@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.tables import ACCESS_KEYS, DEVICE_LOGINS, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, DEVICE_LOGINS, PASSWORDS, REFUSED_CALLS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 from leasebook.store.queries.audit_log import columns
@@ -54,6 +55,19 @@ class SignatureQueries:
         codec = CODECS[DEVICE_LOGINS]
         text = f"SELECT {columns(codec)} FROM {codec.name} WHERE user_code = ?"
         return next((codec.read(row) for row in self._fetch(text, (user_code,))), None)
+
+    def password(self, login: str) -> Password | None:
+        """Return the password of a login name; None: it has none."""
+        return self._password("login = ?", login)
+
+    def password_of(self, user_id: str) -> Password | None:
+        """Return the password of a user; None: the user has none."""
+        return self._password("user_id = ? AND hash <> ''", user_id)
+
+    def _password(self, where: str, value: str) -> Password | None:
+        codec = CODECS[PASSWORDS]
+        rows = self._fetch(f"SELECT {columns(codec)} FROM passwords WHERE {where} ORDER BY changed_at DESC", (value,))
+        return codec.read(rows[0]) if rows else None
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""

@@ -68,3 +68,14 @@ device_logins = _table(
     Index("device_logins_until", "until"),
     without_rowid=True,
 )
+
+# Passwords for the console, by login name.
+passwords = _table(
+    "passwords",
+    _text("login", key=True),
+    _text("user_id"),
+    _text("hash"),
+    _big("changed_at"),
+    Index("passwords_user", "user_id"),
+    without_rowid=True,
+)

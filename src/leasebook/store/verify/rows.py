@@ -91,6 +91,7 @@ CALLED: Final = {
     "refused_calls": "refused calls",
     "spent_sign_ins": "spent link or session",
     "device_logins": "login of a device",
+    "passwords": "password of",
     "tags": "tags of",
     "tag_history": "former tags of",
     "projects": "project",

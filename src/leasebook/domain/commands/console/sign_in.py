@@ -1,15 +1,15 @@
-"""Links to sign in are used once, and sessions are ended."""
+"""Links to sign in are used once, sessions are ended, and passwords are set."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import SPENT_SIGN_INS, USERS
+from leasebook.domain.book.tables import PASSWORDS, SPENT_SIGN_INS, USERS
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.console.sign_in import SpentSignIn
+from leasebook.domain.model.console.sign_in import Password, SpentSignIn
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -37,4 +37,42 @@ class SpendSignIn(Command, frozen=True, kw_only=True):
         if draft.get(SPENT_SIGN_INS, self.sign_in_id) is not None:
             raise Refusal(WRONG_STATE, "This link was used, or this session was ended. Sign in again.")
         draft.put(SPENT_SIGN_INS, SpentSignIn(self.sign_in_id, self.user_id, self.until, now))
+        return True
+
+
+class SetPassword(Command, frozen=True, kw_only=True):
+    """Set the login name and the password of a user. Returns True.
+
+    ``former`` is the login name that the user had, and gives up. ``at`` is by the machine's clock.
+    """
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    user_id: str
+    login: str
+    former: str | None
+    hash: str
+    at: Instant
+
+    def needs(self) -> Needs:
+        """The user, and both names."""
+        yield USERS, (self.user_id,)
+        yield PASSWORDS, (self.login,)
+        if self.former not in (None, self.login):
+            yield PASSWORDS, (self.former,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Raises Refusal: unknown user (NO_RESOURCE), or the name is another user's (BAD_VALUE)."""
+        user = draft.get(USERS, self.user_id)
+        if user is None or user.account_id != self.account_id or user.deleted_at is not None:
+            raise Refusal(NO_RESOURCE, f"The account has no user {self.user_id[:64]!r}.", field="userId")
+        taken = draft.get(PASSWORDS, self.login)
+        if taken is not None and taken.hash and taken.user_id != self.user_id:
+            raise Refusal(BAD_VALUE, "This login name is taken. Choose another one.", field="login")
+        if self.former not in (None, self.login):
+            before = draft.get(PASSWORDS, self.former)
+            if before is not None and before.user_id == self.user_id:
+                draft.put(PASSWORDS, Password(before.login, before.user_id, "", self.at))
+        draft.put(PASSWORDS, Password(self.login, self.user_id, self.hash, self.at))
         return True

@@ -18,3 +18,15 @@ class SpentSignIn(msgspec.Struct, frozen=True):
     user_id: str
     until: Instant
     spent_at: Instant
+
+
+class Password(msgspec.Struct, frozen=True):
+    """A login name with the hash of its password (argon2id); the hash is empty for a name that is free again.
+
+    ``changed_at`` is by the machine's clock, as the times of sessions are.
+    """
+
+    login: str
+    user_id: str
+    hash: str
+    changed_at: Instant

@@ -1,4 +1,4 @@
-"""Links to sign in to the console that were used, and sessions that were ended."""
+"""Links to sign in to the console that were used, sessions that were ended, and passwords."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("spent_sign_ins_until", "spent_sign_ins", ["until"], unique=False)
+    op.create_table(
+        "passwords",
+        sa.Column("login", sa.Text(), primary_key=True),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("passwords_user", "passwords", ["user_id"], unique=False)

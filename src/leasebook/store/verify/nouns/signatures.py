@@ -82,6 +82,12 @@ def _sign_ins(fetch: Fetch) -> Iterator[str]:
     )
     for (code,) in rows:
         yield f"the login of a device with the code {code} does not fit its user or its key"
+    rows = fetch(
+        "SELECT p.login, p.user_id FROM passwords p LEFT JOIN users u ON u.id = p.user_id WHERE u.id IS NULL LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for login, user_id in rows:
+        yield f"the password of {login} is of user {user_id}: there is no such user"
 
 
 def _refused(fetch: Fetch) -> Iterator[str]:

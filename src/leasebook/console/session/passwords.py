@@ -1,0 +1,99 @@
+"""Passwords: set by their users or by managers, hashed with argon2id, and verified in constant time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from leasebook.api.audit_record import CallRecord
+from leasebook.api.fault import Fault, bad_field
+from leasebook.batch import Sequencer
+from leasebook.contract import errors as e
+from leasebook.contract.policies import FULL
+from leasebook.domain.commands.console.sign_in import SetPassword
+from leasebook.domain.model.account import User
+from leasebook.domain.model.console.sign_in import Password
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
+
+T = TypeVar("T")
+
+LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,63}")
+PASSWORD_MIN: Final = 12
+PASSWORD_MAX: Final = 128
+AT_ONCE: Final = 2
+"""Hashes that are computed at once: each takes 64 MiB and a core."""
+
+
+class Passwords:
+    """Sets and verifies passwords. An unknown name takes as long as a wrong password, with the same work."""
+
+    def __init__(self, reader: Reader, sequencer: Sequencer, now_us: Callable[[], int]) -> None:
+        self._reader = reader
+        self._sequencer = sequencer
+        self._now_us = now_us
+        self._hasher = PasswordHasher()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._none = ""
+
+    async def user_of(self, login: str, password: str) -> User | None:
+        """Return the user with this login name and password; None where they do not fit. Raises Unavailable."""
+        if not self._none:
+            self._none = await self._computed(self._hasher.hash, "nobody's")
+        name = login.strip().lower()
+
+        def look(ask: ReadRepository) -> tuple[Password | None, User | None]:
+            row = ask.password(name) if LOGIN.fullmatch(name) else None
+            return row, None if row is None else ask.user(row.user_id)
+
+        row, user = await self._reader.read(look)
+        known = row is not None and bool(row.hash) and user is not None and user.deleted_at is None
+        against = row.hash if row is not None and known else self._none
+        fits = await self._computed(self._fits, against, password[: PASSWORD_MAX + 1])
+        return user if known and fits else None
+
+    async def set(self, user: User, to: User, login: str, password: str, record: CallRecord) -> None:
+        """Set a user's login name and password: the own ones, or as a manager those of another user of the account.
+
+        Sessions that began by an earlier password end. Raises Fault, and what ``Sequencer.submit`` raises.
+        """
+        name = login.strip().lower()
+        if to.id != user.id and not (user.is_root or FULL in user.policies):
+            raise Fault(e.ACCESS_DENIED, f"To set another user's password takes {FULL}.")
+        if not LOGIN.fullmatch(name):
+            raise bad_field("login", "A login name has from 2 to 64 characters: letters, digits, and . _ @ + -.")
+        if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+            raise bad_field("password", f"A password has from {PASSWORD_MIN} to {PASSWORD_MAX} characters.")
+        former = await self.login_of(to)
+        hashed = await self._computed(self._hasher.hash, password)
+        record.account_id, record.user_id, record.body = user.account_id, user.id, to.id.encode()
+        command = SetPassword(
+            account_id=user.account_id,
+            user_id=to.id,
+            login=name,
+            former=former,
+            hash=hashed,
+            at=Instant(self._now_us()),
+            by=user.id,
+        )
+        await self._sequencer.submit(command, None, record, party=user.account_id)
+
+    async def login_of(self, user: User) -> str | None:
+        """Return the login name of a user; None: the user has no password."""
+        row = await self._reader.read(lambda ask: ask.password_of(user.id))
+        return None if row is None else row.login
+
+    def _fits(self, hashed: str, password: str) -> bool:
+        with suppress(VerificationError, InvalidHashError):
+            return self._hasher.verify(hashed, password)
+        return False
+
+    async def _computed(self, work: Callable[..., T], *given: str) -> T:
+        async with self._places:
+            return await asyncio.to_thread(work, *given)

@@ -1,0 +1,145 @@
+"""Signing in by a password: set by its user or a manager, and the end of sessions that began by an earlier one."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from leasebook.contract.policies import READ
+from leasebook.store.verify.check import check_store
+from tests.api.conftest import a_copy
+from tests.api.console.browser import Browser, Shown
+from tests.api.scene import IAM, Caller, ServiceHarness
+from tests.copies import STORES
+
+MANY = {"LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000"}
+PASSWORD = "correct horse battery"
+LOGINS = (f"person-{number}" for number in range(1000))
+
+
+@pytest.fixture(scope="module", params=STORES)
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
+    with a_copy(request, tmp_path_factory.mktemp("passwords") / "data", environment=MANY) as made:
+        # The real cost of a hash is a tenth of a second, and a test needs many.
+        made.running.console.parts.passwords._hasher = PasswordHasher(time_cost=2, memory_cost=4096)  # type: ignore[union-attr]
+        yield made
+        assert check_store(made.where).findings == []
+
+
+def root_browser(scene: ServiceHarness, owner: Caller) -> Browser:
+    browser = Browser(scene)
+    browser.sign_in(next(one["userId"] for one in owner.do(IAM, "DescribeUsers")["users"] if one["isRoot"]))
+    return browser
+
+
+def put(browser: Browser, login: str, password: str = PASSWORD, *, user: str = "", again: str | None = None) -> Shown:
+    page = browser.get(f"/console/account?user={user}")
+    fields = {"login": login, "password": password, "again": password if again is None else again}
+    return browser.post("/console/account", page.form("/console/account") | fields)
+
+
+def enter(scene: ServiceHarness, login: str, password: str = PASSWORD, *, address: str = "192.0.2.1") -> Browser:
+    browser = Browser(scene, address=address)
+    page = browser.get("/console/sign-in")
+    browser.post("/console/sign-in", page.form("/console/sign-in") | {"login": login, "password": password})
+    return browser
+
+
+def is_in(browser: Browser) -> bool:
+    return browser.get("/console").status == 200
+
+
+def test_a_password_signs_in_and_another_one_does_not(scene: ServiceHarness) -> None:
+    login = next(LOGINS)
+    assert put(root_browser(scene, scene.customer()), login).status == 303
+    assert is_in(enter(scene, f" {login.upper()} "))
+    assert not is_in(enter(scene, login, PASSWORD + "!"))
+    assert not is_in(enter(scene, "unknown-person"))
+    assert not is_in(enter(scene, "", ""))
+
+
+def test_a_new_password_ends_the_sessions_of_the_former_one_and_not_the_present(
+    scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = next(LOGINS)
+    put(root_browser(scene, scene.customer()), login)
+    here, elsewhere = enter(scene, login), enter(scene, login)
+    passwords = scene.running.console.parts.passwords  # type: ignore[union-attr]
+    sessions = scene.running.console.sessions  # type: ignore[union-attr]
+    for part in (passwords, sessions):
+        monkeypatch.setattr(part, "_now_us", lambda now=part._now_us: now() + 2_000_000)
+    assert put(here, next(LOGINS), PASSWORD + "2").status == 303
+    assert is_in(here)
+    assert not is_in(elsewhere)
+    assert not is_in(enter(scene, login, PASSWORD + "2"))
+
+
+def test_a_manager_sets_the_password_of_a_user_and_others_do_not(scene: ServiceHarness) -> None:
+    owner = scene.customer()
+    user = owner.do(IAM, "CreateUser", {"name": "guest"})["userId"]
+    owner.do(IAM, "AttachPolicy", {"userId": user, "policyName": READ})
+    login = next(LOGINS)
+    assert put(root_browser(scene, owner), login, user=user).status == 303
+    guest = enter(scene, login)
+    assert "guest" in guest.get("/console/account").words()
+    root = next(one["userId"] for one in owner.do(IAM, "DescribeUsers")["users"] if one["isRoot"])
+    for other in (root, scene.customer().do(IAM, "DescribeUsers")["users"][0]["userId"]):
+        assert guest.get(f"/console/account?user={other}").status == 404
+        own = guest.get("/console/account").form("/console/account")
+        fields = own | {"user": other, "login": next(LOGINS), "password": PASSWORD, "again": PASSWORD}
+        assert guest.post("/console/account", fields).status == 404
+    owner.do(IAM, "DeleteUser", {"userId": user})
+    assert not is_in(enter(scene, login))
+
+
+def test_a_taken_name_a_short_password_and_a_slip_are_refused(scene: ServiceHarness) -> None:
+    login = next(LOGINS)
+    put(root_browser(scene, scene.customer()), login)
+    other = root_browser(scene, scene.customer())
+    assert "is taken" in put(other, login).text
+    assert "from 12 to 128" in put(other, next(LOGINS), "short").text
+    assert "differ" in put(other, next(LOGINS), again="another").text
+    assert "A login name has" in put(other, "a b").text
+    assert is_in(enter(scene, login))
+
+
+def test_a_login_name_that_was_given_up_is_free_again(scene: ServiceHarness) -> None:
+    first, second = next(LOGINS), next(LOGINS)
+    browser = root_browser(scene, scene.customer())
+    put(browser, first)
+    put(browser, second)
+    assert not is_in(enter(scene, first))
+    assert put(root_browser(scene, scene.customer()), first, PASSWORD + "3").status == 303
+    assert is_in(enter(scene, first, PASSWORD + "3"))
+
+
+def test_attempts_at_one_name_are_bounded_from_all_addresses_together(scene: ServiceHarness) -> None:
+    attempts = scene.running.console.parts.attempts  # type: ignore[union-attr]
+    login = next(LOGINS)
+    put(root_browser(scene, scene.customer()), login)
+    before, attempts._most = attempts._most, 3
+    try:
+        for number in range(3):
+            enter(scene, login, "wrong password", address=f"198.51.100.{number}")
+        assert not is_in(enter(scene, login, address="198.51.100.9"))
+    finally:
+        attempts._most = before
+
+
+def test_an_unknown_name_is_as_much_work_as_a_wrong_password(scene: ServiceHarness) -> None:
+    login = next(LOGINS)
+    put(root_browser(scene, scene.customer()), login)
+    passwords = scene.running.console.parts.passwords  # type: ignore[union-attr]
+
+    def work(name: str) -> float:
+        began = time.process_time()
+        assert scene.runner.run(passwords.user_of(name, "wrong password")) is None
+        return time.process_time() - began
+
+    work(login)
+    known, unknown = ([work(name) for _ in range(3)] for name in (login, "unknown-person"))
+    assert 0.5 < statistics.median(known) / statistics.median(unknown) < 2
