@@ -18,6 +18,7 @@ from tests.api.scene import EVENTS, IAM, UNITS, Caller, ServiceHarness, order
 ISSUER: Final = "https://login.example.com"
 READ: Final = "QianfanReadAccessPolicy"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
+PROJECT: Final = "/v2/project"
 OPERATOR: Final = "LeasebookOperatorPolicy"
 
 
@@ -201,3 +202,28 @@ def test_a_sign_in_is_completed_once_on_all_servers(either_shared: ServiceHarnes
     said = refused(either_shared, root, subject="completes once", sign_in_id="the only one")
     assert said.reason == WRONG_STATE
     assert "was completed before" in said.message
+
+
+def test_groups_give_policies_for_projects_and_those_given_by_hand_stay(either_shared: ServiceHarness) -> None:
+    root, other = either_shared.customer(), either_shared.customer()
+    mine, second = (root.do(PROJECT, "CreateProject", {"name": name})["projectId"] for name in ("one", "two"))
+    foreign = other.do(PROJECT, "CreateProject", {"name": "theirs"})["projectId"]
+
+    def sign(*grants: str) -> tuple[list[Any], list[str]]:
+        user = shown(root, sign_in(either_shared, root, *grants, subject="of projects"))
+        return user.get("projectPolicies", []), user["openId"]["policies"]
+
+    held, by_groups = sign(f"{READ}@{mine}", f"{OPERATE}@{foreign}", f"{READ}@nowhere", f"{READ}@default")
+    assert held == [{"policyName": READ, "projectIds": sorted(["default", mine])}]
+    assert by_groups == [f"{READ}@{mine}", f"{READ}@default"]
+    user_id = {"userId": user_id_of(ISSUER, "of projects"), "policyName": READ}
+    root.do(IAM, "AttachPolicy", {**user_id, "projectIds": [mine, second]})
+    held, by_groups = sign()
+    assert held == [{"policyName": READ, "projectIds": sorted([mine, second])}]
+    assert by_groups == []
+    root.do(IAM, "DetachPolicy", {**user_id, "projectIds": [mine]})
+    assert sign(f"{READ}@{second}")[0] == [{"policyName": READ, "projectIds": [second]}]
+    root.do(PROJECT, "CloseProject", {"projectId": mine})
+    assert sign(f"{READ}@{mine}", READ) == ([{"policyName": READ, "projectIds": [second]}], [READ])
+    root.do(IAM, "DetachPolicy", {**user_id, "projectIds": [second]})
+    assert sign() == ([], [])

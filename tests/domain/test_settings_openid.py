@@ -43,6 +43,7 @@ def test_an_issuer_is_an_address_that_secrets_may_go_to(issuer: str, hint: str) 
 def test_groups_are_read_with_their_policies() -> None:
     text = f"ml={READ}+{OPERATE}; cn=ops,ou=x={READ} ;a%3Bb%25={READ};"
     assert groups_of(text) == {"ml": (READ, OPERATE), "cn=ops,ou=x": (READ,), "a;b%": (READ,)}
+    assert groups_of(f"ml={READ}@prj-1+{OPERATE}@default") == {"ml": (f"{READ}@prj-1", f"{OPERATE}@default")}
     assert groups_of("") == {}
 
 
@@ -52,6 +53,8 @@ def test_groups_are_read_with_their_policies() -> None:
         ("ml", "each part is GROUP=POLICY"),
         (f"={READ}", "each part is GROUP=POLICY"),
         ("ml=", "there is no policy ''"),
+        ("ml=LeasebookOperatorPolicy@prj-1", "is for a whole account"),
+        (f"ml={READ}@", "is no id of a project"),
         ("ml=QianfanReadAccesPolicy", f"did you mean {READ}?"),
         (f"ml={READ}; ml={OPERATE}", "the group ml is there twice"),
         (f"a%ZZ={READ}", "hexadecimal"),

@@ -12,7 +12,8 @@ import pytest
 from leasebook.console.device import codes
 from leasebook.console.device.logins import HOLDS_S, name_of
 from leasebook.console.device.pages import ASKED_MAX, GRANT, POLLS_MAX
-from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.commands.console.device import AskForKey
+from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.ports.clock import wall_us
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
@@ -22,6 +23,7 @@ from tests.api.scene import ACCOUNT, IAM, Caller, ServiceHarness
 from tests.copies import STORES
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
+FAR: Final = Instant(4_000_000_000_000_000)
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
 
 
@@ -109,6 +111,21 @@ def test_a_machine_that_is_refused_gets_no_key(scene: ServiceHarness) -> None:
     again = browser.get(f"/console/device?code={machine.user_code}")
     assert again.status == 404
     assert sum(len(user["accessKeys"]) for user in root.do(IAM, "DescribeUsers")["users"]) == 1
+
+
+def test_a_code_is_decided_once_and_the_machines_own_code_must_fit(scene: ServiceHarness) -> None:
+    root, machine = scene.customer(), Machine(scene)
+    browser = person(scene, root)
+    fields = browser.get(f"/console/device?code={machine.user_code}").form("/console/device")
+    assert browser.post("/console/device", fields | {"answer": "refuse"}).status == 200
+    page = browser.post("/console/device", fields | {"answer": "approve"})
+    assert "was approved or refused before" in page.words()
+    assert machine.error() == "access_denied"
+    # Another machine's own code, from which the same code for the person would follow.
+    twin = codes.new_device_code()
+    row = AskForKey(user_code=codes.user_code_of(twin), digest="0" * 64, machine="m", address="a", until=FAR)
+    scene.runner.run(scene.running.sequencer.submit(row))
+    assert machine.error(device_code=twin) == "invalid_grant"
 
 
 def test_a_user_has_at_most_two_active_keys_also_by_machines(scene: ServiceHarness) -> None:

@@ -1,5 +1,6 @@
 """The settings of signing in to the console with an identity provider (OpenID Connect)."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -7,8 +8,9 @@ from leasebook.addressing.host_port import unescaped
 from leasebook.addressing.secure_web import issuer_of, secure_web_of
 from leasebook.config.kinds import Declared, Kind, Secret, SecretText, Text, did_you_mean
 from leasebook.config.sections.console import ConsoleSettings
-from leasebook.contract.policies import POLICY_NAMES
+from leasebook.contract.policies import FOR_PROJECTS, POLICY_NAMES
 
+_PROJECT: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 GROUPS_MAX: Final = 200
 """Upper bound on the groups that have policies."""
 
@@ -16,8 +18,8 @@ GROUPS_MAX: Final = 200
 def groups_of(text: str) -> dict[str, tuple[str, ...]]:
     """Read which policies each group gives, such as ``GROUP=POLICY+POLICY; GROUP=POLICY``.
 
-    The last ``=`` of a part ends the group's name, in which ``%XX`` is written for ``;``, ``%`` and spaces at its ends.
-    Raises ValueError with the reason.
+    A policy for one project of the account is ``POLICY@PROJECT``. The last ``=`` of a part ends the group's name, in
+    which ``%XX`` is written for ``;``, ``%`` and spaces at its ends. Raises ValueError with the reason.
     """
     found: dict[str, tuple[str, ...]] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
@@ -28,13 +30,23 @@ def groups_of(text: str) -> dict[str, tuple[str, ...]]:
         if name in found:
             raise ValueError(f"the group {name[:64]} is there twice; write its policies with + between them")
         given = tuple(policy.strip() for policy in policies.split("+"))
-        for policy in given:
-            if policy not in POLICY_NAMES:
-                raise ValueError(f"there is no policy {policy[:64]!r}. {did_you_mean(policy, POLICY_NAMES)}".strip())
+        for grant in given:
+            _check_grant(grant)
         found[name] = given
     if len(found) > GROUPS_MAX:
         raise ValueError(f"there are at most {GROUPS_MAX} groups")
     return found
+
+
+def _check_grant(grant: str) -> None:
+    """Raise ValueError unless a text is the name of a policy, or ``NAME@PROJECT`` with a policy for projects."""
+    policy, at, project_id = grant.partition("@")
+    if policy not in POLICY_NAMES:
+        raise ValueError(f"there is no policy {policy[:64]!r}. {did_you_mean(policy, POLICY_NAMES)}".strip())
+    if at and policy not in FOR_PROJECTS:
+        raise ValueError(f"{policy} is for a whole account; for projects are {', '.join(sorted(FOR_PROJECTS))}")
+    if at and not _PROJECT.fullmatch(project_id):
+        raise ValueError(f"{project_id[:64]!r} is no id of a project; DescribeProjects (/v2/project) lists them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ class OpenIdSettings(ConsoleSettings, frozen=True, kw_only=True):
             Checked(
                 "groups",
                 'groups with policies, such as "ml-leads=QianfanFullControlAccessPolicy; ml=QianfanReadAccessPolicy+'
-                'QianfanServiceOperateAccessPolicy", with %XX for ; and % in a group',
+                'QianfanServiceOperateAccessPolicy", with POLICY@PROJECT for a project, and %XX for ; and % in a group',
             ),
             "The policies that groups of the ID token give. They replace those of the sign-in before, so a user who "
             "left a group loses its policies at the next sign-in. Policies attached by hand stay.",

@@ -53,7 +53,7 @@ class OpenIdIdentity(msgspec.Struct, frozen=True):
     """A person at an identity provider: the provider's issuer, and the subject by which it knows the person.
 
     ``policies`` are those of the user's policies that the person's groups gave at the last sign-in. The others were
-    attached by hand.
+    attached by hand. One for a project is written ``POLICY@PROJECT``.
     """
 
     issuer: str

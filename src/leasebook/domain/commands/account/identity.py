@@ -13,7 +13,7 @@ from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
 from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, PROJECTS, USERS
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.account import AccessKey, Account, ProjectPolicy, User
+from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, ProjectPolicy, User
 from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import own_project
@@ -338,7 +338,13 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         """
         user = own_user(draft, self.account_id, self.user_id)
         if self.project_ids is not None:
-            draft.put(USERS, msgspec.structs.replace(user, project_policies=self._for_projects(draft, user)))
+            grants = {f"{self.policy}@{project_id}" for project_id in self.project_ids}
+            draft.put(
+                USERS,
+                msgspec.structs.replace(
+                    user, project_policies=self._for_projects(draft, user), openid=_without(user.openid, grants)
+                ),
+            )
             return True
         if self.policy in self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
@@ -346,10 +352,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
             refuse_known_keys(draft.keys_of(user.id), self.policy)
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
-        openid = user.openid
-        if openid is not None and self.policy in openid.policies:
-            by_groups = tuple(name for name in openid.policies if name != self.policy)
-            openid = msgspec.structs.replace(openid, policies=by_groups)
+        openid = _without(user.openid, {self.policy})
         draft.put(USERS, msgspec.structs.replace(user, policies=policies, openid=openid))
         return True
 
@@ -380,6 +383,14 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         if after:
             held[self.policy] = tuple(sorted(after))
         return tuple(ProjectPolicy(policy, held[policy]) for policy in sorted(held))
+
+
+def _without(openid: OpenIdIdentity | None, grants: set[str]) -> OpenIdIdentity | None:
+    """Return a user's identity at its provider, as one to whom groups did not give these policies."""
+    if openid is None or grants.isdisjoint(openid.policies):
+        return openid
+    kept = tuple(grant for grant in openid.policies if grant not in grants)
+    return msgspec.structs.replace(openid, policies=kept)
 
 
 def own_user(draft: Draft, account_id: str, user_id: str, *, field: str = "userId") -> User:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import ClassVar
 
@@ -10,14 +11,15 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
-from leasebook.domain.book.tables import ACCOUNTS, SPENT_SIGN_INS, USERS
-from leasebook.domain.commands.account.identity import refuse_known_keys
+from leasebook.domain.book.tables import ACCOUNTS, PROJECTS, SPENT_SIGN_INS, USERS
+from leasebook.domain.commands.account.identity import PROJECTS_MAX, refuse_known_keys
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.account import OpenIdIdentity, User
+from leasebook.domain.model.account import OpenIdIdentity, ProjectPolicy, User
 from leasebook.domain.model.console.sign_in import SpentSignIn
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -44,10 +46,11 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
     """Sign a person in whom an identity provider named. Returns the user.
 
     The issuer and the subject are the identity; names and mail addresses are not. A first sign-in makes a user without
-    any policy. Then, as at every sign-in, ``policies`` replace those that groups gave before. Policies attached by hand
-    stay. ``operators`` are the names of the policies over every account. ``account_id`` is the user's account, and for
-    a first sign-in the account that gets the user. ``sign_in_id`` names this sign-in, which is completed once on all
-    servers; it would have ended at ``until``, by the machine's clock.
+    any policy. Then, as at every sign-in, ``policies`` replace those that groups gave before: each is a name, or
+    ``NAME@PROJECT`` for one project of the account, which gives nothing unless that project is there and open.
+    Policies attached by hand stay. ``operators`` are the names of the policies over every account. ``account_id`` is
+    the user's account, and for a first sign-in the account that gets the user. ``sign_in_id`` names this sign-in, which
+    is completed once on all servers; it would have ended at ``until``, by the machine's clock.
     """
 
     answer: ClassVar[type] = SignedIn
@@ -67,6 +70,10 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
         yield SPENT_SIGN_INS, (self.sign_in_id,)
         yield USERS, (self.user_id,)
         yield KeysOfUser(self.user_id)
+        for grant in self.policies:
+            _, at, project_id = grant.partition("@")
+            if at and project_id != DEFAULT_PROJECT:
+                yield PROJECTS, (project_id,)
         yield from bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> SignedIn:
@@ -83,14 +90,21 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
         if user is None:
             user = self._made(draft, rules, now)
         openid = self._identity(user)
-        by_hand = tuple(name for name in user.policies if name not in openid.policies)
-        by_groups = tuple(name for name in dict.fromkeys(self.policies) if name not in by_hand)
-        for name in by_groups:
-            if name in self.operators and name not in user.policies:
-                refuse_known_keys(draft.keys_of(user.id), name)
+        held = (
+            *user.policies,
+            *(f"{one.policy}@{place}" for one in user.project_policies for place in one.project_ids),
+        )
+        by_hand = tuple(grant for grant in held if grant not in openid.policies)
+        by_groups = tuple(
+            grant for grant in dict.fromkeys(self.policies) if grant not in by_hand and self._is_open(draft, grant)
+        )
+        for grant in by_groups:
+            if grant in self.operators and grant not in user.policies:
+                refuse_known_keys(draft.keys_of(user.id), grant)
         after = msgspec.structs.replace(
             user,
-            policies=(*by_hand, *by_groups),
+            policies=tuple(grant for grant in (*by_hand, *by_groups) if "@" not in grant),
+            project_policies=_for_projects(grant for grant in (*by_hand, *by_groups) if "@" in grant),
             openid=msgspec.structs.replace(openid, policies=by_groups),
         )
         if is_new:
@@ -99,6 +113,14 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
             draft.put(USERS, after)
         draft.put(SPENT_SIGN_INS, SpentSignIn(self.sign_in_id, user.id, self.until, now))
         return SignedIn(user.id, user.account_id, is_new)
+
+    def _is_open(self, draft: Draft, grant: str) -> bool:
+        """Whether a policy is for the whole account, or for a project of it that is not closed."""
+        _, at, project_id = grant.partition("@")
+        if not at or project_id == DEFAULT_PROJECT:
+            return True
+        project = draft.get(PROJECTS, project_id)
+        return project is not None and project.account_id == self.account_id and project.status != "Closed"
 
     def _made(self, draft: Draft, rules: Rules, now: Instant) -> User:
         """Return the new user, who has no policy."""
@@ -126,3 +148,19 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
                 "can make another user (CreateUser, /v2/iam).",
             )
         return openid
+
+
+def _for_projects(grants: Iterable[str]) -> tuple[ProjectPolicy, ...]:
+    """Return policies for projects as a user's row has them; raises Refusal (QUOTA) for too many projects."""
+    found: dict[str, set[str]] = {}
+    for grant in grants:
+        policy, _, project_id = grant.partition("@")
+        found.setdefault(policy, set()).add(project_id)
+    for policy, project_ids in found.items():
+        if len(project_ids) > PROJECTS_MAX:
+            raise Refusal(
+                QUOTA,
+                f"The groups of this person and the policies given by hand make {policy} one for {len(project_ids)} "
+                f"projects; it can be for at most {PROJECTS_MAX}. An operator changes console.openid_groups.",
+            )
+    return tuple(ProjectPolicy(policy, tuple(sorted(found[policy]))) for policy in sorted(found))
