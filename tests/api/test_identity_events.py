@@ -59,6 +59,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "projectPolicies": [],
         "language": None,
         "deletedTime": None,
+        "openId": None,
     }
     assert key["data"]["accessKeyId"] == made["accessKeyId"]
     digest = key["data"]["now"].pop("secretDigest")
@@ -71,6 +72,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "requires": [],
         "fromEnvironment": False,
         "byOperator": True,
+        "name": "",
     }
     assert made["secretAccessKey"] not in json.dumps(identity_events(customer))
 

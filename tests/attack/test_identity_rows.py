@@ -20,6 +20,8 @@ from tests.attack.books import OPERATOR, StoreProbe
 from tests.copies import STORES, copy_of, empty
 from tests.harness import Client, a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 IAM, SERVICE = "/v2/iam", "/v2/service"
 OPERATE, FULL = "QianfanServiceOperateAccessPolicy", "QianfanFullControlAccessPolicy"
 

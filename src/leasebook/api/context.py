@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.auth.scoped_reads import scoped
 from leasebook.api.body.canonical import meant
 from leasebook.api.fault import Fault, bad_field
+from leasebook.api.faults.registry import Faults
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
@@ -91,6 +92,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """None: this server has no log store."""
     without_log_parts: frozenset[str]
     """Engines of this server whose replicas cannot be sent to a log store."""
+    faults: Faults | None = None
+    """None: this server makes no faults, and has none of their actions."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
@@ -115,16 +118,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         A client token that was answered before gets that answer, and nothing is checked: a log store that is away now,
         or a setting that has changed, does not undo what the first call did. Raises what ``check`` raises.
         """
-        if not await self._is_answered(call, command.token):
+        if not await self.is_answered(call, command.token):
             try:
                 await check()
             except Fault:
                 # The first call may have been under way, and its check have gone well.
-                if not await self._is_answered(call, command.token):
+                if not await self.is_answered(call, command.token):
                     raise
         return await self.submit(call, command)
 
-    async def _is_answered(self, call: Call[Any], token: IdempotencyKey | None) -> bool:
+    async def is_answered(self, call: Call[Any], token: IdempotencyKey | None) -> bool:
+        """Whether a client token has an answer already, which its call then gets."""
         if token is None:
             return False
         return await self.read(call, lambda ask: ask.is_answered(token.account_id, token.value))
@@ -164,7 +168,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Whether the caller of a long call still has permission; looks the caller up again if need be."""
         if self.identities.knows(call.caller):
             return True
-        caller = await self.identities.find(call.caller.access_key_id)
+        caller = await self.identities.again(call.caller)
         if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
             return False
         call.caller = caller
@@ -282,6 +286,12 @@ class Streamed:
     def __init__(self, name: str, pieces: AsyncIterator[Sequence[Any]]) -> None:
         self.name = name
         self.pieces = pieces
+
+
+class CutShort(NamedTuple):
+    """A result, or the body of its answer, that is sent by half; then the connection ends."""
+
+    whole: Any
 
 
 Operation = Callable[[Context, Call[Any]], Awaitable[Any]]

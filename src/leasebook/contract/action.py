@@ -112,6 +112,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 RESOURCES, UNITS, CHARGE = "/v2/serviceresources", "/v2/computeunit", "/v2/charge"
 SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
 EVENTS = "/v2/events"
+FAULTS = "/v2/faults"
 TAG = "/v2/tag"
 PROJECT = "/v2/project"
 NOTIFICATION = "/v2/notification"

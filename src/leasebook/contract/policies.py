@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 FULL: Final = "QianfanFullControlAccessPolicy"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
@@ -31,6 +31,8 @@ PolicyName = Literal[
     "LeasebookBillingReadPolicy",
     "LeasebookSupportPolicy",
 ]
+
+POLICY_NAMES: Final[tuple[str, ...]] = get_args(PolicyName)
 
 Policies = frozenset[str]
 

@@ -30,6 +30,7 @@ PATHS: Final = (
     "/v2/events",
     "/v2/catalog",
     "/v2/clock",
+    "/v2/faults",
     "/v2/iam",
     "/v2/events",
     "/v2/notification",

@@ -24,12 +24,14 @@ USER = {
             "requires": [re.compile("SignedBody|Nonce")],
             "createTime": TIME,
             "lastUsedTime": Maybe(TIME),
+            "name": Maybe(str),
         }
     ],
     "createTime": TIME,
     "email": Maybe(str),
     "language": Maybe(re.compile("en|zh-CN")),
     "deletedTime": Maybe(TIME),
+    "openId": Maybe({"issuer": str, "subject": str, "policies": [str]}),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
 }

@@ -31,6 +31,8 @@ UNKNOWN_MAX: Final = 10_000
 """Upper bound on the unknown keys in the cache."""
 SIGNING_KEYS_MAX = 64
 KNOWN_MAX = 100_000
+AT_THE_CONSOLE: Final = "console:"
+"""Together with a user's id it takes the place of an access key's id. No key's id has a colon."""
 
 
 class Looked(NamedTuple):
@@ -58,8 +60,7 @@ class Identity:
         self.account_id = key.account_id
         self.user_id = user.id
         self.epoch = epoch
-        # The root of an account may do everything in it.
-        self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+        self.policies = policies_of(user)
         self.project_policies = user.project_policies
         self.requires = frozenset((*key.requires, *user.requires))
         self._secret = secret
@@ -128,6 +129,32 @@ class Identity:
     def may_across(self, action: Action) -> bool:
         """Whether a policy permits the action in any account that the request names."""
         return not action.across.isdisjoint(self.policies)
+
+
+class SignedIn(Identity):
+    """A user at the console: the session has proved who it is, and no key signs. ``access_key_id`` is no key's."""
+
+    __slots__ = ()
+
+    def __init__(self, user: User, epoch: str | None) -> None:
+        self.access_key_id = f"{AT_THE_CONSOLE}{user.id}"
+        self.account_id = user.account_id
+        self.user_id = user.id
+        self.epoch = epoch
+        self.policies = policies_of(user)
+        self.project_policies = user.project_policies
+        self.requires = frozenset()
+        self._secret = ""
+        self._signing_keys = {}
+
+    def token_proof(self, payload: str) -> str:
+        """Raise: without a key there is no secret, and a proof by an empty one would be one that anyone can make."""
+        raise NotImplementedError(payload)
+
+
+def policies_of(user: User) -> frozenset[str]:
+    """Return the policies of a user. The root of an account may do everything in it."""
+    return frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
 
 
 def not_permitted(caller: Identity, action: Action) -> str:
@@ -201,6 +228,7 @@ class Identities:
     ) -> None:
         self._facts = facts
         self._open_secret = open_secret
+        self._reader = reader
         self._lookups = Lookups(reader)
         self._uses = uses or KeyUses()
         self._seal_under = seal_under
@@ -259,12 +287,37 @@ class Identities:
             return None
         key, user = found
         identity = Identity(key, user, self._open_secret(key), shared_epoch)
+        self._keep(identity, epoch)
+        return identity
+
+    async def signed_in(self, user_id: str) -> SignedIn | None:
+        """Return a user as a caller at the console; None if the user does not exist or was deleted."""
+        known = self._known.get(f"{AT_THE_CONSOLE}{user_id}")
+        if isinstance(known, SignedIn):
+            return known
+        epoch = self._epoch
+        shared_epoch, user, master_key = await self._reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.user(user_id), ask.fact(MASTER_KEY))
+        )
+        self._seal_under(master_key)
+        if user is None or user.deleted_at is not None:
+            return None
+        identity = SignedIn(user, shared_epoch)
+        self._keep(identity, epoch)
+        return identity
+
+    async def again(self, caller: Identity) -> Identity | None:
+        """Look up a caller that was found before; None if the key or the user is gone."""
+        if isinstance(caller, SignedIn):
+            return await self.signed_in(caller.user_id)
+        return await self.find(caller.access_key_id)
+
+    def _keep(self, identity: Identity, epoch: int) -> None:
         # A result from before a change must not enter the cache after it.
         if epoch == self._epoch:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
-            self._known[access_key_id] = identity
-        return identity
+            self._known[identity.access_key_id] = identity
 
     async def _is_unknown(self, access_key_id: str) -> bool:
         """Whether the key did not exist when it was looked up, and no key was made since, here or by another server."""

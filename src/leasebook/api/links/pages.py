@@ -23,7 +23,16 @@ from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Sequencer, Stale
 from leasebook.contract.policies import FULL, WRITERS
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, USED_LINKS
+from leasebook.domain.book.tables import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PRICES,
+    RESOURCE_TAGS,
+    SERVICES,
+    USED_LINKS,
+)
 from leasebook.domain.commands.instance.link import UseLink
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew
@@ -40,10 +49,10 @@ from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
 from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
-from leasebook.ports.queries.tags import names_of
 
 log = structlog.get_logger()
 
@@ -74,7 +83,12 @@ class Seen(NamedTuple):
     """The policies of its buyer for the whole account; none where they have no active key left."""
     may_change: bool
     """Whether the buyer may change it, by those policies or by one for its project, and has an active key."""
-    name: str | None
+    tags: ResourceTags | None
+
+    @property
+    def name(self) -> str | None:
+        """The instance's name, where it has one."""
+        return None if self.tags is None else self.tags.name
 
     @property
     def called(self) -> str:
@@ -187,7 +201,7 @@ class LinkPages:
                 policies,
                 any(key.status == "Active" for key in keys)
                 and (user.is_root or holds_for(user, unit.project_id, WRITERS)),
-                names_of(ask, (), [unit.id]).thing(account.id, unit.id),
+                ask.tags_of([unit.id]).get(unit.id),
             )
 
         return await self._reader.read(look)
@@ -323,6 +337,7 @@ def _book(link: Link, seen: Seen) -> Book:
     book.load(ACCOUNTS, (unit.account_id,), seen.account)
     book.load(USED_LINKS, (unit.id, link.deadline), seen.used)
     book.load(ACCOUNT_LIMITS, (unit.account_id,), seen.guard)
+    book.load(RESOURCE_TAGS, (unit.id,), seen.tags)
     book.load(OFFERINGS, unit.offering, seen.offering)
     book.load(PRICES, unit.offering, seen.prices)
     for service in seen.services:

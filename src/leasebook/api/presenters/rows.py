@@ -227,6 +227,7 @@ IDENTITY_NAMES = {
     "sealed": "secretDigest",
     "digest": "keyDigest",
     "created_at": "createTime",
+    "openid": "openId",
 }
 
 
@@ -411,6 +412,7 @@ def user(
                 requires=list(key.requires),
                 create_time=shown(key.created_at),
                 last_used_time=_when(shown, used.get(key.id)),
+                name=key.name or None,
             )
             for key in keys
         ],
@@ -423,4 +425,11 @@ def user(
             for one in row.project_policies
         ]
         or None,
+        open_id=_open_id(row) if with_contact else None,
     )
+
+
+def _open_id(row: User) -> iam.OpenIdDetail | None:
+    if row.openid is None:
+        return None
+    return iam.OpenIdDetail(issuer=row.openid.issuer, subject=row.openid.subject, policies=list(row.openid.policies))

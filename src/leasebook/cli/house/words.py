@@ -154,7 +154,7 @@ def no_user(name: str, account: str, near: str | None) -> str:
 
 
 def no_project(name: str, account: str, near: str | None) -> str:
-    """Say that policies of a user name an unknown project."""
+    """Say that limits, or policies of a user, name an unknown project."""
     return f"The account {account} has no project {name!r}, and the file makes none.{_meant(near)}"
 
 

@@ -166,6 +166,26 @@ class KeyDetail(Shape, kw_only=True):
         str | None,
         Meta(description="When the key last signed a request, up to five minutes late; absent where it never did."),
     ] = None
+    name: Annotated[
+        str | None,
+        Meta(description="The machine that its user confirmed at the console; absent for keys made in another way."),
+    ] = None
+
+
+class OpenIdDetail(Shape, kw_only=True):
+    """Who a user is at an identity provider."""
+
+    issuer: Annotated[str, Meta(description="The identity provider.")]
+    subject: Annotated[str, Meta(description="The person, as the identity provider names it.")]
+    policies: Annotated[
+        list[str],
+        Meta(
+            description=(
+                "Those of the user's policies that its groups at the identity provider gave at the last sign-in; the "
+                "others were attached by hand."
+            )
+        ),
+    ]
 
 
 class ProjectPolicyDetail(Shape, kw_only=True):
@@ -205,6 +225,15 @@ class UserDetail(Owned, kw_only=True):
     ] = None
     deleted_time: Annotated[
         str | None, Meta(description="When the user was deleted; absent while the user is not deleted.")
+    ] = None
+    open_id: Annotated[
+        OpenIdDetail | None,
+        Meta(
+            description=(
+                "Who the user is at the identity provider by which it signs in to the console; only managers and "
+                "operators see it. Absent: no sign-in with an identity provider made the user."
+            )
+        ),
     ] = None
 
 

@@ -25,7 +25,7 @@ from leasebook.contract.unknown import parts_of
 
 SECURITY: Final = "bce-auth-v1"
 
-FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
+FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock", "set_faults", "clear_faults"})
 """Writes that keep no record of a client token: they are idempotent without one."""
 
 _REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"

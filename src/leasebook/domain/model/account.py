@@ -49,12 +49,25 @@ class ProjectPolicy(msgspec.Struct, frozen=True):
     project_ids: tuple[str, ...]
 
 
+class OpenIdIdentity(msgspec.Struct, frozen=True):
+    """A person at an identity provider: the provider's issuer, and the subject by which it knows the person.
+
+    ``policies`` are those of the user's policies that the person's groups gave at the last sign-in. The others were
+    attached by hand.
+    """
+
+    issuer: str
+    subject: str
+    policies: tuple[str, ...] = ()
+
+
 class User(msgspec.Struct, frozen=True):
     """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover.
 
     The row of a deleted user stays, because orders, events and the audit log name it; ``deleted_at`` is None while the
     user is not deleted. ``email`` and ``language`` are None where they are not set. ``policies`` are those for the
     whole account, ``project_policies`` those for projects of it, in the order of their names and one for each name.
+    ``openid`` is None for users whom no sign-in with an identity provider made.
     """
 
     id: str
@@ -68,6 +81,7 @@ class User(msgspec.Struct, frozen=True):
     language: Language | None = None
     deleted_at: Instant | None = None
     project_policies: tuple[ProjectPolicy, ...] = ()
+    openid: OpenIdIdentity | None = None
 
 
 def holds_for(user: User, project_id: str | None, policies: frozenset[str]) -> bool:
@@ -86,7 +100,8 @@ class AccessKey(msgspec.Struct, frozen=True):
 
     ``requires`` lists what signatures with this key must cover, in addition to the user's own list.
     ``from_environment`` marks a key that is, or once was, the root key given in the server's environment.
-    ``by_operator`` marks a key that an operator made: no other user was shown its secret.
+    ``by_operator`` marks a key whose secret no other user was shown: an operator made it, or its own user got it by
+    confirming a login on a device. ``name`` is that device's; it is empty for other keys.
     """
 
     id: str
@@ -98,3 +113,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     requires: tuple[Requirement, ...] = ()
     from_environment: bool = False
     by_operator: bool = False
+    name: str = ""

@@ -307,7 +307,8 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     """Attach a policy to a user, or detach it: for the whole account, or for the projects with these public ids.
 
     ``for_projects`` are the policies that can be attached for projects. A policy for the account and the same one for
-    projects are attached and detached each by itself.
+    projects are attached and detached each by itself. A policy that groups of an identity provider gave is one given by
+    hand once it is attached by hand. Detached, it is gone until the next sign-in of a user whose groups give it.
     """
 
     answer: ClassVar[type] = bool
@@ -342,10 +343,14 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         if self.policy in self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
         if self.attach and self.policy in self.operators and self.policy not in user.policies:
-            _refuse_known_keys(draft.keys_of(user.id), self.policy)
+            refuse_known_keys(draft.keys_of(user.id), self.policy)
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
-        draft.put(USERS, msgspec.structs.replace(user, policies=policies))
+        openid = user.openid
+        if openid is not None and self.policy in openid.policies:
+            by_groups = tuple(name for name in openid.policies if name != self.policy)
+            openid = msgspec.structs.replace(openid, policies=by_groups)
+        draft.put(USERS, msgspec.structs.replace(user, policies=policies, openid=openid))
         return True
 
     def _for_projects(self, draft: Draft, user: User) -> tuple[ProjectPolicy, ...]:
@@ -415,7 +420,7 @@ def _is_operators(key: AccessKey) -> bool:
     return key.by_operator or key.from_environment
 
 
-def _refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
+def refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
     """Raise Refusal (WRONG_STATE) if an active key was made by another than an operator: its maker knows the secret."""
     known = [key.id for key in keys if key.status == "Active" and not _is_operators(key)]
     if not known:
