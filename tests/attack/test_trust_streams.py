@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.fault import Fault
+from leasebook.api.streams.events import StreamBounds, Streams
 from leasebook.contract.signing import sign
 from tests.harness import CLIENT, Client, a_service
 

@@ -166,6 +166,14 @@ def fresh_guard_is_up() -> bool:
     return socket.getaddrinfo.__module__ == "leasebook.testing.guard"
 
 
+def test_a_kit_that_is_not_started_says_so() -> None:
+    stopped = Leasebook()
+    stopped.stop()
+    for use in (stopped.reset, lambda: stopped.url, lambda: stopped.account, lambda: stopped.operator):
+        with pytest.raises(KitError, match="call start"):
+            use()
+
+
 def test_accounts_know_nothing_of_each_other(fresh: Leasebook) -> None:
     unit = fresh.given(unit="gpu-1").unit
     other = fresh.new_account("other", balance="7.5")

@@ -7,7 +7,7 @@ from typing import Any
 
 from leasebook.domain.book import whole_account as w
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import ChargedTags, Usage, UsageTotals, WholeAccount
+from leasebook.domain.book.loads import ChargedTags, OfferingsOfType, Usage, UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
@@ -15,6 +15,7 @@ from leasebook.domain.book.tables import (
     FORMER_TAGS,
     INSTANCES,
     METADATA,
+    OFFERINGS,
     RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICES,
@@ -90,3 +91,8 @@ def load_tags(need: ChargedTags, tables: Rows, book: Book) -> None:
         if not book.has(RESOURCE_TAGS, (unit_id,)):
             book.load(RESOURCE_TAGS, (unit_id,), tables[RESOURCE_TAGS].get((unit_id,)))
     book.load_rows(FORMER_TAGS, [row for row in tables[FORMER_TAGS].values() if row.id in need.unit_ids])
+
+
+def load_offerings(need: OfferingsOfType, tables: Rows, book: Book) -> None:
+    """Put down the offerings of a type, in every region."""
+    book.load_offerings(need.type, [row for row in tables[OFFERINGS].values() if row.type == need.type])

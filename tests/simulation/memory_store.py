@@ -67,7 +67,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.newer import Schema
 from tests.simulation.memory_accounts import AccountsOfMemory
-from tests.simulation.memory_asked import asked, load_tags, load_whole, usage_of
+from tests.simulation.memory_asked import asked, load_offerings, load_tags, load_whole, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -181,8 +181,7 @@ class MemoryTransaction:
             raise Blocked("somebody else holds a row")
         for need in needs:
             if isinstance(need, OfferingsOfType):
-                offerings = self._store.rows[OFFERINGS].values()
-                book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
+                load_offerings(need, self._store.rows, book)
             elif isinstance(need, ChargedTags):
                 load_tags(need, self._store.rows, book)
             elif isinstance(need, UsageTotals):

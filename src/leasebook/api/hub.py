@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from leasebook.api.event_streams import Streams
+from leasebook.api.streams.events import Streams
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 

@@ -22,10 +22,10 @@ from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.rate_limit import Rate, Throttle
 from leasebook.api.body.budget import Bodies
 from leasebook.api.business_figures import BusinessFigures
-from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.ids import hex_id
 from leasebook.api.links.tokens import Links
 from leasebook.api.presenters import rows as present
+from leasebook.api.streams.events import StreamBounds, Streams
 from leasebook.batch import AuditWriter, Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings

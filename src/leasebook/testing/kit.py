@@ -153,7 +153,8 @@ class Leasebook:
         A fresh service takes the place of this one, which ends after its last answer. From the second call on it has
         been prepared meanwhile.
         """
-        assert self._services is not None, self._not_started()  # noqa: S101
+        self._started()
+        assert self._services is not None  # noqa: S101 - a kit that is started has them
         self._services.renew(again=True)
 
     def _found(self, folder: Path) -> Founded:
@@ -175,12 +176,8 @@ class Leasebook:
 
     def _started(self) -> Host:
         if self._host is None:
-            raise KitError(self._not_started())
+            raise KitError("The kit is not started: use it with `with`, or call start().")
         return self._host
-
-    @staticmethod
-    def _not_started() -> str:
-        return "The kit is not started: use it with `with`, or call start()."
 
     # --- who calls --------------------------------------------------------------------------------------------
 
@@ -193,7 +190,7 @@ class Leasebook:
     def account(self) -> AccountInTest:
         """The account whose keys are in the environment."""
         self._started()
-        assert self._account is not None, self._not_started()  # noqa: S101
+        assert self._account is not None  # noqa: S101 - a kit that is started has one
         return self._account
 
     @property

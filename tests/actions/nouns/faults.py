@@ -43,12 +43,13 @@ RECORDS: Final = {
         permitted=OPERATORS,
         body={"faults": [WANTED], "replace": True},
         shape=LISTED,
+        example_stage=8,
     ),
-    "describe_faults": ActionRecord(permitted=OPERATORS, shape=LISTED),
+    "describe_faults": ActionRecord(permitted=OPERATORS, shape=LISTED, example_stage=8),
     "clear_faults": ActionRecord(
         permitted=OPERATORS,
         body=_some_set,
         shape=LISTED,
-        example_stage=1,
+        example_stage=9,
     ),
 }

@@ -1,0 +1,1 @@
+"""Streams of events: who follows them, and where each of them is."""
