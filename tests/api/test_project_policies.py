@@ -414,11 +414,13 @@ def test_an_approved_purchase_stays_in_the_projects_of_who_asked(team: Team) -> 
     asked = {**order(count=60), "projectId": team.own}
     user = user_for(team.scene, team.root, [team.own], OPERATE)
     token = "&clientToken=large"
+    refused = user.ask(UNITS, "PurchaseComputeUnit", {**asked, "computeUnitCount": 61})
+    assert (refused.code, "DescribeApprovals" in refused.body["message"]) == ("ApprovalNeeded", False)
     assert user.refused(UNITS, "PurchaseComputeUnit", asked, query=token) == "ApprovalNeeded"
     waiting = [
         one
         for one in team.root.do(ACCOUNT, "DescribeApprovals")["approvals"]
-        if one["askedBy"] == id_of(team.root, user)
+        if one["askedBy"] == id_of(team.root, user) and one["computeUnitCount"] == 60
     ]
     approval = {"approvalId": waiting[0]["approvalId"]}
     change = {"userId": id_of(team.root, user), "policyName": OPERATE}

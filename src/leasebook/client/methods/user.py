@@ -179,7 +179,8 @@ class AttachPolicy(TypedDict, total=False):
 
     project_ids: list[str] | None
     """The projects that it is for, `default` for the default one; left out: the whole account. Only the policies of
-    units and services can be for projects. Those that the user has it for already stay.
+    units and services can be for projects. Projects that are not named stay as they are, and so does the same policy
+    for the account.
     """
 
     account_id: str | None
@@ -218,7 +219,8 @@ class DetachPolicy(TypedDict, total=False):
 
     project_ids: list[str] | None
     """The projects that it is for, `default` for the default one; left out: the whole account. Only the policies of
-    units and services can be for projects. Those that the user has it for already stay.
+    units and services can be for projects. Projects that are not named stay as they are, and so does the same policy
+    for the account.
     """
 
     account_id: str | None

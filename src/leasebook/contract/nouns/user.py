@@ -132,7 +132,8 @@ class PolicyRequest(Request, kw_only=True):
         Meta(
             description=(
                 "The projects that it is for, `default` for the default one; left out: the whole account. Only the "
-                "policies of units and services can be for projects. Those that the user has it for already stay."
+                "policies of units and services can be for projects. Projects that are not named stay as they are, "
+                "and so does the same policy for the account."
             )
         ),
     ] = None

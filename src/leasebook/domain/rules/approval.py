@@ -117,15 +117,16 @@ def keep_request(
     )
     draft.add(APPROVALS, row)
     draft.put(ACCOUNT_LIMITS, msgspec.structs.replace(guard, waiting=guard.waiting + 1))
-    return Refusal(APPROVAL, _answer(row, rules)), lapses_at
+    return Refusal(APPROVAL, _answer(row, rules, is_confined=command.within is not None)), lapses_at
 
 
-def _answer(row: Approval, rules: Rules) -> str:
-    then = (
-        "DescribeApprovals (/v2/account) shows what becomes of it"
-        if row.token is None
-        else "The same call with the same client token then returns the result of the purchase"
-    )
+def _answer(row: Approval, rules: Rules, *, is_confined: bool) -> str:
+    """Write the answer to the caller. One whose policy is for projects (``is_confined``) sees no requests."""
+    then = "DescribeApprovals (/v2/account) shows what becomes of it"
+    if row.token is not None:
+        then = "The same call with the same client token then returns the result of the purchase"
+    elif is_confined:
+        then = "The purchase is then in its project"
     return (
         f"This needs an approval: {row.reasons}. Nothing was bought yet: it waits as the request {row.id} until "
         f"{rfc3339(row.lapses_at, rules.written_zone)}. A manager of the account or an operator approves it "

@@ -51,6 +51,7 @@ ACCOUNT: Final = frozenset(
         *("describe_approvals", "approve_purchase", "reject_purchase"),
         *("set_reminders", "describe_reminders", "advance_clock", "confirm_clock"),
         *("set_offering", "close_offering", "reopen_offering", "remove_offering", "describe_engines"),
+        *("set_faults", "clear_faults", "describe_faults"),
         # They are about people and keys, or show what everybody in the account did.
         *("create_account", "create_user", "create_access_key", "disable_access_key", "enable_access_key"),
         *("delete_user", "rename_user", "set_user_contact", "attach_policy", "detach_policy", "describe_users"),
