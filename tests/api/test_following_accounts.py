@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.api.event_edges import EDGES_MAX, Edges
+from leasebook.api.event_streams import EDGES_MAX, Edges
 from leasebook.ports.queries.costs import PostingEdge
 from tests.api.scene import EVENTS, UNITS, Caller, ServiceHarness, order
 from tests.harness import events_of
@@ -26,7 +26,7 @@ class Following:
     def __init__(self, caller: Caller, **body: Any) -> None:
         self.caller = caller
         self.body = json.dumps(body).encode()
-        self.told: list[bytes] = []
+        self.received: list[bytes] = []
         self.changed = asyncio.Event()
 
     @property
@@ -35,7 +35,7 @@ class Following:
 
     @property
     def events(self) -> list[Any]:
-        return events_of(b"".join(self.told).decode())
+        return events_of(b"".join(self.received).decode())
 
     async def until(self, is_enough: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
@@ -58,7 +58,7 @@ class Following:
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            self.told.append(message.get("body", b""))
+            self.received.append(message.get("body", b""))
             self.changed.set()
 
         stream = asyncio.create_task(
@@ -88,7 +88,7 @@ def test_a_stream_over_accounts_has_all_events_in_the_order_of_their_ids_and_goe
             (await caller.desk.call(UNITS, "PurchaseComputeUnit", order())).result  # noqa: B018 - fails for a refusal
 
     async def all_of_them(stream: Following) -> None:
-        await stream.until(lambda: BEGUN in stream.told)
+        await stream.until(lambda: BEGUN in stream.received)
         await buy(first, second, third, first)
         await stream.until(lambda: len(stream.events) == 8)
 
@@ -147,8 +147,8 @@ def test_an_event_waits_for_transactions_that_may_still_write_one_with_a_lower_n
     assert either.where.url is not None
     with closing(psycopg.connect(either.where.url)) as other:
 
-        async def held(stream: Following) -> None:
-            await stream.until(lambda: BEGUN in stream.told)
+        async def waiting(stream: Following) -> None:
+            await stream.until(lambda: BEGUN in stream.received)
             other.execute("SELECT pg_current_xact_id()")
             (await customer.desk.call(UNITS, "PurchaseComputeUnit", order())).result  # noqa: B018 - fails for a refusal
             looked.clear()
@@ -161,7 +161,7 @@ def test_an_event_waits_for_transactions_that_may_still_write_one_with_a_lower_n
             await stream.until(lambda: len(stream.events) == 2)
 
         async def scene() -> None:
-            await Following(reader, accountId="*").read(held)
+            await Following(reader, accountId="*").read(waiting)
 
         either.play(scene)
 

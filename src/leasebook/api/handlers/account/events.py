@@ -13,7 +13,7 @@ import msgspec
 
 from leasebook.api.across import Meant, accounts_meant, is_at_home, sees_money
 from leasebook.api.context import Call, Context, Followed, Operation
-from leasebook.api.event_edges import Edges
+from leasebook.api.event_streams import Edges
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
 from leasebook.api.presenters import rows as present
