@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.api.streams.edges import EDGES_MAX, Edges
+from leasebook.api.streams.events import EDGES_MAX, Edges
 from leasebook.ports.queries.costs import PostingEdge
 from tests.api.scene import EVENTS, UNITS, Caller, ServiceHarness, order
 from tests.harness import events_of
@@ -147,7 +147,7 @@ def test_an_event_waits_for_transactions_that_may_still_write_one_with_a_lower_n
     assert either.where.url is not None
     with closing(psycopg.connect(either.where.url)) as other:
 
-        async def following(stream: Following) -> None:
+        async def waiting(stream: Following) -> None:
             await stream.until(lambda: BEGUN in stream.received)
             other.execute("SELECT pg_current_xact_id()")
             (await customer.desk.call(UNITS, "PurchaseComputeUnit", order())).result  # noqa: B018 - fails for a refusal
@@ -161,7 +161,7 @@ def test_an_event_waits_for_transactions_that_may_still_write_one_with_a_lower_n
             await stream.until(lambda: len(stream.events) == 2)
 
         async def scene() -> None:
-            await Following(reader, accountId="*").read(following)
+            await Following(reader, accountId="*").read(waiting)
 
         either.play(scene)
 

@@ -32,6 +32,7 @@ class CostsOfMemory(ReadRepository):
     """The queries about costs; postings are numbered from 1."""
 
     _all_postings: list[Posting]
+    _all_events: list[Any]
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
         raise NotImplementedError
@@ -49,6 +50,10 @@ class CostsOfMemory(ReadRepository):
     def posting_edge(self) -> PostingEdge:
         """Return where the postings end."""
         return PostingEdge(len(self._all_postings), 0, 0)
+
+    def event_edge(self) -> PostingEdge:
+        """Return where the pages of events end; one batch is under way at a time, so no number matters."""
+        return PostingEdge(len(self._all_events), 0, 0)
 
     def postings_after(self, number: int, limit: int) -> int | None:
         """Return the number of the last of the next postings."""

@@ -55,7 +55,6 @@ from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.across import Across, is_of
-from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
@@ -314,7 +313,7 @@ class MemoryQuestions(
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._audit = store.audit
-        self._all_postings = store.postings
+        self._all_postings, self._all_events = store.postings, store.events
         self._uses = store.uses
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
@@ -465,10 +464,6 @@ class MemoryQuestions(
         """Return one account's events."""
         found = self.events(wanted, after=after, limit=limit, oldest_first=oldest_first)
         return [(place, wanted.account_id, event) for place, event in found]
-
-    def event_edge(self) -> PostingEdge:
-        """Return where the pages of events end."""
-        return PostingEdge(len(self._store.events), 0, 0)
 
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with the used part of each."""

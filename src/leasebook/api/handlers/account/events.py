@@ -16,7 +16,7 @@ from leasebook.api.context import Call, Context, Followed, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
 from leasebook.api.presenters import rows as present
-from leasebook.api.streams.edges import Edges
+from leasebook.api.streams.events import Edges
 from leasebook.batch import StaleIdentity
 from leasebook.contract.errors import ACCESS_DENIED, INVALID_MARKER
 from leasebook.contract.nouns import event as v
