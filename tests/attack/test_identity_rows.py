@@ -63,6 +63,11 @@ def take_a_policy(books: StoreProbe) -> None:
     books.run("UPDATE users SET policies = ? WHERE id = ?", json.dumps([OPERATE, OPERATOR]), books.user)
 
 
+def take_a_policy_for_a_project(books: StoreProbe) -> None:
+    held = json.dumps([{"policy": OPERATE, "project_ids": ["default"]}])
+    books.run("UPDATE users SET project_policies = ? WHERE id = ?", held, books.user)
+
+
 def become_root(books: StoreProbe) -> None:
     books.run("UPDATE users SET is_root = true WHERE id = ?", books.user)
 
@@ -157,6 +162,7 @@ def remove_the_events_of_a_detaching(books: StoreProbe) -> None:
 
 ROWS: Final[list[tuple[Callable[[StoreProbe], None], str]]] = [
     (take_a_policy, "user {0.user} has policies"),
+    (take_a_policy_for_a_project, "user {0.user} has project_policies [{{'policy': '"),
     (become_root, "user {0.user} has is_root True, and its events tell False"),
     (add_an_operator, "user u-forged is there, and no event tells of it"),
     (add_a_key_of_an_operator, "access key AKforged is there, and no event tells of it"),

@@ -39,12 +39,12 @@ def stores() -> list[str]:
 
 
 @contextmanager
-def running(store: str, folder: Path) -> Iterator[ConformanceServer]:
+def running(store: str, folder: Path, *more: str) -> Iterator[ConformanceServer]:
     """A fresh server with the demonstration catalogue. It must end well and leave consistent books."""
     with _options(store, folder) as options:
         port = free_port()
         log = folder / "server.log"
-        with log.open("wb") as output, _started(options, port, output.fileno()) as process:
+        with log.open("wb") as output, _started((*options, *more), port, output.fileno()) as process:
             _wait_until_ready(process, port, log)
             yield ConformanceServer(f"http://{HOST}:{port}", options)
             process.send_signal(signal.SIGTERM)

@@ -106,4 +106,6 @@ def test_the_exit_codes_are_those_that_the_page_has() -> None:
         "3",
         "4",
         "5",
+        "6",
+        "7",
     ]

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-from leasebook.addressing.host_port import web_of
-from leasebook.contract.signing import sign
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx2
 
-EXPIRES_S = 1800
+    from leasebook.client.caller import Sent
+
 TIMEOUT_S = 60
 
 
 class NoAnswer(OSError):
     """No answer arrived; the message says whether the call may have been done all the same."""
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def signed(url: str, path: str, action: str, body: str, access_key: str, secret_key: str) -> dict[str, str]:
@@ -32,28 +23,17 @@ def signed(url: str, path: str, action: str, body: str, access_key: str, secret_
     The signature covers the body and a nonce: it is good for this body, and once. Raises ValueError for an address
     that is none.
     """
-    at = web_of(url)
-    covered = {
-        "x-bce-content-sha256": hashlib.sha256(body.encode()).hexdigest(),
-        "x-bce-nonce": secrets.token_hex(16),
-    }
-    authorization = sign(
-        access_key=access_key,
-        secret_key=secret_key,
-        method="POST",
-        path=at.path + path,
-        query=f"Action={action}",
-        headers={"host": _host(url), **covered},
-        timestamp=_now(),
-        expires_s=EXPIRES_S,
-        signed_headers=("host", *covered),
-    )
-    return {"Authorization": authorization, **covered}
+    headers = _sent(url, path, action, body, access_key, secret_key).headers
+    return {name: value for name, value in headers.items() if name not in {"Host", "Content-Type"}}
 
 
-def _host(url: str) -> str:
-    """Return the host as it is signed, and as it is sent."""
-    return str(web_of(url)).partition("://")[2].partition("/")[0]
+def _sent(url: str, path: str, action: str, body: str, access_key: str, secret_key: str) -> Sent:
+    # Commands that call nothing do not load it.
+    from leasebook.client.caller import ActionOf, Keys
+    from leasebook.client.caller import signed as request_of
+
+    operation: ActionOf[Any] = ActionOf.with_names(path, action, {}, None, writes=False)
+    return request_of(Keys(url, access_key, secret_key), operation, body.encode())
 
 
 def post(
@@ -69,10 +49,8 @@ def post(
 
     Raises NoAnswer, and ValueError for an address that is none.
     """
-    headers = signed(url, path, action, body, access_key, secret_key)
-    # The library would write the host in lower case, which would not match the signature.
-    headers |= {"Host": _host(url), "Content-Type": "application/json"}
-    return send(f"{web_of(url)}{path}?Action={action}", body, headers, connection)
+    sent = _sent(url, path, action, body, access_key, secret_key)
+    return send(sent.url, body, sent.headers, connection)
 
 
 def send(url: str, body: str, headers: dict[str, str], connection: httpx2.Client | None = None) -> tuple[int, str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
 from leasebook.cli.urls import path_given, url_given
 
+if TYPE_CHECKING:
+    from leasebook.client.caller import Keys
+
 _OK: Final = 200
+_URL_HELP: Final = "Address of the service."
 
 URL_OPTION = click.option(
     "--url",
@@ -18,9 +22,8 @@ URL_OPTION = click.option(
     default="http://127.0.0.1:8000",
     show_default=True,
     callback=url_given,
-    help="Address of the service.",
+    help=_URL_HELP,
 )
-PATH_ARGUMENT = click.argument("path", callback=path_given)
 ACCESS_KEY_OPTION = click.option(
     "--access-key", envvar=["LEASEBOOK_CLIENT_ACCESS_KEY", "QIANFAN_ACCESS_KEY"], required=True, show_envvar=True
 )
@@ -29,19 +32,44 @@ SECRET_KEY_OPTION = click.option(
 )
 
 
+def _paths(_context: click.Context, _parameter: click.Parameter, start: str) -> list[Any]:
+    from leasebook.contract.actions import ACTIONS
+
+    return [path for path in dict.fromkeys(row.path for row in ACTIONS) if path.startswith(start)]
+
+
+def _actions(context: click.Context, _parameter: click.Parameter, start: str) -> list[Any]:
+    from leasebook.contract.actions import ACTIONS
+
+    path = context.params.get("path")
+    return [row.name for row in ACTIONS if path in {None, row.path} and row.name.startswith(start)]
+
+
+_PATH: Final = click.argument("path", callback=path_given, shell_complete=_paths)
+_ACTION: Final = click.argument("action", shell_complete=_actions)
+_URL: Final = click.option(
+    "--url", envvar=["LEASEBOOK_CLIENT_URL", "QIANFAN_CONSOLE_API_BASE_URL"], callback=url_given, help=_URL_HELP
+)
+_ACCESS_KEY: Final = click.option("--access-key", help="Left out: LEASEBOOK_CLIENT_ACCESS_KEY, or a profile's.")
+_SECRET_KEY: Final = click.option("--secret-key", help="Left out: LEASEBOOK_CLIENT_SECRET_KEY, or a profile's.")
+_PROFILE: Final = click.option("--profile", help="A profile that `leasebook login` wrote.")
+
+
 @click.command()
-@PATH_ARGUMENT
-@click.argument("action")
+@_PATH
+@_ACTION
 @click.argument("body", default="{}")
-@URL_OPTION
-@ACCESS_KEY_OPTION
-@SECRET_KEY_OPTION
-def call(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
-    """Call an action: leasebook call /v2/computeunit DescribeComputeUnits '{}'."""
+@_URL
+@_ACCESS_KEY
+@_SECRET_KEY
+@_PROFILE
+def call(path: str, action: str, body: str, **given: str | None) -> None:
+    """Call an action: leasebook call /v2/computeunit DescribeComputeUnits '{}'. BODY may be @FILE, or - for a pipe."""
     from leasebook.cli.caller import NoAnswer, post
 
     try:
-        status, text = post(url, path, action, body, access_key, secret_key)
+        keys = _keys(**given)
+        status, text = post(keys.url, path, action, _body(body), keys.access_key, keys.secret_key)
     except NoAnswer as error:
         stop(error, NO_ANSWER)
     except (OSError, ValueError) as error:
@@ -52,18 +80,38 @@ def call(path: str, action: str, body: str, url: str, access_key: str, secret_ke
 
 
 @click.command()
-@PATH_ARGUMENT
-@click.argument("action")
+@_PATH
+@_ACTION
 @click.argument("body", default="")
-@URL_OPTION
-@ACCESS_KEY_OPTION
-@SECRET_KEY_OPTION
-def sign(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
+@_URL
+@_ACCESS_KEY
+@_SECRET_KEY
+@_PROFILE
+def sign(path: str, action: str, body: str, **given: str | None) -> None:
     """Print the signed headers of one call with this BODY: leasebook sign PATH ACTION BODY | curl -H @- -d BODY URL."""
     from leasebook.cli.caller import signed
 
     try:
-        for name, value in signed(url, path, action, body, access_key, secret_key).items():
+        keys = _keys(**given)
+        headers = signed(keys.url, path, action, _body(body), keys.access_key, keys.secret_key)
+        for name, value in headers.items():
             click.echo(f"{name}: {value}")
     except ValueError as error:
         stop(error, FAILED)
+
+
+def _body(given: str) -> str:
+    from leasebook.cli.commands.generated.values import text_of
+
+    return text_of(given)
+
+
+def _keys(*, url: str | None, access_key: str | None, secret_key: str | None, profile: str | None) -> Keys:
+    """Return where the service is, and a key of it. Ends the command where one is missing."""
+    from leasebook.client.connection import connection
+    from leasebook.client.errors import ConfigurationError
+
+    try:
+        return connection(url, access_key, secret_key, profile=profile).keys
+    except ConfigurationError as error:
+        stop(error)

@@ -17,6 +17,10 @@ NOTHING_IN_IT: Final = 4
 """The command succeeded with an empty result: a file without rows."""
 TO_DO: Final = 5
 """The command only looked, as it was asked to, and there is something to do."""
+DENIED: Final = 6
+"""The service does not accept the key or its signature, or the user's policies do not permit the call."""
+OUT_OF_TIME: Final = 7
+"""The call was done, and what the command then waited for has not happened in the time that it was to wait."""
 
 
 def stop(message: object, code: int = CANNOT_START) -> NoReturn:

@@ -53,6 +53,14 @@ class ActionOf(Generic[R]):
         self._names: Final = {name: exact.get(name, camel(name)) for name in parameters.__annotations__}
         self._decoder: msgspec.json.Decoder[Any] | Any = result
 
+    @classmethod
+    def with_names(
+        cls, path: str, action: str, names: Mapping[str, str], result: Any, *, writes: bool, follows: bool = False
+    ) -> ActionOf[R]:
+        """Return an operation whose parameters are not declared; ``names`` has those on the wire by those in Python."""
+        parameters = type(action, (), {"__annotations__": dict.fromkeys(names)})
+        return cls(path, action, parameters, result, writes=writes, follows=follows, names=names)
+
     @property
     def takes_token(self) -> bool:
         """Whether a client token makes the call safe to repeat."""

@@ -13,13 +13,26 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
+CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "units")
+"""The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
+    "commands": ("cli/commands",),
+    SUMMARIES: (),
+    FIELDS: (),
     "cli": ("cli",),
+    "console": (
+        *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
+        *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
+    ),
+    "console_openid": ("console/openid", "console/templates/openid"),
+    "console_device": ("console/device", "console/templates/device"),
+    **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
 }
-"""The parts, and the folders of the package that mark texts of each."""
+"""The parts, and the folders and files of the package that mark texts of each. Those of the contract have none."""
 METHODS: Final = {".py": "python", ".html": "jinja2"}
 KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
 """``marked`` marks a text that is translated elsewhere."""
@@ -67,6 +80,7 @@ def merged(part: str, language: str) -> Catalog:
 def marked_texts(part: str) -> set[str | tuple[str, str]]:
     """Return the texts that the sources of a part mark; one with a plural is a pair."""
     found: set[str | tuple[str, str]] = set()
+    found.update(contract_texts(part))
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
@@ -74,10 +88,20 @@ def marked_texts(part: str) -> set[str | tuple[str, str]]:
 
 
 def _files(part: str) -> Iterator[Path]:
-    for folder in SOURCES[part]:
-        for path in sorted((PACKAGE / folder).rglob("*")):
-            if path.suffix in METHODS:
+    for folder in _folders(part):
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+            if path.suffix in METHODS and not any(path.is_relative_to(other) for other in _inside(part, folder)):
                 yield path
+
+
+def _folders(part: str) -> tuple[Path, ...]:
+    return tuple(PACKAGE / folder for folder in SOURCES[part])
+
+
+def _inside(part: str, folder: Path) -> list[Path]:
+    """Return the folders in this one that have another part's texts."""
+    others = [PACKAGE / name for other, names in SOURCES.items() if other != part for name in names]
+    return [other for other in others if other.is_relative_to(folder)]
 
 
 def _fits(text: str | tuple[str, str], kept: object) -> bool:

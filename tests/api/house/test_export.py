@@ -47,7 +47,10 @@ def comes_back(house: Applying) -> str:
 
 def test_everything_comes_back(lone_house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lone_house.apply(whole(name)).exit_code == 0
-    assert lone_house.apply(house_of(f"{name}-limits", "users: {ci: {}}", *LIMITS)).exit_code == 0
+    parts = ("users: {ci: {}}", "projects: {atlas: {}}")
+    assert lone_house.apply(house_of(f"{name}-limits", *parts, *LIMITS)).exit_code == 0
+    for_projects = "users: {li: {policies: [], projectPolicies: {'a $ b': [QianfanReadAccessPolicy], default: []}}}"
+    assert lone_house.apply(house_of(f"{name}-projects", "projects: {'a $ b': {}}", for_projects)).exit_code == 0
     operator = lone_house.scene.operator
     # Two of one name, one without, one that is closed, one without renewals, and a limit for a root.
     for _ in range(2):

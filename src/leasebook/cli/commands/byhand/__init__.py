@@ -1,0 +1,1 @@
+"""Options and commands that are written by hand."""

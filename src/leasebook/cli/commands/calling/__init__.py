@@ -1,0 +1,1 @@
+"""Calls, their pages, and waiting for what they began."""

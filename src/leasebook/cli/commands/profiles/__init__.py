@@ -1,0 +1,1 @@
+"""The file of profiles, and the command that writes it."""

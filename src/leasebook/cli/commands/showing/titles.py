@@ -1,0 +1,91 @@
+"""The titles of columns, for people; the names of the contract stay in JSON, YAML and CSV."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.cli.commands.language import _, marked
+
+TITLES: Final[dict[str, str]] = {
+    "instanceId": marked("Instance"),
+    "serviceId": marked("Service"),
+    "accountId": marked("Account"),
+    "accountName": marked("Account name"),
+    "userId": marked("User"),
+    "userName": marked("User name"),
+    "creator": marked("Creator"),
+    "creatorName": marked("Creator name"),
+    "projectId": marked("Project"),
+    "projectName": marked("Project name"),
+    "orderId": marked("Order"),
+    "eventId": marked("Event"),
+    "quoteId": marked("Quote"),
+    "modelSetId": marked("Model set"),
+    "modelId": marked("Version"),
+    "packageId": marked("Package"),
+    "subscriptionId": marked("Subscription"),
+    "approvalId": marked("Request"),
+    "accessKeyId": marked("Access key"),
+    "requestId": marked("Call"),
+    "name": marked("Name"),
+    "description": marked("Description"),
+    "tags": marked("Tags"),
+    "status": marked("Status"),
+    "runStatus": marked("Status"),
+    "type": marked("Type"),
+    "model": marked("Model"),
+    "region": marked("Region"),
+    "count": marked("Count"),
+    "totalComputeUnits": marked("Units"),
+    "usedComputeUnits": marked("Used"),
+    "computeUnitCount": marked("Units"),
+    "paymentTiming": marked("Paid"),
+    "payType": marked("Paid"),
+    "releaseTime": marked("Released"),
+    "expiredTime": marked("Ends"),
+    "startTime": marked("Since"),
+    "endTime": marked("Until"),
+    "createTime": marked("Made"),
+    "time": marked("Time"),
+    "now": marked("Time"),
+    "mode": marked("Clock"),
+    "kind": marked("Kind"),
+    "amount": marked("Amount"),
+    "balance": marked("Balance"),
+    "currency": marked("Currency"),
+    "cost": marked("Cost"),
+    "monthEndCost": marked("Cost at month's end"),
+    "billed": marked("Billed"),
+    "amortised": marked("Amortised"),
+    "forecastBilled": marked("Billed, forecast"),
+    "forecastAmortised": marked("Amortised, forecast"),
+    "group": marked("Group"),
+    "names": marked("Names"),
+    "total": marked("Total"),
+    "pricePerMinute": marked("A minute"),
+    "pricePerMonth": marked("A month"),
+    "pricePerUnit": marked("Price of a unit"),
+    "stockFree": marked("Free"),
+    "stockTotal": marked("Stock"),
+    "stockSource": marked("Stock from"),
+    "policies": marked("Policies"),
+    "email": marked("Mail"),
+    "action": marked("Action"),
+    "code": marked("Code"),
+    "message": marked("Message"),
+    "address": marked("Address"),
+    "subject": marked("Subject"),
+    "reason": marked("Reason"),
+    "month": marked("Month"),
+    "url": marked("URL"),
+    "urlSuffix": marked("Suffix of the URL"),
+    "duration": marked("Months"),
+    "replicasCount": marked("Replicas"),
+}
+"""Titles by the last part of a column's name."""
+
+
+def title(column: str) -> str:
+    """Return the title of a column; the name in the contract where it has none."""
+    last = column.rpartition(".")[2]
+    return _(TITLES[last]) if last in TITLES else column

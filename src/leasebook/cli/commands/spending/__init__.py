@@ -1,0 +1,1 @@
+"""Commands by which money moves: prices, questions, purchases."""

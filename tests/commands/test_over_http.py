@@ -1,0 +1,231 @@
+"""The commands against a real service, as programs run them: nothing is a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from leasebook.cli.commands.calling.session import Session
+from leasebook.cli.commands.profiles.files import put
+from leasebook.contract.action import Action
+from tests.commands.conftest import Run
+
+Asked = Callable[..., Any]
+
+
+def bought(asked: Asked, *more: str) -> str:
+    return str(asked("units", "buy", "--type", "gpu-1", "--yes", *more)["instanceId"])
+
+
+def unit(asked: Asked, instance: str) -> dict[str, Any]:
+    return dict(asked("units", "show", instance)["computeUnitInstance"])
+
+
+def test_a_unit_is_bought_extended_kept_and_released(asked: Asked, run: Run) -> None:
+    instance = bought(asked, "--count", "2", "--release-in", "8h", "--tag", "team=vision", "--wait")
+    first = unit(asked, instance)
+    assert (first["status"], first["totalComputeUnits"], first["tags"]) == ("Running", 2, {"team": "vision"})
+    longer = asked("units", "extend", instance, "--by", "2h")
+    assert longer["releaseTime"] == unit(asked, instance)["releaseTime"]
+    assert longer["releaseTime"] > first["releaseTime"]
+    assert asked("units", "keep", instance) is True
+    assert "releaseTime" not in unit(asked, instance)
+    assert "no release time" in run("units", "extend", instance, "--by", "2h", code=2).stderr
+    asked("units", "extend", instance, "--until", "tomorrow 18:00")
+    assert unit(asked, instance)["releaseTime"].endswith("T18:00:00+08:00")
+    asked("units", "schedule", instance, "+3d")
+    assert asked("units", "release", instance, "--yes", "--wait")["status"] == "Released"
+
+
+def test_a_purchase_without_a_terminal_needs_yes_and_changes_nothing_without(asked: Asked, run: Run) -> None:
+    before = asked("orders")["orders"]
+    refused = run("units", "buy", "--type", "gpu-1", "--release-in", "8h", code=2)
+    assert "Give --yes" in refused.stderr
+    tried = run("units", "buy", "--type", "gpu-1", "--count", "3", "--release-in", "8h", "--dry-run")
+    assert json.loads(tried.stdout)["passed"] is True
+    assert "3 gpu-1 in bj: 0.60 CNY a minute until" in tried.stderr
+    assert "288.00 in all" in tried.stderr
+    assert asked("orders")["orders"] == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["units", "buy", "--type", "gpu-1", "--months", "5", "--auto-renew"],
+        ["quota", "buy", "ernie-4.0-8k", "2"],
+        ["accounts", "top-up", "12.50"],
+        ["services", "buy", "SERVICE", "1"],
+        ["units", "renew", "PREPAID", "--months", "2"],
+        ["units", "resize", "PREPAID", "3"],
+        ["units", "billing", "POSTPAID", "Prepaid", "--months", "1"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_a_dry_run_of_everything_that_costs_money_changes_nothing(command: list[str], asked: Asked, run: Run) -> None:
+    things = {
+        "PREPAID": lambda: bought(asked, "--months", "1"),
+        "POSTPAID": lambda: bought(asked),
+        "SERVICE": lambda: str(asked("services", "list")["serviceList"][0]["serviceId"]),
+    }
+    arguments = [things[one]() if one in things else one for one in command]
+    balance, before = asked("accounts", "show")["balance"], asked("orders")["orders"]
+    tried = run(*arguments, "--dry-run")
+    assert tried.stderr.strip()
+    assert json.loads(tried.stdout)
+    assert "Give --yes" in run(*arguments, code=2).stderr
+    assert asked("accounts", "show")["balance"] == balance
+    assert asked("orders")["orders"] == before
+
+
+def test_a_dry_run_says_what_would_be_refused(run: Run) -> None:
+    tried = run("units", "buy", "--type", "gpu-1", "--count", "99999", "--dry-run", code=1)
+    assert "InsufficientStock" in tried.stderr
+
+
+def test_exit_codes_are_of_the_kind_of_failure(run: Run, tmp_path: Path) -> None:
+    refused = run("units", "show", "unit-none", code=1)
+    assert "InstanceNotFound" in refused.stderr
+    assert "unit-none" in refused.stderr
+    denied = run("units", "list", code=6, LEASEBOOK_CLIENT_SECRET_KEY="another-secret-of-32-letters-xyz")
+    assert "SignatureDoesNotMatch" in denied.stderr
+    away = run("units", "list", code=3, LEASEBOOK_CLIENT_URL="http://127.0.0.1:9")
+    assert "Nothing was sent" in away.stderr
+    unset = {"LEASEBOOK_CLIENT_ACCESS_KEY": "", "LEASEBOOK_CLIENT_SECRET_KEY": "", "XDG_CONFIG_HOME": str(tmp_path)}
+    assert "leasebook login" in run("units", "list", code=2, **unset).stderr
+    waited = run("units", "release", "unit-xxx", "--yes", "--dry-run", code=2)
+    assert "No such option" in waited.stderr
+
+
+def test_a_user_without_policies_is_denied(asked: Asked, run: Run) -> None:
+    user = asked("users", "create", "--name", "denied")["userId"]
+    key = asked("keys", "create", "--user-id", user)
+    own = {
+        "LEASEBOOK_CLIENT_ACCESS_KEY": key["accessKeyId"],
+        "LEASEBOOK_CLIENT_SECRET_KEY": key["secretAccessKey"],
+    }
+    assert "AccessDenied" in run("users", "list", code=6, **own).stderr
+    assert asked("policies", "attach", user, "QianfanReadAccessPolicy") is not None
+    run("units", "list", **own)
+    assert any(row["accessKeyId"] == key["accessKeyId"] for row in asked("keys", "list")["keys"])
+
+
+def test_waiting_too_long_and_for_a_failure_have_exit_codes(
+    asked: Asked, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = bought(asked, "--release-in", "8h")
+    call = Session.call
+    status = "Releasing"
+
+    def slow(self: Session, action: Action, body: dict[str, Any]) -> Any:
+        found = call(self, action, body)
+        if action.operation == "describe_unit":
+            found["computeUnitInstance"] |= {"status": status, "reason": "no card is free"}
+        return found
+
+    monkeypatch.setattr(Session, "call", slow)
+    waited = run("units", "release", instance, "--yes", "--wait", "--wait-seconds", "0", code=7)
+    assert f"{instance} is Releasing after 0 seconds" in waited.stderr
+    status = "CreateFailed"
+    failed = run("units", "buy", "--type", "gpu-1", "--yes", "--wait", code=1)
+    assert "is CreateFailed. no card is free" in failed.stderr
+
+
+def test_answers_have_four_forms(asked: Asked, run: Run) -> None:
+    instance = bought(asked, "--release-in", "8h")
+    found = asked("units", "list")
+    rows = found["computeUnitInstanceList"]
+    assert instance in {row["instanceId"] for row in rows}
+    assert yaml.safe_load(run("units", "list", "-o", "yaml").stdout) == found
+    read = list(csv.DictReader(io.StringIO(run("units", "list", "-o", "csv").stdout)))
+    assert [row["instanceId"] for row in read] == [row["instanceId"] for row in rows]
+    table = run("units", "list", "-o", "table").stdout
+    assert "Instance" in table.splitlines()[0]
+    assert f"{instance} " in table
+    assert "in 8 h" in table
+    few = run("units", "list", "--columns", "instanceid,status").stdout.splitlines()
+    assert few[0].split() == ["Instance", "Status"]
+    assert asked("units", "list", "--query", "computeUnitInstanceList[].instanceId") == [
+        row["instanceId"] for row in rows
+    ]
+    assert "JMESPath" in run("units", "list", "--query", "a[", code=2).stderr
+
+
+def test_lists_come_with_all_their_pages_up_to_a_limit(asked: Asked) -> None:
+    for _ in range(3):
+        bought(asked, "--release-in", "8h")
+    everything = asked("orders", "--limit", "0")
+    assert everything["isTruncated"] is False
+    some = asked("orders", "--limit", "2")
+    assert (len(some["orders"]), some["isTruncated"]) == (2, True)
+    assert some["orders"] == everything["orders"][:2]
+
+
+def test_bodies_come_from_files_and_from_standard_input(asked: Asked, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "limits.json"
+    file.write_text('{"budget": "1000000"}')
+    assert asked("limits", "set", "--limits", f"@{file}")["limits"]["budget"] == "1000000.00"
+    assert asked("limits", "set", "--body", "-", given='{"limits": {"budget": "2000000"}}')
+    assert asked("limits")["limits"]["budget"] == "2000000.00"
+    asked("limits", "set", "--limits", "{}", "--replace")
+    assert "this is no JSON" in run("limits", "set", "--limits", "-", given="{", code=2).stderr
+
+
+def test_the_clock_is_moved_by_a_span_and_to_a_time(asked: Asked) -> None:
+    before = asked("clock")["now"]
+    moved = asked("clock", "advance", "--by", "3h")["now"]
+    assert moved > before
+    day = asked("clock", "advance", "--to", "tomorrow 18:00")["now"]
+    assert day[10:].startswith("T18:00:00")
+
+
+def test_costs_have_a_month_and_groups(asked: Asked, run: Run) -> None:
+    bought(asked, "--release-in", "2h", "--tag", "team=vision")
+    asked("clock", "advance", "--by", "3h")
+    found = asked("costs", "--by", "type,tag:team")
+    assert {"type": "gpu-1", "tag:team": "vision"} in [row["group"] for row in found["costs"]]
+    assert asked("costs", "--from", "today", "--by", "type")["costs"]
+    assert asked("bill")["month"] == asked("clock")["now"][:7]
+    assert "team=vision" in run("costs", "--by", "tag:team", "-o", "table").stdout
+
+
+def test_costs_are_exported_as_a_file_that_is_never_written_over(run: Run, tmp_path: Path) -> None:
+    goal = tmp_path / "costs.csv"
+    run("costs", "export", "2026-10", "--out", str(goal))
+    size = goal.stat().st_size
+    assert size
+    assert "exists already" in run("costs", "export", "2026-10", "--out", str(goal), code=1).stderr
+    assert goal.stat().st_size == size
+    assert len(run("costs", "export", "2026-10").stdout_bytes) == size
+
+
+def test_refusals_are_explained_in_chinese_with_their_code(run: Run) -> None:
+    found = run("units", "show", "unit-none", code=1, LEASEBOOK_LANG="zh")
+    assert "InstanceNotFound" in found.stderr
+    assert "实例" in found.stderr
+
+
+def test_call_has_profiles_files_and_pipes_too(run: Run, tmp_path: Path, variables: dict[str, str]) -> None:
+    file = tmp_path / "body.json"
+    file.write_text('{"maxKeys": 1}')
+    for body, given in ((f"@{file}", ""), ("-", '{"maxKeys": 1}'), ('{"maxKeys": 1}', "")):
+        answer = json.loads(run("call", "/v2/account", "DescribeOrders", body, given=given).stdout)
+        assert len(answer["result"]["orders"]) == 1
+    put(
+        Path(variables["XDG_CONFIG_HOME"]) / "leasebook" / "config.toml",
+        "ci",
+        {name: variables[f"LEASEBOOK_CLIENT_{name.upper()}"] for name in ("url", "access_key", "secret_key")},
+    )
+    unset = dict.fromkeys(("LEASEBOOK_CLIENT_URL", "LEASEBOOK_CLIENT_ACCESS_KEY", "LEASEBOOK_CLIENT_SECRET_KEY"), "")
+    run("call", "/v2/clock", "DescribeClock", "--profile", "ci", **unset)
+    assert "There is no access_key" in run("call", "/v2/clock", "DescribeClock", code=2, **unset).stderr
+
+
+def test_an_operation_can_be_called_by_its_own_name(asked: Asked) -> None:
+    assert asked("more", "describe-clock")["mode"] == "virtual"
