@@ -1,15 +1,18 @@
-"""Log stores: real HTTP servers in the test that keep the lines that they are sent."""
+"""Logs of tests: stores of logs, which are real HTTP servers in the test, and a log without pretty traces."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+import structlog
 
 HOST = "127.0.0.1"
 TAKEN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
@@ -139,3 +142,21 @@ def with_log_store() -> Mapping[str, str]:
     server = ThreadingHTTPServer((HOST, 0), _TakesAll)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return {"LEASEBOOK_LOG_STORE_URL": f"http://{HOST}:{server.server_port}/v1/logs"}
+
+
+@contextmanager
+def plain_log() -> Iterator[None]:
+    """Print the lines that matter, and plain traces: the pretty ones, with the local values of each call, take seconds.
+
+    The tests of other folders read the log as it is at first.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    yield
+    structlog.reset_defaults()

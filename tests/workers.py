@@ -164,7 +164,7 @@ class Workers:
         if config.getoption("--spent"):
             self._account.write(config.getoption("--spent"))
         took = self._account.suites()
-        if len(took) > 1:
+        if took and took.keys() <= spent.budgets().keys():
             terminalreporter.section("processor time")
             for line in spent.report(spent.compared(took, spent.budgets())):
                 terminalreporter.write_line(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,14 +10,13 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-import structlog
 
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ServiceHarness, a_scene
 from tests.copies import STORES, copy_of, empty
 from tests.depth import ROUNDS, few
-from tests.log_stores import with_log_store
+from tests.log_stores import plain_log, with_log_store
 
 PROVED_EVERY = {"sqlite": few(4, 1), "postgres": few(8, 8 if ROUNDS == 1 else 1)}
 """The books are proved after one of this number of tests on a store: it takes as long as a test."""
@@ -47,17 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="module", autouse=True)
 def _plain_log() -> Iterator[None]:
-    """Print plain traces of what matters: the pretty ones, with everybody's local values, take seconds each."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-    )
-    yield
-    structlog.reset_defaults()
+    with plain_log():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,13 @@ import pytest
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore
 from tests.contract.stores import KINDS
+from tests.log_stores import plain_log
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plain_log() -> Iterator[None]:
+    with plain_log():
+        yield
 
 
 @pytest.fixture(params=list(KINDS))
