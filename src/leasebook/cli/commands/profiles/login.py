@@ -44,6 +44,17 @@ def login(profile: str, url: str | None, access_key: str | None, no_check: bool)
     if url is None:
         asked: Any = click.prompt(_("Address of the service"), default=DEFAULT_URL, err=True) if is_terminal() else None
         url = url_given(click.get_current_context(), click.Option(["--url"]), asked or DEFAULT_URL)
+    access_key, secret_key = _key(access_key)
+    path = profile_file(os.environ)
+    with exit_codes():
+        if not no_check:
+            _try(str(url), access_key, secret_key)
+        put(path, profile, {"url": str(url), "access_key": access_key, "secret_key": secret_key})
+    click.echo(_("{file} has the profile {name}.").format(file=path, name=profile), err=True)
+
+
+def _key(access_key: str | None) -> tuple[str, str]:
+    """Ask for a key, or read its secret from a pipe. Raises UsageError. Other ways to get a key go here."""
     if access_key is None:
         if not is_terminal():
             raise click.UsageError(_("--access-key is missing, and standard input is no terminal that could be asked."))
@@ -54,12 +65,7 @@ def login(profile: str, url: str | None, access_key: str | None, no_check: bool)
         secret_key = sys.stdin.readline().strip()
     if not secret_key:
         raise click.UsageError(_("There is no secret on standard input."))
-    path = profile_file(os.environ)
-    with exit_codes():
-        if not no_check:
-            _try(str(url), access_key, secret_key)
-        put(path, profile, {"url": str(url), "access_key": access_key, "secret_key": secret_key})
-    click.echo(_("{file} has the profile {name}.").format(file=path, name=profile), err=True)
+    return access_key, secret_key
 
 
 def _try(url: str, access_key: str, secret_key: str) -> None:
