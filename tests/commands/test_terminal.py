@@ -60,6 +60,13 @@ def test_a_list_is_a_table_as_wide_as_the_terminal(
     assert wide == (columns == 200) or wide
 
 
+def test_lists_within_one_thing_fit_a_narrow_terminal_too(unit: str, spawn: Spawn) -> None:
+    _, lines = screen(spawn("units", "explain", unit, columns=80), 80)
+    bought = next(line for line in lines if "unit.bought" in line)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d +unit\.bought +unit-", bought)
+    assert len(lines) < 40
+
+
 def test_a_narrow_terminal_says_how_many_columns_are_left_out(unit: str, spawn: Spawn) -> None:
     _, narrow = screen(spawn("units", "list", columns=80), 80)
     assert "not fit" in " ".join(narrow)

@@ -56,6 +56,7 @@ ALONE: Final[dict[str, str]] = {
     "clock": "show",
     "approvals": "list",
     "renewals": "list",
+    "audit-log": "list",
 }
 """The command of a group that is meant where none is named."""
 

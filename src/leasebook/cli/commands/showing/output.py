@@ -127,7 +127,7 @@ def _renderable(
     table = _rows(view, action, found, rows)
     if table is None:
         if isinstance(found, Mapping):
-            return as_details(found, now() if _has_times(found) else None), 0
+            return as_details(found, now() if _has_times(found) else None, width), 0
         lines = [text(one) for one in found] if isinstance(found, list) else [text(found)]
         return Text("\n".join(map(printable, lines))), 0
     if not table.rows and not table.rest:
