@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack faults test long quick quick-tests t check lint types layers tests docs format lock clean bench profile coverage
+.PHONY: help run tour ray attack faults test deep long quick quick-tests t check lint types layers tests docs format lock clean bench profile coverage
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,7 +29,7 @@ run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= f
 tour: $(VENV)/.runtime ## buy, deploy, call, release and see the bill, in half a minute
 	@$(BIN)/leasebook tour
 
-test: lint layers docs ## everything that CI checks and that needs no other toolchain
+test: lint layers docs ## everything that a change needs: each kind of thing once, in six minutes on two cores
 	@$(MAKE) --no-print-directory -j2 types tests
 
 lint: $(VENV)/.dev ## style
@@ -42,10 +42,13 @@ types: $(VENV)/.dev ## mypy --strict
 layers: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
 
-tests: $(VENV)/.dev ## all tests
+tests: $(VENV)/.dev ## the tests of make test
 	$(BIN)/pytest --workers $(WORKERS)
 
-long: $(VENV)/.dev ## all tests, each as often and with as many values as a night has time for (ROUNDS=4)
+deep: $(VENV)/.dev ## all tests with all their values and on every store, as CI runs them after make test
+	LEASEBOOK_TEST_ROUNDS=1 $(BIN)/pytest --workers $(WORKERS)
+
+long: $(VENV)/.dev ## the tests of make deep, with as much of what depends on chance as a night has time for (ROUNDS=4)
 	LEASEBOOK_TEST_ROUNDS=$(ROUNDS) $(BIN)/pytest --workers $(WORKERS)
 
 quick: lint ## lint, types, and the tests of rules, wire and the embedded store: a minute

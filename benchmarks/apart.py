@@ -77,7 +77,7 @@ async def call(app: Any, path: str, action: str, headers: Headers, body: bytes) 
 async def serving(directory: Path, url: str | None = None) -> AsyncIterator[Any]:
     """Run a service with something to sell, and the garbage collector as a server has it; gives the application."""
     from leasebook.config.load import load_settings
-    from leasebook.observability.metrics import configure_logging
+    from leasebook.observability.logs.lines import configure_logging
     from leasebook.server.composition import running
     from leasebook.store.opening import Target
 

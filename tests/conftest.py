@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, settings
 
 from leasebook.store.opening import Target
 from tests import postgres, workers
-from tests.copies import ROUNDS, STORES, empty
+from tests.copies import STORES, empty
+from tests.depth import IS_DEEP, ROUNDS, few, left_to_deep_runs
 from tests.once import read_once
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made with mkdtemp
 MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
-EXAMPLES: Final = 60
-"""Examples of a property in a run of everything; more with LEASEBOOK_TEST_ROUNDS."""
+EXAMPLES: Final = few(12, 60)
+"""Examples of a property; more with LEASEBOOK_TEST_ROUNDS."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,9 +79,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the other stores where LEASEBOOK_TEST_STORE names one."""
+    """Leave out the tests of the other stores where LEASEBOOK_TEST_STORE names one, and those for deep runs only."""
     wanted = os.environ.get("LEASEBOOK_TEST_STORE")
     if not wanted:
+        left = left_to_deep_runs(items)
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
         return
     if wanted not in STORES:
         raise pytest.UsageError(f"LEASEBOOK_TEST_STORE is {wanted}: it may be {' or '.join(STORES)}")
@@ -95,12 +99,14 @@ def _parameters(item: pytest.Item) -> set[str]:
     return {*item.name.partition("[")[2].rstrip("]").split("-"), *Path(item.path).stem.split("_")}
 
 
-def pytest_report_header() -> str:
-    """Say which PostgreSQL the tests use."""
+def pytest_report_header() -> list[str]:
+    """Say how deep the run goes, and which PostgreSQL the tests use."""
+    ordinary = "ordinary: a few of many values, and some tests, are left to LEASEBOOK_TEST_ROUNDS=1"
+    depth = f"depth: {f'deep, rounds: {ROUNDS}' if IS_DEEP else ordinary}"
     try:
-        return f"postgres: {postgres.binaries()[1]}"
+        return [depth, f"postgres: {postgres.binaries()[1]}"]
     except postgres.NoPostgresError as error:
-        return f"postgres: {error}"
+        return [depth, f"postgres: {error}"]
 
 
 @pytest.fixture(scope="session")

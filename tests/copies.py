@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,11 +12,10 @@ from pathlib import Path
 from leasebook.security.private_files import create_private
 from leasebook.store.opening import Target, upgrade
 from leasebook.store.sqlite.store import FILE
+from tests.depth import ROUNDS as ROUNDS  # noqa: PLC0414 - many tests take it from here
 from tests.postgres import shared_server
 
 STORES = ("sqlite", "postgres")
-ROUNDS = max(1, int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1")))
-"""How many times more there is to do than in an ordinary run."""
 
 
 @contextmanager

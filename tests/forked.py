@@ -18,9 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.spent import count_in
 
 ROOT = Path(__file__).parent.parent
 REQUEST_MAX = 1 << 20
@@ -102,6 +105,7 @@ class _Nursery:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )
+        count_in(self._process.pid)
         atexit.register(self._end)
 
     def _end(self) -> None:
@@ -120,6 +124,10 @@ def _forking(requests: socket.socket) -> list[str]:
         text, files, _, _ = socket.recv_fds(requests, REQUEST_MAX, 3)
         if not text:
             os._exit(0)
+        with suppress(ChildProcessError):
+            # Those that are waited for are counted: tests/spent.py.
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.fork() == 0:
             return _born(requests, json.loads(text), files)
         for file in files:
@@ -128,8 +136,6 @@ def _forking(requests: socket.socket) -> list[str]:
 
 def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> list[str]:
     """Fork once more, so that a parent is there to hear of the end; returns in the process that is to work."""
-    # Ignored signals would stay ignored in everything that is started from here.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     requests.close()
     stdout, stderr, told = files
     child = os.fork()
@@ -167,7 +173,6 @@ if __name__ == "__main__":
     from leasebook.cli.main import main
 
     _import_everything()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _, *words = _forking(socket.socket(fileno=int(sys.argv[1])))
     # As "python -m leasebook" leaves it, because messages about usage name it.
     __package__ = "leasebook"

@@ -33,7 +33,12 @@ CLIENT = ("192.0.2.1", 4711)
 """Where calls come from."""
 STRICT = [action.name for action in ACTIONS if action.operation in STRICT_OPERATIONS]
 """Actions that take no signature without a signed body and a nonce."""
-ENVIRONMENT = {"LEASEBOOK_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEBOOK_ROOT_SECRET_KEY": ROOT_SECRET}
+ENVIRONMENT = {
+    "LEASEBOOK_ROOT_ACCESS_KEY": ROOT_KEY,
+    "LEASEBOOK_ROOT_SECRET_KEY": ROOT_SECRET,
+    # So that every action of the table is there; no fault is set.
+    "LEASEBOOK_FAULTS": "yes",
+}
 
 
 class Answer(NamedTuple):

@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from leasebook.api.audit_record import CallRecord
+from leasebook.api.ids import uuid4_text
+from leasebook.console.device.logins import DeviceLogins
+from leasebook.contract.policies import OF_THE_HOUSE
+from leasebook.domain.commands.console.openid import SignInByOpenId, user_id_of
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.values.calendar import Instant
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
+from tests.api.console.browser import Browser
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
+    IAM,
     MODEL,
     NOTIFICATION,
     SERVICE,
@@ -25,6 +34,8 @@ from tests.api.test_links import links_of, pressed
 from tests.harness import Answer
 
 TIMING: Final = Timing(look_s=0.05, observe_s=0.05, busy_s=0.02, again_s=0.0)
+FAR: Final = Instant(4_000_000_000_000_000)
+"""Rows until then are not deleted while a test runs, in microseconds since 1970."""
 ENVIRONMENT: Final = {"LEASEBOOK_ENGINES": "h100=process, *=instant", "LEASEBOOK_AUDIT_KEEP_DAYS": "0"}
 """The audit log is never closed, so that it has every digest."""
 
@@ -44,15 +55,27 @@ def live(where: Target) -> None:
         lead_a_whole_life(scene, caller)
         _ask_approvers(scene, caller)
         _use_a_link(scene)
+        _sign_in(scene, caller)
         _run_replicas(scene, caller)
         _ask_twice(caller)
+        _sign_in_machines(scene)
         _tell_nobody(caller)
+
+
+def _sign_in(scene: ServiceHarness, caller: Recorder) -> None:
+    """Have a user sign in to the console, and out again."""
+    users = caller.do(IAM, "DescribeUsers", {})["users"]
+    browser = Browser(scene)
+    browser.sign_in(users[0]["userId"])
+    browser.send(browser.get("/console"), "/console/sign-out")
 
 
 def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
     """Have replicas of a service run on an engine, and end some of them again."""
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
-    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "9000000"}})
+    budget = {"budget": "0.000001", "budgetWarnPercent": [50]}
+    limits = {"units": {"gpu-1": 1000}, "spend": "9000000", "tags": {"team": {"vision": budget}}}
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": limits})
     offering = {"region": "bj", "type": "h100", "pricePerMinute": "0.01", "pricePerMonth": "1", "stockTotal": 50}
     caller.do(CATALOG, "SetOffering", offering)
     made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "runs"})
@@ -82,6 +105,35 @@ def _ask_twice(caller: Recorder) -> None:
     for token in ("once", "once", "again"):
         caller.do(UNITS, "PurchaseComputeUnit", {**order(), "clientToken": token})
     caller.refused(UNITS, "PurchaseComputeUnit", {**order(count=10_000), "clientToken": "too much"})
+
+
+def _sign_in_machines(scene: ServiceHarness) -> None:
+    """Have a person of an identity provider approve a machine and refuse another one, and let one wait."""
+    store, console = scene.running.store, scene.running.console
+    root = store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
+    assert root is not None
+    assert console is not None
+    issuer, subject = "https://login.example.com", "person"
+    person = SignInByOpenId(
+        account_id=root.account_id,
+        user_id=user_id_of(issuer, subject),
+        issuer=issuer,
+        subject=subject,
+        name="Li",
+        policies=("QianfanReadAccessPolicy",),
+        operators=OF_THE_HOUSE,
+        sign_in_id="0" * 64,
+        until=FAR,
+        by=user_id_of(issuer, subject),
+    )
+    scene.runner.run(scene.running.sequencer.submit(person))
+    user = store.ask(lambda ask: ask.user(person.user_id))
+    assert user is not None
+    logins = DeviceLogins.of(console.parts.context)
+    first, second, _ = (scene.runner.run(logins.ask("laptop", "127.0.0.1")) for _ in range(3))
+    for asked, approves in ((first, True), (second, False)):
+        record = CallRecord(uuid4_text(), "127.0.0.1", "/console", "ConfirmDevice")
+        scene.runner.run(logins.decide(user, asked.user_code, record, approves=approves))
 
 
 def _use_a_link(scene: ServiceHarness) -> None:

@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from leasebook.store.postgres.store import upgrade
+from tests import spent
 from tests.ports import free_port
 
 VERSION_MIN = 15
@@ -122,9 +123,14 @@ class PostgresServer:
             options += " -c autovacuum=off"
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
+        self._time = spent.count_in(self._pid())
+
+    def _pid(self) -> int:
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: fast, or immediate, which is a crash."""
+        self._time.seconds()
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", mode, "-w", "stop")
 
     def url(self, database: str) -> str:
@@ -153,7 +159,8 @@ class PostgresServer:
         atexit.unregister(self.remove)
         pid_file = self._folder / "data" / "postmaster.pid"
         if pid_file.exists():
-            os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
+            self._time.seconds()
+            os.kill(self._pid(), signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests import spent
+
 LONGEST: Final = ("focus", "crash", "packaging", "attack", "faults", "conformance", "reconciler", "outbox", "gateway")
 """Folders whose files take longest, in the order in which they are given out; the others follow."""
 STOP_S: Final = 60.0
@@ -32,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the option."""
     parser.addoption(
         "--workers", type=int, default=0, metavar="N", help="run tests in N processes, forked after collection"
+    )
+    parser.addoption(
+        "--spent", type=Path, metavar="FILE", help="with --workers: write the processor seconds of each test there"
     )
 
 
@@ -95,6 +100,7 @@ class Workers:
         self._count: Final = count
         self._made = 0
         self._running: list[Worker] = []
+        self._account: Final = spent.SuiteAccount()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -146,10 +152,22 @@ class Workers:
                 continue
             if said is None:
                 worker.give(todo.popleft() if todo else [])
-            elif isinstance(said, int):
-                worker.given.remove(said)
+            elif isinstance(said, tuple):
+                number, seconds = said
+                worker.given.remove(number)
+                self._account.add(session.items[number].nodeid, seconds)
             else:
                 self._report(session, said)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Show what each suite took, beside what it may take in an ordinary run."""
+        if config.getoption("--spent"):
+            self._account.write(config.getoption("--spent"))
+        took = self._account.suites()
+        if len(took) > 1:
+            terminalreporter.section("processor time")
+            for line in spent.report(spent.compared(took, spent.budgets())):
+                terminalreporter.write_line(line)
 
     def _report(self, session: pytest.Session, data: Mapping[str, Any]) -> None:
         hook = session.config.hook
@@ -194,6 +212,7 @@ def _run(session: pytest.Session, way: Connection) -> None:
     """Run tests, each with the one that follows at hand: fixtures that both use are kept."""
     numbers: deque[int] = deque()
     has_more = True
+    before = spent.so_far()
     while numbers or has_more:
         if has_more and len(numbers) <= 1:
             way.send(None)
@@ -204,7 +223,9 @@ def _run(session: pytest.Session, way: Connection) -> None:
         number = numbers.popleft()
         item, following = session.items[number], session.items[numbers[0]] if numbers else None
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        way.send(number)
+        after = spent.so_far()
+        way.send((number, after - before))
+        before = after
         if session.shouldfail or session.shouldstop:
             return
 

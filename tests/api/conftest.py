@@ -16,11 +16,12 @@ import structlog
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ServiceHarness, a_scene
-from tests.copies import ROUNDS, STORES, copy_of, empty
+from tests.copies import STORES, copy_of, empty
+from tests.depth import ROUNDS, few
 from tests.log_stores import with_log_store
 
-PROVED_EVERY = 8
-"""On PostgreSQL the books are proved after one of eight tests."""
+PROVED_EVERY = {"sqlite": few(4, 1), "postgres": few(8, 8 if ROUNDS == 1 else 1)}
+"""The books are proved after one of this number of tests on a store: it takes as long as a test."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -119,11 +120,8 @@ def a_copy(
 
 
 def is_proved(request: pytest.FixtureRequest) -> bool:
-    """Whether the books are proved in the end: of the embedded store always, of PostgreSQL for an eighth of the tests.
-
-    They are the same rows and the same check, which takes PostgreSQL longer than all that a test does.
-    """
-    return request.param == "sqlite" or ROUNDS > 1 or crc32(request.node.nodeid.encode()) % PROVED_EVERY == 0
+    """Whether the books are proved in the end: in a deep run those of the embedded store after each test."""
+    return crc32(request.node.nodeid.encode()) % PROVED_EVERY[request.param] == 0
 
 
 @pytest.fixture(params=STORES)

@@ -23,7 +23,7 @@ LISTS = (
 )
 OF_ONE = frozenset(
     {
-        *("describe_account", "describe_statement", "describe_guard_rails", "describe_reminders", "follow_events"),
+        *("describe_account", "describe_statement", "describe_guard_rails", "describe_reminders"),
         *("describe_service_metric", "describe_service_stats", "describe_projects", "describe_tag_policy"),
     }
 )

@@ -1,4 +1,4 @@
-"""An ordinary run leaves out some values of parameters on PostgreSQL, and no test."""
+"""An ordinary run tries each noun on PostgreSQL, and a deep one each test."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies import ROUNDS, STORES
+from tests.copies import STORES
+from tests.depth import IS_DEEP, ROUNDS
 
 
-def test_every_test_of_either_store_runs_on_both_and_one_runs_with_all_its_values(
-    request: pytest.FixtureRequest,
-) -> None:
+def counted(request: pytest.FixtureRequest) -> dict[tuple[Path, str], dict[str, int]]:
+    """Return how often each test of either store runs on each."""
     options = request.config.option
     if options.keyword or options.markexpr or options.lf or os.environ.get("LEASEBOOK_TEST_STORE"):
         pytest.skip("only a part of the tests was asked for")
@@ -21,8 +21,24 @@ def test_every_test_of_either_store_runs_on_both_and_one_runs_with_all_its_value
     for item in request.session.items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "either" in item.callspec.params:
             ran[item.path, item.originalname][str(item.callspec.params["either"])] += 1
+    return ran
+
+
+def test_every_test_of_either_store_runs_with_all_its_values_and_in_each_file_one_on_postgresql(
+    request: pytest.FixtureRequest,
+) -> None:
+    ran = counted(request)
+    assert [name for name, counts in ran.items() if not counts["sqlite"]] == []
+    again = {path for (path, _), counts in ran.items() if counts["postgres"]}
+    assert {path for path, _ in ran} - again == set()
+
+
+def test_a_deep_run_has_each_of_them_on_both(request: pytest.FixtureRequest) -> None:
+    ran = counted(request)
+    if not IS_DEEP:
+        pytest.skip("an ordinary run was asked for")
     assert [name for name, counts in ran.items() if 0 in counts.values()] == []
-    if ROUNDS == 1:
-        assert {counts["postgres"] for counts in ran.values()} <= {1}
-    else:
+    if ROUNDS > 1:
         assert [name for name, counts in ran.items() if len(set(counts.values())) > 1] == []
+    else:
+        assert {counts["postgres"] for counts in ran.values()} <= {1}

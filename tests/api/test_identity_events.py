@@ -56,8 +56,10 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "createTime": opened,
         "requires": [],
         "email": None,
+        "projectPolicies": [],
         "language": None,
         "deletedTime": None,
+        "openId": None,
     }
     assert key["data"]["accessKeyId"] == made["accessKeyId"]
     digest = key["data"]["now"].pop("secretDigest")
@@ -70,6 +72,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "requires": [],
         "fromEnvironment": False,
         "byOperator": True,
+        "name": "",
     }
     assert made["secretAccessKey"] not in json.dumps(identity_events(customer))
 
@@ -83,6 +86,8 @@ def test_each_change_of_a_user_or_a_key_is_one_event_with_what_was_before(either
         customer.do(IAM, "AttachPolicy", {"userId": user, "policyName": policy})
     customer.do(IAM, "DetachPolicy", {"userId": user, "policyName": READ})
     for _ in range(2):
+        customer.do(IAM, "AttachPolicy", {"userId": user, "policyName": READ, "projectIds": ["default"]})
+    for _ in range(2):
         customer.do(IAM, "DisableAccessKey", {"accessKeyId": key})
     service_key = customer.do(SERVICE, "CreateServiceKey", {"name": "app"})
     customer.do(SERVICE, "DeleteServiceKey", {"keyId": service_key["keyId"]})
@@ -93,16 +98,18 @@ def test_each_change_of_a_user_or_a_key_is_one_event_with_what_was_before(either
         ("userChanged", {"policies": []}),
         ("userChanged", {"policies": [READ]}),
         ("userChanged", {"policies": [READ, OPERATE]}),
+        ("userChanged", {"projectPolicies": []}),
         ("accessKeyChanged", {"status": "Active"}),
         ("serviceKeyCreated", None),
         ("serviceKeyChanged", {"status": "Active"}),
     ]
-    assert [events[place]["data"]["now"] for place in (4, 5, 7)] == [
+    assert [events[place]["data"]["now"] for place in (4, 5, 6, 8)] == [
         {"policies": [OPERATE]},
+        {"projectPolicies": [{"policyName": READ, "projectIds": ["default"]}]},
         {"status": "Disabled"},
         {"status": "Deleted"},
     ]
-    assert events[7]["data"]["serviceKeyId"] == service_key["keyId"]
+    assert events[8]["data"]["serviceKeyId"] == service_key["keyId"]
     assert service_key["key"] not in json.dumps(events)
 
 

@@ -355,6 +355,14 @@ def test_a_link_acts_for_its_buyer_only_as_long_as_they_may(either: ServiceHarne
 
     owner.do(IAM, "DetachPolicy", policy)
     closed()
+    # A policy for a project is for what belongs to it.
+    other = owner.do("/v2/project", "CreateProject", {"name": "atlas"})["projectId"]
+    owner.do(IAM, "AttachPolicy", {**policy, "projectIds": [other]})
+    closed()
+    owner.do(IAM, "AttachPolicy", {**policy, "projectIds": ["default"]})
+    assert shown(either, links["keep"])[0] == 200
+    owner.do(IAM, "DetachPolicy", {**policy, "projectIds": ["default", other]})
+    closed()
     owner.do(IAM, "AttachPolicy", policy)
     assert shown(either, links["keep"])[0] == 200
     owner.do(IAM, "DisableAccessKey", {"accessKeyId": buyer.desk.access_key})

@@ -13,6 +13,8 @@ from tests.copies import STORES, empty
 from tests.harness import Answer, a_service, play
 from tests.log_stores import with_log_store
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture(scope="module", params=STORES)
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Answer]]:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from leasebook.config.load import load_settings
-from leasebook.observability.metrics import configure_logging
+from leasebook.observability.logs.lines import configure_logging
 from leasebook.server.composition import running
 from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, ServiceHarness, a_scene, order

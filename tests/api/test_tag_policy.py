@@ -323,3 +323,40 @@ def test_a_policy_does_not_stop_accounts_from_being_renamed_and_suspended(shared
     shared.operator.do(IAM, "SuspendAccount", {**whose, "reason": "The invoice of May is not paid."})
     shared.operator.do(IAM, "ResumeAccount", whose)
     assert policy_of(caller)["required"] == ["team"]
+
+
+def test_instances_that_break_the_policy_are_listed_page_by_page_and_with_other_filters(either: ServiceHarness) -> None:
+    either.sell(stock=100)
+    caller = either.customer("9000")
+    found = [
+        {},
+        {"team": "vision"},
+        {"team": "vision", "stage": "live"},
+        {"team": "x", "stage": "live"},
+        {"stage": "a"},
+    ]
+    units = [caller.do(UNITS, "PurchaseComputeUnit", order() | {"tags": tags})["instanceId"] for tags in found * 3]
+
+    def broken(**more: Any) -> list[int]:
+        asked = {"breaksTagPolicy": True, **more}
+        pages = [*caller.pages(UNITS, "DescribeComputeUnits", {**asked, "maxKeys": 2})]
+        ids = [row["instanceId"] for page in pages for row in page["computeUnitInstanceList"]]
+        whole = caller.do(UNITS, "DescribeComputeUnits", asked)["computeUnitInstanceList"]
+        assert [row["instanceId"] for row in whole] == ids
+        return [units.index(one) for one in ids]
+
+    assert broken() == []
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": ["team", "stage"], "allowed": {"team": ["vision"]}}})
+    assert broken() == [number for number in range(15) if number % 5 != 2]
+    assert broken(tags={"team": "vision"}) == [1, 6, 11]
+    caller.do(TAG, "TagResource", {"resourceId": units[6], "tags": {"stage": "b"}})
+    caller.release(units[1])
+    assert broken(tags={"team": None}) == [3, 8, 11, 13]
+    assert broken(status="Released") == [1]
+    caller.do(ACCOUNT, "SetTagPolicy", {"policy": {"required": None}})
+    assert broken() == [3, 8, 13]
+    several = {"breaksTagPolicy": True, "accountId": "*"}
+    assert either.operator.field_refused(UNITS, "DescribeComputeUnits", several) == "breaksTagPolicy"
+    one = {"breaksTagPolicy": True, "accountId": caller.account_id()}
+    shown = either.operator.do(UNITS, "DescribeComputeUnits", one)["computeUnitInstanceList"]
+    assert [row["instanceId"] for row in shown] == [units[number] for number in (3, 8, 13)]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from leasebook.api import ids
-from leasebook.api.app import ID_REPEATS
+from leasebook.api.inside.operating import ID_REPEATS
 from leasebook.security import vault
 from tests.api.scene import CHARGE, IAM, MODEL, NOTIFICATION, SERVICE, UNITS, Caller, ServiceHarness, new_service, order
 

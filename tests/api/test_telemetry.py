@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from leasebook.config.load import Secret, load_settings
 from leasebook.docsgen.reference import metrics_page
-from leasebook.observability.metrics import LogFormat, LogLevel, Metrics, configure_logging, request_id
+from leasebook.observability.logs.lines import LogFormat, LogLevel, configure_logging, request_id
+from leasebook.observability.metrics import Metrics
 
 SECRET = "0123456789abcdefSECRET"
 SIGNATURE = "bce-auth-v1/ALTAKone/2030-01-15T01:30:00Z/1800/host;x-bce-date/9f86d081884c7d65"
@@ -287,6 +288,7 @@ NAMES = {
     "leasebook_refusals": "counter",
     "leasebook_approvals_waiting": "gauge",
     "leasebook_refused_calls_unlisted": "counter",
+    "leasebook_console_sign_ins": "counter",
     "leasebook_release_lateness_seconds": "histogram",
     "leasebook_oldest_overdue_release_seconds": "gauge",
     "leasebook_due_done": "counter",
@@ -314,6 +316,7 @@ NAMES = {
     "leasebook_calls_waiting": "gauge",
     "leasebook_store_away_seconds": "gauge",
     "leasebook_throttled": "counter",
+    "leasebook_faults": "counter",
     "leasebook_gateway_first_byte_seconds": "histogram",
     "leasebook_gateway_calls_in_flight": "gauge",
     "leasebook_gateway_websockets": "gauge",

@@ -20,6 +20,8 @@ from tests.attack.books import OPERATOR, StoreProbe
 from tests.copies import STORES, copy_of, empty
 from tests.harness import Client, a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 IAM, SERVICE = "/v2/iam", "/v2/service"
 OPERATE, FULL = "QianfanServiceOperateAccessPolicy", "QianfanFullControlAccessPolicy"
 
@@ -59,6 +61,11 @@ def books(lived: Target, tmp_path: Path) -> Iterator[StoreProbe]:
 
 def take_a_policy(books: StoreProbe) -> None:
     books.run("UPDATE users SET policies = ? WHERE id = ?", json.dumps([OPERATE, OPERATOR]), books.user)
+
+
+def take_a_policy_for_a_project(books: StoreProbe) -> None:
+    held = json.dumps([{"policy": OPERATE, "project_ids": ["default"]}])
+    books.run("UPDATE users SET project_policies = ? WHERE id = ?", held, books.user)
 
 
 def become_root(books: StoreProbe) -> None:
@@ -155,6 +162,7 @@ def remove_the_events_of_a_detaching(books: StoreProbe) -> None:
 
 ROWS: Final[list[tuple[Callable[[StoreProbe], None], str]]] = [
     (take_a_policy, "user {0.user} has policies"),
+    (take_a_policy_for_a_project, "user {0.user} has project_policies [{{'policy': '"),
     (become_root, "user {0.user} has is_root True, and its events tell False"),
     (add_an_operator, "user u-forged is there, and no event tells of it"),
     (add_a_key_of_an_operator, "access key AKforged is there, and no event tells of it"),

@@ -20,6 +20,8 @@ from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, ServiceH
 from tests.copies import STORES, empty
 from tests.harness import a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
 RUN: Final = {"command": ["sh", "-c", "cat /proc/$PPID/environ; sleep 600"], "port": None}
 TIMING: Final = Timing(look_s=0.05, observe_s=0.05, busy_s=0.02, again_s=0.0)

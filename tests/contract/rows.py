@@ -16,6 +16,7 @@ from leasebook.domain.book.tables import (
     COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
+    DEVICE_LOGINS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     FORMER_TAGS,
@@ -37,6 +38,7 @@ from leasebook.domain.book.tables import (
     SERVICE_KEYS,
     SERVICE_USAGE,
     SERVICES,
+    SPENT_SIGN_INS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     USED_LINKS,
@@ -45,9 +47,11 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags, Sums
-from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.account import AccessKey, Account, OpenIdIdentity, ProjectPolicy, User
 from leasebook.domain.model.approvals.approval import Approval
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
+from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
@@ -59,6 +63,7 @@ from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica, RunSpec
 from leasebook.domain.model.resource.project import Project
+from leasebook.domain.model.resource.tag_budget import TagBudget
 from leasebook.domain.model.service import LogStore, Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
@@ -302,7 +307,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
         {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce"), "name": "", "email": TEXT}
-        | {"language": "zh-CN", "deleted_at": LOW},
+        | {"language": "zh-CN", "deleted_at": LOW, "openid": OpenIdIdentity(TEXT, "subject", (TEXT,))}
+        | {"project_policies": (ProjectPolicy(TEXT, ("default", TEXT)), ProjectPolicy("QianfanFullControl", ()))},
     ),
     ACCESS_KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
@@ -326,6 +332,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
                 extensions_max=0,
                 needs_approval=ApprovalLimit(units={TEXT: 1}, cost=Micro(HIGH), months=0, self_approval=True),
                 user_needs_approval={"*": ApprovalLimit(release_us=HIGH, lapse_us=1)},
+                tags={TEXT: {"": TagBudget(budget=Micro(HIGH), budget_warn_percent=(50,), budget_refuse_percent=1)}},
             ),
             "held": {"user-1": {TEXT: HIGH}},
             "month": "2026-11",
@@ -347,6 +354,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "project_units": {TEXT: {TEXT: HIGH}},
             "project_spent": {"prj-1": LOW},
             "project_crossed": {TEXT: (50, 90)},
+            "tag_spent": {TEXT: {"": LOW}},
+            "tag_crossed": {TEXT: {TEXT: (50, 90)}},
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),
@@ -411,6 +420,11 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         Project("prj-1", "acc-1", TEXT, TEXT, "user-1", Instant(LOW)),
         {"name": "", "description": "", "status": "Closed", "closed_at": HIGH},
     ),
+    DEVICE_LOGINS: (
+        DeviceLogin("BCDFGHJK", TEXT, TEXT, TEXT, Instant(HIGH), Instant(LOW)),
+        {"status": "Approved", "account_id": TEXT, "user_id": TEXT, "decided_at": HIGH, "access_key_id": TEXT},
+    ),
+    SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),

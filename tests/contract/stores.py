@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
 from leasebook.store.opening import OpenStore
 from leasebook.store.postgres.store import PostgresStore
-from leasebook.store.postgres.store import upgrade as upgrade_database
 from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.store import SqliteStore, upgrade
 from tests.postgres import shared_server
@@ -54,25 +54,24 @@ _parents: list[tempfile.TemporaryDirectory[str]] = []
 @contextmanager
 def postgres() -> Iterator[Opener]:
     """A database of the server of this test process, always the same one, emptied."""
-    url, facts = _empty_database()
+    url, facts, connection = _empty_database()
     # Tables of a few rows: this takes a tenth of the time of a TRUNCATE.
     deletes = "; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(deletes.encode())
-        # Those that the migrations wrote are in every store.
-        connection.cursor().executemany("INSERT INTO facts (name, value) VALUES (%s, %s)", facts)
+    connection.execute(deletes.encode())
+    # Those that the migrations wrote are in every store.
+    connection.cursor().executemany("INSERT INTO facts (name, value) VALUES (%s, %s)", facts)
     yield lambda: PostgresStore(url)
 
 
 @cache
-def _empty_database() -> tuple[str, list[tuple[str, str]]]:
+def _empty_database() -> tuple[str, list[tuple[str, str]], psycopg.Connection[Any]]:
+    """Return a database with the tables, the facts in it, and a connection, whose session knows all tables by now."""
     # Kept open as long as the process: the server is removed with all of its databases then.
-    _databases.append(shared_server().database())
+    _databases.append(shared_server().database(migrated=True))
     url = _databases[-1].__enter__()
-    upgrade_database(url)
-    with psycopg.connect(url) as connection:
-        facts: list[tuple[str, str]] = connection.execute("SELECT name, value FROM facts").fetchall()
-    return url, facts
+    connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+    atexit.register(connection.close)
+    return url, connection.execute("SELECT name, value FROM facts").fetchall(), connection
 
 
 _databases: list[AbstractContextManager[str]] = []

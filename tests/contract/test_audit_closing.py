@@ -25,6 +25,8 @@ from tests.contract.test_audit_tampering import Log
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 ACCOUNT, CLOCK, UNITS = "/v2/account", "/v2/clock", "/v2/computeunit"
 KEPT: Final = {"LEASEBOOK_AUDIT_KEEP_DAYS": "2"}
 

@@ -24,6 +24,8 @@ from tests import postgres
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 CATALOG, CLOCK, UNITS = "/v2/catalog", "/v2/clock", "/v2/computeunit"
 Execute = Callable[..., list[tuple[Any, ...]]]
 

@@ -1,4 +1,4 @@
-"""Projects in a store: ``check`` names every charge that is in another project than its instance was in then."""
+"""Projects in a store: ``check`` names each charge in a project that its instance was not in, and each lost policy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Final
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import INSTANCES
+from leasebook.domain.model.account import ProjectPolicy, User
+from leasebook.domain.model.resource.project import Project
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import MINUTE_US, Instant
 from leasebook.store.opening import OpenStore, Target, open_store, upgrade
@@ -76,5 +78,25 @@ async def test_check_names_each_charge_in_another_project_than_its_instance_was_
             posting(5, kind="TopUp", debit="funding", credit="wallet:acc-1", project_id="prj-1"),
         ):
             assert len(await found_in(store, wrong)) == 1, wrong
+    finally:
+        await store.close()
+
+
+async def test_check_names_each_policy_for_a_project_that_the_account_does_not_have(target: Target) -> None:
+    upgrade(target)
+    store = open_store(target)
+    try:
+        for name, account in (("prj-1", "acc-1"), ("prj-2", "acc-2")):
+            await write(store, Project(name, account, name, "", "user-1", Instant(1)))
+        held = (ProjectPolicy("first", ("default", "prj-1", "prj-2")), ProjectPolicy("second", ("prj-1", "prj-3")))
+        for name in ("user-1", "user-2"):
+            await write(store, User(name, "acc-1", name, False, (), Instant(1), project_policies=held[: int(name[-1])]))
+        await write(store, User("user-3", "acc-1", "user-3", False, (), Instant(1)))
+        found = fetched(store, lambda fetch: [*project_findings(fetch, 99)])
+        assert [(line.split()[1], line.split()[8].strip(",")) for line in found] == [
+            ("user-1", "prj-2"),
+            ("user-2", "prj-2"),
+            ("user-2", "prj-3"),
+        ]
     finally:
         await store.close()

@@ -12,11 +12,20 @@ import pytest
 
 from leasebook.batch import BatchLimits, Sequencer
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, FORMER_NONCES, NONCE_PAGES, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    ACCOUNTS,
+    FORMER_NONCES,
+    NONCE_PAGES,
+    REFUSED_CALLS,
+    USERS,
+)
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import Command
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.record.signature import PAGE_MAX, REPLAYED_TEXT, FormerNonce, Nonce, NoncePage, RefusedCalls
 from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
 from leasebook.domain.values.money import Micro
@@ -221,11 +230,19 @@ def row(number: int, **changed: Any) -> RefusedCalls:
     return RefusedCalls(**(facts | changed))
 
 
+def device(number: int) -> DeviceLogin:
+    return DeviceLogin(f"d{number}", "digest", "machine", "127.0.0.1", Instant(number * HOUR_US), Instant(0))
+
+
 async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
     async with on_store() as store:
         await write(store, *[page("a" * 16, until=number * HOUR_US) for number in range(10)])
         await write(store, *[FormerNonce(KEY, f"{number:016}", Instant(number * HOUR_US)) for number in range(10)])
         assert store.ask(lambda ask: ask.former_nonces_until()) == 9 * HOUR_US
+        await write(
+            store, *[SpentSignIn(f"s{number}", "user-1", Instant(number * HOUR_US), Instant(0)) for number in range(10)]
+        )
+        await write(store, *[device(number) for number in range(10)])
         await write(store, *[row(number) for number in range(10)])
         for nonces, rows in ((6, 6), (4, 5)):
             transaction = await store.begin()
@@ -239,7 +256,9 @@ async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_
             )
             kept = [number for number in range(10) if book.get(NONCE_PAGES, number * HOUR_US, KEY) is not None]
             former = [number for number in range(10) if book.get(FORMER_NONCES, KEY, f"{number:016}") is not None]
-            assert kept == former == list(range(10 - nonces, 10))
+            spent = [number for number in range(10) if store.ask(lambda ask, one=f"s{number}": ask.is_spent(one))]  # type: ignore[misc]
+            waiting = [number for number in range(10) if store.ask(lambda ask, one=f"d{number}": ask.device_login(one))]  # type: ignore[misc]
+            assert kept == former == spent == waiting == list(range(10 - nonces, 10))
             assert [number for number in range(10) if book.get(REFUSED_CALLS, f"row-{number}")] == list(
                 range(10 - rows, 10)
             )

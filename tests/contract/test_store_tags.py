@@ -9,6 +9,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import ChargedTags
+from leasebook.domain.book.tables import FORMER_TAGS, RESOURCE_TAGS
+from leasebook.domain.costs.rows import FormerTags
+from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.store.opening import Target, open_store, upgrade
 from leasebook.store.postgres import store as postgres
@@ -77,4 +82,28 @@ async def test_the_index_of_tags_follows_the_rows_and_check_names_each_differenc
             assert [one for one in expected if one not in found] == [], damage
     finally:
         engine.dispose()
+        await store.close()
+
+
+async def test_charges_read_the_tags_of_now_those_since_a_moment_and_those_of_the_last_change(target: Target) -> None:
+    upgrade(target)
+    store = open_store(target)
+    try:
+        await write(store, unit("unit-1"), unit("unit-2"), unit("unit-3"))
+        for at in (10, 20, 30):
+            await write(store, FormerTags("unit-1", Instant(at), {"n": f"{at}"}))
+        await write(store, ResourceTags("unit-1", "acc-1", "unit", None, {"n": "now"}, Instant(30)))
+        await write(store, FormerTags("unit-2", Instant(5), {"n": "5"}))
+        await write(store, ResourceTags("unit-2", "acc-1", "unit", None, {}, Instant(5)))
+        book, transaction = Book(), await store.begin()
+        await transaction.load({ChargedTags(("unit-1", "unit-2", "unit-3"), Instant(20))}, book)
+        await transaction.rollback()
+        rows = book.rows[RESOURCE_TAGS]
+        assert {key: row and row.tags for (key,), row in rows.items()} == {
+            "unit-1": {"n": "now"},
+            "unit-2": {},
+            "unit-3": None,
+        }
+        assert sorted(book.rows[FORMER_TAGS]) == [("unit-1", 20), ("unit-1", 30), ("unit-2", 5)]
+    finally:
         await store.close()

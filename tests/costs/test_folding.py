@@ -13,6 +13,7 @@ from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, PostingKind
 from leasebook.domain.values.calendar import DAY_US, Instant, parse_time
 from leasebook.domain.values.money import Micro
 from tests.copies import ROUNDS
+from tests.depth import few
 
 ZONE = "Europe/Berlin"
 START = parse_time("2030-01-15T09:30:00Z", "UTC")
@@ -51,7 +52,7 @@ def summed(payments: list[Payment], cuts: list[int]) -> dict[Any, int]:
 
 def test_payments_and_refunds_make_the_same_sums_in_any_parts() -> None:
     dice = random.Random(1)  # noqa: S311 - no secret
-    for _ in range(40 * ROUNDS):
+    for _ in range(few(10, 40) * ROUNDS):
         payments: list[Payment] = []
         at = int(START)
         for seq in range(dice.randint(1, 8)):
@@ -70,7 +71,7 @@ def test_payments_and_refunds_make_the_same_sums_in_any_parts() -> None:
 
 def test_the_months_of_a_payment_make_up_the_payment() -> None:
     dice = random.Random(2)  # noqa: S311 - no secret
-    for _ in range(50 * ROUNDS):
+    for _ in range(few(10, 50) * ROUNDS):
         begin = START + dice.randrange(500 * DAY_US)
         end = begin + dice.choice([0, 1, DAY_US, dice.randrange(900 * DAY_US)])
         posting = payment(1, "Purchase", begin, 1).posting

@@ -13,6 +13,7 @@ from leasebook.domain.costs.rows import LEVELS
 from leasebook.domain.values.calendar import HOUR_US, Instant, next_full_hour, parse_time
 from leasebook.store.costs.check import _start
 from tests.copies import ROUNDS
+from tests.depth import few
 
 ZONES = (
     "Asia/Shanghai",
@@ -33,7 +34,7 @@ GRANULARITIES: tuple[Granularity, ...] = ("hour", "day", "month", "total")
 def moments(zone: str) -> list[Instant]:
     """Draw moments of many years, and some around each change of the clocks in three of them."""
     dice, rules = random.Random(zone), ZoneInfo(zone)  # noqa: S311 - no secret
-    found = [Instant(dice.randrange(1_100_000_000, 2_050_000_000) * 10**6) for _ in range(60 * ROUNDS)]
+    found = [Instant(dice.randrange(1_100_000_000, 2_050_000_000) * 10**6) for _ in range(few(20, 60) * ROUNDS)]
     for year in (2011, 2017, 2030):
         hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=number) for number in range(366 * 24)]
         offsets = [hour.astimezone(rules).utcoffset() for hour in hours]
@@ -70,7 +71,7 @@ def test_the_check_has_the_same_hours_days_and_months(zone: str) -> None:
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_span_is_covered_without_a_gap_by_periods_that_lie_in_those_of_the_answer(zone: str) -> None:
     dice = random.Random(zone)  # noqa: S311 - no secret
-    for _ in range(4 * ROUNDS):
+    for _ in range(few(2, 4) * ROUNDS):
         since = start_of("Hour", Instant(dice.randrange(10**15, 2 * 10**15)), zone)
         until = start_of("Hour", Instant(since + dice.choice([3, 40, 900, 2000]) * HOUR_US), zone)
         for granularity in GRANULARITIES:

@@ -16,10 +16,13 @@ import pytest
 from leasebook.store.sqlite.store import FILE, SqliteStore
 from tests.crash.fleet import ACCOUNT, ROUNDS, Process, eventually
 from tests.crash.lone import data_of, lone_server, prove_books, root_of
+from tests.depth import few
 from tests.ports import free_port
 
-KILLS = 3
-RECOVERED_EVERY = 3 if ROUNDS > 1 else 15
+KILLS = few(1, 3)
+CUT_EVERY = few(15, 3)
+"""Steps. Those between are of the same kinds, and every migration has more than three."""
+RECOVERED_EVERY = few(45, 3 if ROUNDS > 1 else 15)
 """Steps. Where no table is left, the next start has the same to do wherever it was cut off."""
 STEPS = ("create_table", "create_index")
 
@@ -71,8 +74,7 @@ def test_a_schema_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
         if steps % RECOVERED_EVERY == 0:
             _open_and_close(directory)
             assert "units" in _tables(directory)
-        # The steps between are of the same kinds, and every migration has more steps than are left out.
-        steps += 3
+        steps += CUT_EVERY
     assert steps > 10
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -28,8 +27,9 @@ from tests.crash.fleet import (
     prepaid,
 )
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of, show
+from tests.depth import few
 
-KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or 3 * ROUNDS)
+KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or few(1, 3) * ROUNDS)
 FUNDS = 10_000_000
 TYPE = "killed"
 
@@ -129,7 +129,13 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_
             try:
                 for _ in range(KILLS):
                     _kill_and_restart(server, random)
-                time.sleep(0.2)  # so that the last server, too, has work behind it
+                so_far = sum(len(shopper.records) for shopper in shoppers)
+                enough = max(20 * KILLS, so_far + 20)  # The last server, too, has work behind it.
+                eventually(
+                    f"{enough} purchases are acknowledged",
+                    lambda: any(run.done() for run in running) or sum(len(one.records) for one in shoppers) > enough,
+                    within_s=60,
+                )
             finally:
                 stop.set()
             for run in running:

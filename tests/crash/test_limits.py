@@ -10,9 +10,10 @@ import pytest
 
 from tests.crash.fleet import ACCOUNT, UNITS, Fleet, FleetClient, offer, open_account, postpaid, prepaid
 from tests.crash.lone import PER_MONTH, all_at_once, outcomes
+from tests.depth import few, some
 from tests.harness import Answer
 
-BUYERS, MOST, ROUNDS = 64, 20, 3
+BUYERS, MOST, ROUNDS = 64, 20, few(1, 3)
 
 
 def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:
@@ -27,12 +28,14 @@ def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:
             return False, {"spend": most}
         case "userSpend":
             return False, {"userSpend": {"*": most}}
+        case "tags":
+            return False, {"tags": {"team": {"vision": {"budget": most, "budgetRefusePercent": 100}}}}
         case _:
             return False, {"budget": most, "budgetRefusePercent": 100}
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("rule", ["units", "userUnits", "spend", "userSpend", "budget"])
+@pytest.mark.parametrize("rule", some(["units", "userUnits", "spend", "userSpend", "budget", "tags"], 2))
 def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: FleetClient, rule: str) -> None:
     for _ in range(ROUNDS):
         unit_type = f"limited-{uuid.uuid4().hex[:8]}"
@@ -41,7 +44,7 @@ def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: FleetClient, r
         by_units, limits = limits_of(rule, unit_type)
         with account.caller(trio.ports) as caller:
             assert caller.call(ACCOUNT, "SetGuardRails", {"limits": limits}).status == 200
-            body = postpaid(unit_type) if by_units else prepaid(unit_type)
+            body = (postpaid(unit_type) if by_units else prepaid(unit_type)) | {"tags": {"team": "vision"}}
             buyers = [account.caller(trio.ports).starting_at(number) for number in range(BUYERS)]
 
             def buy(buyer: FleetClient, body: dict[str, Any] = body) -> Answer:

@@ -40,12 +40,13 @@ from tests.crash.fleet import (
     prepaid,
     seeded,
 )
+from tests.depth import few
 from tests.postgres import shared_server
 
 LATENESS_MAX_S = 10.0
 """A paused server keeps its rows for 5 s; then others look for due work every second. The rest is a busy machine."""
 FUNDS = 10_000_000
-TROUBLE_S = 5.0 if ROUNDS == 1 else 7.0 * ROUNDS
+TROUBLE_S = few(2.5, 5.0 if ROUNDS == 1 else 7.0 * ROUNDS)
 
 
 class ThreadedBuyer:

@@ -40,6 +40,7 @@ from tests.crash.fleet import (
     prepaid,
 )
 from tests.crash.proxy import CutPoint, Proxy, proxy
+from tests.depth import few
 from tests.harness import Answer, Client, a_service
 from tests.postgres import NoPostgresError, PostgresServer, shared_server
 
@@ -158,7 +159,7 @@ def test_what_was_answered_outlives_the_database(
     with ThreadPoolExecutor(len(customers)) as threads:
         runs = [threads.submit(customer.run, stop) for customer in customers]
         try:
-            for _ in range(2 * ROUNDS):
+            for _ in range(few(1, 2) * ROUNDS):
                 _all_answered(customers, within_s=60)
                 trouble(durable, served.url)
                 _all_answered(customers, within_s=BACK_S)
@@ -234,11 +235,11 @@ def _check_bought(url: str, answers: list[Answer]) -> None:
 def test_a_connection_cut_at_the_commit_is_never_noticed_by_who_buys(tmp_path: Path, cut: CutPoint) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         answers = []
-        for _ in range(3 * ROUNDS):
+        for _ in range(few(1, 3) * ROUNDS):
             proxy.arm("COMMIT", cut)
             answers += await asyncio.gather(*(_buy(desk) for _ in range(8)))
             assert not proxy.is_armed
-        assert proxy.cuts == 3 * ROUNDS
+        assert proxy.cuts == few(1, 3) * ROUNDS
         _check_bought(url, answers)
 
     _play(tmp_path, scene)
@@ -303,7 +304,7 @@ def test_while_the_database_is_away_answers_say_that_nothing_was_done_and_then_i
 
 def test_who_reads_while_the_database_restarts_waits_or_gets_a_refusal_to_try_again(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Client, url: str) -> None:
-        for _ in range(3 * ROUNDS):
+        for _ in range(few(1, 3) * ROUNDS):
             proxy.is_closed = True
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(

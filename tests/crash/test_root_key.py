@@ -14,6 +14,8 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.harness import ROOT_KEY, ROOT_SECRET, Client, a_service
 
+pytestmark = pytest.mark.mostly_embedded
+
 IAM = "/v2/iam"
 SECOND, THIRD = "AKSECOND", "AKTHIRD"
 SECRET = "another-secret-of-the-root"

@@ -32,8 +32,11 @@ from leasebook.store.verify.check import check_store
 from tests.copies import STORES, copy_of, empty
 from tests.crash.fleet import ROUNDS, FleetClient, environment, eventually
 from tests.crash.lone import data_of, leasebook, lone_server
+from tests.depth import few
 from tests.forked import Forked
 from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Answer, Client, a_service
+
+pytestmark = pytest.mark.mostly_embedded
 
 IAM, HOOKS, EVENTS = "/v2/iam", "/v2/notification", "/v2/events"
 KEYS = 7
@@ -228,7 +231,7 @@ def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
 ) -> None:
     original, made = lived
     # On PostgreSQL another third of the places every day: what it is cut off in is the same code on both.
-    every = 1 if original.url is None or ROUNDS > 1 else 3
+    every = few(6, 1 if original.url is None or ROUNDS > 1 else 3)
     cut, done = (int(time.time()) // 86_400) % every, False
     while not done:
         for late in (False, True):

@@ -23,6 +23,7 @@ from tests.crash.fleet import (
     open_account,
     postpaid,
 )
+from tests.depth import few
 
 FUNDS = 10_000_000
 
@@ -59,7 +60,7 @@ def test_a_key_disabled_through_one_server_is_refused_by_the_others_at_once(
 ) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "disabled", FUNDS)
-    for _ in range(5 * ROUNDS):
+    for _ in range(few(2, 5) * ROUNDS):
         _, key = _user(root, account, FULL)
         with key.caller(trio.ports) as caller:
             for server in (1, 2):
@@ -72,7 +73,7 @@ def test_a_key_disabled_through_one_server_is_refused_by_the_others_at_once(
 def test_a_policy_detached_through_one_server_is_gone_at_the_others_at_once(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "detached", FUNDS)
-    for _ in range(5 * ROUNDS):
+    for _ in range(few(2, 5) * ROUNDS):
         user_id, key = _user(root, account, FULL)
         with key.caller(trio.ports) as caller:
             for server in (1, 2):
@@ -86,7 +87,7 @@ def test_a_policy_detached_through_one_server_is_gone_at_the_others_at_once(trio
 def test_a_policy_attached_through_one_server_counts_at_the_others_at_once(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "attached", FUNDS)
-    for _ in range(5 * ROUNDS):
+    for _ in range(few(2, 5) * ROUNDS):
         user_id, key = _user(root, account)
         with key.caller(trio.ports) as caller:
             for server in (1, 2):
@@ -99,7 +100,7 @@ def test_a_policy_attached_through_one_server_counts_at_the_others_at_once(trio:
 
 def test_an_operator_who_lost_the_policy_confirms_no_clock_at_another_server(trio: Fleet, root: FleetClient) -> None:
     account = open_account(root, "operators", 0)
-    for _ in range(3 * ROUNDS):
+    for _ in range(few(1, 3) * ROUNDS):
         user_id, key = _user(root, account, OPERATOR)
         with key.caller(trio.ports) as caller:
             assert caller.call_at(1, CLOCK, "ConfirmClock").status == HTTPStatus.OK
@@ -134,7 +135,7 @@ class Hammer:
 def test_no_request_sent_after_a_key_was_disabled_gets_in_anywhere(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=1_000_000)
     account = open_account(root, "hammered", FUNDS)
-    for _ in range(2 * ROUNDS):
+    for _ in range(few(1, 2) * ROUNDS):
         _, key = _user(root, account, FULL)
         hammers = [Hammer(key.caller(trio.ports), n % 3, WRITE if n % 2 else READ) for n in range(9)]
         with ThreadPoolExecutor(len(hammers)) as threads:

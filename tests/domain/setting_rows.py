@@ -9,6 +9,8 @@ from leasebook.domain.replicas.engine_route import Route
 from tests.domain.http_rows import HTTP_ROWS
 from tests.domain.tenant_settings import TENANTS
 
+READ = "QianfanReadAccessPolicy"
+
 
 class Row(NamedTuple):
     """One setting: its default, and two other values as the file and the environment write them."""
@@ -24,14 +26,26 @@ class Row(NamedTuple):
 ROWS = [
     Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
     Row("log_store.url", None, '"http://c:4318/v1/logs"', "http://c:4318/v1/logs", "https://c/x", "https://c/x"),
+    Row("console.openid_issuer", None, '"https://a.b/c"', "https://a.b/c", "http://[::1]:9", "http://[::1]:9"),
+    Row("console.openid_client_id", None, '"one"', "one", "a client", "a client"),
+    Row("console.openid_account", None, f'"{"a" * 32}"', "a" * 32, "b" * 32, "b" * 32),
+    Row("console.openid_groups", "", f'"ml={READ}"', f"ml={READ}", f"a b={READ}+{READ};", f"a b={READ}+{READ};"),
+    Row("console.openid_groups_claim", "groups", '"roles"', "roles", "urn:x", "urn:x"),
+    Row("console.openid_scopes", "openid profile", '"openid"', "openid", "openid groups", "openid groups"),
     Row("time_output", "zone", '"utc"', "utc", "utc", "utc"),
     Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
+    Row("faults", "no", '"yes"', "yes", "yes", "yes"),
     Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
     Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),
     Row("server.drain_seconds", 20, "0", 0, "600", 600),
     Row("release.lead_min_seconds", 0, "60", 60, "120", 120),
     Row("release.horizon_max_seconds", None, "1", 1, "86400", 86_400),
     Row("postpaid.balance_min", None, '"12.50"', "12.50", "0", "0"),
+    Row("console.served", "yes", '"no"', "no", "no", "no"),
+    Row("console.idle_minutes", 60, "1", 1, "1440", 1440),
+    Row("console.session_hours", 12, "1", 1, "720", 720),
+    Row("console.link_minutes", 10, "1", 1, "60", 60),
+    Row("console.sign_ins_per_minute", 10, "1", 1, "1000", 1000),
     Row("retention_days", 7, "0", 0, "3650", 3650),
     Row("arrears.grace_hours", 24, "0", 0, "1", 1),
     Row("clock.jump_max_seconds", 300, "1", 1, "86400", 86_400),

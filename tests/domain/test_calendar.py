@@ -27,6 +27,7 @@ from leasebook.domain.values.calendar import (
     to_datetime,
     zone_names,
 )
+from tests.depth import few
 
 ZONES = (
     "UTC",
@@ -168,7 +169,7 @@ def walk_to_full_hour(after: Instant, zone: str) -> Instant:
             return Instant(moment)
 
 
-@settings(max_examples=200)
+@settings(max_examples=few(40, 200))
 @given(zones_and_instants())
 def test_the_next_full_hour_is_the_one_that_a_look_at_the_clock_each_minute_finds(place: tuple[str, Instant]) -> None:
     zone, after = place

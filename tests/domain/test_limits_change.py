@@ -11,21 +11,29 @@ from hypothesis import strategies as st
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Usage, UsageTotals
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules
+from leasebook.domain.model.resource.tag_budget import TagBudget
 from leasebook.domain.rules.limits_change import GuardChange, ProjectChange
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
+from tests.depth import few
 
 NOW: Final = Instant(1_900_000_000_000_000)
 COUNTS: Final = st.integers(0, 9)
 ENTRIES: Final = st.dictionaries(st.sampled_from("ab"), st.none() | COUNTS, max_size=2)
 APPROVALS: Final = st.builds(ApprovalLimit, months=st.none() | COUNTS, self_approval=st.booleans())
+TAG_BUDGETS: Final = st.dictionaries(
+    st.sampled_from(["vision", ""]),
+    st.none() | st.builds(TagBudget, budget=st.integers(1, 9).map(Micro), budget_refuse_percent=st.just(90)),
+    max_size=2,
+)
 VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
     "units": st.none() | ENTRIES,
     "user_units": st.none() | st.dictionaries(st.sampled_from(["*", "u"]), st.none() | ENTRIES, max_size=2),
@@ -41,6 +49,7 @@ VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
     "extensions_max": st.none() | COUNTS,
     "needs_approval": st.none() | APPROVALS,
     "user_needs_approval": st.none() | st.dictionaries(st.sampled_from(["*", "u"]), st.none() | APPROVALS, max_size=2),
+    "tags": st.none() | st.dictionaries(st.sampled_from(["team", "k"]), st.none() | TAG_BUDGETS, max_size=2),
 }
 PATCHES: Final = st.fixed_dictionaries({}, optional=VALUES)
 STEPS: Final = st.lists(st.tuples(PATCHES, st.booleans()), max_size=6)
@@ -79,6 +88,7 @@ def a_book() -> Book:
     book = Book()
     book.load(ACCOUNTS, ("acc",), Account("acc", "team", "Asia/Shanghai", Micro(0), NOW))
     book.load(ACCOUNT_LIMITS, ("acc",), AccountLimits("acc", GuardRules(), month="2030-03"))
+    book.load_usage_totals(UsageTotals("acc", NOW, by_tags=True), Usage(by_tags={}))
     return book
 
 
@@ -91,7 +101,7 @@ def change(book: Book, patch: dict[str, Any], *, replace: bool = False) -> Limit
     return answer
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(20, 100), deadline=None)
 @given(STEPS)
 def test_any_sequence_of_changes_leaves_what_merged_dictionaries_leave(
     steps: list[tuple[dict[str, Any], bool]],

@@ -21,6 +21,7 @@ from leasebook.domain.values.calendar import MINUTE_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from tests.contract.rows import unit
+from tests.depth import few
 
 START: Final = Instant(1_900_000_000_000_000)
 MINUTES: Final = 40
@@ -45,7 +46,7 @@ def a_book() -> Book:
     return book
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(25, 150), deadline=None)
 @given(STEPS)
 def test_however_often_it_is_moved_each_minute_is_charged_once_and_to_its_project(
     steps: list[tuple[int, str | None]],

@@ -17,6 +17,7 @@ from leasebook.domain.model.limits import AccountLimits, GuardRules
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from tests.contract.rows import posting, unit
+from tests.depth import few
 
 NOW: Final = Instant(1_900_000_000_000_000)
 UNITS: Final = ("unit-1", "unit-2", "unit-3")
@@ -50,7 +51,7 @@ def positive(counts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inner.items() if value}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(20, 120), deadline=None)
 @given(steps=STEPS, has_limits=st.booleans())
 def test_units_and_charges_of_projects_are_those_of_a_model(
     steps: list[tuple[str, int, str | None, int]], *, has_limits: bool

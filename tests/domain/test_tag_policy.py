@@ -23,6 +23,7 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import REMEMBERED, TAG_POLICY, Refusal
 from leasebook.domain.values.resource_tags import KINDS, NewTags
 from leasebook.domain.values.tag_policy import NO_POLICY, TagPolicy, read_policy
+from tests.depth import few
 
 NOW: Final = Instant(1_900_000_000_000_000)
 POLICY: Final = TagPolicy(("team",), {"stage": ("live", "test"), "team": ("speech", "vision")})
@@ -69,7 +70,7 @@ def test_tags_from_before_the_policy_may_stay_and_need_not_be_put_right_at_once(
     assert "stage is 'x'" in message(POLICY, {"stage": "x"}, {"stage": "old"})
 
 
-@settings(max_examples=60)
+@settings(max_examples=few(12, 60))
 @given(
     st.lists(
         st.tuples(

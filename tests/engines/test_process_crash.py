@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leasebook.domain.model.replica import RunSpec
-from tests.copies import ROUNDS
+from tests.depth import ROUNDS, few
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import ProcessBench, make, until
 from tests.engines.kinds import process as process_bench
@@ -86,9 +86,9 @@ for line in sys.stdin:
 """
 """Each act is done by a child that is killed at a step: what Python reports to auditors, and the keeper's answer."""
 STEPS_MIN = 15
-EVERY = 1 if ROUNDS > 1 else 2
-FIRST = 1 + (int(time.time()) // 86_400) % EVERY
-"""An ordinary run kills at every second step, and at the others the next day."""
+EVERY = few(5, 1 if ROUNDS > 1 else 2)
+FIRST = 1 + (int(time.time()) // 86_400) % min(EVERY, 2)
+"""A deep run kills at every second step, an ordinary one at every fifth, and at those after them the next day."""
 
 
 @pytest.fixture

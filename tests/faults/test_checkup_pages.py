@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from leasebook.store.sqlite.store import FILE
 from leasebook.store.verify.check import check_directory
 from leasebook.store.verify.files import text_of
 from leasebook.store.verify.unproved import UNPROVED
+from tests.depth import ROUNDS, few
 from tests.lived import live
 
-ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))
-PAGES: Final = 40
-"""Pages that are damaged in a round, one at a time; five rounds are 200."""
+PAGES: Final = few(8, 40)
+"""Pages that are damaged in a round, one at a time, twice in each way at least; five rounds of a deep run are 200."""
 PAGE: Final = 4096
 SEED: Final = 17
 

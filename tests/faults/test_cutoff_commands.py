@@ -25,12 +25,13 @@ from leasebook.store.sqlite.directory import STORE
 from leasebook.store.verify.check import check_store
 from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, ROUNDS, UNITS, environment, postpaid
 from tests.crash.lone import leasebook as the_command
+from tests.depth import few
 from tests.faults.kept import CANNOT_START, Ended, run
 from tests.forked import Forked
 from tests.harness import a_service, play
 from tests.postgres import shared_server
 
-KILLS = 4 * ROUNDS
+KILLS = few(2, 4) * ROUNDS
 
 
 def killed(seconds: float, *words: str) -> bool:

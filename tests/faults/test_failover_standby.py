@@ -28,6 +28,7 @@ from tests.crash.fleet import (
     open_account,
     postpaid,
 )
+from tests.depth import few
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.ports import free_port
@@ -175,7 +176,7 @@ def test_sessions_that_are_ended_or_cancelled_are_replaced(site: Site, account: 
     said = len(site.server.log())
     with account.caller([site.port], timeout_s=20) as caller, psycopg.connect(site.url, autocommit=True) as operator:
         for end in ("pg_terminate_backend", "pg_cancel_backend"):
-            for _ in range(5 * ROUNDS):
+            for _ in range(few(2, 5) * ROUNDS):
                 operator.execute(
                     f"SELECT {end}(pid) FROM pg_stat_activity WHERE application_name = 'leasebook'".encode()
                 )

@@ -60,6 +60,7 @@ def test_the_rules_that_no_file_can_satisfy_are_still_as_they_were() -> None:
         assert list(rules[name]["ValidationCriteria"]["Condition"]) == ["AND"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("month", "suffix"), [*zip(MONTHS, ("parquet", "csv"), strict=True)])
 def test_a_month_fails_no_rule_but_those_that_no_file_can_satisfy(
     validator: Toolchain, life: ExportScenario, tmp_path: Path, month: Month, suffix: str
@@ -87,6 +88,7 @@ def test_with_those_mended_a_month_fails_no_rule(validator: Toolchain, life: Exp
     assert _judged(validator, file, tmp_path).failed == frozenset()
 
 
+@pytest.mark.deep
 def test_a_file_with_a_mistake_in_each_of_two_columns_fails_their_rules(
     validator: Toolchain, life: ExportScenario, tmp_path: Path
 ) -> None:

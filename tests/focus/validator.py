@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.conformance.toolchains import ROOT, Toolchain, _missing, ready, step
+from tests.conformance.toolchains import ROOT, Toolchain, missing, ready, step
 
 PYTHON = "3.12"
 """The newest one for which there are packages of NumPy 1, which the validator keeps to."""
@@ -74,7 +74,7 @@ def _install() -> None:
 def ready_validator() -> Toolchain:
     """Return the validator, installed; skips where there is no Python for it, unless all must be there."""
     if _python() is None:
-        _missing(f"focus-validator: no Python {PYTHON} on PATH, under PYENV_ROOT or in LEASEBOOK_TEST_PYTHON_3_12")
+        missing(f"focus-validator: no Python {PYTHON} on PATH, under PYENV_ROOT or in LEASEBOOK_TEST_PYTHON_3_12")
     return ready(
         Toolchain(
             name="focus-validator",

@@ -11,6 +11,7 @@ import pytest
 from leasebook.batch import load
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import (
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -40,7 +41,7 @@ class Watched(MemoryTransaction):
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         wanted = list(needs)
-        special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked
+        special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | ChargedTags | Asked
         self.steps.append({need[0] for need in wanted if not isinstance(need, special)})
         await super().load(wanted, book)
 

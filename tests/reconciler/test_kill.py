@@ -17,6 +17,7 @@ from leasebook.domain.book.tables import OFFERINGS, REPLICAS
 from leasebook.store.sqlite.store import SqliteStore
 from tests.contract.batches import get
 from tests.copies import put_tables
+from tests.depth import some
 from tests.harness import play
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def processes_of(directory: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("point", "nth"), POINTS)
+@pytest.mark.parametrize(("point", "nth"), some(POINTS, 9))
 def test_whatever_it_was_about_to_do_or_had_just_done_the_next_one_finishes_it(
     parent: Parent, tmp_path: Path, point: str, nth: int
 ) -> None:

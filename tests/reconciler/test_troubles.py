@@ -19,7 +19,7 @@ from leasebook.domain.commands.instance.resize import Resize
 from leasebook.domain.commands.service.service import ModifyService, ScaleService, SwitchService
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.values.calendar import SECOND_US, Instant
-from tests.copies import ROUNDS
+from tests.depth import ROUNDS, few
 from tests.reconciler.acts import ACCOUNT, USER, EndUnit, Runs, StopUnit, buying
 from tests.reconciler.house import World
 
@@ -152,7 +152,7 @@ def check_end(house: World) -> None:
     assert house.store.ask(lambda ask: ask.jobs(None)) == []
 
 
-@settings(max_examples=50 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(8, 50) * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTS, max_size=25), st.sampled_from([(1, False), (2, False), (2, True)]))
 def test_whatever_happens_nothing_is_started_twice_and_nothing_is_left(
     acts: list[tuple[Any, ...]], kind: tuple[int, bool]

@@ -7,13 +7,15 @@ from typing import Any
 
 from leasebook.domain.book import whole_account as w
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import Usage, UsageTotals, WholeAccount
+from leasebook.domain.book.loads import ChargedTags, Usage, UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     APPROVALS,
+    FORMER_TAGS,
     INSTANCES,
     METADATA,
+    RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICES,
     SUBSCRIPTIONS,
@@ -67,4 +69,24 @@ def usage_of(need: UsageTotals, tables: Rows, postings: Iterable[Posting]) -> Us
         if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:
             buyer, amount = units[posting.unit_id,].created_by, -posting.effect_on(wallet(need.account_id))
             usage.add_spent(buyer, posting.project_id, amount)
+            if need.by_tags:
+                usage.by_tags = {} if usage.by_tags is None else usage.by_tags
+                usage.add_tags(tags_of(posting, tables), amount)
     return usage
+
+
+def tags_of(posting: Posting, tables: Rows) -> dict[str, str]:
+    """Return the tags that an instance had when it was charged."""
+    former = [row for row in tables[FORMER_TAGS].values() if row.id == posting.unit_id and row.until >= posting.at]
+    if former:
+        return dict(min(former, key=lambda row: row.until).tags)
+    row = tables[RESOURCE_TAGS].get((posting.unit_id,))
+    return {} if row is None else dict(row.tags)
+
+
+def load_tags(need: ChargedTags, tables: Rows, book: Book) -> None:
+    """Put down the tags of instances, those that they had among them."""
+    for unit_id in need.unit_ids:
+        if not book.has(RESOURCE_TAGS, (unit_id,)):
+            book.load(RESOURCE_TAGS, (unit_id,), tables[RESOURCE_TAGS].get((unit_id,)))
+    book.load_rows(FORMER_TAGS, [row for row in tables[FORMER_TAGS].values() if row.id in need.unit_ids])

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.tables import ACCESS_KEYS, FORMER_NONCES, NONCE_PAGES, REFUSED_CALLS, USERS, Key, Table
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    DEVICE_LOGINS,
+    FORMER_NONCES,
+    NONCE_PAGES,
+    REFUSED_CALLS,
+    SPENT_SIGN_INS,
+    USERS,
+    Key,
+    Table,
+)
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
@@ -31,6 +42,15 @@ class SignaturesOfMemory:
         """Return the last hour until which a former row of a used nonce is of use."""
         return max((row.hour for row in self._rows(FORMER_NONCES).values()), default=Instant(0))
 
+    def is_spent(self, sign_in_id: str) -> bool:
+        """Whether a link to sign in was used, or a session was ended."""
+        return (sign_in_id,) in self._rows(SPENT_SIGN_INS)
+
+    def device_login(self, user_code: str) -> DeviceLogin | None:
+        """Return a machine's request for a key."""
+        found: DeviceLogin | None = self._rows(DEVICE_LOGINS).get((user_code,))
+        return found
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""
         found = [
@@ -52,6 +72,12 @@ def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refus
     old = sorted((row.hour, key) for key, row in rows[FORMER_NONCES].items() if row.hour < nonces_before)
     for _, key in old[:limit]:
         del rows[FORMER_NONCES][key]
+    spent = sorted((row.until, key) for key, row in rows[SPENT_SIGN_INS].items() if row.until < nonces_before)
+    for _, key in spent[:limit]:
+        del rows[SPENT_SIGN_INS][key]
+    lapsed = sorted((row.until, key) for key, row in rows[DEVICE_LOGINS].items() if row.until < nonces_before)
+    for _, key in lapsed[:limit]:
+        del rows[DEVICE_LOGINS][key]
     late = sorted((row.minute, key) for key, row in rows[REFUSED_CALLS].items() if row.minute < refused_before)
     for _, key in late[:limit]:
         del rows[REFUSED_CALLS][key]

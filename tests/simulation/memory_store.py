@@ -11,6 +11,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import (
     SUSPENDED_MAX,
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -54,6 +55,7 @@ from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.across import Across, is_of
+from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
@@ -65,7 +67,7 @@ from leasebook.ports.queries.read_repository import (
 )
 from leasebook.store.newer import Schema
 from tests.simulation.memory_accounts import AccountsOfMemory
-from tests.simulation.memory_asked import asked, load_whole, usage_of
+from tests.simulation.memory_asked import asked, load_tags, load_whole, usage_of
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
@@ -181,6 +183,8 @@ class MemoryTransaction:
             if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
+            elif isinstance(need, ChargedTags):
+                load_tags(need, self._store.rows, book)
             elif isinstance(need, UsageTotals):
                 book.load_usage_totals(need, usage_of(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
@@ -462,6 +466,10 @@ class MemoryQuestions(
         """Return one account's events."""
         found = self.events(wanted, after=after, limit=limit, oldest_first=oldest_first)
         return [(place, wanted.account_id, event) for place, event in found]
+
+    def event_edge(self) -> PostingEdge:
+        """Return where the pages of events end."""
+        return PostingEdge(len(self._store.events), 0, 0)
 
     def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with the used part of each."""

@@ -31,6 +31,7 @@ from leasebook.domain.values.refusal import APPROVAL
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.queries.read_repository import EventFilter
+from tests.depth import few
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import StoreHarness
@@ -172,7 +173,7 @@ class ApprovalDesk:
                 return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(10, 60), deadline=None)
 @given(STEPS, st.integers(1, len(LIMITS) - 1), st.booleans())
 async def test_any_order_of_events_keeps_every_request_to_its_rules(
     steps: Sequence[ApprovalStep],

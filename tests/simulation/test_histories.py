@@ -28,7 +28,7 @@ from leasebook.store.sqlite.store import SqliteStore
 from leasebook.store.verify.check import check, check_directory
 from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 from tests.contract.stores import KINDS
-from tests.crash.fleet import ROUNDS
+from tests.depth import ROUNDS, few
 from tests.simulation.history import History, histories
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books
@@ -42,13 +42,13 @@ T = TypeVar("T")
 MASTER_KEY = bytes(32)
 
 
-@settings(max_examples=50 * ROUNDS, deadline=None)
+@settings(max_examples=few(10, 50) * ROUNDS, deadline=None)
 @given(histories(), st.booleans())
 def test_after_every_step_the_books_are_right(history: History, twice: bool) -> None:  # noqa: FBT001
     asyncio.run(watched(history, twice=twice))
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 15) * ROUNDS, deadline=None)
 @given(histories(new_regions=False))
 def test_the_same_history_in_batches_of_other_sizes_gives_the_same_books(history: History) -> None:
     async def scene() -> None:
@@ -71,7 +71,7 @@ def _without_said(books: Books) -> Books:
     return sorted_books._replace(rows=sorted_books.rows | {"units": units})
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 15) * ROUNDS, deadline=None)
 @given(histories(), st.sampled_from((1, 2, 7, 64)))
 def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_was_on_time(
     history: History, batch: int
@@ -92,7 +92,7 @@ def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_wa
     asyncio.run(scene())
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 15) * ROUNDS, deadline=None)
 @given(histories(), st.sets(st.integers(0, 12), max_size=3), st.sampled_from((1, 7, 64)))
 def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_release_time(
     history: History, working: set[int], batch: int
@@ -142,7 +142,7 @@ class NoMetrics:
         """Count no due work."""
 
 
-@settings(max_examples=12 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 12) * ROUNDS, deadline=None)
 @given(histories(new_regions=False), st.sampled_from((None, 1, 3)))
 def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, part: int | None) -> None:
     async def scene() -> None:
@@ -204,7 +204,7 @@ def books_of(store: OpenStore) -> Books:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-@settings(max_examples=8 * ROUNDS, deadline=None)
+@settings(max_examples=few(2, 8) * ROUNDS, deadline=None)
 @given(
     history=histories(rounds=8, terms=False),
     batch=st.sampled_from((1, 3, 64)),

@@ -13,7 +13,7 @@ from leasebook.domain.record.agenda import DueKind, agenda_of
 from leasebook.domain.record.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US
 from leasebook.domain.values.rule_settings import Rules
-from tests.crash.fleet import ROUNDS
+from tests.depth import ROUNDS, few
 from tests.simulation.asks import Ask, Schedule, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History, histories
 from tests.simulation.lives import MINUTELY, MONTHLY, found
@@ -56,7 +56,7 @@ def check(store: MemoryStore, rules: Rules) -> None:
         assert unit.reminded_at is None or unit.reminded_at < unit.remind_at
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 15) * ROUNDS, deadline=None)
 @given(histories(new_regions=False))
 def test_each_reminder_is_given_once_at_its_own_time(history: History) -> None:
     async def scene() -> None:
@@ -67,7 +67,7 @@ def test_each_reminder_is_given_once_at_its_own_time(history: History) -> None:
     asyncio.run(scene())
 
 
-@settings(max_examples=15 * ROUNDS, deadline=None)
+@settings(max_examples=few(4, 15) * ROUNDS, deadline=None)
 @given(histories(new_regions=False), st.sets(st.integers(0, 12), max_size=4), st.sampled_from((1, 7, 64)))
 def test_while_the_agenda_stops_none_is_given_twice_and_none_of_what_has_passed(
     history: History, working: set[int], batch: int

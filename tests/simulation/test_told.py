@@ -21,7 +21,7 @@ from leasebook.domain.rules.limits_change import GuardChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import Instant, to_datetime
 from leasebook.domain.values.money import Micro
-from tests.crash.fleet import ROUNDS
+from tests.depth import ROUNDS, few
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import StoreHarness
@@ -114,7 +114,7 @@ async def lived(history: History, late: int, batch: int) -> None:
         assert first.holds("cpu") <= 1
 
 
-@settings(max_examples=30 * ROUNDS, deadline=None)
+@settings(max_examples=few(6, 30) * ROUNDS, deadline=None)
 @given(histories(new_regions=False), st.integers(0, 6), st.sampled_from((1, 5, 64)))
 def test_events_tell_and_limits_count_what_the_books_say(history: History, late: int, batch: int) -> None:
     asyncio.run(lived(history, late, batch))

@@ -18,47 +18,46 @@ from leasebook.api.audit_record import PATHS, Addresses, CallRecord
 from leasebook.api.auth.admission import Admission, Turn, claimed_key
 from leasebook.api.auth.bearer_tokens import BearerTokens
 from leasebook.api.auth.callers import Admitted, Callers
-from leasebook.api.auth.identity import Identities
+from leasebook.api.auth.identity import Identities, not_permitted
 from leasebook.api.auth.rate_limit import Throttle
 from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
-from leasebook.api.context import Call, Context, Download, Followed, Streamed
+from leasebook.api.context import Call, Context
 from leasebook.api.fault import Fault
-from leasebook.api.handlers import OPERATIONS
+from leasebook.api.faults.injection import Injection
 from leasebook.api.health import Health
 from leasebook.api.ids import uuid4_text
+from leasebook.api.inside.operating import operate
 from leasebook.api.links.html import HEADERS, HTML, Sheet, written
 from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.tokens import PATH
 from leasebook.api.responses import (
     JSON,
     Bare,
+    Body,
+    Meter,
     answer,
+    body_of,
     error_headers,
     failure,
     fault_of,
-    send_download,
-    send_followed,
-    send_pieces,
-    success,
+    send_body,
 )
-from leasebook.batch import IdTaken, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
+from leasebook.batch import OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasebook.contract import errors as e
 from leasebook.contract import openapi
-from leasebook.contract.action import CLOCK, Action
+from leasebook.contract.action import CLOCK, FAULTS, Action
 from leasebook.contract.actions import TABLE
 from leasebook.contract.nearest import no_such, wrong_method
 from leasebook.contract.routes.bearer import CREATE_TOKEN
 from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import OK
 from leasebook.domain.values.refusal import Refusal
-from leasebook.observability.metrics import request_id as current_request_id
+from leasebook.observability.logs.lines import request_id as current_request_id
 
 log = structlog.get_logger()
 
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
-ID_REPEATS: Final = 3
-"""How often a call is decided again because an id that it drew is taken."""
 LINKS: Final = PATH.encode()
 NO_METHOD: Final = 405
 DOCUMENT: Final = "/openapi.json"
@@ -77,21 +76,22 @@ class Query(NamedTuple):
     """The names of parameters that no action has."""
 
 
-class Meter(Protocol):
-    """Where requests are counted."""
-
-    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
-        """Count a request."""
-
-    def refused(self, code: str) -> None:
-        """Count a command that the rules refused."""
-
-
 class Passing(Protocol):
     """Passes calls of services on to what answers them."""
 
     def takes(self, path: bytes) -> bool:
         """Whether a path is one of a service."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+
+
+class Pages(Protocol):
+    """Answers browsers, beside the API."""
+
+    def takes(self, path: bytes, scope: Scope) -> bool:
+        """Whether a path without the service's prefix is one of its pages."""
         ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,15 +113,20 @@ class App:
         trusted_proxies: Sequence[str] = (),
         links: LinkPages | None = None,
         passing: Passing | None = None,
+        console: Pages | None = None,
         admission: Admission,
         throttle: Throttle,
         tokens: BearerTokens,
+        injection: Injection | None = None,
     ) -> None:
+        """``injection`` makes faults; None: this server has no actions for them either."""
+        self._injection = injection
         self._tokens = tokens
         self._admission = admission
         self._throttle = throttle
         self._links = links
         self._passing = passing
+        self._console = console
         self._context = context
         self._identities = identities
         self._callers = callers
@@ -152,8 +157,9 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         path: bytes = scope["raw_path"]
-        if self._passing is not None and self._passing.takes(path):
-            await self._passing(scope, receive, send)
+        elsewhere = self._elsewhere(path, scope)
+        if elsewhere is not None:
+            await elsewhere(scope, receive, send)
             return
         if scope["method"] in ("GET", "HEAD") and await self._monitored(scope, path, send):
             return
@@ -165,13 +171,13 @@ class App:
         action: Action | None = None
         record = self._record(scope, path, request_id)
         code = message = ""
-        body: bytes | Streamed | Followed | Download
+        body: Body
         more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
         try:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed | Followed | Download) else success(request_id, result)
+            body = body_of(request_id, result)
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = fault_of(error, has_token=record is not None and record.token)
             status, code, message = fault.error.status, fault.error.code, fault.message
@@ -188,14 +194,15 @@ class App:
         took = round(seconds * 1000, 2)
         self._log.debug("request answered", action=name, status=status, code=code, milliseconds=took)
         current_request_id.reset(token)
-        if isinstance(body, Streamed):
-            await send_pieces(send, request_id, body, more)
-        elif isinstance(body, Followed):
-            await send_followed(send, receive, body, more)
-        elif isinstance(body, Download):
-            await send_download(send, receive, body, more)
-        else:
-            await answer(send, status, body, JSON, more)
+        await send_body(send, receive, request_id, status, body, more)
+
+    def _elsewhere(self, path: bytes, scope: Scope) -> Passing | Pages | None:
+        """Return what answers a call that is none of an action: the gateway or the console."""
+        if self._passing is not None and self._passing.takes(path):
+            return self._passing
+        if self._console is not None and self._console.takes(self._own(path), scope):
+            return self._console
+        return None
 
     def _besides(self, record: CallRecord | None) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that only some answers have: what was passed over, and that the connection ends."""
@@ -239,7 +246,7 @@ class App:
                 raise Fault(e.INVALID_HTTP_REQUEST, f"{CREATE_TOKEN.path} is called with GET.")
             return CREATE_TOKEN, query
         action = TABLE.get((path.decode("latin-1"), query.action))
-        if action is None:
+        if action is None or (action.path == FAULTS and self._injection is None):
             what = no_such(path.decode("latin-1"), query.action, query.unknown)
             raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
@@ -300,10 +307,16 @@ class App:
         admitted: Admitted | None = None
         for tries in range(IDENTITY_TRIES):
             try:
-                admitted = await self._callers.admit(action, query.authorization, scope, record, admitted)
+                skew_us = 0
+                if self._injection is not None and tries == 0:
+                    key = claimed_key(scope["headers"], query.authorization)
+                    skew_us = await self._injection.skew_us(action, key)
+                admitted = await self._callers.admit(action, query.authorization, scope, record, admitted, skew_us)
                 await turn.proved(admitted.caller.account_id)
                 if tries == 0:
                     self._throttle.admit(admitted.caller)
+                    if self._injection is not None:
+                        self._injection.throttle(action, admitted.caller)
                 if body is None:
                     # The body is read only after admission; the server discards the unread bodies of refused calls.
                     account_id = admitted.caller.account_id
@@ -330,7 +343,7 @@ class App:
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
         sequencer, party = self._context.sequencer, admitted.caller.account_id
-        if not action.writes or action.path == CLOCK:
+        if not action.writes or action.path in (CLOCK, FAULTS):
             # Nothing that it submits could take the nonce with it.
             await _without_effect(once.spend(sequencer, party))
         try:
@@ -352,11 +365,7 @@ class App:
             # The audit log gets the instances that the call names, so that ExplainComputeUnit can show this refusal.
             with suppress(Fault):
                 record.asks(Empty() if action is CREATE_TOKEN else read_body(action, body, record), query.client_token)
-            raise Fault(
-                e.ACCESS_DENIED,
-                f"{action.name} takes one of {', '.join(sorted(action.permitted))}, "
-                "and this key's user has none of them.",
-            )
+            raise Fault(e.ACCESS_DENIED, not_permitted(caller, action))
         if action is CREATE_TOKEN:
             # Clients send a body, or none, and it says nothing.
             record.asks(Empty(), None)
@@ -368,21 +377,10 @@ class App:
         last = _last_event_id(scope) if action.follows else None
         origin, zone = partial(self._origin, scope), self._context.rules.time_zone
         call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
-        return await self._operate(call)
-
-    async def _operate(self, call: Call[Any]) -> Any:
-        """Perform an operation, which draws the new ids; again with others where one of them is taken.
-
-        Nothing was done then, and no client token or nonce was used. An operation submits one command, after which
-        nothing can be taken. Raises IdTaken after ``ID_REPEATS`` repeats.
-        """
-        operation = OPERATIONS[call.action.operation]
-        for _ in range(ID_REPEATS):
-            try:
-                return await operation(self._context, call)
-            except IdTaken as taken:
-                self._log.warning("a new id is taken, another is drawn", action=call.action.name, reason=taken.detail)
-        return await operation(self._context, call)
+        if self._injection is None:
+            return await operate(self._context, call)
+        is_answered = partial(self._context.is_answered, call, call.token() if action.writes else None)
+        return await self._injection.around(call, partial(operate, self._context, call), is_answered)
 
     def _reference(self, scope: Scope) -> str:
         """Say where every action is described."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,8 +12,10 @@ from leasebook.addressing.webhook import Allowed
 from leasebook.api.auth.identity import Identities, Identity
 from leasebook.api.auth.nonce import CallNonce
 from leasebook.api.auth.refused_calls import Refusals
+from leasebook.api.auth.scoped_reads import scoped
 from leasebook.api.body.canonical import meant
 from leasebook.api.fault import Fault, bad_field
+from leasebook.api.faults.registry import Faults
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
@@ -90,6 +92,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """None: this server has no log store."""
     without_log_parts: frozenset[str]
     """Engines of this server whose replicas cannot be sent to a log store."""
+    faults: Faults | None = None
+    """None: this server makes no faults, and has none of their actions."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
@@ -97,9 +101,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Submit a command for the caller; raises StaleIdentity if the caller must be looked up again."""
         caller, once = call.caller, call.once
         if once is None or once.is_spent:
-            command = msgspec.structs.replace(command, by=caller.user_id)
+            command = msgspec.structs.replace(command, by=caller.user_id, within=call.within)
             return await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
-        command = msgspec.structs.replace(command, by=caller.user_id, nonce=once.nonce)
+        command = msgspec.structs.replace(command, by=caller.user_id, within=call.within, nonce=once.nonce)
         try:
             answer = await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
         except Refusal as refusal:
@@ -114,16 +118,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         A client token that was answered before gets that answer, and nothing is checked: a log store that is away now,
         or a setting that has changed, does not undo what the first call did. Raises what ``check`` raises.
         """
-        if not await self._is_answered(call, command.token):
+        if not await self.is_answered(call, command.token):
             try:
                 await check()
             except Fault:
                 # The first call may have been under way, and its check have gone well.
-                if not await self._is_answered(call, command.token):
+                if not await self.is_answered(call, command.token):
                     raise
         return await self.submit(call, command)
 
-    async def _is_answered(self, call: Call[Any], token: IdempotencyKey | None) -> bool:
+    async def is_answered(self, call: Call[Any], token: IdempotencyKey | None) -> bool:
+        """Whether a client token has an answer already, which its call then gets."""
         if token is None:
             return False
         return await self.read(call, lambda ask: ask.is_answered(token.account_id, token.value))
@@ -151,7 +156,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         # The epoch is read last: PostgreSQL answers each statement as of its own time, and a right that was withdrawn
         # before the rows were read must show.
         answer, epoch = await self.reader.read(
-            lambda ask: (question(ask), ask.fact(IDENTITY_EPOCH)), long=long, party=call.caller.account_id
+            lambda ask: (question(scoped(ask, call.caller.account_id, call.within)), ask.fact(IDENTITY_EPOCH)),
+            long=long,
+            party=call.caller.account_id,
         )
         if epoch != call.caller.epoch:
             raise StaleIdentity
@@ -161,7 +168,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Whether the caller of a long call still has permission; looks the caller up again if need be."""
         if self.identities.knows(call.caller):
             return True
-        caller = await self.identities.find(call.caller.access_key_id)
+        caller = await self.identities.again(call.caller)
         if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
             return False
         call.caller = caller
@@ -189,7 +196,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Call(Generic[R]):
     """One call: who asks for what."""
 
-    __slots__ = ("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request", "zone")
+    __slots__ = (
+        *("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request", "within"),
+        "zone",
+    )
 
     def __init__(
         self,
@@ -208,6 +218,8 @@ class Call(Generic[R]):
         """The nonce of the call's signature; None where it has none."""
         self.caller = caller
         self.request = request
+        self.within = caller.within(action, getattr(request, "account_id", None))
+        """The projects that the call is confined to, by their public ids; None: it is not."""
         self.query_token = query_token
         self.last_event_id = last_event_id
         self.record = record
@@ -224,10 +236,27 @@ class Call(Generic[R]):
         """Return the same for an answer that shows a secret: only to the user who asked first (decision 38)."""
         return self._token(f"{self.action.operation} {self.caller.user_id}")
 
+    def project(self, given: str | None) -> str | None:
+        """Return the project in which something is bought or made; None: the default one, if no project is given.
+
+        A caller with a policy for one project means that one. Raises Fault where it is for several.
+        """
+        if given is not None or self.within is None:
+            return given
+        if len(self.within) > 1:
+            raise bad_field(
+                "projectId",
+                f"Your policies are for the projects {', '.join(sorted(self.within))}. Say in which of them.",
+            )
+        return next(iter(self.within))
+
     def _token(self, what: str) -> IdempotencyKey | None:
         value = self.query_token or self.request.client_token
         if not value:
             return None
+        if self.within is not None:
+            # Whether users of other projects have used the token must not show.
+            value = f"{self.caller.user_id} {value}"
         asked = msgspec.json.encode(meant(msgspec.structs.replace(self.request, client_token=None), self.zone))
         return IdempotencyKey(self.caller.account_id, value, hashlib.sha256(what.encode() + b"\n" + asked).hexdigest())
 
@@ -257,6 +286,12 @@ class Streamed:
     def __init__(self, name: str, pieces: AsyncIterator[Sequence[Any]]) -> None:
         self.name = name
         self.pieces = pieces
+
+
+class CutShort(NamedTuple):
+    """A result, or the body of its answer, that is sent by half; then the connection ends."""
+
+    whole: Any
 
 
 Operation = Callable[[Context, Call[Any]], Awaitable[Any]]

@@ -11,6 +11,8 @@ from leasebook.api.event_streams import Streams
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 
+EVERY: Final = "*"
+"""The name under which streams of all accounts wait; no account has it as its id."""
 LOOK_EVERY_S: Final = 1.0
 """How often a stream looks for events that other servers on the store have written; in seconds."""
 
@@ -30,8 +32,8 @@ class Hub:
             return
         if ACCESS_KEYS in changes or USERS in changes:
             self._wake_all()
-        for page in changes.events:
-            for follower in self._followers.get(page.account_id, ()):
+        for account_id in (EVERY, *(page.account_id for page in changes.events)) if changes.events else ():
+            for follower in self._followers.get(account_id, ()):
                 follower.set()
 
     def stop(self) -> None:
@@ -45,17 +47,19 @@ class Hub:
                 follower.set()
 
     @contextmanager
-    def following(self, account_id: str) -> Iterator[asyncio.Event]:
-        """Follow an account: the event is set when something may have happened. Clear it before looking."""
-        follower = asyncio.Event()
-        self._followers.setdefault(account_id, set()).add(follower)
+    def following(self, account_ids: tuple[str, ...] | None) -> Iterator[asyncio.Event]:
+        """Follow accounts (None: all): the event is set when something may have happened. Clear it before looking."""
+        follower, names = asyncio.Event(), (EVERY,) if account_ids is None else account_ids
+        for name in names:
+            self._followers.setdefault(name, set()).add(follower)
         try:
             yield follower
         finally:
-            followers = self._followers[account_id]
-            followers.discard(follower)
-            if not followers:
-                del self._followers[account_id]
+            for name in names:
+                followers = self._followers[name]
+                followers.discard(follower)
+                if not followers:
+                    del self._followers[name]
 
     async def wait(self, follower: asyncio.Event, seconds: float) -> None:
         """Wait until there may be new events here or from another server, at most ``seconds``."""

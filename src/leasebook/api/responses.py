@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from leasebook.api.asgi import Headers, Receive, Send
-from leasebook.api.context import Download, Followed, Streamed
+from leasebook.api.context import CutShort, Download, Followed, Streamed
 from leasebook.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasebook.batch import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
 from leasebook.contract import error_header
@@ -27,6 +27,16 @@ BEARER: Final = b"bearer "
 SERVER_ERROR: Final = 500
 """This status and those above it say that the caller did nothing wrong."""
 encode = msgspec.json.Encoder().encode
+
+
+class Meter(Protocol):
+    """Where requests are counted."""
+
+    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
+        """Count a request."""
+
+    def refused(self, code: str) -> None:
+        """Count a command that the rules refused."""
 
 
 class Success(msgspec.Struct, rename="camel"):
@@ -54,6 +64,10 @@ class BearerFailure(Failure):
     id: str
 
 
+Body = bytes | Streamed | Followed | Download | CutShort
+"""The part of an answer after its head."""
+
+
 class Bare(NamedTuple):
     """A result that is the whole answer, without an envelope."""
 
@@ -63,6 +77,13 @@ class Bare(NamedTuple):
 def success(request_id: str, result: Any) -> bytes:
     """Return the body of a success."""
     return encode(result.value if isinstance(result, Bare) else Success(request_id, result))
+
+
+def body_of(request_id: str, result: Any) -> Body:
+    """Return the body of the answer for a result of any kind."""
+    if isinstance(result, CutShort):
+        return CutShort(success(request_id, result.whole))
+    return result if isinstance(result, Streamed | Followed | Download) else success(request_id, result)
 
 
 def failure(request_id: str, fault: Fault, headers: Headers) -> bytes:
@@ -141,6 +162,34 @@ def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     if (after_s := fault.retry_after_s or after_s) is not None:
         more += ((b"retry-after", str(after_s).encode()),)
     return more
+
+
+async def send_body(
+    send: Send,
+    receive: Receive,
+    request_id: str,
+    status: int,
+    body: Body,
+    more: Sequence[tuple[bytes, bytes]],
+) -> None:
+    """Send an answer of any kind."""
+    if isinstance(body, Streamed):
+        await send_pieces(send, request_id, body, more)
+    elif isinstance(body, Followed):
+        await send_followed(send, receive, body, more)
+    elif isinstance(body, Download):
+        await send_download(send, receive, body, more)
+    elif isinstance(body, CutShort):
+        await send_cut(send, body.whole, more)
+    else:
+        await answer(send, status, body, JSON, more)
+
+
+async def send_cut(send: Send, body: bytes, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send the first half of an answer. The server then ends the connection, for the head says more."""
+    headers = [(b"content-type", JSON), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
 async def send_followed(send: Send, receive: Receive, result: Followed, more: Sequence[tuple[bytes, bytes]]) -> None:

@@ -10,7 +10,9 @@ import msgspec
 
 from leasebook.batch.ports import Transaction
 from leasebook.domain.book.book import Book
+from leasebook.domain.book.charged_tags import charged_tags
 from leasebook.domain.book.loads import (
+    ChargedTags,
     KeysOfUser,
     Needed,
     NotLoaded,
@@ -84,17 +86,21 @@ async def load(
     rest.update(identity_log.needs_of(rest))
     if rest:
         await transaction.load(rest, book)
+    # Whether the charges of an account are counted by tag is in its limits, which are loaded last.
+    tags = charged_tags(book)
+    if tags is not None:
+        await transaction.load({tags}, book)
     return book
 
 
 def _names_others(need: Needed) -> bool:
-    if isinstance(need, OfferingsOfType | UsageTotals | KeysOfUser | WholeAccount | Asked):
+    if isinstance(need, OfferingsOfType | UsageTotals | KeysOfUser | WholeAccount | ChargedTags | Asked):
         return False
     return isinstance(need, SuspendedInstances) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked
+    special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | ChargedTags | Asked
     return isinstance(need, special) or not book.has(*need)
 
 

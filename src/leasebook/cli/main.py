@@ -11,6 +11,7 @@ from leasebook import __version__
 from leasebook.cli.audit import audit
 from leasebook.cli.client import call, sign
 from leasebook.cli.commands.register import register
+from leasebook.cli.console import console
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
 from leasebook.cli.house.command import apply, export
@@ -39,6 +40,12 @@ def cli() -> None:
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, in PEM.")
 @click.option("--admin-host", default=None, help="Address of the port for operators.  [default: 127.0.0.1]")
 @click.option("--admin-port", default=None, type=click.IntRange(0, 65535), help="Port for operators; none: no second.")
+@click.option("--clock-start", default=None, help="Where the virtual clock of a new store begins.  [default: now]")
+@click.option("--faults", is_flag=True, help="Let operators have faults made (SetFaults): for tests of callers.")
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the address, once ready."
+)
+@click.option("--print-json", is_flag=True, help="Print that JSON, and nothing else, to standard output.")
 def serve(
     host: str,
     port: int,
@@ -52,11 +59,16 @@ def serve(
     tls_key: Path | None,
     admin_host: str | None,
     admin_port: int | None,
+    clock_start: str | None,
+    faults: bool,  # noqa: FBT001
+    ready_file: Path | None,
+    print_json: bool,  # noqa: FBT001
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
     asked = AskedToStop().listen()
     from leasebook.config.load import BadSettings, given, load_settings, secret_variables
     from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.ready_file import Announcer
     from leasebook.server.serve import CannotStart, run
 
     try:
@@ -65,12 +77,24 @@ def serve(
             "tls_key_file": tls_key,
             "admin_host": admin_host,
             "admin_port": admin_port,
+            "faults": "yes" if faults else None,
         }
         settings, where = given(load_settings(config, os.environ), options), target(data, store)
         keep_to_itself(secret_variables())
         if new:
             where = founding_new(where)
-        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode, asked=asked)
+        announcer = Announcer(ready_file, prints=print_json)
+        run(
+            settings,
+            where,
+            host=host,
+            port=port,
+            demo=demo,
+            clock_mode=clock_mode,
+            asked=asked,
+            announcer=announcer,
+            clock_start=clock_start,
+        )
     except (BadSettings, CannotStart) as error:
         stop(error)
 
@@ -130,6 +154,7 @@ for subcommand in (
     accept_loss,
     focus,
     audit,
+    console,
     tour,
     call,
     sign,

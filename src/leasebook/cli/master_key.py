@@ -30,7 +30,7 @@ def rotate_master_key(
     """Seal everything under a new master key, while servers work. Run it again where it was cut off."""
     from leasebook.batch import OutcomeUnknown, Unavailable
     from leasebook.config.load import BadSettings, load_settings
-    from leasebook.observability.metrics import configure_logging
+    from leasebook.observability.logs.lines import configure_logging
     from leasebook.security.vault import BadMasterKey
     from leasebook.server import rotate_master_key as rotating
     from leasebook.server.master_key_rotation import NotYet

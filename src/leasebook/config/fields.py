@@ -20,7 +20,7 @@ from leasebook.config.kinds import (
     Whole,
     Zone,
 )
-from leasebook.config.sections.log_store import LogStoreSettings
+from leasebook.config.sections.openid import OpenIdSettings
 from leasebook.domain.replicas.engine_route import Routes
 
 _DAY: Final = 86_400
@@ -31,7 +31,7 @@ _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m
 _ACCOUNTS: Final = r"(|[0-9A-Za-z-]{1,64}( *, *[0-9A-Za-z-]{1,64}){0,99})"
 
 
-class Settings(LogStoreSettings, frozen=True, kw_only=True):
+class Settings(OpenIdSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
     time_zone: Annotated[
@@ -62,6 +62,16 @@ class Settings(LogStoreSettings, frozen=True, kw_only=True):
             "The currency of every price and balance.",
         ),
     ] = "CNY"
+
+    faults: Annotated[
+        Literal["no", "yes"],
+        Declared(
+            "faults",
+            OneOf(("no", "yes")),
+            "Whether operators may have this server make faults (`SetFaults`), for tests of programs that call it. "
+            "Never on a server that anybody relies on.",
+        ),
+    ] = "no"
 
     path_prefix: Annotated[
         str,

@@ -18,6 +18,7 @@ from leasebook.config.command_line import option_for
 from leasebook.config.fields import DECLARED, Settings
 from leasebook.config.kinds import PREFIX, Declared, Secret, SecretText, did_you_mean
 from leasebook.config.sections.log_store import headers_of
+from leasebook.config.sections.openid import openid_problem
 from leasebook.domain.model.replica import VARIABLES
 
 __all__ = [
@@ -125,7 +126,10 @@ def secrets_of(settings: Settings) -> list[Secret]:
 
 
 def given(settings: Settings, options: Mapping[str, object]) -> Settings:
-    """Override settings with options of the command line (None: option not given). Raises BadSettings."""
+    """Override settings with options of the command line (None: option not given), for a server that is to start.
+
+    Raises BadSettings, also for settings that a server needs together and does not have.
+    """
     said = {name: value for name, value in options.items() if value is not None}
     for name, value in said.items():
         declared = DECLARED[name]
@@ -137,6 +141,9 @@ def given(settings: Settings, options: Mapping[str, object]) -> Settings:
     if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
         lacking = "tls_cert_file" if settings.tls_cert_file is None else "tls_key_file"
         raise BadSettings(f"TLS needs a certificate and its key: {DECLARED[lacking].name} is not set, nor its option")
+    problem = openid_problem(settings, settings.public_url)
+    if problem is not None:
+        raise BadSettings(problem)
     return settings
 
 

@@ -10,6 +10,7 @@ import msgspec
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.documented import DOCUMENTED
+from leasebook.contract.nouns.resource.project_scope import ProjectWord, word_of
 from leasebook.contract.shapes import Request
 
 ALWAYS: Final = (
@@ -88,6 +89,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return (self.path, self.name) in DOCUMENTED
 
     @property
+    def project(self) -> ProjectWord:
+        """Whether policies for projects permit the action in those projects (``scoped``), or not at all."""
+        return word_of(self.operation)
+
+    @property
+    def for_projects(self) -> p.Policies:
+        """The policies that permit the action to a user who has them for projects."""
+        return self.policies & p.FOR_PROJECTS if self.project == "scoped" else frozenset()
+
+    @property
     def permitted(self) -> p.Policies:
         """The policies that permit the action somewhere; empty: any valid key does."""
         return self.policies | self.across
@@ -101,6 +112,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 RESOURCES, UNITS, CHARGE = "/v2/serviceresources", "/v2/computeunit", "/v2/charge"
 SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
 EVENTS = "/v2/events"
+FAULTS = "/v2/faults"
 TAG = "/v2/tag"
 PROJECT = "/v2/project"
 NOTIFICATION = "/v2/notification"

@@ -27,6 +27,7 @@ from leasebook.contract.nouns import (
     user,
 )
 from leasebook.contract.nouns.approval import approvals
+from leasebook.contract.nouns.fault import faults
 from leasebook.contract.nouns.finance import cost_export, costs
 from leasebook.contract.nouns.resource import projects, tag_policy, tags
 
@@ -87,6 +88,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *tag_policy.TAG_POLICIES,
     *costs.COSTS,
     *projects.PROJECTS,
+    *faults.ACTIONS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

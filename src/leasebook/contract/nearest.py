@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from leasebook.contract.action import Action
+from leasebook.contract.action import FAULTS, Action
 from leasebook.contract.actions import ACTIONS
 
 ACTION_MAX: Final = 64
@@ -15,9 +15,11 @@ PATH_MAX: Final = 128
 LISTED_MAX: Final = 10
 PAGES: Final = ("/healthz", "/readyz", "/openapi.json")
 """Paths that need no signature and are no actions."""
-_PATHS: Final = tuple(dict.fromkeys(action.path for action in ACTIONS))
-_AT: Final = {path: tuple(action.name for action in ACTIONS if action.path == path) for path in _PATHS}
-_NAMES: Final = tuple(dict.fromkeys(action.name for action in ACTIONS))
+# Only a server that was started with faults has their actions, so that no other should name them.
+_HINTED: Final = tuple(action for action in ACTIONS if action.path != FAULTS)
+_PATHS: Final = tuple(dict.fromkeys(action.path for action in _HINTED))
+_AT: Final = {path: tuple(action.name for action in _HINTED if action.path == path) for path in _PATHS}
+_NAMES: Final = tuple(dict.fromkeys(action.name for action in _HINTED))
 
 
 def no_such(path: str, name: str, parameters: Sequence[str] = ()) -> str:
@@ -25,7 +27,7 @@ def no_such(path: str, name: str, parameters: Sequence[str] = ()) -> str:
 
     ``parameters`` are those of the query that no action has: one may be the action's, misspelt.
     """
-    misspelt = next((one for one in parameters if _close(one[:ACTION_MAX], ("Action",))), "")
+    misspelt = next((one for one in parameters if nearest_of(one[:ACTION_MAX], ("Action",))), "")
     return _no_such(path[:PATH_MAX], name[:ACTION_MAX], "" if name else misspelt[:ACTION_MAX])
 
 
@@ -41,11 +43,11 @@ def _no_such(path: str, name: str, misspelt: str) -> str:
 
 
 def _nearest(path: str, name: str) -> str:
-    near_path = _close(path.rstrip("/") or "/", _PATHS)
+    near_path = nearest_of(path.rstrip("/") or "/", _PATHS)
     if name:
         # The names of a path first: the same name at another path is another action there.
         for place in (near_path, None):
-            found = _close(name, _NAMES if place is None else _AT[place])
+            found = nearest_of(name, _NAMES if place is None else _AT[place])
             if found is not None:
                 paths = [place] if place is not None else [one for one in _PATHS if found in _AT[one]]
                 return f"The nearest is {' or '.join(_called(one, found) for one in paths)}."
@@ -53,7 +55,7 @@ def _nearest(path: str, name: str) -> str:
         names = _AT[near_path]
         more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
         return f"The actions at {near_path} are {', '.join(names[:LISTED_MAX])}{more}."
-    page = None if name else _close(path.rstrip("/"), PAGES)
+    page = None if name else nearest_of(path.rstrip("/"), PAGES)
     if page is not None:
         return f"The nearest is GET {page}."
     return f"The paths are {', '.join(_PATHS)}."
@@ -63,7 +65,7 @@ def _called(path: str, name: str) -> str:
     return f"POST {path}?Action={name}"
 
 
-def _close(given: str, names: tuple[str, ...]) -> str | None:
+def nearest_of(given: str, names: tuple[str, ...]) -> str | None:
     """Return the name that is most like what was given; None where none is."""
     if given in names:
         return given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 FULL: Final = "QianfanFullControlAccessPolicy"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
@@ -32,6 +32,8 @@ PolicyName = Literal[
     "LeasebookSupportPolicy",
 ]
 
+POLICY_NAMES: Final[tuple[str, ...]] = get_args(PolicyName)
+
 Policies = frozenset[str]
 
 WRITERS: Final[Policies] = frozenset({FULL, OPERATE})
@@ -44,6 +46,9 @@ MANAGERS: Final[Policies] = frozenset({FULL})
 OPERATORS: Final[Policies] = frozenset({OPERATOR})
 ANYBODY: Final[Policies] = frozenset()
 """Any caller with a valid key."""
+
+FOR_PROJECTS: Final[Policies] = frozenset({FULL, OPERATE, SERVICE_READ, READ})
+"""Those that a user may have for some projects of an account. Money, users and models belong to no project."""
 
 # Policies over every account. The rest of the module says which of them permit what there.
 OF_THE_HOUSE: Final[Policies] = frozenset({OPERATOR, FLEET_READ, BILLING_READ, SUPPORT})

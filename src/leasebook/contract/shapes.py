@@ -51,6 +51,7 @@ TagFilter = Annotated[dict[TagKey, TagValue | None], Meta(max_length=50)]
 NAME_GIVEN: Final = "A name for people, for all lists to show; several may have the same."
 TAGS_GIVEN: Final = "Tags: keys with values, by which lists are filtered and costs are kept apart."
 TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key, whatever its value."
+BREAKS_WANTED: Final = "True: only instances whose tags the account's tag policy would refuse today; of one account."
 NAME_WANTED: Final = "Only of this name."
 NAMED: Final = "Its name, where it was given one."
 TAGGED: Final = "Its tags, where it has some."

@@ -17,13 +17,22 @@ from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
+CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "units")
+"""The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "commands": ("cli/commands",),
     SUMMARIES: (),
     FIELDS: (),
     "cli": ("cli",),
+    "console": (
+        *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
+        *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
+    ),
+    "console_openid": ("console/openid", "console/templates/openid"),
+    "console_device": ("console/device", "console/templates/device"),
+    **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
 }
-"""The parts, and the folders of the package that mark texts of each. Those of the contract have no folder."""
+"""The parts, and the folders and files of the package that mark texts of each. Those of the contract have none."""
 METHODS: Final = {".py": "python", ".html": "jinja2"}
 KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
 """``marked`` marks a text that is translated elsewhere."""
@@ -80,7 +89,7 @@ def marked_texts(part: str) -> set[str | tuple[str, str]]:
 
 def _files(part: str) -> Iterator[Path]:
     for folder in _folders(part):
-        for path in sorted(folder.rglob("*")):
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
             if path.suffix in METHODS and not any(path.is_relative_to(other) for other in _inside(part, folder)):
                 yield path
 

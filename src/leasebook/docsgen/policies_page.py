@@ -40,6 +40,12 @@ A read that names no account is of the own one. A write in another account takes
 owner reads in the event.
 
 """
+_FOR_PROJECTS: Final = """\
+These policies can be attached for some projects of an account (AttachPolicy with `projectIds`). They then permit the
+actions below, on what belongs to these projects: everything else answers as if it were not there. Every other action
+takes a policy for the whole account. [Projects](../operating/projects.md) has the rules.
+
+"""
 _ALONE: Final = """
 ## Reads that name no other account
 
@@ -61,6 +67,9 @@ def policies_page() -> str:
             *(f"| `{name}` | {MEANINGS[name]} |\n" for name in (*own, *ours)),
             "\n## In an account\n\n",
             _grid(own, rows),
+            "\n## For projects\n\n",
+            _FOR_PROJECTS,
+            _project_grid([name for name in own if name in p.FOR_PROJECTS], rows),
             "\n## Over every account\n\n",
             _ACROSS,
             _grid(ours, rows),
@@ -86,6 +95,17 @@ def _grid(names: Iterable[str], rows: Iterable[Action]) -> str:
         f"| `{one.path}` {one.name} | {' | '.join(_cell(one, name) for name in names)} |\n"
         for one in rows
         if not one.permitted.isdisjoint(names)
+    ]
+    return head + "".join(lines)
+
+
+def _project_grid(names: list[str], rows: Iterable[Action]) -> str:
+    short = [name.removeprefix("Qianfan").removesuffix("Policy") for name in names]
+    head = f"| Action | {' | '.join(short)} |\n|---{'|---' * len(names)}|\n"
+    lines = [
+        f"| `{one.path}` {one.name} | {' | '.join('yes' if name in one.for_projects else '' for name in names)} |\n"
+        for one in rows
+        if one.for_projects
     ]
     return head + "".join(lines)
 

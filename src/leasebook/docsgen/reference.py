@@ -30,6 +30,7 @@ PATHS: Final = (
     "/v2/events",
     "/v2/catalog",
     "/v2/clock",
+    "/v2/faults",
     "/v2/iam",
     "/v2/events",
     "/v2/notification",
@@ -297,6 +298,7 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
         ("Also at", ", ".join(f"`{other.path}` as `{other.name}`{_older(other)}" for other in others)),
         ("Who may call it", _codes(sorted(main.policies)) or "anybody with a valid key"),
         ("Who may name other accounts", _codes(sorted(main.across))),
+        ("Within projects", "a policy for projects permits it there" if main.for_projects else ""),
         ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
         ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
     ]

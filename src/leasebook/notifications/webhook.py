@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -81,6 +82,12 @@ class _Checked(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@cache
+def _trusting() -> ssl.SSLContext:
+    """Return the context that trusts the machine's authorities. A process reads them once: it takes 20 ms and more."""
+    return ssl.create_default_context()
+
+
 class WebhookSender:
     """Sends events to URLs. Every delivery has a new connection, so that its address is checked each time.
 
@@ -102,7 +109,7 @@ class WebhookSender:
         self._timeout_s = timeout_s
         self._lookups = Lookups()
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
+            ssl_context=tls or _trusting(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=_Checked(allowed, look_up or self._lookups.resolve),

@@ -13,6 +13,7 @@ class RefusalInstruments(NamedTuple):
     commands: Counter
     unlisted: Counter
     throttled: Counter
+    faults: Counter
 
 
 class BatchInstruments(NamedTuple):

@@ -1,24 +1,17 @@
-"""Log lines without secrets, and metrics under fixed names."""
+"""Metrics under fixed names."""
 
-import json
-import logging
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from contextvars import ContextVar
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import msgspec
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from leasebook import __version__
-from leasebook.config.load import Secret
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.business_metrics import BusinessMetrics
 from leasebook.observability.connection_metrics import ConnectionMetrics
+from leasebook.observability.console_metrics import ConsoleMetrics
 from leasebook.observability.cost_metrics import CostMetrics
 from leasebook.observability.export_metrics import ExportMetrics
 from leasebook.observability.gateway_metrics import GatewayMetrics
@@ -33,128 +26,8 @@ from leasebook.observability.instruments import (
 )
 from leasebook.observability.log_store_metrics import LogStoreMetrics
 from leasebook.observability.process_metrics import ProcessMetrics
-from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
 from leasebook.observability.stock_metrics import StockMetrics
-
-# --- logs ------------------------------------------------------------------------------------------------
-
-LogFormat = Literal["auto", "json", "console"]
-LogLevel = Literal["debug", "info", "warning", "error", "critical"]
-
-request_id: Final[ContextVar[str]] = ContextVar("request_id")
-"""The id of the request at hand; every log line of its task carries it."""
-
-# The HTTP client tells every request, and with debug its headers.
-_TALKATIVE: Final = ("httpx2", "httpcore2", "alembic", "uvicorn")
-
-
-def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secret] = ()) -> None:  # noqa: A002
-    """Send our log lines, and those of libraries that use `logging`, to standard error, one record a line.
-
-    Say `log = structlog.get_logger()` and then `log.info("constant sentence", key=value)`. Taken out are the
-    value of a key that names a secret, signatures wherever they stand, and the texts of `secrets`. May be
-    called again: loggers made before follow. On the console a traceback spans several lines.
-    """
-    is_console = format == "console" or (format == "auto" and _is_terminal())
-    threshold = logging.getLevelNamesMapping()[level.upper()]
-    last_processors: list[Any] = [
-        structlog.processors.format_exc_info,
-        Redaction(secrets),
-        _console_renderer() if is_console else _render_json,
-    ]
-    structlog.configure(
-        processors=[*_beginning(), *last_processors],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=_StandardError,
-        # Modules make their loggers at import, before this runs; a cached one would never follow.
-        cache_logger_on_first_use=False,
-    )
-    _configure_libraries(threshold, last_processors)
-
-
-def _beginning() -> list[Any]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        _add_request_id,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-
-
-def _add_request_id(_logger: object, _method: str, event: Event) -> Event:
-    current = request_id.get(None)
-    if current is not None:
-        event.setdefault("request_id", current)
-    return event
-
-
-def _console_renderer() -> structlog.dev.ConsoleRenderer:
-    # Plain tracebacks: the prettier ones show local variables, and so secrets.
-    return structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=structlog.dev.plain_traceback)
-
-
-def _render_json(_logger: object, _method: str, event: Event) -> str:
-    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    line = {**first, **event}
-    try:
-        return msgspec.json.encode(line).decode()
-    except UnicodeEncodeError:  # half a surrogate pair, from a file name or a broken client
-        return json.dumps(line)
-
-
-def _write(line: str) -> None:
-    # A log reader that has gone, or a full disk, must not fail a request. The stream is looked up each time
-    # because tests and daemons exchange it.
-    with suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            sys.stderr.write(f"{line}\n")
-
-
-def _is_terminal() -> bool:
-    # There is no standard error at all when it was closed before the start.
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
-class _StandardError:
-    """The logger that structlog hands rendered lines to; the name that a caller may give its logger is not used."""
-
-    def __init__(self, *_names: object) -> None:
-        pass
-
-    def msg(self, line: str) -> None:
-        """Write one line."""
-        _write(line)
-
-    log = debug = info = warning = error = critical = msg
-
-
-class _LibraryHandler(logging.Handler):
-    """Writes records of `logging` in the same form."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _write(self.format(record))
-
-
-def _configure_libraries(threshold: int, last_processors: list[Any]) -> None:
-    handler = _LibraryHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_beginning(), structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_processors],
-        )
-    )
-    root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old, _LibraryHandler)]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    # Debug lines of libraries show SQL parameters and headers, so ours at debug do not bring theirs.
-    root.setLevel(max(threshold, logging.INFO))
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-
-
-# --- metrics ---------------------------------------------------------------------------------------------
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES: Final = tuple(2**power for power in range(11))
@@ -185,6 +58,7 @@ class Metrics:
         self.log_store = LogStoreMetrics(self._counter, self._gauge)
         self.business = BusinessMetrics(self._gauge)
         self.costs = CostMetrics(self._gauge)
+        self.console = ConsoleMetrics(self._counter)
         self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _refusal_instruments(self) -> RefusalInstruments:
@@ -199,6 +73,9 @@ class Metrics:
                 "leasebook_throttled_total",
                 "Calls refused because their key or their account exceeds its rate limit.",
                 "by",
+            ),
+            faults=self._counter(
+                "leasebook_faults_total", "Faults that were made because an operator set them, by kind.", "kind"
             ),
         )
 
@@ -390,6 +267,10 @@ class Metrics:
         """Register the functions that return for how many seconds the shared store has been away."""
         for use, away_s in seconds.items():
             self._store.away.labels(use).set_function(away_s)
+
+    def fault_made(self, kind: str) -> None:
+        """Count a fault that was asked for."""
+        self._refusals.faults.labels(kind).inc()
 
     def throttled(self, by: Literal["key", "account"]) -> None:
         """Count a call that exceeded the rate limit of its key or its account."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from leasebook.api.ids import hex_id
 from leasebook.batch import Sequencer
-from leasebook.config.load import Settings
+from leasebook.config.load import Secret, Settings
 from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey, RootKeyTaken, TakeRootKey
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, BootstrapStore
@@ -30,6 +30,13 @@ log = structlog.get_logger()
 CREDENTIALS: Final = "credentials.env"
 
 
+class RootKey(NamedTuple):
+    """The first root's access key; empty: it has none that is active. ``made``: its secret, if this start made it."""
+
+    access_key: str
+    made: Secret | None = None
+
+
 class WrongRoot(Exception):
     """The environment's root key belongs to another user; the message says so in one line."""
 
@@ -41,7 +48,7 @@ async def found(
     vault: Vault,
     clock: Clock,
     directory: Path,
-) -> str:
+) -> RootKey:
     """Found a new store, or let the environment's root key be that of an old one; returns the root's access key.
 
     Raises WrongRoot, BadMasterKey or BadStore.
@@ -56,7 +63,7 @@ async def found(
             # On PostgreSQL the founding itself is decided at the database's time, and moves the clock there.
             clock.stand(stands(store) or clock.now())
         if is_founder:
-            return key_id
+            return RootKey(key_id, None if is_given else Secret(secret))
         # Another server founded it in the same moment, and under its master key.
         check_fingerprint_of(vault, store)
         if not is_given:
@@ -64,9 +71,9 @@ async def found(
     await _rename(store, sequencer)
     root = root_user(store)
     if is_given and await _take(store, sequencer, vault, root, sealed, secret):
-        return key_id
+        return RootKey(key_id)
     active = [key.id for key in _keys_of(store, root) if key.status == "Active"]
-    return active[0] if active else ""
+    return RootKey(active[0] if active else "")
 
 
 async def _rename(store: OpenStore, sequencer: Sequencer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -14,6 +14,9 @@ from leasebook.api.app import App
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.context import Context, HookMaker, KeyMaker
+from leasebook.api.faults.engine_reports import EngineReports
+from leasebook.api.faults.injection import Injection
+from leasebook.api.faults.registry import Faults
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
 from leasebook.api.links.pages import LinkPages
@@ -21,17 +24,21 @@ from leasebook.api.links.tokens import PURPOSE, Links
 from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
-from leasebook.config.load import Settings
+from leasebook.config.load import Secret, Settings
+from leasebook.console.app import Console
+from leasebook.domain.commands.command import Engine
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN
 from leasebook.domain.commands.store.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasebook.domain.record.clock_mark import read
+from leasebook.domain.replicas.engine_route import Routes
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.combined import RoutedEngine
 from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.faulty import FaultyEngine, with_faults
 from leasebook.export.focus.served import CostExports
 from leasebook.gateway.app import Gateway
 from leasebook.gateway.ports import Targets
@@ -47,6 +54,7 @@ from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
+from leasebook.server.console import console_of
 from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.exports import cost_exports_of
@@ -105,6 +113,13 @@ DEMO_MODELS: Final = {
 }
 
 
+class Starts(Protocol):
+    """A part of the service that works beside its answers once it is started."""
+
+    def start(self) -> None:
+        """Begin to work."""
+
+
 class WrongClock(Exception):
     """The store was founded under the other kind of clock; the message says so in one line."""
 
@@ -121,6 +136,9 @@ class Service(msgspec.Struct, frozen=True):
     metrics: Metrics
     root_access_key: str
     costs: CostSums
+    console: Console | None = None
+    root_secret_made: Secret | None = None
+    """The secret of the root's key, if this start made the key."""
 
 
 @asynccontextmanager
@@ -134,14 +152,15 @@ async def running(
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
     plan: DescriptorPlan | None = None,
+    starts_at: Instant | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
-    ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
-    the reconciler's, and ``plan`` how the files of this process are shared out.
+    ``engines`` are made as the settings say, unless given, and ``targets`` are their replicas; ``timing`` is the
+    reconciler's, ``plan`` shares out the files of this process, ``starts_at`` is a new virtual clock's first instant.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
-    nothing was touched.
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed, NoEngine or BadSettings where it
+    cannot start; then nothing was touched.
     """
     async with AsyncExitStack() as parts:
         store = open_store(where, patience_of(settings))
@@ -149,34 +168,33 @@ async def running(
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         if isinstance(store, OnFiles):
             store.prove_mark(audit_keys)
-        clock = _clock(settings, where, store, clock_mode)
+        clock = _clock(settings, where, store, clock_mode, starts_at)
         routes, metrics = routes_of(settings, where), Metrics()
         homes = Homes(settings, where, store, () if engines is not None else routes)
         await homes.require()
-        engines = engines_of(settings, where, routes) if engines is None else engines
+        faults = _faults(settings, metrics)
+        engines = _engines(engines_of(settings, where, routes) if engines is None else engines, faults)
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = audit_writer_of(settings, audit_keys, clock, metrics)
-        limits, engine = _limits(settings, where), RoutedEngine(routes)
+        limits, engine = _limits(settings, where), _engine(routes, faults)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
-        scheduler = Scheduler(store, sequencer, clock, metrics)
+        scheduler, refusals = Scheduler(store, sequencer, clock, metrics), Refusals(sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
-        identities = Identities(
-            store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
-        )
+        identities = _identities(ground, vault, uses)
         entrance = entrance_of(settings, identities, metrics)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets, entrance)
         _watch(sequencer, keeper, scheduler, dispatcher, gateway, identities)
-        refusals = Refusals(sequencer, clock, metrics)
         timing = timing or timing_of(settings)
         logs, exports = logs_of(settings, engines, timing), cost_exports_of(settings, where, metrics)
-        context = _context(ground, scheduler, vault, links, audit_keys, identities, refusals, rules, logs, exports)
+        more = (audit_keys, identities, refusals, rules, logs, exports, faults)
+        context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        pages = LinkPages(links, store, sequencer, clock, rules)
-        app = _app(ground, context, identities, health, pages, gateway, entrance)
+        console = await parts.enter_async_context(console_of(ground, context, identities, health, vault, entrance))
+        app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
@@ -184,16 +202,15 @@ async def running(
         parts.push_async_callback(sequencer.close)
         for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes, costs):
             parts.push_async_callback(part.stop)
-        root_key = await found(settings, store, sequencer, vault, clock, where.directory)
+        root = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, scheduler, dispatcher, gateway, minutes, costs):
-            part.start()
+        _start(keeper, scheduler, dispatcher, gateway, minutes, costs)
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
-        health.watch(reconciler.left)
-        yield Service(app, health, sequencer, scheduler, clock, store, metrics, root_key, costs)
+        held = (app, health, sequencer, scheduler, clock, store, metrics)
+        yield Service(*held, root.access_key, costs, console, root.made)
 
 
 def _app(
@@ -201,9 +218,11 @@ def _app(
     context: Context,
     identities: Identities,
     health: Health,
-    links: LinkPages,
+    links: Links,
+    rules: Rules,
     gateway: Gateway,
     entrance: Entrance,
+    console: Console | None,
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
@@ -223,12 +242,40 @@ def _app(
         metrics,
         path_prefix=settings.path_prefix,
         trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
-        links=links,
+        links=LinkPages(links, ground.store, sequencer, ground.clock, rules),
         passing=gateway,
+        console=console,
         admission=admission,
         throttle=throttle,
         tokens=tokens,
+        injection=None if context.faults is None else Injection(context.faults, identities),
     )
+
+
+def _faults(settings: Settings, metrics: Metrics) -> Faults | None:
+    if settings.faults == "no":
+        return None
+    log.warning("operators may have this server make faults (--faults)")
+    return Faults(metrics)
+
+
+def _identities(ground: Components, vault: Vault, uses: KeyUses) -> Identities:
+    return Identities(
+        ground.store,
+        ground.facts,
+        lambda key: vault.open(key.sealed, context=key.id),
+        uses,
+        ground.keeper.seal_under,
+    )
+
+
+def _engines(engines: Mapping[str, ReplicaEngine], faults: Faults | None) -> Mapping[str, ReplicaEngine]:
+    return engines if faults is None else with_faults(engines, faults.replica)
+
+
+def _engine(routes: Routes, faults: Faults | None) -> Engine:
+    engine = RoutedEngine(routes)
+    return engine if faults is None else FaultyEngine(engine, faults)
 
 
 def _context(
@@ -242,12 +289,15 @@ def _context(
     rules: Rules,
     logs: ReplicaLogs,
     exports: CostExports,
+    faults: Faults | None,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
     log_store = log_store_of(settings)
     hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
+    if faults is not None:
+        ground.sequencer.watch(EngineReports(faults, ground.sequencer))
     return Context(
         reader=ground.store,
         facts=ground.facts,
@@ -269,6 +319,7 @@ def _context(
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
         cost_exports=exports,
         replica_logs=logs.last,
+        faults=faults,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,
         public_base=None if settings.public_url is None else settings.public_url + settings.path_prefix,
@@ -311,6 +362,11 @@ def _watch_store(store: OpenStore, sequencer: Sequencer, health: Health, metrics
     return prober
 
 
+def _start(*parts: Starts) -> None:
+    for part in parts:
+        part.start()
+
+
 def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
     for watcher in watchers:
         sequencer.watch(watcher)
@@ -329,6 +385,7 @@ async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health
                 services=attached,
             )
     health.show("business", figures_of(ground).look)
+    health.watch(reconciler.left)
     health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
     await health.unrun.warnings()
     if not ground.alone:
@@ -352,7 +409,7 @@ def _limits(settings: Settings, where: Target) -> BatchLimits:
     )
 
 
-def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> Clock:
+def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode, starts_at: Instant | None) -> Clock:
     saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
     if saved is not None and saved != mode:
         raise WrongClock(
@@ -363,7 +420,7 @@ def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> C
         mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
         return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
     # Whole seconds, so that a time typed into AdvanceClock can name the same moments.
-    return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
+    return VirtualClock(stands(store) or starts_at or Instant(wall_us() // SECOND_US * SECOND_US))
 
 
 async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 import click
@@ -24,15 +25,17 @@ from leasebook.api.audit_record import Addresses
 from leasebook.api.health import Monitor
 from leasebook.batch import Unavailable
 from leasebook.config.load import Settings, secrets_of
+from leasebook.domain.values.calendar import BadTime, Instant, parse_time
 from leasebook.engines.registry import NoEngine
-from leasebook.observability.metrics import configure_logging
+from leasebook.observability.logs.lines import configure_logging
 from leasebook.ports.clock import Mode
 from leasebook.security.vault import BadMasterKey
-from leasebook.server.bootstrap import CREDENTIALS, WrongRoot
+from leasebook.server.bootstrap import CREDENTIALS, WrongRoot, root_user
 from leasebook.server.composition import Service, WrongClock, running
 from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFiles, planned
 from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
+from leasebook.server.ready_file import Announcer, ReadyReport
 from leasebook.server.signals import SIGNALS, AskedToStop
 from leasebook.server.transport.admin import Admin
 from leasebook.server.transport.connection_limits import Caps, raise_file_limit
@@ -62,10 +65,26 @@ class CannotStart(Exception):
 
 
 def run(
-    settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str, asked: AskedToStop
+    settings: Settings,
+    where: Target,
+    *,
+    host: str,
+    port: int,
+    demo: bool,
+    clock_mode: str,
+    asked: AskedToStop,
+    announcer: Announcer | None = None,
+    clock_start: str | None = None,
 ) -> None:
-    """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves."""
+    """Serve until asked to stop; raises CannotStart. ``asked`` heeds signals until it serves.
+
+    ``announcer`` tells programs when it does, and where. ``clock_start`` is where the virtual clock of a new store
+    begins, in the service's zone.
+    """
     _configure_logging(settings)
+    starts_at = _first_instant(settings, clock_start, clock_mode)
+    announcer = announcer or Announcer()
+    _prepare(announcer)
     plan = _plan(settings, where)
     tls = _tls(settings)
     # The sockets first: where a port is taken, nothing else has been touched.
@@ -75,13 +94,54 @@ def run(
         if settings.admin_port is not None:
             admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
-        uvloop.run(_serve(settings, where, doors, plan, asked, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(
+            _serve(
+                settings,
+                where,
+                doors,
+                plan,
+                asked,
+                announcer,
+                demo=demo,
+                clock_mode=cast("Mode", clock_mode),
+                starts_at=starts_at,
+            )
+        )
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
+        announcer.over()
         listener.close()
         if admin is not None:
             admin.close()
+
+
+def _first_instant(settings: Settings, text: str | None, clock_mode: str) -> Instant | None:
+    if text is None:
+        return None
+    if clock_mode != "virtual":
+        raise CannotStart("--clock-start is for a virtual clock: give --clock virtual as well, or leave it out.")
+    try:
+        return parse_time(text, settings.time_zone)
+    except BadTime as error:
+        raise CannotStart(f"--clock-start: {error}.") from None
+
+
+def _prepare(announcer: Announcer) -> None:
+    try:
+        announcer.prepare()
+    except OSError as error:
+        raise CannotStart(
+            f"--ready-file: {error.filename or 'the file'}: {error.strerror}. Name a file in a folder that exists and "
+            "that this server may write to."
+        ) from None
+
+
+def _announce(announcer: Announcer, report: ReadyReport) -> None:
+    try:
+        announcer.ready(report)
+    except OSError as error:
+        raise CannotStart(f"--ready-file: the file cannot be written: {error.strerror}.") from None
 
 
 class _Doors(NamedTuple):
@@ -251,15 +311,21 @@ async def _serve(
     doors: _Doors,
     plan: DescriptorPlan,
     asked: AskedToStop,
+    announcer: Announcer,
     *,
     demo: bool,
     clock_mode: Mode,
+    starts_at: Instant | None,
 ) -> None:
     async with AsyncExitStack() as stack:
-        starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan)
+        starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan, starts_at=starts_at)
         service = await entered(stack, starting, where)
         caps = _caps(settings, plan)
-        server = Server(_config(service.app, settings), _made(settings, caps, service, doors.tls, "callers"))
+        server = Server(
+            _config(service.app, settings),
+            _made(settings, caps, service, doors.tls, "callers"),
+            lambda: _announce(announcer, _report(doors, service, where, settings)),
+        )
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -267,7 +333,8 @@ async def _serve(
         asked.look()
         if doors.tls is not None:
             loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
-        _greet(doors, service, where, settings)
+        if not announcer.prints:
+            _greet(doors, service, where, settings, demo=demo)
         # Objects that exist now live to the end; the collector need not look at them again.
         gc.collect()
         gc.freeze()
@@ -326,12 +393,48 @@ WARNING: others may reach this address, and what is said there is neither encryp
 """
 
 
-def _greet(doors: _Doors, service: Service, where: Target, settings: Settings) -> None:
-    url = _address(doors.public, "http" if doors.tls is None else "https")
-    admin = "" if doors.admin is None else f"\n  monitors    {_address(doors.admin, 'http')}"
-    base = f"{url}{settings.path_prefix.rstrip('/')}"
+def _console_line(service: Service, base: str, prefix: str, *, demo: bool) -> str:
+    """Return where the console is; with the demo, by a link that signs the reader in as the first user."""
+    if service.console is None:
+        return ""
+    if not demo:
+        return f"\n  console     {base}/console  (leasebook console prints a link to sign in)"
+    link = service.console.link(root_user(service.store).id).removeprefix(prefix)
+    return (
+        f"\n  console     {base}{link}\n              (works once, for some minutes; leasebook console prints another)"
+    )
+
+
+def _report(doors: _Doors, service: Service, where: Target, settings: Settings) -> ReadyReport:
+    """Return what programs learn of this server."""
     credentials = where.directory / CREDENTIALS
-    from_file = settings.root_access_key is None and credentials.exists()
+    made = service.root_secret_made
+    return ReadyReport(
+        url=_base(doors, settings),
+        admin_url=None if doors.admin is None else _address(doors.admin, "http"),
+        access_key=service.root_access_key,
+        secret_key=None if made is None else made.reveal(),
+        credentials_file=str(credentials.absolute()) if _is_from_file(settings, credentials) else None,
+        clock=service.clock.mode,
+        store=where.name,
+    )
+
+
+def _base(doors: _Doors, settings: Settings) -> str:
+    url = _address(doors.public, "http" if doors.tls is None else "https")
+    return f"{url}{settings.path_prefix.rstrip('/')}"
+
+
+def _is_from_file(settings: Settings, credentials: Path) -> bool:
+    return settings.root_access_key is None and credentials.exists()
+
+
+def _greet(doors: _Doors, service: Service, where: Target, settings: Settings, *, demo: bool) -> None:
+    admin = "" if doors.admin is None else f"\n  monitors    {_address(doors.admin, 'http')}"
+    base = _base(doors, settings)
+    console = _console_line(service, base, settings.path_prefix.rstrip("/"), demo=demo)
+    credentials = where.directory / CREDENTIALS
+    from_file = _is_from_file(settings, credentials)
     keys = (
         f"set -a; . {credentials}; set +a"
         if from_file
@@ -342,7 +445,7 @@ def _greet(doors: _Doors, service: Service, where: Target, settings: Settings) -
 Leasebook serves on {base}
   access key  {service.root_access_key}{f"  (secret: {credentials})" if from_file else ""}
   clock       {service.clock.mode}
-  store       {where.name}{admin}
+  store       {where.name}{admin}{console}
 {_warning(doors, settings)}
 Try it from a second terminal:
   {keys}

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from leasebook.domain.book.tables import RESOURCE_TAGS, TOKEN_PACKAGES
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
@@ -105,6 +108,31 @@ class TagQueries:
             text, values = f"{text} LIMIT ?", [*values, limit]
         return [row[0] for row in self._fetch(text, values)]
 
+    def breaking_numbers(
+        self,
+        wanted: UnitFilter,
+        policy: TagPolicy,
+        where: Sequence[str],
+        params: Sequence[Any],
+        after: int,
+        limit: int | None,
+    ) -> list[int]:
+        """Return the numbers of an account's instances whose tags a policy would refuse, in order.
+
+        ``where`` has further conditions on the row, which is called ``thing``. No index has missing keys, so the
+        account's instances are walked from ``after`` on.
+        """
+        kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
+        conditions, values = ["thing.account_id = ?", "thing.seq > ?", *where], [wanted.account_id, after, *params]
+        for text, given in (having(wanted.account_id, kind, entry, "thing.seq") for entry in wanted.tags.entries):
+            conditions.append(text)
+            values += given
+        text, given = breaking(wanted.account_id, kind, policy, "thing.seq")
+        found = f"SELECT thing.seq FROM units thing WHERE {' AND '.join([*conditions, text])} ORDER BY thing.seq"
+        values += given
+        rows = self._fetch(found, values) if limit is None else self._fetch(f"{found} LIMIT ?", [*values, limit])
+        return [row[0] for row in rows]
+
     def _count(self, account_id: str, kind: str, entry: tuple[str, str | None]) -> int:
         """Count the entries of a tag, up to a bound."""
         key, value = entry
@@ -125,3 +153,16 @@ def having(account_id: str | None, kind: str, entry: tuple[str, str | None], num
         f"{with_value})"
     )
     return text, [*(() if account_id is None else (account_id,)), kind, key, *(() if value is None else (value,))]
+
+
+def breaking(account_id: str, kind: str, policy: TagPolicy, number: str) -> tuple[str, list[Any]]:
+    """Return the condition that the tags of a row break a policy, and its parameters."""
+    parts, params = [], []
+    entry = f"SELECT 1 FROM tagged o WHERE o.account_id = ? AND o.kind = ? AND o.key = ? AND o.seq = {number}"
+    for key in policy.required:
+        parts.append(f"NOT EXISTS ({entry})")
+        params += [account_id, kind, key]
+    for key, values in policy.allowed.items():
+        parts.append(f"EXISTS ({entry} AND o.value NOT IN ({', '.join('?' for _ in values)}))")
+        params += [account_id, kind, key, *values]
+    return f"({' OR '.join(parts) or '1 = 0'})", params

@@ -106,6 +106,7 @@ RECORDS: Final = {
             "name": "training",
             "tags": {"team": "vision", "project": None},
             "projectId": "default",
+            "breaksTagPolicy": False,
             "accountId": office.user["accountId"],
         },
         foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),

@@ -22,6 +22,7 @@ GUARD_RAILS = {
             "userSpend": dict,
             "userNames": dict,
             "projects": dict,
+            "tags": dict,
         }
     ),
 }
@@ -50,6 +51,7 @@ def set_guard_rails(office: Office) -> Any:
             "selfApproval": True,
         },
         "userNeedsApproval": {"*": {"units": {"tpu": 1}}},
+        "tags": {"team": {"vision": {"budget": "100000", "budgetWarnPercent": [50], "budgetRefusePercent": 100}}},
         "projects": {
             "default": {
                 "units": {"tpu": 1},

@@ -111,7 +111,7 @@ def delete_model_set(office: Office) -> Any:
 
 
 def describe_model_set(office: Office) -> Any:
-    return {"modelSetId": create_labelled(office)["modelSetId"], "modelSetName": "talker"}
+    return {"modelSetId": create_labelled(office)["modelSetId"], "modelSetName": "talker", "tags": {}}
 
 
 def create_labelled(office: Office) -> Any:
@@ -120,7 +120,7 @@ def create_labelled(office: Office) -> Any:
 
 
 def describe_system_model_sets() -> Any:
-    return {"name": "talk", "maxKeys": 3, "pageReverse": True}
+    return {"name": "talk", "maxKeys": 3, "pageReverse": True, "tags": {}}
 
 
 def describe_custom_model_sets(office: Office) -> Any:

@@ -51,7 +51,7 @@ RECORDS: Final = {
     ),
     "describe_service_instances": ActionRecord(
         permitted=READERS,
-        body=lambda office: {"serviceId": office.service, "paymentTiming": "Postpaid"},
+        body=lambda office: {"serviceId": office.service, "paymentTiming": "Postpaid", "tags": {}},
         foreign=({"serviceId": "SERVICE"},),
         shape={"instances": [INSTANCE], **MAY_END_A_PAGE},
     ),

@@ -85,7 +85,7 @@ RECORDS: Final = {
     ),
     "describe_service_keys": ActionRecord(
         permitted=READERS | OPERATORS,
-        body=of_own(lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3}),
+        body=of_own(lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3, "tags": {}}),
         foreign=({"serviceId": "SERVICE"},),
         shape={
             "keyList": [

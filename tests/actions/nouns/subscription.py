@@ -85,7 +85,7 @@ RECORDS: Final = {
     ),
     "describe_subscriptions": ActionRecord(
         permitted=MANAGERS | FLEET_READERS,
-        body=of_own({}),
+        body=of_own({"tags": {}}),
         shape={"subscriptions": [SUBSCRIPTION], **MAY_END_A_PAGE},
     ),
     "modify_subscription": ActionRecord(

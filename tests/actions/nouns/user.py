@@ -15,6 +15,7 @@ USER = {
     "name": str,
     "isRoot": bool,
     "policies": [str],
+    "projectPolicies": Maybe([{"policyName": str, "projectIds": [str]}]),
     "requires": [re.compile("SignedBody|Nonce")],
     "accessKeys": [
         {
@@ -23,12 +24,14 @@ USER = {
             "requires": [re.compile("SignedBody|Nonce")],
             "createTime": TIME,
             "lastUsedTime": Maybe(TIME),
+            "name": Maybe(str),
         }
     ],
     "createTime": TIME,
     "email": Maybe(str),
     "language": Maybe(re.compile("en|zh-CN")),
     "deletedTime": Maybe(TIME),
+    "openId": Maybe({"issuer": str, "subject": str, "policies": [str]}),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
 }
@@ -54,6 +57,13 @@ def enable_access_key(office: Office) -> Any:
 def a_user(office: Office) -> Any:
     # One that no other call needs afterwards.
     return office.caller.do(IAM, "CreateUser", create_user(office))
+
+
+def described(office: Office) -> Any:
+    """Users, one of whom has a policy for a project."""
+    held = {**office.user, "policyName": READ, "projectIds": ["default"]}
+    office.caller.do(IAM, "AttachPolicy", held)
+    return {"accountId": office.user["accountId"], "includeDeleted": True, "maxKeys": 1000}
 
 
 RECORDS: Final = {
@@ -127,22 +137,23 @@ RECORDS: Final = {
     ),
     "attach_policy": ActionRecord(
         permitted=MANAGERS | OPERATORS,
-        body=lambda office: {**office.user, "policyName": READ},
+        body=lambda office: {**office.user, "policyName": READ, "projectIds": ["default"]},
         foreign=(
             {"userId": "USER", "policyName": READ},
+            {"userId": "USER", "policyName": READ, "projectIds": ["PROJECT"]},
             {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"},
         ),
         shape=True,
     ),
     "detach_policy": ActionRecord(
         permitted=MANAGERS | OPERATORS,
-        body=lambda office: {**office.user, "policyName": READ},
+        body=lambda office: {**office.user, "policyName": READ, "projectIds": ["default"]},
         foreign=({"userId": "USER", "policyName": READ},),
         shape=True,
     ),
     "describe_users": ActionRecord(
         permitted=MANAGERS | OPERATORS | {READ},
-        body=lambda office: {"accountId": office.user["accountId"], "includeDeleted": True},
+        body=described,
         foreign=({"accountId": "ACCOUNT"},),
         shape={"users": [USER], **MAY_END_A_PAGE},
     ),

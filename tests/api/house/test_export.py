@@ -15,6 +15,7 @@ from tests.api.house.conftest import Applying
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import LIMITS, house_of
 from tests.api.scene import ACCOUNT, CATALOG, IAM
+from tests.depth import few
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 SPANS = st.integers(60, 10**6).map(lambda seconds: f"{seconds}s")
@@ -46,7 +47,10 @@ def comes_back(house: Applying) -> str:
 
 def test_everything_comes_back(lone_house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lone_house.apply(whole(name)).exit_code == 0
-    assert lone_house.apply(house_of(f"{name}-limits", "users: {ci: {}}", *LIMITS)).exit_code == 0
+    parts = ("users: {ci: {}}", "projects: {atlas: {}}")
+    assert lone_house.apply(house_of(f"{name}-limits", *parts, *LIMITS)).exit_code == 0
+    for_projects = "users: {li: {policies: [], projectPolicies: {'a $ b': [QianfanReadAccessPolicy], default: []}}}"
+    assert lone_house.apply(house_of(f"{name}-projects", "projects: {'a $ b': {}}", for_projects)).exit_code == 0
     operator = lone_house.scene.operator
     # Two of one name, one without, one that is closed, one without renewals, and a limit for a root.
     for _ in range(2):
@@ -103,7 +107,7 @@ def houses(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=8,
+    max_examples=few(2, 8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
+from leasebook.cli.house.kinds import limit_forms
+from leasebook.cli.house.kinds.limit_forms import ByKey, Fields, Form
+from leasebook.contract.nouns.limits import GuardRailsChange
+from tests.api.bad_values import alternatives
 from tests.api.house.conftest import Applying
 from tests.api.scene import ACCOUNT, CATALOG, IAM, NOTIFICATION
 
@@ -157,13 +163,22 @@ LIMITS = (
     "  endRequired: true",
     "  extendBy: buyer",
     "  extensionsMax: 3",
+    "  needsApproval: {units: {gpu-1: 4}, cost: '10,000', release: 2d, months: 6, lapse: 1d, selfApproval: true}",
+    "  userNeedsApproval: {'*': {units: {'*': 2}}, ci: {months: 1, selfApproval: false}}",
+    "  projects:",
+    "    atlas: {units: {gpu-1: 4}, spend: 900, budget: 800, budgetWarnPercent: [90], budgetRefusePercent: 100,",
+    "      releaseMax: 2h, releaseDefault: 1h, endRequired: true}",
+    "    default: {spend: 70}",
+    "  tags: {team: {vision: {budget: 600, budgetWarnPercent: [80, 50], budgetRefusePercent: 100}, '': {budget: 1}}}",
 )
 
 
 def test_limits_are_what_the_file_says_and_no_others(house: Applying, name: str) -> None:
-    text = house_of(name, "users: {ci: {}}", *LIMITS)
+    text = house_of(name, "users: {ci: {}}", "projects: {atlas: {}, default-like: {name: other}}", *LIMITS)
     settled(house, text)
     account_id, user_id = house.account(name)["accountId"], house.users(name)[0]["userId"]
+    rows = house.scene.operator.do("/v2/project", "DescribeProjects", {"accountId": account_id})["projects"]
+    (project_id,) = [row["projectId"] for row in rows if row["name"] == "atlas"]
     limits = house.scene.operator.do(ACCOUNT, "DescribeGuardRails", {"accountId": account_id})["limits"]
     assert limits == {
         "units": {"gpu-1": 8, "cpu": 100},
@@ -178,10 +193,48 @@ def test_limits_are_what_the_file_says_and_no_others(house: Applying, name: str)
         "endRequired": True,
         "extendBy": "buyer",
         "extensionsMax": 3,
+        "needsApproval": {
+            "units": {"gpu-1": 4},
+            "cost": "10000.00",
+            "releaseSeconds": 172_800,
+            "months": 6,
+            "lapseSeconds": 86400,
+            "selfApproval": True,
+        },
+        "userNeedsApproval": {"*": {"units": {"*": 2}}, user_id: {"months": 1}},
+        "projects": {
+            "default": {"spend": "70.00"},
+            project_id: {
+                "units": {"gpu-1": 4},
+                "spend": "900.00",
+                "budget": "800.00",
+                "budgetWarnPercent": [90],
+                "budgetRefusePercent": 100,
+                "releaseMaxSeconds": 7200,
+                "releaseDefaultSeconds": 3600,
+                "endRequired": True,
+            },
+        },
+        "tags": {
+            "team": {
+                "vision": {"budget": "600.00", "budgetWarnPercent": [50, 80], "budgetRefusePercent": 100},
+                "": {"budget": "1.00"},
+            }
+        },
     }
-    by_hand = {"units": {"gpu-1": 9, "cpu": None, "gpu-2": 1}, "userUnits": {"*": {"cpu": 1}}, "extendBy": None}
+    exported = house.run("export")
+    assert exported.exit_code == 0, exported.output
+    settled(house, exported.stdout)
+    more = {
+        "projects": {project_id: {"spend": None, "units": {"gpu-2": 1}}},
+        "tags": {"team": {"vision": {"budget": "5"}}, "k": {"v": {"budget": "6"}}},
+        "needsApproval": None,
+    }
+    by_hand = {"units": {"gpu-1": 9, "cpu": None, "gpu-2": 1}, "userUnits": {"*": {"cpu": 1}}, "extendBy": None, **more}
     house.scene.operator.do(ACCOUNT, "SetGuardRails", {"accountId": account_id, "limits": by_hand})
     mended(house, text, "units: {gpu-1: 9, gpu-2: 1} → {gpu-1: 8, cpu: 100}", "extendBy: (none) → buyer")
+    by_tag = house.scene.operator.do(ACCOUNT, "DescribeGuardRails", {"accountId": account_id})["limits"]["tags"]
+    assert by_tag == limits["tags"]
     assert house.scene.operator.do(ACCOUNT, "DescribeGuardRails", {"accountId": account_id})["limits"] == limits
     settled(house, house_of(name, "users: {ci: {}}", "limits: {}"))
     assert house.scene.operator.do(ACCOUNT, "DescribeGuardRails", {"accountId": account_id})["limits"] == {}
@@ -194,6 +247,45 @@ def test_limits_of_a_user_who_is_not_there_are_an_error(house: Applying, name: s
         f"line 5: The account {name} has no user 'wroker', and the file makes none. Did you mean 'worker'?"
         in plan.stderr
     )
+
+
+def test_limits_of_a_project_that_is_not_there_are_an_error(house: Applying, name: str) -> None:
+    plan = house.plan(house_of(name, "projects: {atlas: {}}", "limits: {projects: {altas: {spend: 1}}}"))
+    assert plan.exit_code == 2
+    assert (
+        f"line 5: The account {name} has no project 'altas', and the file makes none. Did you mean 'atlas'?"
+        in plan.stderr
+    )
+
+
+def test_the_file_has_every_limit_that_can_be_set() -> None:
+    """Every field of the contract has a key of the file, at any depth: a new one cannot be forgotten."""
+    known = set(named(limit_forms.LIMITS))
+    assert [path for path in settable(msgspec.inspect.type_info(GuardRailsChange)) if path not in known] == []
+    assert {"tags.*.*.budgetRefusePercent", "userNeedsApproval.*.lapseSeconds", "projects.*.units.*"} <= known
+
+
+def settable(found: msgspec.inspect.Type, above: str = "") -> Iterator[str]:
+    """Yield the paths of all fields of a request, with ``*`` for keys that callers choose."""
+    for one in alternatives(found):
+        if isinstance(one, msgspec.inspect.DictType):
+            yield from settable(one.value_type, f"{above}.*")
+        elif isinstance(one, msgspec.inspect.StructType):
+            for field in one.fields:
+                yield from settable(field.type, f"{above}.{field.encode_name}".lstrip("."))
+        elif not isinstance(one, msgspec.inspect.NoneType):
+            yield above
+
+
+def named(form: Form, above: str = "") -> Iterator[str]:
+    """Yield the paths of the fields that a form has, as requests have them."""
+    if isinstance(form, ByKey):
+        yield from named(form.of, f"{above}.*")
+    elif isinstance(form, Fields):
+        for field, one in form.fields.values():
+            yield from named(one, f"{above}.{field}".lstrip("."))
+    else:
+        yield above
 
 
 def test_reminders_are_spans(house: Applying, name: str) -> None:

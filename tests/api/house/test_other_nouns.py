@@ -59,3 +59,42 @@ def test_a_subscription_over_accounts_is_known_by_them_and_pruned_by_its_owner(h
     assert "- subscription https://example.org/…" in plan.stdout
     assert house.apply(f"house: a\nsubscriptions: [{one}]\n", "--prune").exit_code == 0
     assert [row["accounts"] for row in of_target(house, url)] == [[account_id]]
+
+
+def test_policies_for_projects_are_what_the_file_says(house: Applying, name: str) -> None:
+    def text(wanted: str) -> str:
+        users = f"users: {{li: {{policies: [], projectPolicies: {wanted}}}}}"
+        return house_of(name, "projects: {atlas: {}, borealis: {}}", users)
+
+    operate, read = "QianfanServiceOperateAccessPolicy", "QianfanReadAccessPolicy"
+    wanted = text(f"{{atlas: [{operate}], default: [{read}]}}")
+    settled(house, wanted)
+    whose = {"accountId": house.account(name)["accountId"]}
+    projects = {
+        row["name"]: row["projectId"]
+        for row in house.scene.operator.do("/v2/project", "DescribeProjects", whose)["projects"]
+    }
+
+    def has() -> dict[str, list[str]]:
+        rows = house.scene.operator.do("/v2/iam", "DescribeUsers", whose)["users"]
+        (row,) = (row for row in rows if row["name"] == "li")
+        return {one["policyName"]: one["projectIds"] for one in row.get("projectPolicies", ())}
+
+    assert has() == {operate: [projects["atlas"]], read: ["default"]}
+    (user,) = (
+        row for row in house.scene.operator.do("/v2/iam", "DescribeUsers", whose)["users"] if row["name"] == "li"
+    )
+    by_hand = {**whose, "userId": user["userId"], "policyName": operate}
+    house.scene.operator.do("/v2/iam", "AttachPolicy", {**by_hand, "projectIds": [projects["borealis"]]})
+    house.scene.operator.do("/v2/iam", "DetachPolicy", {**by_hand, "projectIds": [projects["atlas"]]})
+    mended(
+        house, wanted, f"projectPolicies: {read} (default), {operate} (borealis) → {read} (default), {operate} (atlas)"
+    )
+    assert has() == {operate: [projects["atlas"]], read: ["default"]}
+    assert "projectPolicies:" in house.run("export").stdout
+    settled(house, text("{}"))
+    assert has() == {}
+    settled(house, text(f"{{borealis: [{read}]}}"))
+    unknown = house.plan(text(f"{{atlass: [{read}]}}"))
+    assert (unknown.exit_code, "atlas" in unknown.stderr) == (2, True), unknown.output
+    assert house.plan(text("{atlas: [LeasebookOperatorPolicy]}")).exit_code == 2

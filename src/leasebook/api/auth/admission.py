@@ -115,9 +115,9 @@ class Admission:
             await self._wait(lane, address if account_id == STRANGERS else access_key)
         return Turn(self, lane, key)
 
-    async def turn_of(self, account_id: str, key_id: str) -> Turn:
-        """Wait for the turn of a read by a caller whose key has been verified already; raises Overloaded."""
-        return Turn(self, await self.wait(account_id, key_id, writes=False), ("", key_id))
+    async def turn_of(self, account_id: str, key_id: str, *, writes: bool = False) -> Turn:
+        """Wait for the turn of a caller whose key or session has been verified already; raises Overloaded."""
+        return Turn(self, await self.wait(account_id, key_id, writes=writes), ("", key_id))
 
     async def wait(self, account_id: str, party: str, *, writes: bool) -> _AccountQueue:
         """Take a place in a queue, at once or when one is free; raises Overloaded if too many calls wait."""

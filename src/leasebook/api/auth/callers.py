@@ -78,12 +78,19 @@ class Callers:
         self._seen = SeenNonces()
 
     async def admit(
-        self, action: Action, in_query: str | None, scope: Scope, record: CallRecord, before: Admitted | None
+        self,
+        action: Action,
+        in_query: str | None,
+        scope: Scope,
+        record: CallRecord,
+        before: Admitted | None,
+        skew_us: int = 0,
     ) -> Admitted:
         """Verify a signature (bce-auth-v1, decision 22), and that it covers all required headers.
 
         ``in_query`` is the authorization in the query string. ``before`` is the result of this call's last admission if
-        the caller must be looked up again. Raises Fault, SignatureRefused, or StaleIdentity.
+        the caller must be looked up again. ``skew_us`` is how far ahead a wrong clock is, in microseconds. Raises
+        Fault, SignatureRefused, or StaleIdentity.
         """
         headers: Headers = scope["headers"]
         given = [value for name, value in headers if name == b"authorization"]
@@ -91,7 +98,7 @@ class Callers:
             raise Fault(e.INVALID_HTTP_AUTH_HEADER, "The request carries more than one authorization; send one.")
         auth = parse_authorization(given[0].decode("latin-1") if given else in_query or "")
         record.claimed(auth.access_key)
-        now = wall_us()
+        now = wall_us() + skew_us
         check_time(auth, now, self._limits.age_max_s)
         caller = await self._identities.find(auth.access_key)
         if caller is None:

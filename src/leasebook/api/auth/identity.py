@@ -16,6 +16,7 @@ from leasebook.contract.policies import FULL, OPERATOR, WRITERS
 from leasebook.contract.prepared_key import PreparedKey
 from leasebook.contract.signing import Authorization, signing_key
 from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.record.identity_log import MASTER_KEY
@@ -30,6 +31,8 @@ UNKNOWN_MAX: Final = 10_000
 """Upper bound on the unknown keys in the cache."""
 SIGNING_KEYS_MAX = 64
 KNOWN_MAX = 100_000
+AT_THE_CONSOLE: Final = "console:"
+"""Together with a user's id it takes the place of an access key's id. No key's id has a colon."""
 
 
 class Looked(NamedTuple):
@@ -47,15 +50,18 @@ class Identity:
     It lives in memory only, and holds the secret because every signature is computed with it.
     """
 
-    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "requires", "user_id")
+    __slots__ = (
+        *("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "project_policies"),
+        *("requires", "user_id"),
+    )
 
     def __init__(self, key: AccessKey, user: User, secret: str, epoch: str | None) -> None:
         self.access_key_id = key.id
         self.account_id = key.account_id
         self.user_id = user.id
         self.epoch = epoch
-        # The root of an account may do everything in it.
-        self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+        self.policies = policies_of(user)
+        self.project_policies = user.project_policies
         self.requires = frozenset((*key.requires, *user.requires))
         self._secret = secret
         self._signing_keys: dict[str, PreparedKey] = {}
@@ -95,12 +101,72 @@ class Identity:
         return self.may_at_home(action) or self.may_across(action)
 
     def may_at_home(self, action: Action) -> bool:
-        """Whether a policy permits the action in the caller's own account."""
+        """Whether a policy permits the action in the caller's own account, or in projects of it."""
+        return self._in_account(action) or bool(self.projects_for(action))
+
+    def _in_account(self, action: Action) -> bool:
         return not action.policies or not action.policies.isdisjoint(self.policies)
+
+    def projects_for(self, action: Action) -> Projects:
+        """Return the projects for which a policy permits the action, by their public ids."""
+        if not self.project_policies or action.project != "scoped":
+            return frozenset()
+        permitting = (one.project_ids for one in self.project_policies if one.policy in action.policies)
+        return frozenset(project_id for ids in permitting for project_id in ids)
+
+    def within(self, action: Action, account_named: object) -> Projects | None:
+        """Return the projects that a call of the action, which the caller may make, is confined to; None: it is not.
+
+        ``account_named`` is the account that the request names. A write is in another account only if it names that,
+        and a read that names none is of the own one, which policies over every account permit as well.
+        """
+        if not self.project_policies or self._in_account(action):
+            return None
+        if self.may_across(action) and (not action.writes or account_named not in (None, self.account_id)):
+            return None
+        return self.projects_for(action)
 
     def may_across(self, action: Action) -> bool:
         """Whether a policy permits the action in any account that the request names."""
         return not action.across.isdisjoint(self.policies)
+
+
+class SignedIn(Identity):
+    """A user at the console: the session has proved who it is, and no key signs. ``access_key_id`` is no key's."""
+
+    __slots__ = ()
+
+    def __init__(self, user: User, epoch: str | None) -> None:
+        self.access_key_id = f"{AT_THE_CONSOLE}{user.id}"
+        self.account_id = user.account_id
+        self.user_id = user.id
+        self.epoch = epoch
+        self.policies = policies_of(user)
+        self.project_policies = user.project_policies
+        self.requires = frozenset()
+        self._secret = ""
+        self._signing_keys = {}
+
+    def token_proof(self, payload: str) -> str:
+        """Raise: without a key there is no secret, and a proof by an empty one would be one that anyone can make."""
+        raise NotImplementedError(payload)
+
+
+def policies_of(user: User) -> frozenset[str]:
+    """Return the policies of a user. The root of an account may do everything in it."""
+    return frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+
+
+def not_permitted(caller: Identity, action: Action) -> str:
+    """Say why a caller may not call an action, and which policy would permit it."""
+    takes = f"{action.name} takes one of {', '.join(sorted(action.permitted))}"
+    for one in caller.project_policies:
+        if one.policy in action.policies:
+            return (
+                f"{takes} for the whole account, and this key's user has {one.policy} for projects of it only. A "
+                "manager of the account can attach it for the account (AttachPolicy without projectIds, /v2/iam)."
+            )
+    return f"{takes}, and this key's user has none of them."
 
 
 class Lookups:
@@ -162,6 +228,7 @@ class Identities:
     ) -> None:
         self._facts = facts
         self._open_secret = open_secret
+        self._reader = reader
         self._lookups = Lookups(reader)
         self._uses = uses or KeyUses()
         self._seal_under = seal_under
@@ -220,12 +287,37 @@ class Identities:
             return None
         key, user = found
         identity = Identity(key, user, self._open_secret(key), shared_epoch)
+        self._keep(identity, epoch)
+        return identity
+
+    async def signed_in(self, user_id: str) -> SignedIn | None:
+        """Return a user as a caller at the console; None if the user does not exist or was deleted."""
+        known = self._known.get(f"{AT_THE_CONSOLE}{user_id}")
+        if isinstance(known, SignedIn):
+            return known
+        epoch = self._epoch
+        shared_epoch, user, master_key = await self._reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.user(user_id), ask.fact(MASTER_KEY))
+        )
+        self._seal_under(master_key)
+        if user is None or user.deleted_at is not None:
+            return None
+        identity = SignedIn(user, shared_epoch)
+        self._keep(identity, epoch)
+        return identity
+
+    async def again(self, caller: Identity) -> Identity | None:
+        """Look up a caller that was found before; None if the key or the user is gone."""
+        if isinstance(caller, SignedIn):
+            return await self.signed_in(caller.user_id)
+        return await self.find(caller.access_key_id)
+
+    def _keep(self, identity: Identity, epoch: int) -> None:
         # A result from before a change must not enter the cache after it.
         if epoch == self._epoch:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
-            self._known[access_key_id] = identity
-        return identity
+            self._known[identity.access_key_id] = identity
 
     async def _is_unknown(self, access_key_id: str) -> bool:
         """Whether the key did not exist when it was looked up, and no key was made since, here or by another server."""

@@ -24,7 +24,7 @@ from leasebook.api.handlers.account import (
 from leasebook.api.handlers.instance import charge, explain, instances
 from leasebook.api.handlers.resource import projects, tag_policy, tags
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
-from leasebook.api.handlers.store import catalogue, clock, engine_capacity
+from leasebook.api.handlers.store import catalogue, clock, engine_capacity, faults
 
 OPERATIONS: Final[dict[str, Operation]] = {
     **instances.OPERATIONS,
@@ -56,4 +56,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **tag_policy.OPERATIONS,
     **costs.OPERATIONS,
     **projects.OPERATIONS,
+    **faults.OPERATIONS,
 }

@@ -23,11 +23,20 @@ from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Sequencer, Stale
 from leasebook.contract.policies import FULL, WRITERS
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, USED_LINKS
+from leasebook.domain.book.tables import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PRICES,
+    RESOURCE_TAGS,
+    SERVICES,
+    USED_LINKS,
+)
 from leasebook.domain.commands.instance.link import UseLink
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew
-from leasebook.domain.model.account import Account
+from leasebook.domain.model.account import Account, holds_for
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.instance import GONE, UP, Instance
 from leasebook.domain.model.limits import AccountLimits
@@ -40,10 +49,10 @@ from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
 from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
-from leasebook.ports.queries.tags import names_of
 
 log = structlog.get_logger()
 
@@ -71,8 +80,15 @@ class Seen(NamedTuple):
     services: tuple[Service, ...]
     used: UsedLink | None
     policies: frozenset[str]
-    """The policies of its buyer; none where they have no active key left."""
-    name: str | None
+    """The policies of its buyer for the whole account; none where they have no active key left."""
+    may_change: bool
+    """Whether the buyer may change it, by those policies or by one for its project, and has an active key."""
+    tags: ResourceTags | None
+
+    @property
+    def name(self) -> str | None:
+        """The instance's name, where it has one."""
+        return None if self.tags is None else self.tags.name
 
     @property
     def called(self) -> str:
@@ -133,7 +149,7 @@ class LinkPages:
             seen = await self._look(link)
             if seen is None:
                 return _NOT_FOUND
-            if WRITERS.isdisjoint(seen.policies):
+            if not seen.may_change:
                 return self._closed(link, seen, self._clock.now()) or _not_permitted(seen)
             # The same attempt has the same answer, however often the button is pressed.
             command = msgspec.structs.replace(
@@ -171,6 +187,7 @@ class LinkPages:
                 return None
             user, keys = next((user, keys) for user, keys in ask.users(account.id) if user.id == unit.created_by)
             policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+            policies = policies if any(key.status == "Active" for key in keys) else frozenset()
             services = (ask.service(placed.service_id) for placed in unit.placements)
             return Seen(
                 epoch,
@@ -181,8 +198,10 @@ class LinkPages:
                 ask.price_list(*unit.offering),
                 tuple(service for service in services if service is not None),
                 ask.used_link(unit.id, link.deadline),
-                policies if any(key.status == "Active" for key in keys) else frozenset(),
-                names_of(ask, (), [unit.id]).thing(account.id, unit.id),
+                policies,
+                any(key.status == "Active" for key in keys)
+                and (user.is_root or holds_for(user, unit.project_id, WRITERS)),
+                ask.tags_of([unit.id]).get(unit.id),
             )
 
         return await self._reader.read(look)
@@ -216,7 +235,7 @@ class LinkPages:
 
     def _asking(self, link: Link, seen: Seen, now: Instant) -> Sheet:
         """Say what it would do, by doing it to a copy of the rows; or why it would be refused."""
-        if WRITERS.isdisjoint(seen.policies):
+        if not seen.may_change:
             return _not_permitted(seen)
         draft = Draft(_book(link, seen), now)
         try:
@@ -318,6 +337,7 @@ def _book(link: Link, seen: Seen) -> Book:
     book.load(ACCOUNTS, (unit.account_id,), seen.account)
     book.load(USED_LINKS, (unit.id, link.deadline), seen.used)
     book.load(ACCOUNT_LIMITS, (unit.account_id,), seen.guard)
+    book.load(RESOURCE_TAGS, (unit.id,), seen.tags)
     book.load(OFFERINGS, unit.offering, seen.offering)
     book.load(PRICES, unit.offering, seen.prices)
     for service in seen.services:

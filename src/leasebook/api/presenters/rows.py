@@ -227,6 +227,7 @@ IDENTITY_NAMES = {
     "sealed": "secretDigest",
     "digest": "keyDigest",
     "created_at": "createTime",
+    "openid": "openId",
 }
 
 
@@ -253,6 +254,8 @@ def identity_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
 def _identity_field(name: str, value: Any, shown: Shown) -> tuple[str, Any]:
     first, *rest = (f"{name[:-3]}_time" if name.endswith("_at") else name).split("_")
     public = IDENTITY_NAMES.get(name) or first + "".join(word.capitalize() for word in rest)
+    if name == "project_policies":
+        return public, [{"policyName": one["policy"], "projectIds": one["project_ids"]} for one in value]
     return public, shown(value) if public.endswith("Time") and value is not None else value
 
 
@@ -409,6 +412,7 @@ def user(
                 requires=list(key.requires),
                 create_time=shown(key.created_at),
                 last_used_time=_when(shown, used.get(key.id)),
+                name=key.name or None,
             )
             for key in keys
         ],
@@ -416,4 +420,16 @@ def user(
         email=row.email if with_contact else None,
         language=row.language if with_contact else None,
         deleted_time=_when(shown, row.deleted_at),
+        project_policies=[
+            iam.ProjectPolicyDetail(policy_name=one.policy, project_ids=list(one.project_ids))
+            for one in row.project_policies
+        ]
+        or None,
+        open_id=_open_id(row) if with_contact else None,
     )
+
+
+def _open_id(row: User) -> iam.OpenIdDetail | None:
+    if row.openid is None:
+        return None
+    return iam.OpenIdDetail(issuer=row.openid.issuer, subject=row.openid.subject, policies=list(row.openid.policies))

@@ -26,7 +26,7 @@ class Run:
         self.house = house
         self._secrets = secrets
         self.ids: dict[tuple[str, ...], str] = {}
-        """Ids by the names of things: ``("account", label)``, ``("user", account, label)``."""
+        """Ids by names: ``("account", label)``, ``("user", account, label)``, ``("project", account, label)``."""
 
     def make(self, making: Making, *parts: str) -> dict[str, Any]:
         """Make a thing that has no secret, once; ``parts`` name it."""

@@ -153,6 +153,11 @@ def no_user(name: str, account: str, near: str | None) -> str:
     return f"The account {account} has no user {name!r}, and the file makes none.{_meant(near)}"
 
 
+def no_project(name: str, account: str, near: str | None) -> str:
+    """Say that limits, or policies of a user, name an unknown project."""
+    return f"The account {account} has no project {name!r}, and the file makes none.{_meant(near)}"
+
+
 def no_account(name: str, near: str | None) -> str:
     """Say that a subscription names an unknown account."""
     return f"The service has no account {name!r}, and the file makes none.{_meant(near)}"

@@ -7,6 +7,7 @@ from leasebook.client.methods.approval.approvals import ApprovalsMethods, AsyncA
 from leasebook.client.methods.audit_log import AsyncAuditLogMethods, AuditLogMethods
 from leasebook.client.methods.clock import AsyncClockMethods, ClockMethods
 from leasebook.client.methods.event import AsyncEventMethods, EventMethods
+from leasebook.client.methods.fault.faults import AsyncFaultsMethods, FaultsMethods
 from leasebook.client.methods.finance.cost_export import AsyncCostExportMethods, CostExportMethods
 from leasebook.client.methods.finance.costs import AsyncCostsMethods, CostsMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
@@ -34,6 +35,7 @@ class Methods(
     AuditLogMethods,
     ClockMethods,
     EventMethods,
+    FaultsMethods,
     CostExportMethods,
     CostsMethods,
     InstanceMethods,
@@ -63,6 +65,7 @@ class AsyncMethods(
     AsyncAuditLogMethods,
     AsyncClockMethods,
     AsyncEventMethods,
+    AsyncFaultsMethods,
     AsyncCostExportMethods,
     AsyncCostsMethods,
     AsyncInstanceMethods,

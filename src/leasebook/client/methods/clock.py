@@ -7,6 +7,7 @@ from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
 from leasebook.client.shapes.clock import ClockDetail
+from leasebook.client.shapes.fault.faults import FaultList
 
 
 class DescribeClock(TypedDict, total=False):
@@ -45,6 +46,15 @@ CONFIRM_CLOCK: Final[ActionOf[ClockDetail]] = ActionOf(
 )
 
 
+class DescribeFaults(TypedDict, total=False):
+    """Parameters of ``describe_faults``."""
+
+
+DESCRIBE_FAULTS: Final[ActionOf[FaultList]] = ActionOf(
+    "/v2/faults", "DescribeFaults", DescribeFaults, FaultList, writes=False
+)
+
+
 class ClockMethods(Caller):
     """Methods of a client that waits for its answers."""
 
@@ -68,6 +78,13 @@ class ClockMethods(Caller):
         ``/v2/clock?Action=ConfirmClock``
         """
         return self._call(CONFIRM_CLOCK, request)
+
+    def describe_faults(self, **request: Unpack[DescribeFaults]) -> FaultList:
+        """List the faults that the server makes, and how often each has happened.
+
+        ``/v2/faults?Action=DescribeFaults``
+        """
+        return self._call(DESCRIBE_FAULTS, request)
 
 
 class AsyncClockMethods(AsyncCaller):
@@ -93,3 +110,10 @@ class AsyncClockMethods(AsyncCaller):
         ``/v2/clock?Action=ConfirmClock``
         """
         return await self._call(CONFIRM_CLOCK, request)
+
+    async def describe_faults(self, **request: Unpack[DescribeFaults]) -> FaultList:
+        """List the faults that the server makes, and how often each has happened.
+
+        ``/v2/faults?Action=DescribeFaults``
+        """
+        return await self._call(DESCRIBE_FAULTS, request)

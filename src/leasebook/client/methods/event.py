@@ -57,8 +57,10 @@ class FollowEvents(TypedDict, total=False):
     types: list[str] | None
     """Only events of these types."""
 
-    account_id: str | None
-    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
+    account_id: str | list[str] | None
+    """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others
+    takes one of the policies over every account. Rows then say whose they are; of an event its source does.
+    """
 
 
 FOLLOW_EVENTS: Final[ActionOf[CloudEvent]] = ActionOf(

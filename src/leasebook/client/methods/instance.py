@@ -137,6 +137,9 @@ class DescribeUnits(TypedDict, total=False):
     project_id: str | None
     """Only of this project; `default` is the default project."""
 
+    breaks_tag_policy: bool | None
+    """True: only instances whose tags the account's tag policy would refuse today; of one account."""
+
 
 DESCRIBE_UNITS: Final[ActionOf[ComputeUnitList]] = ActionOf(
     "/v2/computeunit", "DescribeComputeUnits", DescribeUnits, ComputeUnitList, writes=False

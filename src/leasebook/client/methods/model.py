@@ -116,6 +116,9 @@ class DescribeModelSet(TypedDict, total=False):
     model_set_name: str | None
     """The set's name. Of several the account's own counts before everybody's, and the oldest before others."""
 
+    tags: dict[str, str | None] | None
+    """Of its versions those with all of these tags."""
+
 
 DESCRIBE_MODEL_SET: Final[ActionOf[ModelSetDetail]] = ActionOf(
     "/v2/model", "DescribeModelSet", DescribeModelSet, ModelSetDetail, writes=False

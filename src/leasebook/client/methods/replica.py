@@ -59,6 +59,12 @@ class DescribeServiceInstances(TypedDict, total=False):
     payment_timing: Literal["Prepaid", "Postpaid"] | None
     """Only instances that are paid this way."""
 
+    name: str | None
+    """Only of this name."""
+
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
+
 
 DESCRIBE_SERVICE_INSTANCES: Final[ActionOf[ServiceInstances]] = ActionOf(
     "/v2/serviceresources", "DescribeComputeUnits", DescribeServiceInstances, ServiceInstances, writes=False

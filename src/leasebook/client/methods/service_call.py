@@ -168,6 +168,9 @@ class DescribeServiceKeys(TypedDict, total=False):
     status: Literal["Active", "Deleted"] | None
     """Only keys in this status; Active where it is left out."""
 
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
+
 
 DESCRIBE_SERVICE_KEYS: Final[ActionOf[ServiceKeyPage]] = ActionOf(
     "/v2/service", "DescribeServiceKeys", DescribeServiceKeys, ServiceKeyPage, writes=False

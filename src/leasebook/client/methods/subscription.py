@@ -68,6 +68,12 @@ class DescribeSubscriptions(TypedDict, total=False):
     takes one of the policies over every account. Rows then say whose they are; of an event its source does.
     """
 
+    name: str | None
+    """Only of this name."""
+
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
+
 
 DESCRIBE_SUBSCRIPTIONS: Final[ActionOf[SubscriptionList]] = ActionOf(
     "/v2/notification", "DescribeSubscriptions", DescribeSubscriptions, SubscriptionList, writes=False

@@ -177,6 +177,11 @@ class AttachPolicy(TypedDict, total=False):
     ]
     """The policy. LeasebookOperatorPolicy is an operator's to give."""
 
+    project_ids: list[str] | None
+    """The projects that it is for, `default` for the default one; left out: the whole account. Only the policies of
+    units and services can be for projects. Those that the user has it for already stay.
+    """
+
     account_id: str | None
     """The account; the caller's where it is left out."""
 
@@ -210,6 +215,11 @@ class DetachPolicy(TypedDict, total=False):
         ]
     ]
     """The policy. LeasebookOperatorPolicy is an operator's to give."""
+
+    project_ids: list[str] | None
+    """The projects that it is for, `default` for the default one; left out: the whole account. Only the policies of
+    units and services can be for projects. Those that the user has it for already stay.
+    """
 
     account_id: str | None
     """The account; the caller's where it is left out."""

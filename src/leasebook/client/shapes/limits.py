@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from leasebook.client.shape import Shape
 from leasebook.client.shapes.approval.approval_limit import ApprovalLimit
+from leasebook.client.shapes.finance.tag_budget import TagBudget
 
 
 class ProjectLimits(Shape, kw_only=True):
@@ -42,7 +43,7 @@ class GuardRails(Shape, kw_only=True):
     sets one if none is given, counted from the purchase or from the change to postpaid. With ``endRequired`` a postpaid
     instance must have a release time. ``extendBy`` says who may move a release time to later, and ``extensionsMax`` how
     often for one instance. A purchase beyond ``needsApproval``, or beyond ``userNeedsApproval`` of its user, waits for
-    an approval.
+    an approval. ``tags`` has budgets by the key and the value of a tag.
     """
 
     units: dict[str, int] | None = None
@@ -77,6 +78,8 @@ class GuardRails(Shape, kw_only=True):
     """The limits above which each user's purchases need an approval."""
     projects: dict[str, ProjectLimits] | None = None
     """Limits of projects by id; `default` is the default project."""
+    tags: dict[str, dict[str, TagBudget]] | None = None
+    """Budgets by the key and the value of a tag."""
 
 
 class ProjectUsed(Shape, kw_only=True):
@@ -89,7 +92,7 @@ class ProjectUsed(Shape, kw_only=True):
 
 
 class Used(Shape, kw_only=True):
-    """How much of the limits is used: units by user and type, and the month's charges by user."""
+    """How much of the limits is used: units by user and type, and the month's charges by user, project and tag."""
 
     units: dict[str, int]
     """The units of each type that the account holds."""
@@ -105,6 +108,8 @@ class Used(Shape, kw_only=True):
     """The names, as they are now, of the users in limits and usage, by their ids."""
     projects: dict[str, ProjectUsed]
     """The same of each project that has something, by its id."""
+    tags: dict[str, dict[str, str]]
+    """The month's charges for each budget by tag, by the key and the value of the tag."""
 
 
 class GuardRailsChanged(Shape, kw_only=True):
@@ -157,9 +162,9 @@ class ProjectLimitsChange(Shape, kw_only=True):
 class GuardRailsChange(Shape, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval`` and ``projects``; a
-    limit on approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and
-    ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval``, ``projects`` and
+    ``tags``; a limit on approvals and a budget by tag are set as a whole. Clearing ``budget`` also clears
+    ``budgetWarnPercent`` and ``budgetRefusePercent``.
     """
 
     units: dict[str, int | None] | UnsetType | None = UNSET
@@ -194,3 +199,5 @@ class GuardRailsChange(Shape, kw_only=True):
     """The limits above which each user's purchases need an approval."""
     projects: dict[str, ProjectLimitsChange | None] | UnsetType | None = UNSET
     """Limits of projects by id, `default` for the default one; null clears those of a project."""
+    tags: dict[str, dict[str, TagBudget | None] | None] | UnsetType | None = UNSET
+    """Budgets by the key and the value of a tag; null clears one, or all of a key."""

@@ -44,6 +44,15 @@ class CreatedAccessKey(Shape, kw_only=True):
     """The secret of the key pair. It is never shown again."""
 
 
+class ProjectPolicyDetail(Shape, kw_only=True):
+    """A policy that a user has for projects, and not for the rest of the account."""
+
+    policy_name: str
+    """The policy."""
+    project_ids: list[str]
+    """The projects; `default` for the default one."""
+
+
 class KeyDetail(Shape, kw_only=True):
     """An access key, without its secret."""
 
@@ -57,6 +66,21 @@ class KeyDetail(Shape, kw_only=True):
     """When it was made."""
     last_used_time: datetime | None = None
     """When the key last signed a request, up to five minutes late; absent where it never did."""
+    name: str | None = None
+    """The machine that its user confirmed at the console; absent for keys made in another way."""
+
+
+class OpenIdDetail(Shape, kw_only=True):
+    """Who a user is at an identity provider."""
+
+    issuer: str
+    """The identity provider."""
+    subject: str
+    """The person, as the identity provider names it."""
+    policies: list[str]
+    """Those of the user's policies that its groups at the identity provider gave at the last sign-in; the others were
+    attached by hand.
+    """
 
 
 class UserDetail(Shape, kw_only=True):
@@ -73,7 +97,9 @@ class UserDetail(Shape, kw_only=True):
     is_root: bool
     """Whether it is the account's root, who may do everything in it."""
     policies: list[str]
-    """The policies attached to the user; they say which actions it may call."""
+    """The policies attached to the user for the whole account; they say which actions it may call."""
+    project_policies: list[ProjectPolicyDetail] | None = None
+    """The policies attached for projects, by their names; absent: none is."""
     requires: list[str]
     """The headers that every signature with any of the user's keys must cover."""
     access_keys: list[KeyDetail]
@@ -86,6 +112,10 @@ class UserDetail(Shape, kw_only=True):
     """The language that the user reads; only managers and operators see it. Absent: none is set."""
     deleted_time: datetime | None = None
     """When the user was deleted; absent while the user is not deleted."""
+    open_id: OpenIdDetail | None = None
+    """Who the user is at the identity provider by which it signs in to the console; only managers and operators see it.
+    Absent: no sign-in with an identity provider made the user.
+    """
 
 
 class UserList(Shape, kw_only=True):

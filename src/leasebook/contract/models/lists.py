@@ -6,7 +6,18 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from leasebook.contract.shapes import MAKER_NAMED, TAGGED, Marker, PageInfo, PageSize, Request, Shape, Text
+from leasebook.contract.shapes import (
+    MAKER_NAMED,
+    TAGGED,
+    TAGS_WANTED,
+    Marker,
+    PageInfo,
+    PageSize,
+    Request,
+    Shape,
+    TagFilter,
+    Text,
+)
 
 SetName = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Source = Literal["UserCreate", "System"]
@@ -25,6 +36,7 @@ class DescribeSomeModelSetsRequest(Request, kw_only=True):
     ] = None
     page_reverse: Annotated[bool | None, Meta(description="Newest first.")] = None
     name: Annotated[Text | None, Meta(description="Only sets with this in their name.")] = None
+    tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
 class DescribeModelSetsRequest(DescribeSomeModelSetsRequest, kw_only=True):

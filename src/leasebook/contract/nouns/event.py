@@ -11,7 +11,6 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, EVENTS, read, write
 from leasebook.contract.shapes import (
-    ACCOUNT_MEANT,
     ACCOUNTS_MEANT,
     AccountsMeant,
     Id,
@@ -84,7 +83,7 @@ class FollowEventsRequest(Request, kw_only=True):
     ] = None
     instance_id: Annotated[Id | None, Meta(description="The instance.")] = None
     types: Annotated[Types | None, Meta(description="Only events of these types.")] = None
-    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
+    account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 
 Before = Annotated[int, Meta(ge=60, le=90 * 86400)]

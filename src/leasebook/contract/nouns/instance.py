@@ -12,6 +12,7 @@ from leasebook.contract.action import BUYS, ENDS, UNITS, read, write
 from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
+    BREAKS_WANTED,
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
@@ -145,6 +146,7 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
     name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
     project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
+    breaks_tag_policy: Annotated[bool | None, Meta(description=BREAKS_WANTED)] = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):

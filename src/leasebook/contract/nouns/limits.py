@@ -11,15 +11,12 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, IAM, read, write
 from leasebook.contract.nouns.account import AccountDetail
 from leasebook.contract.nouns.approval.approval_limit import ApprovalLimit, Limit, Seconds
+from leasebook.contract.nouns.finance.tag_budget import Percent, Percents, TagBudgets, TagBudgetsChange
 from leasebook.contract.shapes import Amount, Id, Part, Request, Shape
 
-Percent = Annotated[int, Meta(ge=1, le=1000)]
 UnitLimits = Annotated[dict[str, Limit], Meta(max_length=1000)]
 UnitLimitsByUser = Annotated[dict[str, UnitLimits], Meta(max_length=1000)]
 AmountByUser = Annotated[dict[str, Amount], Meta(max_length=1000)]
-Percents = Annotated[list[Percent], Meta(max_length=20)]
-
-
 LimitByUser = Annotated[dict[str, ApprovalLimit], Meta(max_length=1000)]
 
 
@@ -68,7 +65,7 @@ class GuardRails(Shape, kw_only=True):
     sets one if none is given, counted from the purchase or from the change to postpaid. With ``endRequired`` a postpaid
     instance must have a release time. ``extendBy`` says who may move a release time to later, and ``extensionsMax`` how
     often for one instance. A purchase beyond ``needsApproval``, or beyond ``userNeedsApproval`` of its user, waits for
-    an approval.
+    an approval. ``tags`` has budgets by the key and the value of a tag.
     """
 
     units: Annotated[UnitLimits | None, Meta(description="How many units of each type the account holds at most.")] = (
@@ -127,6 +124,7 @@ class GuardRails(Shape, kw_only=True):
     projects: Annotated[
         ProjectsLimits | None, Meta(description="Limits of projects by id; `default` is the default project.")
     ] = None
+    tags: Annotated[TagBudgets | None, Meta(description="Budgets by the key and the value of a tag.")] = None
 
 
 LimitsChange = Annotated[dict[str, Limit | None], Meta(max_length=1000)]
@@ -173,9 +171,9 @@ ProjectsLimitsChange = Annotated[dict[Id, ProjectLimitsChange | None], Meta(max_
 class GuardRailsChange(Part, kw_only=True):
     """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval`` and ``projects``; a
-    limit on approvals is set as a whole. Clearing ``budget`` also clears ``budgetWarnPercent`` and
-    ``budgetRefusePercent``.
+    The same holds for each entry of ``units``, ``userUnits``, ``userSpend``, ``userNeedsApproval``, ``projects`` and
+    ``tags``; a limit on approvals and a budget by tag are set as a whole. Clearing ``budget`` also clears
+    ``budgetWarnPercent`` and ``budgetRefusePercent``.
     """
 
     units: Annotated[
@@ -239,6 +237,10 @@ class GuardRailsChange(Part, kw_only=True):
         ProjectsLimitsChange | UnsetType | None,
         Meta(description="Limits of projects by id, `default` for the default one; null clears those of a project."),
     ] = UNSET
+    tags: Annotated[
+        TagBudgetsChange | UnsetType | None,
+        Meta(description="Budgets by the key and the value of a tag; null clears one, or all of a key."),
+    ] = UNSET
 
 
 class SetGuardRailsRequest(Request, kw_only=True):
@@ -261,7 +263,7 @@ class DescribeGuardRailsRequest(Request, kw_only=True):
 
 
 class Used(Shape, kw_only=True, omit_defaults=False):
-    """How much of the limits is used: units by user and type, and the month's charges by user."""
+    """How much of the limits is used: units by user and type, and the month's charges by user, project and tag."""
 
     units: Annotated[dict[str, int], Meta(description="The units of each type that the account holds.")]
     user_units: Annotated[
@@ -278,6 +280,10 @@ class Used(Shape, kw_only=True, omit_defaults=False):
     ]
     projects: Annotated[
         dict[str, ProjectUsed], Meta(description="The same of each project that has something, by its id.")
+    ]
+    tags: Annotated[
+        dict[str, dict[str, str]],
+        Meta(description="The month's charges for each budget by tag, by the key and the value of the tag."),
     ]
 
 
@@ -329,6 +335,7 @@ _LIMITS: Final = {
     "needsApproval": {"units": {"gpu-1": 16}, "cost": "5000000.00", "months": 12},
     "userNeedsApproval": {"*": {"units": {"gpu-1": 8}, "lapseSeconds": 86400}},
     "projects": {"default": {"units": {"gpu-1": 18}, "spend": "18000.00"}},
+    "tags": {"team": {"vision": {"budget": "9000.00", "budgetWarnPercent": [80], "budgetRefusePercent": 100}}},
 }
 """The limits of the examples."""
 
@@ -439,6 +446,7 @@ ACTIONS: Final = (
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
                 "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
                 "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
+                "tags": {"team": {"vision": "0.00"}},
             },
             "before": {},
             "after": _LIMITS,
@@ -465,6 +473,7 @@ ACTIONS: Final = (
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
                 "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
                 "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
+                "tags": {"team": {"vision": "0.00"}},
             },
         },
     ),

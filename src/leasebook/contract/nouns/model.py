@@ -30,6 +30,7 @@ from leasebook.contract.shapes import (
     PagedRequest,
     Request,
     Shape,
+    TagFilter,
     Tags,
     Text,
 )
@@ -113,6 +114,7 @@ class DescribeModelSetRequest(PagedRequest, kw_only=True):
             )
         ),
     ] = None
+    tags: Annotated[TagFilter | None, Meta(description="Of its versions those with all of these tags.")] = None
 
 
 class ModelRow(Shape, kw_only=True):

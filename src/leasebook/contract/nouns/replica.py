@@ -12,9 +12,11 @@ from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, writ
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
 from leasebook.contract.shapes import (
     NAME_GIVEN,
+    NAME_WANTED,
     NAMED,
     TAGGED,
     TAGS_GIVEN,
+    TAGS_WANTED,
     AcrossPagedRequest,
     AcrossRequest,
     Id,
@@ -24,6 +26,7 @@ from leasebook.contract.shapes import (
     Request,
     ResourceName,
     Shape,
+    TagFilter,
     Tags,
 )
 
@@ -50,6 +53,8 @@ class DescribeServiceInstancesRequest(PagedRequest, kw_only=True):
 
     service_id: Annotated[Id, Meta(description="The service.")]
     payment_timing: Annotated[PaymentTiming | None, Meta(description="Only instances that are paid this way.")] = None
+    name: Annotated[ResourceName | None, Meta(description=NAME_WANTED)] = None
+    tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
 
 
 class DescribeServiceInstanceRequest(Request, kw_only=True):

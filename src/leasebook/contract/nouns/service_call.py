@@ -191,6 +191,7 @@ class DescribeServiceKeysRequest(AcrossRequest, kw_only=True):
     status: Annotated[KeyStatus | None, Meta(description="Only keys in this status; Active where it is left out.")] = (
         None
     )
+    tags: Annotated[sh.TagFilter | None, Meta(description=sh.TAGS_WANTED)] = None
 
 
 class ServiceKeyDetail(Owned, kw_only=True):

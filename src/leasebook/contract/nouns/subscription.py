@@ -107,6 +107,8 @@ class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
     """List the account's subscriptions."""
 
     account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
+    name: Annotated[sh.ResourceName | None, Meta(description=sh.NAME_WANTED)] = None
+    tags: Annotated[sh.TagFilter | None, Meta(description=sh.TAGS_WANTED)] = None
 
 
 class SubscriptionList(Paged, kw_only=True):

@@ -121,12 +121,21 @@ class SetUserContactRequest(Request, kw_only=True):
 
 
 class PolicyRequest(Request, kw_only=True):
-    """Attach a policy to a user, or detach it."""
+    """Attach a policy to a user, or detach it: for the whole account, or for some projects of it."""
 
     user_id: Annotated[Id, Meta(description="The user.")]
     policy_name: Annotated[
         PolicyName, Meta(description="The policy. LeasebookOperatorPolicy is an operator's to give.")
     ]
+    project_ids: Annotated[
+        Annotated[list[Id], Meta(min_length=1, max_length=100)] | None,
+        Meta(
+            description=(
+                "The projects that it is for, `default` for the default one; left out: the whole account. Only the "
+                "policies of units and services can be for projects. Those that the user has it for already stay."
+            )
+        ),
+    ] = None
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
@@ -156,6 +165,33 @@ class KeyDetail(Shape, kw_only=True):
         str | None,
         Meta(description="When the key last signed a request, up to five minutes late; absent where it never did."),
     ] = None
+    name: Annotated[
+        str | None,
+        Meta(description="The machine that its user confirmed at the console; absent for keys made in another way."),
+    ] = None
+
+
+class OpenIdDetail(Shape, kw_only=True):
+    """Who a user is at an identity provider."""
+
+    issuer: Annotated[str, Meta(description="The identity provider.")]
+    subject: Annotated[str, Meta(description="The person, as the identity provider names it.")]
+    policies: Annotated[
+        list[str],
+        Meta(
+            description=(
+                "Those of the user's policies that its groups at the identity provider gave at the last sign-in; the "
+                "others were attached by hand."
+            )
+        ),
+    ]
+
+
+class ProjectPolicyDetail(Shape, kw_only=True):
+    """A policy that a user has for projects, and not for the rest of the account."""
+
+    policy_name: Annotated[str, Meta(description="The policy.")]
+    project_ids: Annotated[list[str], Meta(description="The projects; `default` for the default one.")]
 
 
 class UserDetail(Owned, kw_only=True):
@@ -165,8 +201,15 @@ class UserDetail(Owned, kw_only=True):
     name: Annotated[str, Meta(description="The name for people.")]
     is_root: Annotated[bool, Meta(description="Whether it is the account's root, who may do everything in it.")]
     policies: Annotated[
-        list[str], Meta(description=("The policies attached to the user; they say which actions it may call."))
+        list[str],
+        Meta(
+            description=("The policies attached to the user for the whole account; they say which actions it may call.")
+        ),
     ]
+    project_policies: Annotated[
+        list[ProjectPolicyDetail] | None,
+        Meta(description="The policies attached for projects, by their names; absent: none is."),
+    ] = None
     requires: Annotated[
         list[Requirement], Meta(description="The headers that every signature with any of the user's keys must cover.")
     ]
@@ -181,6 +224,15 @@ class UserDetail(Owned, kw_only=True):
     ] = None
     deleted_time: Annotated[
         str | None, Meta(description="When the user was deleted; absent while the user is not deleted.")
+    ] = None
+    open_id: Annotated[
+        OpenIdDetail | None,
+        Meta(
+            description=(
+                "Who the user is at the identity provider by which it signs in to the console; only managers and "
+                "operators see it. Absent: no sign-in with an identity provider made the user."
+            )
+        ),
     ] = None
 
 
@@ -330,7 +382,11 @@ ACTIONS: Final = (
         "Permit a user more.",
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
-        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
+        example={
+            "userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "policyName": "QianfanServiceOperateAccessPolicy",
+            "projectIds": ["default"],
+        },
         answer=True,
     ),
     write(

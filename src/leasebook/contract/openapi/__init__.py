@@ -25,7 +25,7 @@ from leasebook.contract.unknown import parts_of
 
 SECURITY: Final = "bce-auth-v1"
 
-FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
+FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock", "set_faults", "clear_faults"})
 """Writes that keep no record of a client token: they are idempotent without one."""
 
 _REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"
@@ -38,7 +38,8 @@ key to the server's address to get the URL to call. `x-leasebook` has path and a
 with the same `operation` there are one action under several names, and those that only the older path has are marked \
 deprecated.
 
-A caller needs one of the policies in `x-policies`; where it is empty any valid key will do. Where \
+A caller needs one of the policies in `x-policies`; where it is empty any valid key will do. A user who has one of \
+those in `x-policies-for-projects` for some projects sees and changes what belongs to these projects. Where \
 `documented` is true in `x-leasebook`, the action ignores unknown keys of the body and parameters of the query, \
 and the header `x-leasebook-ignored` names them; all other actions refuse them. An empty body counts as `{}`. Every \
 answer of an action carries the header `x-bce-request-id`.
@@ -141,6 +142,7 @@ def _operation(action: Action) -> dict[str, Any]:
         **({"deprecated": True} if action.legacy else {}),
         "x-policies": sorted(action.policies),
         **({"x-policies-across-accounts": sorted(action.across)} if action.across else {}),
+        **({"x-policies-for-projects": sorted(action.for_projects)} if action.for_projects else {}),
         "x-leasebook": {
             "path": action.path,
             "action": action.name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.charged_tags import tags_at
 from leasebook.domain.book.loads import NotLoaded, Usage, UsageTotals
 from leasebook.domain.book.store_queries import Answers
 from leasebook.domain.book.tables import (
@@ -131,7 +132,9 @@ class Book:
 
     def load_usage_totals(self, need: UsageTotals, usage: Usage) -> None:
         """Load what an account's users and projects hold, and what they were charged since ``need.since``."""
-        self._usage_totals[need.account_id] = usage, need.since
+        known = self._usage_totals.get(need.account_id)
+        if known is None or known[0].by_tags is None:
+            self._usage_totals[need.account_id] = usage, need.since
 
     def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
         """Load every access key of a user."""
@@ -158,6 +161,15 @@ class Book:
             return self._usage_totals[account_id][0]
         except KeyError:
             raise NotLoaded(f"what {account_id} holds") from None
+
+    @property
+    def tag_counters(self) -> set[str]:
+        """The accounts whose charges are counted by tag: they have budgets by tag, or may get some in this batch."""
+        found = {account_id for account_id, (usage, _) in self._usage_totals.items() if usage.by_tags is not None}
+        for guard in self.rows[ACCOUNT_LIMITS].values():
+            if guard is not None and guard.rules.tag_budgets:
+                found.add(guard.account_id)
+        return found
 
     def waiting_ids(self, account_id: str) -> list[str]:
         """Return the ids of instances that wait for money, as loaded and then as the batch added; raises NotLoaded."""
@@ -219,8 +231,11 @@ class Book:
             self.answers.changed(before, row)
             if table in EVENT_SOURCES:
                 found = EVENT_SOURCES[table](before, row)
-                if before is None and table is INSTANCES and (RESOURCE_TAGS, key) in draft.changed:
-                    found = _with_tags(found, draft.changed[RESOURCE_TAGS, key])
+                if before is None and table is INSTANCES:
+                    if (RESOURCE_TAGS, key) in draft.changed:
+                        found = _with_tags(found, draft.changed[RESOURCE_TAGS, key])
+                    # Later charges of the batch ask for its tags, and no command has them loaded.
+                    self.rows[RESOURCE_TAGS].setdefault(key, None)
                 by = user_id
                 if draft.asked_by is not None and table is INSTANCES:
                     # It is the purchase of the user who asked for it, and the approver is in the data.
@@ -306,12 +321,20 @@ class Book:
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
         guard, amount = draft.get(ACCOUNT_LIMITS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
+        usage, since = self._usage_totals.get(posting.account_id, (None, None))
+        if usage is not None and since is not None and posting.at < since:
+            # Late work may charge for an earlier month, which the sums do not include.
+            usage = None
+        tags: Mapping[str, str] = {}
+        if (guard is not None and guard.rules.tag_budgets) or (usage is not None and usage.by_tags is not None):
+            tags = tags_at(draft, posting.unit_id or "", posting.at)
+        if usage is not None:
+            usage.add_tags(tags, amount)
         if guard is not None:
             month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
-            draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount, posting.project_id))
-        elif posting.account_id in self._usage_totals and posting.at >= self._usage_totals[posting.account_id][1]:
-            # Late work may charge for an earlier month, which the sums do not include.
-            self._usage_totals[posting.account_id][0].add_spent(user_id, posting.project_id, amount)
+            draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount, posting.project_id, tags))
+        elif usage is not None:
+            usage.add_spent(user_id, posting.project_id, amount)
 
     def part(self) -> Changes:
         """Return changes since the last part that can be written while more commands are decided.

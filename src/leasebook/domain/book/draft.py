@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from leasebook.domain.book.book import Book
+from leasebook.domain.book.project_scope import Projects, is_seen
 from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, INSTANCES, OFFERINGS, Key, R, Table
 from leasebook.domain.model.account import AccessKey
 from leasebook.domain.model.instance import Instance
@@ -24,10 +25,12 @@ class KeyTaken(Exception):
 class Draft:
     """One command's overlay on the book: its changes are kept aside, and dropped if the command is refused."""
 
-    __slots__ = ("as_of", "asked_by", "book", "changed", "orders", "postings")
+    __slots__ = ("as_of", "asked_by", "book", "changed", "orders", "postings", "within")
 
-    def __init__(self, book: Book, as_of: Instant | None = None) -> None:
+    def __init__(self, book: Book, as_of: Instant | None = None, within: Projects | None = None) -> None:
         self.book = book
+        self.within = within
+        """The projects that the caller's policy is for; None: the whole account. Rows of others are not found."""
         self.as_of = as_of
         """The instant for which the command is decided. Rules that all commands share read it here."""
         self.asked_by: str | None = None
@@ -38,8 +41,12 @@ class Draft:
 
     def get(self, table: Table[R], *key: Any) -> R | None:
         """Return a row as this command left it; None where there is none."""
-        row = self.changed.get((table, key))
-        return row if row is not None else self.book.get(table, *key)
+        row: R | None = self.changed.get((table, key))
+        if row is None:
+            row = self.book.get(table, *key)
+        if self.within is None or row is None:
+            return row
+        return row if is_seen(table, row, self.within) else None
 
     def require(self, table: Table[R], *key: Any) -> R:
         """Return a row that must exist: one that another row refers to."""

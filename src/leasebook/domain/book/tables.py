@@ -11,6 +11,8 @@ import msgspec
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, FormerTags
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.approvals.approval import Approval
+from leasebook.domain.model.console.device_login import DeviceLogin
+from leasebook.domain.model.console.sign_in import SpentSignIn
 from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance
@@ -93,6 +95,8 @@ FORMER_TAGS = Table("tag_history", FormerTags, "id", "until")
 COST_GROUPS = Table("cost_groups", CostGroup, "account_id", "id")
 COST_PERIODS = Table("costs", CostPeriod, "account_id", "level", "since")
 PROJECTS = Table("projects", Project, "id")
+SPENT_SIGN_INS = Table("spent_sign_ins", SpentSignIn, "id")
+DEVICE_LOGINS = Table("device_logins", DeviceLogin, "user_code")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
@@ -134,6 +138,8 @@ TABLES: tuple[Table[Any], ...] = (
     LEASES,
     REPLICAS,
     REFUSED_CALLS,
+    SPENT_SIGN_INS,
+    DEVICE_LOGINS,
     COST_GROUPS,
     COST_PERIODS,
 )

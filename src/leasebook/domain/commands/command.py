@@ -10,12 +10,14 @@ import msgspec
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.book.tables import FORMER_NONCES, IDEMPOTENCY_RECORDS, NONCE_PAGES
 from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.rules.approval import ApprovalNeeded, keep_request
+from leasebook.domain.rules.resource.project_scope import check_command, check_written, veiled
 from leasebook.domain.rules.resource.tag_policy import check_new_things
 from leasebook.domain.rules.suspension import check_suspension
 from leasebook.domain.values.calendar import Instant
@@ -52,6 +54,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """The user who asks; None: no user does, it happens by itself."""
     why: str | None = None
     """The reason of an operator who acts in another account. The events of instances tell it to their owner."""
+    within: Projects | None = None
+    """The projects that the caller's policy is for, by their public ids; None: the whole account."""
     nonce: Nonce | None = None
     """The nonce of the request's signature. It is used up with the decision, even by a refusal."""
 
@@ -117,12 +121,14 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
         before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
         if before is not None:
             return _again(before, token, command)
-    draft = Draft(book, now)
+    draft = Draft(book, now, command.within)
     try:
+        check_command(command)
         check_suspension(draft, command)
         decided = Decision(answer=command.decide(draft, rules, now))
         kept_from = now
         check_new_things(draft, obeys=command.obeys_tag_policy)
+        check_written(draft, command.within)
     except Refusal as refusal:
         draft, decided, kept_from = _refused(book, command, refusal, rules, now)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
@@ -144,11 +150,11 @@ def _refused(
     """
     draft = Draft(book, now)
     if not isinstance(refusal, ApprovalNeeded):
-        return draft, Decision(refusal=refusal), now
+        return draft, Decision(refusal=veiled(refusal, command.within)), now
     try:
         answer, lapses_at = keep_request(draft, command, refusal, rules, now)
     except Refusal as too_many:
-        return Draft(book, now), Decision(refusal=too_many), now
+        return Draft(book, now), Decision(refusal=veiled(too_many, command.within)), now
     return draft, Decision(refusal=answer), lapses_at
 
 

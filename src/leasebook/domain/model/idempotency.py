@@ -11,7 +11,8 @@ from leasebook.domain.values.refusal import TOKEN_MISMATCH, Refusal
 class IdempotencyKey(msgspec.Struct, frozen=True):
     """The token that a request carries, and a digest of its other parameters.
 
-    Both identify a repetition of the request.
+    Both identify a repetition of the request. The token of a user with policies for projects is in ``value`` after the
+    user's id and a space, which no client token has: it is no other user's.
     """
 
     account_id: str
@@ -38,7 +39,7 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
         if token.digest != self.digest:
             raise Refusal(
                 TOKEN_MISMATCH,
-                f"The client token {token.value!r} was used with other parameters before. "
+                f"The client token {token.value.rpartition(' ')[2]!r} was used with other parameters before. "
                 "Send the same parameters again, or a new token for a new request.",
                 field="clientToken",
             )

@@ -6,14 +6,16 @@ cannot exceed them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
+from leasebook.domain.model.resource import tag_budget
 from leasebook.domain.model.resource.project import public_project, stored_project
+from leasebook.domain.model.resource.tag_budget import NO_TAGS, TagAmounts, TagBudget, TagBudgets, TagPercents
 from leasebook.domain.values.calendar import Instant, rfc3339, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.domain.values.refusal import QUOTA, Refusal
@@ -61,8 +63,9 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     ``end_required`` every postpaid instance needs a release time. ``extend_by`` says who may move a release to a later
     time, and ``extensions_max`` how often this may be done for one instance.
 
-    ``needs_approval`` limits the purchases that need no approval, ``user_needs_approval`` those of each user. UNSET: no
-    limit; these two fields are left out of stored rules then, so that the digests of older rows stay valid.
+    ``needs_approval`` limits the purchases that need no approval, ``user_needs_approval`` those of each user. ``tags``
+    are budgets by tag. UNSET: no limit; these three fields are left out of stored rules then, so that the digests of
+    older rows stay valid.
     """
 
     units: dict[str, int] = {}
@@ -79,6 +82,12 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     extensions_max: int | None = None
     needs_approval: ApprovalLimit | UnsetType = UNSET
     user_needs_approval: dict[str, ApprovalLimit] | UnsetType = UNSET
+    tags: TagBudgets | UnsetType = UNSET
+
+    @property
+    def tag_budgets(self) -> TagBudgets:
+        """The budgets by tag; empty: there are none."""
+        return {} if isinstance(self.tags, UnsetType) else self.tags
 
     def approval_limits(self, user_id: str) -> Iterator[tuple[str, ApprovalLimit]]:
         """Yield the limits above which a user's purchases need an approval, each with its public name."""
@@ -99,6 +108,9 @@ class AccountLimits(msgspec.Struct, frozen=True):
     ``project_rules`` are the limits of projects, by public id; None: no project has any. ``project_units`` and
     ``project_spent`` are the usage of all projects but the default one, whose usage is the rest; ``project_crossed``
     are the percentages of projects' budgets.
+
+    ``tag_spent`` are the month's charges for each tag that has a budget, and ``tag_crossed`` the percentages of those
+    budgets. A charge counts for the tags that its instance had when it was charged.
     """
 
     account_id: str
@@ -112,6 +124,8 @@ class AccountLimits(msgspec.Struct, frozen=True):
     project_units: dict[str, dict[str, int]] = {}
     project_spent: dict[str, Micro] = {}
     project_crossed: dict[str, tuple[int, ...]] = {}
+    tag_spent: TagAmounts = {}
+    tag_crossed: TagPercents = {}
 
     def rules_of(self, project_id: str | None) -> ProjectRules:
         """Return the limits of a project; None: the default one."""
@@ -150,8 +164,14 @@ class AccountLimits(msgspec.Struct, frozen=True):
         """Return the limits with ``added`` units more (negative: fewer)."""
         return msgspec.structs.replace(self, held=with_units(self.held, user_id, unit_type, added))
 
-    def plus_spent(self, user_id: str, month: str, amount: int, project_id: str | None) -> AccountLimits:
-        """Return the limits with ``amount`` more charged to a user and a project; a refund is negative.
+    def tag_spends(self, month: str, key: str, value: str) -> int:
+        """Return the charges of a month for a tag that has a budget, in micro-units."""
+        return self.tag_spent.get(key, {}).get(value, 0) if month == self.month else 0
+
+    def plus_spent(
+        self, user_id: str, month: str, amount: int, project_id: str | None, tags: Mapping[str, str] = NO_TAGS
+    ) -> AccountLimits:
+        """Return the limits with ``amount`` more charged to a user, a project and tags; a refund is negative.
 
         A charge for a month before ``self.month`` is ignored.
         """
@@ -170,15 +190,30 @@ class AccountLimits(msgspec.Struct, frozen=True):
             crossed=self.crossed if is_same else (),
             project_spent=by_project,
             project_crossed=self.project_crossed if is_same else {},
+            tag_spent=tag_budget.plus(self.tag_spent if is_same else {}, self.rules.tag_budgets, tags, amount),
+            tag_crossed=self.tag_crossed if is_same else {},
         ).crossing()
 
-    def with_rules(self, rules: GuardRules, month: str, project_rules: dict[str, ProjectRules] | None) -> AccountLimits:
+    def with_rules(
+        self,
+        rules: GuardRules,
+        month: str,
+        project_rules: dict[str, ProjectRules] | None,
+        tag_spent: TagAmounts | None = None,
+    ) -> AccountLimits:
         """Return the limits with other rules. Percentages of the budget that are exceeded already count as crossed.
 
-        ``month`` is the current month; the charges of an earlier month are dropped.
+        ``month`` is the current month; the charges of an earlier month are dropped. ``tag_spent`` are its charges for
+        the tags whose budgets are new.
         """
         changed = msgspec.structs.replace(
-            self, rules=rules, crossed=(), project_rules=project_rules or None, project_crossed={}
+            self,
+            rules=rules,
+            crossed=(),
+            project_rules=project_rules or None,
+            project_crossed={},
+            tag_spent=tag_budget.kept({} if month > self.month else self.tag_spent, rules.tag_budgets, tag_spent or {}),
+            tag_crossed={},
         )
         if month > self.month:
             changed = msgspec.structs.replace(changed, month=month, spent={}, project_spent={})
@@ -187,8 +222,9 @@ class AccountLimits(msgspec.Struct, frozen=True):
     def crossing(self) -> AccountLimits:
         """Add the percentages of the budget that the month's charges have reached. Those crossed before stay."""
         crossed = _crossed(self.crossed, self.rules, sum(self.spent.values()))
+        by_tag = self._crossed_by_tag() if self.tag_spent or self.tag_crossed else {}
         if not self.project_rules:
-            return msgspec.structs.replace(self, crossed=crossed)
+            return msgspec.structs.replace(self, crossed=crossed, tag_crossed=by_tag)
         by_project = {
             name: found
             for name, rules in sorted(self.project_rules.items())
@@ -198,10 +234,18 @@ class AccountLimits(msgspec.Struct, frozen=True):
                 )
             )
         }
-        return msgspec.structs.replace(self, crossed=crossed, project_crossed=by_project)
+        return msgspec.structs.replace(self, crossed=crossed, project_crossed=by_project, tag_crossed=by_tag)
+
+    def _crossed_by_tag(self) -> TagPercents:
+        found: TagPercents = {}
+        for key, value, budget in tag_budget.pairs(self.rules.tag_budgets):
+            before = self.tag_crossed.get(key, {}).get(value, ())
+            if crossed := _crossed(before, budget, self.tag_spends(self.month, key, value)):
+                found.setdefault(key, {})[value] = crossed
+        return found
 
 
-def _crossed(before: tuple[int, ...], rules: GuardRules | ProjectRules, total: int) -> tuple[int, ...]:
+def _crossed(before: tuple[int, ...], rules: GuardRules | ProjectRules | TagBudget, total: int) -> tuple[int, ...]:
     budget = rules.budget
     reached = (part for part in rules.budget_warn_percent if budget and total * 100 >= budget * part)
     return tuple(sorted({*before, *reached}))
@@ -226,7 +270,7 @@ def month_name(at: Instant, zone_name: str) -> str:
 class LimitedUse(msgspec.Struct, frozen=True):
     """The purchase that limits are checked for: the units that a user adds, and their minimum cost in ``month``.
 
-    ``project_id`` is the project that they belong to; None: the default one.
+    ``project_id`` is the project that they belong to; None: the default one. ``tags`` are the tags that they have.
     """
 
     user_id: str
@@ -235,6 +279,7 @@ class LimitedUse(msgspec.Struct, frozen=True):
     cost: Micro
     month: str
     project_id: str | None
+    tags: Mapping[str, str] = NO_TAGS
 
 
 def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusal | None:
@@ -286,6 +331,15 @@ def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency:
         ("budget", _budget_max(rules), total, "the account was charged"),
         (_of_project("spend", asked.project_id), of_project.spend, charged, "the project was charged"),
         (_of_project("budget", asked.project_id), _budget_max(of_project), charged, "the project was charged"),
+        *(
+            (
+                f"budget of the tag {tag_budget.shown(key, value)}",
+                _budget_max(budget),
+                guard.tag_spends(asked.month, key, value),
+                "all that has the tag was charged",
+            )
+            for key, value, budget in tag_budget.of_tags(rules.tag_budgets, asked.tags)
+        ),
     )
     for rule, limit, used, who in limits:
         if limit is not None and used + asked.cost > limit:
@@ -296,7 +350,7 @@ def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency:
     return None
 
 
-def _budget_max(rules: GuardRules | ProjectRules) -> int | None:
+def _budget_max(rules: GuardRules | ProjectRules | TagBudget) -> int | None:
     if rules.budget is None or rules.budget_refuse_percent is None:
         return None
     return rules.budget * rules.budget_refuse_percent // 100
@@ -326,10 +380,10 @@ def judge_end(
         whose = "" if rules is guard.rules else f" of the project {public_project(project_id)}"
         if release_at is None:
             if rules.end_required:
-                return _refusal(f"The limit endRequired{whose} asks for a release time; give one.")
+                return _plain(f"The limit endRequired{whose} asks for a release time; give one.")
         elif rules.release_max_us is not None and release_at > now + rules.release_max_us:
             latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
-            return _refusal(f"The limit releaseMaxSeconds{whose} allows an end until {latest}; choose an earlier one.")
+            return _plain(f"The limit releaseMaxSeconds{whose} allows an end until {latest}; choose an earlier one.")
     return None
 
 
@@ -396,11 +450,11 @@ def judge_extension(
         return None
     rules = guard.rules
     if rules.extend_by == "managers" and not is_manager:
-        return _refusal("The limit extendBy leaves moving a release to later to the account's managers.")
+        return _plain("The limit extendBy leaves moving a release to later to the account's managers.")
     if rules.extend_by == "buyer" and not (is_buyer or is_manager):
-        return _refusal("The limit extendBy leaves moving a release to later to whoever bought the instance.")
+        return _plain("The limit extendBy leaves moving a release to later to whoever bought the instance.")
     if rules.extensions_max is not None and extensions >= rules.extensions_max and not is_manager:
-        return _refusal(
+        return _plain(
             f"The limit extensionsMax is {rules.extensions_max}, and it was moved {counted(extensions, 'time')}."
         )
     return None
@@ -433,7 +487,13 @@ def _own(limits: dict[str, T], user_id: str) -> T | None:
     return limits.get(user_id, limits.get(EVERYBODY))
 
 
-def _refusal(message: str) -> Refusal:
+def _refusal(message: str, *, tells_no_use: bool = False) -> Refusal:
     return Refusal(
-        QUOTA, f"{message} Whoever has full control of the account can change it (SetGuardRails, /v2/account)."
+        QUOTA,
+        f"{message} Whoever has full control of the account can change it (SetGuardRails, /v2/account).",
+        tells_no_use=tells_no_use,
     )
+
+
+def _plain(message: str) -> Refusal:
+    return _refusal(message, tells_no_use=True)

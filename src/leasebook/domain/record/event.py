@@ -21,6 +21,7 @@ from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.resource.project import public_project, stored_project
+from leasebook.domain.model.resource.tag_budget import pairs
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.rules.reminder import deadline_of, what_of
@@ -295,12 +296,14 @@ def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) ->
 
 
 def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield an event for each percentage of its budget that an account, or a project of it, has crossed."""
+    """Yield an event for each percentage of its budget that an account, a project or a tag of it has crossed."""
     known = before.crossed if before is not None and before.month == after.month else ()
     for part in after.crossed:
         if part not in known:
             spent = sum(after.spent.values())
             yield BUDGET_CROSSED, {"percent": part, "month": after.month, "spent": spent, "budget": after.rules.budget}
+    if after.tag_crossed:
+        yield from _tag_events(before, after)
     if not after.project_crossed:
         return
     before_of = before.project_crossed if before is not None and before.month == after.month else {}
@@ -311,6 +314,17 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
                 charged = after.project_spends(after.month, of_project)
                 data = {"percent": part, "month": after.month, "spent": charged, "budget": rules.budget}
                 yield BUDGET_CROSSED, data | {"projectId": name}
+
+
+def _tag_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield an event for each percentage of a budget by tag that is newly crossed."""
+    before_of = before.tag_crossed if before is not None and before.month == after.month else {}
+    for key, value, budget in pairs(after.rules.tag_budgets):
+        for part in after.tag_crossed.get(key, {}).get(value, ()):
+            if part not in before_of.get(key, {}).get(value, ()):
+                spent = after.tag_spends(after.month, key, value)
+                data = {"percent": part, "month": after.month, "spent": spent, "budget": budget.budget}
+                yield BUDGET_CROSSED, data | {"tagKey": key, "tagValue": value}
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -87,6 +87,8 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "cost": ("The price of the term, or of 30 days by the minute.", "1512.00"),
     "lapseTime": ("When the request lapses without a decision.", "2026-12-04T08:00:00+08:00"),
     "instanceId": ("The instance.", "unit-c7aM0na9"),
+    "tagKey": ("The key of the tag whose budget it is.", "team"),
+    "tagValue": ("The value of that tag.", "vision"),
 }
 """Every field: its meaning and an example."""
 
@@ -163,7 +165,7 @@ SHAPES: Final[dict[str, EventShape]] = {
     ),
     e.TAG_POLICY_CHANGED: _of_account("the account itself", "policy", "before", before={"required": [], "allowed": {}}),
     e.BUDGET_CROSSED: _of_account(
-        "the account itself", "percent", "month", "spent", "budget", sometimes=("projectId",)
+        "the account itself", "percent", "month", "spent", "budget", sometimes=("projectId", "tagKey", "tagValue")
     ),
     e.ENGINE_TROUBLE: _on_unit("engine", "serviceId", "replica", "state", "message", message="the disk is full"),
     e.HOOK_TESTED: _of_account("the account of the subscription", "subscriptionId"),

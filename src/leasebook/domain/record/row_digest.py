@@ -22,6 +22,7 @@ from leasebook.domain.book.tables import (
     ACCOUNT_LIMITS,
     ACCOUNTS,
     APPROVALS,
+    DEVICE_LOGINS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     FORMER_TAGS,
@@ -38,6 +39,7 @@ from leasebook.domain.book.tables import (
     RESOURCE_TAGS,
     SERVICE_USAGE,
     SERVICES,
+    SPENT_SIGN_INS,
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     USED_LINKS,
@@ -108,6 +110,8 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     RESOURCE_TAGS: _all_but(RESOURCE_TAGS),
     FORMER_TAGS: _all_but(FORMER_TAGS),
     PROJECTS: _all_but(PROJECTS),
+    SPENT_SIGN_INS: _all_but(SPENT_SIGN_INS),
+    DEVICE_LOGINS: _all_but(DEVICE_LOGINS),
 }
 """The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
 """

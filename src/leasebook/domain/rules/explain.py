@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,6 +12,7 @@ from leasebook.domain.model.instance import GONE, UP, Instance
 from leasebook.domain.model.limits import AccountLimits, LimitedUse, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.resource.tag_budget import NO_TAGS
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.replicas.unrun import idle
 from leasebook.domain.rules.billing_switch import PostpaidSwitch, judge_postpaid
@@ -69,17 +70,19 @@ def explain(
     guard: AccountLimits | None = None,
     names: Names = NAMELESS,
     *,
+    tags: Mapping[str, str] = NO_TAGS,
     shows_balance: bool = True,
 ) -> Explained:
     """Explain an instance at ``now``, on the assumption that no command is given and that prices stay.
 
     ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
-    engine runs on it, ``guard`` are the account's limits, ``names`` the words for people beside ids. Arrears caused by
-    the instance's own cost are not predicted. Without ``shows_balance`` the sentences do not say how large a debt is.
+    engine runs on it, ``guard`` are the account's limits, ``names`` the words for people beside ids, ``tags`` its tags.
+    Arrears caused by the instance's own cost are not predicted. Without ``shows_balance`` the sentences do not say how
+    large a debt is.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
-    renewals, hindrance = _renewals(unit, offering, account, rules, guard)
+    renewals, hindrance = _renewals(unit, offering, account, rules, guard, tags)
     cost_then = _cost_at(unit, offering, prices, now, end, month_end, switch, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
@@ -157,7 +160,12 @@ class _Renewal(NamedTuple):
 
 
 def _renewals(
-    unit: Instance, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
+    unit: Instance,
+    offering: Offering,
+    account: Account,
+    rules: Rules,
+    guard: AccountLimits | None,
+    tags: Mapping[str, str],
 ) -> tuple[tuple[_Renewal, ...], str | None]:
     """Predict the automatic renewals that today's balance and limits allow, and say why the next one would fail.
 
@@ -168,14 +176,14 @@ def _renewals(
     while unit.auto_renew and term is not None and at is not None and len(found) < RENEWALS_MAX:
         longer = term_of(term.anchor, term.months + unit.auto_renew_months, account.time_zone)
         next_one = _Renewal(at, _price_of(unit, offering, term, longer, account), longer)
-        hindrance = _hindrance(unit, offering, account, rules, guard, next_one, left, len(found))
+        hindrance = _hindrance(unit, offering, account, rules, guard, tags, next_one, left, len(found))
         if hindrance is not None:
             return tuple(found), hindrance
         found.append(next_one)
         left -= next_one.amount
         if guard is not None:
             guard = guard.plus_spent(
-                unit.created_by, month_name(at, account.time_zone), next_one.amount, unit.project_id
+                unit.created_by, month_name(at, account.time_zone), next_one.amount, unit.project_id, tags
             )
         term, at = longer, next_try(longer.expires_at, at)
     return tuple(found), None
@@ -192,6 +200,7 @@ def _hindrance(
     account: Account,
     rules: Rules,
     guard: AccountLimits | None,
+    tags: Mapping[str, str],
     renewal: _Renewal,
     left: int,
     before: int,
@@ -208,7 +217,7 @@ def _hindrance(
         return "its offering is closed and instances of it are not renewed"
     if offering.per_month is None:
         return "it is not sold by the month any more"
-    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone), unit.project_id)
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone), unit.project_id, tags)
     extensions = unit.extensions + before if unit.extensions else 0
     if (
         left < amount

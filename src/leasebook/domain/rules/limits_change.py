@@ -10,11 +10,14 @@ from msgspec import UNSET, UnsetType
 
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import GuardRules, ProjectRules, WhoExtends
+from leasebook.domain.model.resource.tag_budget import TagBudget, TagBudgets, pairs
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 ENTRIES_MAX: Final = 1000
 """Upper bound of the types or users that a limit names, since all of them are in the account's row."""
+TAG_BUDGETS_MAX: Final = 200
+"""Upper bound of the budgets by tag of an account."""
 _PARTS: Final = ("budget_warn_percent", "budget_refuse_percent")
 """Fields that depend on the budget and are cleared with it."""
 
@@ -55,6 +58,7 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
     extensions_max: int | UnsetType | None = UNSET
     needs_approval: ApprovalLimit | UnsetType | None = UNSET
     user_needs_approval: dict[str, ApprovalLimit | None] | UnsetType | None = UNSET
+    tags: dict[str, dict[str, TagBudget | None] | None] | UnsetType | None = UNSET
     projects: dict[str, ProjectChange | None] | UnsetType | None = UNSET
 
     def applied_to_projects(self, before: dict[str, ProjectRules] | None) -> dict[str, ProjectRules] | None:
@@ -84,6 +88,7 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
                 ("userNeedsApproval", {} if isinstance(by_user, UnsetType) else by_user),
             ),
         )
+        _check_number(after.tag_budgets)
         return after
 
 
@@ -107,6 +112,17 @@ def _check(rules: GuardRules | ProjectRules, where: str, entries: Iterable[tuple
     if rules.budget is None and (rules.budget_warn_percent or rules.budget_refuse_percent):
         raise Refusal(BAD_VALUE, "Parts of a budget need the budget: give it.", field=f"{where}.budget")
     _check_entries(where, entries)
+
+
+def _check_number(budgets: TagBudgets) -> None:
+    """Raise Refusal (BAD_VALUE) for too many budgets by tag: every charge of the account writes their sums again."""
+    number = sum(1 for _ in pairs(budgets))
+    if number > TAG_BUDGETS_MAX:
+        raise Refusal(
+            BAD_VALUE,
+            f"There would be {number} budgets by tag, and {TAG_BUDGETS_MAX} are allowed; clear some with null.",
+            field="limits.tags",
+        )
 
 
 def _check_entries(where: str, entries: Iterable[tuple[str, dict[str, Any]]]) -> None:

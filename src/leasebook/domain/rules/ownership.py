@@ -9,7 +9,7 @@ from leasebook.domain.book.tables import INSTANCES, MODEL_SETS, MODELS, PROJECTS
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
-from leasebook.domain.model.resource.project import Project
+from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.values.refusal import DENIED, NO_INSTANCE, NO_RESOURCE, NO_SERVICE, WRONG_STATE, Refusal
 
@@ -102,7 +102,12 @@ def own_project(draft: Draft, account_id: str, project_id: str, field: str = "pr
 
 
 def require_project(draft: Draft, account_id: str, project_id: str | None) -> None:
-    """Raise Refusal unless something may come into the project (``own_project``); the default one (None) takes all."""
+    """Raise Refusal unless something may come into the project (``own_project``); the default one (None) takes all.
+
+    Not of a caller whose policy is for other projects.
+    """
+    if draft.within is not None and public_project(project_id) not in draft.within:
+        raise no_project(public_project(project_id))
     if project_id is not None:
         own_project(draft, account_id, project_id)
 

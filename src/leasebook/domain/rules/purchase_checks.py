@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from leasebook.domain.book.draft import Draft
@@ -10,6 +12,7 @@ from leasebook.domain.model.approvals.approval_limit import LargePurchase, excee
 from leasebook.domain.model.limits import AccountLimits, LimitedUse, judge_end, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.resource.tag_budget import NO_TAGS
 from leasebook.domain.record.ledger import PaymentTiming
 from leasebook.domain.rules.release_time import check_release_time
 from leasebook.domain.values.calendar import Instant, rfc3339
@@ -39,7 +42,8 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     """The terms of a purchase: ``count`` units of an offering for an account, and how they are paid.
 
     ``price`` is the price of one unit for a minute (postpaid) or a month (prepaid), in micro-units. None: it is not
-    sold that way. The terms are checked, compared with a quote, and charged. They belong to the project ``project_id``.
+    sold that way. The terms are checked, compared with a quote, and charged. They belong to the project ``project_id``,
+    and have the tags ``tags``.
     """
 
     account_id: str
@@ -51,6 +55,7 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     price: Micro | None
     by: str
     project_id: str | None = None
+    tags: Mapping[str, str] = NO_TAGS
 
     @property
     def region(self) -> str:
@@ -102,7 +107,9 @@ def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedU
     """Return the use for the account's limits: the units, and the price of the term or of the first metered hour."""
     zone = draft.require(ACCOUNTS, terms.account_id).time_zone
     cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
-    return LimitedUse(terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone), terms.project_id)
+    return LimitedUse(
+        terms.by, terms.offering.type, terms.count, Micro(cost), month_name(now, zone), terms.project_id, terms.tags
+    )
 
 
 def large_purchase(terms: PurchaseTerms) -> LargePurchase:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import Need
-from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, USERS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import is_no_later
 from leasebook.domain.values.refusal import SUSPENDED, Refusal
@@ -40,6 +40,11 @@ def _grows(draft: Draft, command: Any) -> bool:
     return bool(command.replicas > sum(one.replicas for one in placed if one.service_id == command.service_id))
 
 
+def _makes_a_user(draft: Draft, command: Any) -> bool:
+    """Whether it is the first sign-in of a person; users who exist sign in as their keys sign."""
+    return draft.get(USERS, command.user_id) is None
+
+
 _OWN: Final = Suspension(attrgetter("account_id"))
 _BUYER: Final = Suspension(attrgetter("purchase.account_id"))
 _MAKER: Final = Suspension(attrgetter("new.account_id"))
@@ -63,6 +68,8 @@ REFUSED: Final = {
     "CreateModelSet": Suspension(attrgetter("owner_id")),
     "CreateModel": _OWN,
     "CreateUser": _OWN,
+    "SignInByOpenId": Suspension(_OWN.account_of, _makes_a_user),
+    "AnswerDevice": Suspension(_OWN.account_of, lambda _draft, command: command.key is not None),
     "CreateAccessKey": _OWN,
     "CreateHook": _OWN,
     "GrantPackage": _OWN,
@@ -90,7 +97,7 @@ ALLOWED: Final = frozenset(
         *("ConfirmRunning", "ConfirmFailed", "ConfirmResized", "ConfirmResizeFailed", "ConfirmReleased"),
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
-        "FoldCosts",
+        *("FoldCosts", "SpendSignIn", "AskForKey"),
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),

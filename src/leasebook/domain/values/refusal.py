@@ -10,11 +10,21 @@ class Refusal(Exception):
 
     ``reason`` is one of the constants below, ``message`` a sentence for the caller, ``field`` the parameter at fault if
     there is one (dotted, as on the wire). ``again_us`` is in how many microseconds the same command would no longer be
-    refused for this reason; None: unknown.
+    refused for this reason; None: unknown. ``tells_no_use``: of a limit's refusal, that its message says nothing of
+    what the account holds or spent, so that a user with policies for projects may read it.
     """
 
-    def __init__(self, reason: str, message: str, *, field: str | None = None, again_us: int | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        field: str | None = None,
+        again_us: int | None = None,
+        tells_no_use: bool = False,
+    ) -> None:
         super().__init__(message)
+        self.tells_no_use = tells_no_use
         self.reason = reason
         self.message = message
         self.field = field

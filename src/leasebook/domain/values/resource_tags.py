@@ -63,6 +63,10 @@ class Wanted(msgspec.Struct, frozen=True):
         return all(key in known and value in (None, known[key]) for key, value in self.entries)
 
 
+EVERYTHING: Final = Wanted()
+"""The filter that everything passes."""
+
+
 class NewTags(msgspec.Struct, frozen=True):
     """The name and the tags that something is bought or made with."""
 

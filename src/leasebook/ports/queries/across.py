@@ -12,6 +12,7 @@ from leasebook.domain.model.account import Account
 if TYPE_CHECKING:
     from leasebook.domain.model.subscription import Subscription
     from leasebook.domain.record.event import Event
+    from leasebook.ports.queries.costs import PostingEdge
     from leasebook.ports.queries.read_repository import EventFilter, EventPlace
 
 
@@ -39,6 +40,10 @@ class AcrossQuestions(Protocol):
         self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
     ) -> list[tuple[EventPlace, str, Event]]:
         """Return events of several accounts, each with its account, newest first or oldest first."""
+        ...
+
+    def event_edge(self) -> PostingEdge:
+        """Return where the pages of events end now."""
         ...
 
     def event_anywhere(self, place: EventPlace) -> tuple[str, Event] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.across import Across
 
@@ -60,6 +61,14 @@ class IdentityQuestions(Protocol):
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
         """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
+        ...
+
+    def is_spent(self, sign_in_id: str) -> bool:
+        """Whether a link to sign in to the console was used, or a session there was ended."""
+        ...
+
+    def device_login(self, user_code: str) -> DeviceLogin | None:
+        """Return a machine's request for a key; None: there is none with that code."""
         ...
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:

@@ -25,7 +25,8 @@ from leasebook.domain.record.ledger import Posting
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.resource_tags import Wanted
+from leasebook.domain.values.resource_tags import EVERYTHING, Wanted
+from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
@@ -61,8 +62,9 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     type: str | None = None
     auto_renew: bool | None = None
-    tags: Wanted = Wanted()
+    tags: Wanted = EVERYTHING
     project_id: str | None = None
+    broken: TagPolicy | None = None  # only those whose tags it would refuse
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
     creators: tuple[str, ...] | None = None
     payment_timing: str | None = None
     protocol_version: int | None = None
-    tags: Wanted = Wanted()
+    tags: Wanted = EVERYTHING
     project_id: str | None = None
 
 
@@ -204,6 +206,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     everybodys: bool | None = None
     name_part: str | None = None
+    tags: Wanted = EVERYTHING
 
 
 class ReadRepository(
@@ -413,7 +416,14 @@ class ReadRepository(
         ...
 
     def service_keys(
-        self, account_id: str | Across, *, service_id: str | None, status: str, after: int | None, limit: int
+        self,
+        account_id: str | Across,
+        *,
+        service_id: str | None,
+        status: str,
+        tags: Wanted = EVERYTHING,
+        after: int | None,
+        limit: int,
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         ...

@@ -52,6 +52,11 @@ class Names(NamedTuple):
         row = self.things.get(thing_id or "")
         return None if row is None or row.account_id != account_id else row.name
 
+    def tags(self, thing_id: str) -> Mapping[str, str]:
+        """Return the tags of a thing; none where it has none."""
+        row = self.things.get(thing_id)
+        return {} if row is None else row.tags
+
 
 NO_NAMES: Final = Names()
 

@@ -236,9 +236,11 @@ Make = Callable[[uvicorn.Config, ServerState, socket.socket], Listener]
 class Server(uvicorn.Server):
     """uvicorn's start, ticks and stop, with our listeners. The code that runs it handles the signals."""
 
-    def __init__(self, config: uvicorn.Config, make: Make) -> None:
+    def __init__(self, config: uvicorn.Config, make: Make, when_open: Callable[[], None] | None = None) -> None:
+        """``when_open`` is called once, when the first connections may come in."""
         super().__init__(config)
         self._make = make
+        self._when_open = when_open
         self._listeners: list[Listener] = []
 
     def capture_signals(self) -> Any:
@@ -253,6 +255,8 @@ class Server(uvicorn.Server):
         self._listeners = [self._make(self.config, self.server_state, one) for one in sockets or ()]
         self.servers = self._listeners  # type: ignore[assignment] # it closes them, and waits for that
         self.started = True
+        if self._when_open is not None:
+            self._when_open()
 
     async def on_tick(self, counter: int) -> bool:
         """Sweep once a second, and do what uvicorn does."""

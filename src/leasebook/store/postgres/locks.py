@@ -12,6 +12,7 @@ import psycopg
 
 from leasebook.domain.book.loads import (
     SUSPENDED_MAX,
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -59,7 +60,7 @@ class RowLocks:
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
                     if await self._lacks(trusted(text), [account_id, SUSPENDED_MAX]):
                         locked.add(need)
-            elif not isinstance(need, UsageTotals | KeysOfUser | WholeAccount | Asked):
+            elif not isinstance(need, UsageTotals | KeysOfUser | WholeAccount | ChargedTags | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)

@@ -15,6 +15,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import (
     SUSPENDED_MAX,
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -56,7 +57,17 @@ from leasebook.store.postgres.statements import (
     written_keys,
 )
 from leasebook.store.postgres.timeouts import Patience
-from leasebook.store.queries.account.usage import HELD_TEXT, SPENT_TEXT, usage_totals_of
+from leasebook.store.queries.account.usage import (
+    HELD_TEXT,
+    POSTINGS_TEXT,
+    SPENT_TEXT,
+    SUMS_TEXT,
+    by_tags_of,
+    load_tags,
+    sums_params,
+    tags_texts,
+    usage_totals_of,
+)
 from leasebook.store.queries.batch_queries import FOUNDERS_TEXT, LIVING, ROWS_OF_ACCOUNT, asking, load_living
 from leasebook.store.queries.due import due_of, heads_of
 from leasebook.store.queries.identities import KEYS_OF_TEXT
@@ -64,6 +75,8 @@ from leasebook.store.queries.signatures import forgetting
 from leasebook.store.queries.subscriptions import clearing
 from leasebook.store.rows.codec import CODECS
 
+_Special = SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | ChargedTags | Asked
+"""Needs other than rows by their keys and shelves."""
 CLOCK_LOCK: Final = 0x1EA5E401E
 FIRST_WAIT_S: Final = 0.05
 
@@ -211,9 +224,7 @@ class PostgresTransaction(AuditReads):
             else:
                 wanted.setdefault(INSTANCES, []).append(key)
 
-    async def _load_special(
-        self, need: SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked, book: Book
-    ) -> None:
+    async def _load_special(self, need: _Special, book: Book) -> None:
         """Load a need other than rows; the rows that it depends on are locked already."""
         match need:
             case SuspendedInstances():
@@ -226,6 +237,8 @@ class PostgresTransaction(AuditReads):
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
             case WholeAccount():
                 await self._load_whole(need, book)
+            case ChargedTags():
+                await self._load_tags(need, book)
             case Asked():
                 text, params = asking(need)
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
@@ -244,7 +257,25 @@ class PostgresTransaction(AuditReads):
         """Sum an account's usage. The account is locked: a batch that changes the usage waits, or came before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_usage_totals(need, usage_totals_of(units, spent))
+        usage = usage_totals_of(units, spent)
+        if need.by_tags:
+            usage.by_tags = by_tags_of(await self._rows(SUMS_TEXT.replace("?", "%s"), sums_params(need)))
+            if usage.by_tags is None:
+                found = await self._rows(POSTINGS_TEXT.replace("?", "%s"), (need.account_id, need.since))
+                usage.by_tags = by_tags_of(found)
+        book.load_usage_totals(need, usage)
+
+    async def _load_tags(self, need: ChargedTags, book: Book) -> None:
+        """Read the tags of instances. Each change of tags locks the instance first, so no lock is needed."""
+        for text, params, former, former_params in tags_texts(need):
+            with self._retried():
+                rows, former_rows = await self._session.run(
+                    [
+                        (trusted(text.replace("?", "%s")), params),
+                        (trusted(former.replace("?", "%s")), former_params),
+                    ]
+                )
+            load_tags(need, book, rows, former_rows)
 
     async def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         """Lock and read suspended instances. They are rare, so they may cost a round trip of their own."""
@@ -400,17 +431,17 @@ def _by_table(
 ) -> tuple[
     dict[Table[Any], list[tuple[str, ...]]],
     list[str],
-    list[SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked],
+    list[_Special],
 ]:
     """Return the needed keys by table, the types whose offerings are all needed, and the other needs."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked] = []
+    special: list[_Special] = []
     for need in needs:
         if isinstance(need, OfferingsOfType):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, SuspendedInstances | UsageTotals | KeysOfUser | WholeAccount | Asked):
+        elif isinstance(need, _Special):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

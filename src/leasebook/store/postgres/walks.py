@@ -25,9 +25,16 @@ class PostgresQueries(Queries):
         The statement takes a transaction's number for itself: a transaction that has not ended when the postings are
         read has a lower one, because a batch gets its number with its first lock, before it writes.
         """
+        return self._edge("postings")
+
+    def event_edge(self) -> PostingEdge:
+        """Return where the pages of events end now; as ``posting_edge``."""
+        return self._edge("event_pages")
+
+    def _edge(self, table: str) -> PostingEdge:
         ((last, begun, over),) = self._fetch(
             "SELECT coalesce(max(seq), 0), pg_current_xact_id()::text::bigint, "
-            "pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM postings",
+            f"pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM {table}",
             (),
         )
         return PostingEdge(int(last), int(begun), int(over))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from leasebook.domain.book import store_queries as a
 from leasebook.domain.book import whole_account as w
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import UsageTotals, WholeAccount
+from leasebook.domain.book.loads import ChargedTags, UsageTotals, WholeAccount
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
@@ -21,7 +21,17 @@ from leasebook.domain.book.tables import (
 )
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.offering import QUOTA
-from leasebook.store.queries.account.usage import HELD_TEXT, SPENT_TEXT, usage_totals_of
+from leasebook.store.queries.account.usage import (
+    HELD_TEXT,
+    POSTINGS_TEXT,
+    SPENT_TEXT,
+    SUMS_TEXT,
+    by_tags_of,
+    load_tags,
+    sums_params,
+    tags_texts,
+    usage_totals_of,
+)
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import CODECS
 
@@ -88,7 +98,7 @@ def load_living(
 
 
 def answer(
-    need: UsageTotals | WholeAccount | Asked,
+    need: UsageTotals | WholeAccount | ChargedTags | Asked,
     book: Book,
     fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]],
 ) -> None:
@@ -100,9 +110,16 @@ def answer(
         load_living(need, book, found, fetch(FOUNDERS_TEXT, (ROOT_USER, need.account_id)))
     elif isinstance(need, Asked):
         book.answers.load(need, fetch(*asking(need)))
+    elif isinstance(need, ChargedTags):
+        for text, params, former, former_params in tags_texts(need):
+            load_tags(need, book, fetch(text, params), fetch(former, former_params))
     else:
-        units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_usage_totals(need, usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        usage = usage_totals_of(fetch(HELD_TEXT, (need.account_id,)), fetch(SPENT_TEXT, (need.account_id, need.since)))
+        if need.by_tags:
+            usage.by_tags = by_tags_of(fetch(SUMS_TEXT, sums_params(need)))
+            if usage.by_tags is None:
+                usage.by_tags = by_tags_of(fetch(POSTINGS_TEXT, (need.account_id, need.since)))
+        book.load_usage_totals(need, usage)
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:

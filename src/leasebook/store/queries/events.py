@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from leasebook.domain.record.event import Event, types_mask
+from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace
 from leasebook.store.queries.audit_log import Fetch
 from leasebook.store.rows.codec import EVENTS
@@ -47,6 +48,11 @@ class EventQueries:
                 break
             page = rows[-1][0] + (1 if oldest_first else -1)
         return found[:limit]
+
+    def event_edge(self) -> PostingEdge:
+        """Return where the pages of events end now. On the embedded store one transaction is under way at a time."""
+        ((last,),) = self._fetch("SELECT coalesce(max(seq), 0) FROM event_pages", ())
+        return PostingEdge(int(last), 0, 0)
 
     def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
         """Return pages that may have matching events, from that page on."""

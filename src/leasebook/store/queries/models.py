@@ -9,10 +9,12 @@ from leasebook.domain.book.tables import MODEL_SETS, MODELS, SERVICE_KEYS, USERS
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.values.resource_tags import EVERYTHING, Wanted
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.tags import having
 
 IDS_AT_ONCE: Final = 500
 
@@ -39,6 +41,7 @@ class RepositoryQueries:
             part = wanted.name_part.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{part}%")
+        _add_tags(where, params, "am", wanted.tags, "model_sets.seq")
         return self._rows(MODEL_SETS, where, params, "seq DESC" if reverse else "seq", limit)
 
     def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
@@ -81,7 +84,14 @@ class RepositoryQueries:
         return rows[0].row if rows else None
 
     def service_keys(
-        self, account_id: str | Across, *, service_id: str | None, status: str, after: int | None, limit: int
+        self,
+        account_id: str | Across,
+        *,
+        service_id: str | None,
+        status: str,
+        tags: Wanted = EVERYTHING,
+        after: int | None,
+        limit: int,
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         whose, of = of_accounts(account_id)
@@ -89,6 +99,7 @@ class RepositoryQueries:
         if service_id is not None:
             where.append("service_id = ?")
             params.append(service_id)
+        _add_tags(where, params, "key", tags, "service_keys.seq")
         return self._rows(SERVICE_KEYS, where, params, "seq", limit)
 
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
@@ -139,3 +150,11 @@ class RepositoryQueries:
         text = f"SELECT seq, {columns} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order}"
         rows = self._fetch(f"{text} LIMIT ?", (*params, limit)) if limit is not None else self._fetch(text, params)
         return [Numbered(row[0], codec.read(row[1:])) for row in rows]
+
+
+def _add_tags(where: list[str], params: list[Any], kind: str, wanted: Wanted, number: str) -> None:
+    """Add the conditions that a row has all tags that are wanted."""
+    for entry in wanted.entries:
+        text, given = having(None, kind, entry, number)
+        where.append(text)
+        params += given

@@ -103,6 +103,12 @@ _RUN_STATUS = {
 """The same rules as ``Service.run_status``, in SQL."""
 
 
+_SERVED = (
+    "(thing.service_id = ? OR EXISTS (SELECT 1 FROM placements p WHERE p.unit_id = thing.id AND p.service_id = ?))"
+)
+"""The condition that an instance was bought for a service, or has replicas of it."""
+
+
 class Queries(
     AccountQueries,
     ProjectQueries,
@@ -236,14 +242,14 @@ class Queries(
         """Return the numbers of instances that are found by other indexes than those of their account; else None."""
         if wanted.across is not None:
             return self.units_across(wanted, after, limit)
-        if wanted.tags:
+        if wanted.tags or wanted.broken is not None:
             return self._units_tagged(wanted, after, limit)
         if wanted.project_id not in (None, DEFAULT_PROJECT):
             return self.units_in_project(wanted, after, limit)
         return None
 
     def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
-        """Return the numbers of an account's instances with some tags."""
+        """Return the numbers of an account's instances with some tags, or with tags that break a policy."""
         status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
         where, params = in_project(wanted.project_id, "thing.project_id")
         where.append(f"thing.status {status}")
@@ -251,7 +257,14 @@ class Queries(
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
                 params.append(value)
+        if wanted.auto_renew is not None:
+            where.append("thing.auto_renew" if wanted.auto_renew else "NOT thing.auto_renew")
+        if wanted.service_id is not None:
+            where.append(_SERVED)
+            params += [wanted.service_id, wanted.service_id]
         kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
+        if wanted.broken is not None:
+            return self.breaking_numbers(wanted, wanted.broken, where, params, after, limit)
         return self.tagged_numbers(wanted.account_id, kind, wanted.tags, where, params, after, limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:

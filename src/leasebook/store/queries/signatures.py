@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.tables import ACCESS_KEYS, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, DEVICE_LOGINS, REFUSED_CALLS, USERS
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 from leasebook.store.queries.audit_log import columns
@@ -44,6 +45,16 @@ class SignatureQueries:
         ((hour,),) = self._fetch("SELECT max(hour) FROM nonces", ())
         return Instant(hour or 0)
 
+    def is_spent(self, sign_in_id: str) -> bool:
+        """Whether a link to sign in was used, or a session was ended."""
+        return bool(self._fetch("SELECT 1 FROM spent_sign_ins WHERE id = ?", (sign_in_id,)))
+
+    def device_login(self, user_code: str) -> DeviceLogin | None:
+        """Return a machine's request for a key; None: there is none with that code."""
+        codec = CODECS[DEVICE_LOGINS]
+        text = f"SELECT {columns(codec)} FROM {codec.name} WHERE user_code = ?"
+        return next((codec.read(row) for row in self._fetch(text, (user_code,))), None)
+
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, last written first."""
         where, params = ["1 = 1"], []
@@ -68,7 +79,7 @@ class SignatureQueries:
 def forgetting(
     nonces_before: Instant, refused_before: Instant, limit: int, lock: str = ""
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield the statements that delete up to ``limit`` rows of nonces, of each kind, and of refused calls."""
+    """Yield the statements that delete up to ``limit`` rows: nonces of each kind, spent sign-ins, refused calls."""
     pages = (
         "DELETE FROM nonce_pages WHERE (until, access_key_id) IN "
         f"(SELECT until, access_key_id FROM nonce_pages WHERE until < ? ORDER BY until LIMIT ?{lock})"
@@ -79,6 +90,16 @@ def forgetting(
         f"(SELECT access_key_id, value FROM nonces WHERE hour < ? ORDER BY hour LIMIT ?{lock})"
     )
     yield nonces, (nonces_before, limit)
+    spent = (
+        "DELETE FROM spent_sign_ins WHERE id IN "
+        f"(SELECT id FROM spent_sign_ins WHERE until < ? ORDER BY until LIMIT ?{lock})"
+    )
+    yield spent, (nonces_before, limit)
+    devices = (
+        "DELETE FROM device_logins WHERE user_code IN "
+        f"(SELECT user_code FROM device_logins WHERE until < ? ORDER BY until LIMIT ?{lock})"
+    )
+    yield devices, (nonces_before, limit)
     calls = (
         "DELETE FROM refused_calls WHERE seq IN "
         f"(SELECT seq FROM refused_calls WHERE minute < ? ORDER BY minute LIMIT ?{lock})"

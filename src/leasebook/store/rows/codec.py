@@ -19,6 +19,7 @@ from leasebook.domain.book.tables import (
     COST_PERIODS,
     DELIVERIES,
     DELIVERY_QUEUES,
+    DEVICE_LOGINS,
     ENGINE_CAPACITIES,
     FORMER_NONCES,
     FORMER_TAGS,
@@ -40,6 +41,7 @@ from leasebook.domain.book.tables import (
     SERVICE_KEYS,
     SERVICE_USAGE,
     SERVICES,
+    SPENT_SIGN_INS,
     SUBSCRIPTIONS,
     TABLES,
     TOKEN_PACKAGES,
@@ -49,11 +51,13 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.costs.rows import Sums
+from leasebook.domain.model.account import OpenIdIdentity, ProjectPolicy
 from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules, ProjectRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.resource.tag_budget import TagAmounts, TagPercents
 from leasebook.domain.model.service import LogStore
 from leasebook.domain.model.usage import MinuteCount
 from leasebook.domain.record.agenda import first_due
@@ -149,6 +153,7 @@ def _json(value: Any) -> str:
 
 _changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
+_scopes = msgspec.json.Decoder(tuple[ProjectPolicy, ...]).decode
 _read_events = msgspec.json.Decoder(tuple[Event, ...]).decode
 _write_events = msgspec.json.Encoder().encode
 
@@ -213,37 +218,13 @@ def _read_minutes(text: str) -> tuple[MinuteCount, ...]:
     return _minutes(text) if text else ()
 
 
-_log_store = msgspec.json.Decoder(LogStore).decode
+def _written_or_none(value: Any) -> str | None:
+    return None if value is None else _json(value)
 
 
-def _written_log_store(log_store: LogStore | None) -> str | None:
-    return None if log_store is None else _json(log_store)
-
-
-def _read_log_store(text: str | None) -> LogStore | None:
-    return None if text is None else _log_store(text)
-
-
-_policy = msgspec.json.Decoder(TagPolicy).decode
-
-
-def _written_policy(policy: TagPolicy | None) -> str | None:
-    return None if policy is None else _json(policy)
-
-
-def _read_policy(text: str | None) -> TagPolicy | None:
-    return None if text is None else _policy(text)
-
-
-_project_rules = msgspec.json.Decoder(dict[str, ProjectRules]).decode
-
-
-def _written_project_rules(rules: dict[str, ProjectRules] | None) -> str | None:
-    return None if rules is None else _json(rules)
-
-
-def _read_project_rules(text: str | None) -> dict[str, ProjectRules] | None:
-    return None if text is None else _project_rules(text)
+def _reads_or_none(kind: Any) -> Callable[[str | None], Any]:
+    decode = msgspec.json.Decoder(kind).decode
+    return lambda text: None if text is None else decode(text)
 
 
 UNIT_FIXED: Final = frozenset(
@@ -299,8 +280,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SERVICES,
             {
-                "to_column": {"log_store": _written_log_store},
-                "to_field": {"active": bool, "runs": bool, "log_store": _read_log_store},
+                "to_column": {"log_store": _written_or_none},
+                "to_field": {"active": bool, "runs": bool, "log_store": _reads_or_none(LogStore)},
                 "mutable": SERVICE_MUTABLE,
             },
         ),
@@ -375,8 +356,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             ACCOUNTS,
             {
-                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_policy},
-                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _read_policy},
+                "to_column": {"remind_before_us": _written_numbers, "tag_policy": _written_or_none},
+                "to_field": {"remind_before_us": _read_numbers, "tag_policy": _reads_or_none(TagPolicy)},
                 "mutable": (
                     *("balance", "arrears_since", "remind_before_us", "name", "status", "status_reason"),
                     "tag_policy",
@@ -386,9 +367,22 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             USERS,
             {
-                "to_column": {"policies": _json, "requires": _written_names},
-                "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
-                "mutable": ("name", "policies", "requires", "email", "language", "deleted_at"),
+                "to_column": {
+                    "policies": _json,
+                    "requires": _written_names,
+                    "project_policies": _json,
+                    "openid": _written_or_none,
+                },
+                "to_field": {
+                    "policies": _names,
+                    "requires": _read_names,
+                    "is_root": bool,
+                    "project_policies": _scopes,
+                    "openid": _reads_or_none(OpenIdIdentity),
+                },
+                "mutable": (
+                    *("name", "policies", "requires", "email", "language", "deleted_at", "project_policies", "openid"),
+                ),
             },
         ),
         (
@@ -413,23 +407,25 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             ACCOUNT_LIMITS,
             {
                 "to_column": {
-                    **dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
-                    **dict.fromkeys(("project_units", "project_spent", "project_crossed"), _json),
-                    "project_rules": _written_project_rules,
+                    **dict.fromkeys(("rules", "held", "spent", "crossed", "tag_crossed"), _json),
+                    **dict.fromkeys(("project_units", "project_spent", "project_crossed", "tag_spent"), _json),
+                    "project_rules": _written_or_none,
                 },
                 "to_field": {
                     "rules": msgspec.json.Decoder(GuardRules).decode,
                     "held": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
-                    "project_rules": _read_project_rules,
+                    "project_rules": _reads_or_none(dict[str, ProjectRules]),
                     "project_units": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
                     "project_spent": msgspec.json.Decoder(dict[str, Micro]).decode,
                     "project_crossed": msgspec.json.Decoder(dict[str, tuple[int, ...]]).decode,
+                    "tag_spent": msgspec.json.Decoder(TagAmounts).decode,
+                    "tag_crossed": msgspec.json.Decoder(TagPercents).decode,
                 },
                 "mutable": (
                     *("rules", "held", "month", "spent", "crossed", "waiting"),
-                    *("project_rules", "project_units", "project_spent", "project_crossed"),
+                    *("project_rules", "project_units", "project_spent", "project_crossed", "tag_spent", "tag_crossed"),
                 ),
             },
         ),
@@ -468,6 +464,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
         ),
         (USED_LINKS, {}),
+        (SPENT_SIGN_INS, {}),
+        (DEVICE_LOGINS, {"mutable": ("status", "account_id", "user_id", "decided_at", "access_key_id")}),
         (NOTICE_RATES, {"mutable": ("free_at",)}),
         (WORKERS, {"mutable": ("beat", "keys", "engines")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),

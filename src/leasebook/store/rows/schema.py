@@ -51,6 +51,8 @@ users = _table(
     _text("email", null=True),
     _text("language", null=True),
     _big("deleted_at", null=True),
+    Column("project_policies", Text, nullable=False, server_default=text("'[]'")),
+    _text("openid", null=True),
     Index("users_account", "account_id", "created_at", "id"),
 )
 
@@ -65,6 +67,7 @@ access_keys = _table(
     Column("requires", Text, nullable=False, server_default=text("''")),
     Column("from_environment", Boolean, nullable=False, server_default=text("false")),
     Column("by_operator", Boolean, nullable=False, server_default=text("false")),
+    Column("name", Text, nullable=False, server_default=text("''")),
     # Written beside the rows (``identity_queries``): the use of a key is no change of it.
     _big("used_at", null=True),
     Index("access_keys_user", "user_id"),
@@ -319,6 +322,8 @@ guards = _table(
     _named("project_units", "{}"),
     _named("project_spent", "{}"),
     _named("project_crossed", "{}"),
+    _named("tag_spent", "{}"),
+    _named("tag_crossed", "{}"),
 )
 
 quotes = _table(

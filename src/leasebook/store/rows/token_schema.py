@@ -1,4 +1,4 @@
-"""The tables of client tokens and of used nonces."""
+"""The tables of client tokens, of used nonces, and of links and sessions that hold no more."""
 
 from __future__ import annotations
 
@@ -37,5 +37,34 @@ nonces = _table(
     _text("value", key=True),
     _big("hour"),
     Index("nonces_hour", "hour"),
+    without_rowid=True,
+)
+
+# Links to sign in to the console that were used, and sessions that were ended.
+spent_sign_ins = _table(
+    "spent_sign_ins",
+    _text("id", key=True),
+    _text("user_id"),
+    _big("until"),
+    _big("spent_at"),
+    Index("spent_sign_ins_until", "until"),
+    without_rowid=True,
+)
+
+# Machines that ask for a key of the person who confirms their code at the console.
+device_logins = _table(
+    "device_logins",
+    _text("user_code", key=True),
+    _text("digest"),
+    _text("machine"),
+    _text("address"),
+    _big("until"),
+    _big("asked_at"),
+    _text("status"),
+    _text("account_id", null=True),
+    _text("user_id", null=True),
+    _big("decided_at", null=True),
+    _text("access_key_id", null=True),
+    Index("device_logins_until", "until"),
     without_rowid=True,
 )

@@ -14,6 +14,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import (
     SUSPENDED_MAX,
+    ChargedTags,
     KeysOfUser,
     Needed,
     OfferingsOfType,
@@ -372,7 +373,7 @@ class SqliteTransaction(audit.AuditReads):
             elif isinstance(need, KeysOfUser):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
-            elif isinstance(need, UsageTotals | WholeAccount | Asked):
+            elif isinstance(need, UsageTotals | WholeAccount | ChargedTags | Asked):
                 answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
             elif isinstance(need, SuspendedInstances):
                 self._load_suspended(need, book)

@@ -1,14 +1,15 @@
-"""Checks of projects: charges are in the projects of their instances, as events have its moves."""
+"""Checks of projects: of charges, by the moves of their instances, and of the projects that policies are for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from leasebook.domain.model.resource.project import public_project
+from leasebook.domain.model.account import ProjectPolicy
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT, public_project
 from leasebook.domain.record.event import MOVED, Event, types_mask
 from leasebook.domain.values.calendar import MINUTE_US
 from leasebook.store.queries.read_repository import Fetch
@@ -16,6 +17,7 @@ from leasebook.store.rows.packing import unpacked
 
 ROWS_AT_ONCE: Final = 5_000
 FOREVER: Final = 2**63
+_policies_of: Final = msgspec.json.Decoder(tuple[ProjectPolicy, ...]).decode
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 
@@ -32,7 +34,29 @@ def project_findings(fetch: Fetch, limit: int) -> Iterator[str]:
     moves: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for unit, at, data in _moves(fetch):
         moves.setdefault(unit, []).append((at, data))
-    yield from islice(_findings(fetch, moves), limit)
+    yield from islice(chain(_policies(fetch), _findings(fetch, moves)), limit)
+
+
+def _policies(fetch: Fetch) -> Iterator[str]:
+    """Yield a line for each policy that a user has for a project which the user's account does not have."""
+    last = ""
+    while rows := fetch(
+        "SELECT id, account_id, project_policies FROM users WHERE id > ? AND project_policies <> '[]' "
+        "ORDER BY id LIMIT ?",
+        (last, ROWS_AT_ONCE),
+    ):
+        last = rows[-1][0]
+        for user, account_id, text in rows:
+            try:
+                held = _policies_of(text)
+            except msgspec.DecodeError:
+                # The check of identities reports the user.
+                continue
+            named = {project_id for one in held for project_id in one.project_ids if project_id != DEFAULT_PROJECT}
+            for project_id in sorted(named):
+                owners = fetch("SELECT account_id FROM projects WHERE id = ?", (project_id,))
+                if [tuple(owner) for owner in owners] != [(account_id,)]:
+                    yield f"user {user} has a policy for the project {project_id}, which its account does not have"
 
 
 def _findings(fetch: Fetch, moves: dict[str, list[tuple[int, dict[str, Any]]]]) -> Iterator[str]:

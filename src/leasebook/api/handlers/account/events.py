@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -10,8 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.api.across import account_meant, accounts_meant, is_at_home, require, sees_money
+from leasebook.api.across import Meant, accounts_meant, is_at_home, sees_money
 from leasebook.api.context import Call, Context, Followed, Operation
+from leasebook.api.event_edges import Edges
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, event_of, marker_of
 from leasebook.api.presenters import rows as present
@@ -22,8 +24,9 @@ from leasebook.contract.policies import BILLING_READERS, FULL, WRITERS
 from leasebook.domain.record.event import TYPES, Event
 from leasebook.domain.record.event_pattern import EVERY, covered, unknown
 from leasebook.domain.record.event_rights import IAM, OF_MONEY, without_money
+from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace, ReadRepository
-from leasebook.ports.queries.tags import Names, names_in
+from leasebook.ports.queries.tags import NO_NAMES, Names, names_in
 
 AT_ONCE: Final = 200
 KEEP_ALIVE_S: Final = 15.0
@@ -134,25 +137,35 @@ def _shown(
 
 
 async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
-    """Follow an account's events: the caller's, or those of another."""
-    asked, account_id = call.request, account_meant(call)
+    """Follow events: those of the caller's account, of another, or of several."""
+    asked, meant = call.request, accounts_meant(call)
     types = _covered(asked.types)
-    _permitted(call, (account_id,), types)
-    wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
+    _permitted(call, meant.ids, types)
+    wanted = EventFilter(**meant.of(), unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)
     # A refused call must not cost a query. Streams count for the account that follows.
     mine = call.caller.account_id
     context.hub.streams.check(mine, call.caller.access_key_id)
-    if account_id != mine:
-        await context.read(call, lambda ask: require(ask, account_id))
-    if after is None:
-        # From now on: what happens after this was read is in the stream.
-        after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
-    else:
+    if meant.ids != (mine,):
+        await context.read(call, meant.require)
+    if after is not None:
         never = f"The id {after.page}-{after.line}{_NEVER_GIVEN} {_BEGIN_ANEW}"
-        await _require_given(context, call, account_id, after, bad_field("after", never))
-    pieces = _stream(context, call, wanted, after)
+        await _require_of(context, call, meant, after, bad_field("after", never))
+    if wanted.across is not None:
+        pieces = _stream_across(context, call, wanted, after)
+    else:
+        if after is None:
+            # From now on: what happens after this was read is in the stream.
+            after = await context.read(call, lambda ask: ask.last_event(wanted.account_id)) or EventPlace(0, -1)
+        pieces = _stream(context, call, wanted, after)
     return Followed(context.hub.streams.opened(mine, call.caller.access_key_id, pieces))
+
+
+async def _require_of(context: Context, call: Call[Any], meant: Meant, place: EventPlace, otherwise: Fault) -> None:
+    """Raise the fault if none of the accounts has an event at that place: going on after it could skip events."""
+    found = await context.read(call, lambda ask: ask.event_anywhere(place))
+    if found is None or not meant.has(found[0]):
+        raise otherwise
 
 
 async def _require_given(
@@ -185,12 +198,12 @@ async def _stream(
     """Send what there is, then wait for more. It ends with the server, or with the caller's rights."""
     yield b": this stream has every event, in order\n\n"
     place, silent_since = after, time.monotonic()
-    with context.hub.following(wanted.account_id) as follower:
+    with context.hub.following((wanted.account_id,)) as follower:
         while not context.hub.stopping and await context.still(call):
             follower.clear()
             try:
                 # The caller's rights may have changed since the stream began, in this account as well.
-                account_meant(call)
+                accounts_meant(call)
                 mine = msgspec.structs.replace(wanted, types=_permitted(call, (wanted.account_id,), wanted.types))
             except Fault:
                 return
@@ -209,6 +222,66 @@ async def _stream(
                 yield b": nothing happened\n\n"
                 silent_since, silent_s = time.monotonic(), 0.0
             await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
+
+
+async def _stream_across(
+    context: Context, call: Call[v.FollowEventsRequest], wanted: EventFilter, after: EventPlace | None
+) -> AsyncIterator[bytes]:
+    """Send the events of several accounts in the order of their ids, each when no lower id is still to come.
+
+    Without ``after`` it begins with a comment once all earlier events are committed: what a caller reads from then on
+    has them.
+    """
+    edges, place, silent_since, is_told = Edges(), after, time.monotonic(), False
+    with context.hub.following(None if wanted.across is None else wanted.across.ids) as follower:
+        while not context.hub.stopping and await context.still(call):
+            follower.clear()
+            try:
+                ids = accounts_meant(call).ids
+                mine = msgspec.structs.replace(wanted, types=_permitted(call, ids, wanted.types))
+                edge, found, names = await context.read(call, partial(_next_across, wanted=mine, after=place))
+            except Fault:
+                return
+            except StaleIdentity:
+                context.identities.forget()
+                continue
+            edges.see(edge)
+            if place is None:
+                # All pages up to the first edge are of before; the stream begins when they are complete.
+                place = EventPlace(edge.last, 2**31)
+                found = []
+            if not is_told and edges.whole >= place.page:
+                yield b": this stream has every event, in order\n\n"
+                is_told = True
+            whole = [one for one in found if one[0].page <= edges.whole]
+            if whole:
+                place = whole[-1][0]
+                yield b"".join(_written(context, call, of, where, event, names) for where, of, event in whole)
+                silent_since = time.monotonic()
+                continue
+            silent_s = time.monotonic() - silent_since
+            if silent_s >= KEEP_ALIVE_S:
+                yield b": nothing happened\n\n"
+                silent_since, silent_s = time.monotonic(), 0.0
+            pause_s = edges.pause_s
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+            else:
+                await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
+
+
+def _next_across(
+    ask: ReadRepository, wanted: EventFilter, after: EventPlace | None
+) -> tuple[PostingEdge, list[tuple[EventPlace, str, Event]], Names]:
+    """Return where the pages end, the next events of a stream over several accounts, and the names beside their ids.
+
+    The edge is read first: every page that it has is among those that are read after it.
+    """
+    edge = ask.event_edge()
+    if after is None:
+        return edge, [], NO_NAMES
+    found = ask.events_across(wanted, after=after, limit=AT_ONCE, oldest_first=True)
+    return edge, found, names_in(ask, (event for _, _, event in found))
 
 
 def _next(ask: ReadRepository, wanted: EventFilter, after: EventPlace) -> tuple[list[tuple[EventPlace, Event]], Names]:

@@ -14,7 +14,7 @@ from leasebook.api.paging import WHOLE, ends, marker_of, user_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import user as iam
-from leasebook.contract.policies import MANAGERS, OF_THE_HOUSE, OPERATORS
+from leasebook.contract.policies import FOR_PROJECTS, MANAGERS, OF_THE_HOUSE, OPERATORS
 from leasebook.domain.commands.account import identity as commands
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant, zone_names
@@ -133,6 +133,7 @@ async def detach_policy(context: Context, call: Call[iam.PolicyRequest]) -> bool
 
 
 async def _change_policies(context: Context, call: Call[iam.PolicyRequest], *, attach: bool) -> bool:
+    given = call.request.project_ids
     command = commands.ChangePolicies(
         token=call.token(),
         account_id=account_meant(call.caller, call.request.account_id),
@@ -141,6 +142,8 @@ async def _change_policies(context: Context, call: Call[iam.PolicyRequest], *, a
         attach=attach,
         by_operator=call.caller.is_operator,
         operators=OF_THE_HOUSE,
+        project_ids=None if given is None else tuple(dict.fromkeys(given)),
+        for_projects=FOR_PROJECTS,
     )
     done: bool = await context.submit(call, command)
     return done

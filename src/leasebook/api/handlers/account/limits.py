@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,20 +10,24 @@ from msgspec import UnsetType
 
 from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
-from leasebook.api.fault import Fault
+from leasebook.api.fault import Fault, bad_field, refused
 from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.contract.nouns.approval import approval_limit as asked_limits
+from leasebook.contract.nouns.finance import tag_budget as asked_budgets
 from leasebook.domain.commands.account.limits import LimitsChanged, SetGuardRails
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval_limit import ApprovalLimit
 from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules, month_name
 from leasebook.domain.model.resource.project import public_project
+from leasebook.domain.model.resource.tag_budget import TagBudget, TagBudgets, pairs
 from leasebook.domain.rules.limits_change import CLEARED, GuardChange, ProjectChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import SECOND_US, to_datetime
 from leasebook.domain.values.money import Micro, amount_text
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.resource_tags import read_keys, read_values
 from leasebook.ports.queries.read_repository import ReadRepository
 
 
@@ -120,7 +125,55 @@ def _change(asked: g.GuardRailsChange | None) -> GuardChange:
         projects={name: _project_change(name, change) for name, change in asked.projects.items()}
         if isinstance(asked.projects, dict)
         else asked.projects,
+        tags=_tags_change(asked.tags) if isinstance(asked.tags, dict) else asked.tags,
     )
+
+
+def _tags_change(
+    asked: dict[str, dict[str, asked_budgets.TagBudget | None] | None],
+) -> dict[str, dict[str, TagBudget | None] | None]:
+    """Read budgets by tag; raises Fault for a key or a value that no tag can have, or that is given twice."""
+    found: dict[str, dict[str, TagBudget | None] | None] = {}
+    for given, values in asked.items():
+        (key,) = _words(read_keys, given)
+        if key in found:
+            raise bad_field("limits.tags", f"The key {key[:40]!r} is given twice, in two spellings.")
+        by_value: dict[str, TagBudget | None] = {}
+        for one, budget in (values or {}).items():
+            (value,) = _words(read_values, one)
+            if value in by_value:
+                raise bad_field(f"limits.tags.{key}", f"The value {value[:40]!r} is given twice, in two spellings.")
+            by_value[value] = None if budget is None else _tag_budget(budget, f"limits.tags.{key}.{value}")
+        found[key] = None if values is None else by_value
+    return found
+
+
+def _words(read: Callable[[tuple[str, ...], str], tuple[str, ...]], given: str) -> tuple[str, ...]:
+    try:
+        return read((given,), "limits.tags")
+    except Refusal as refusal:
+        raise refused(refusal) from None
+
+
+def _tag_budget(asked: asked_budgets.TagBudget, where: str) -> TagBudget:
+    planned = amount(asked.budget, f"{where}.budget")
+    assert planned is not None  # noqa: S101 - None is read from None only
+    return TagBudget(
+        budget=planned,
+        budget_warn_percent=tuple(sorted(set(asked.budget_warn_percent or ()))),
+        budget_refuse_percent=asked.budget_refuse_percent,
+    )
+
+
+def _shown_tags(budgets: TagBudgets) -> dict[str, dict[str, asked_budgets.TagBudget]]:
+    found: dict[str, dict[str, asked_budgets.TagBudget]] = {}
+    for key, value, one in pairs(budgets):
+        found.setdefault(key, {})[value] = asked_budgets.TagBudget(
+            budget=Decimal(amount_text(one.budget)),
+            budget_warn_percent=list(one.budget_warn_percent) or None,
+            budget_refuse_percent=one.budget_refuse_percent,
+        )
+    return found
 
 
 def _approval(given: Any, field: str) -> Any:
@@ -209,6 +262,7 @@ def _shown(rules: GuardRules, projects: dict[str, ProjectRules] | None) -> g.Gua
         if isinstance(by_user, UnsetType)
         else {user: _approval_shown(limit) for user, limit in by_user.items()},
         projects={name: _shown_project(one) for name, one in sorted((projects or {}).items())} or None,
+        tags=_shown_tags(rules.tag_budgets) or None,
     )
 
 
@@ -238,6 +292,10 @@ def _detail(account_id: str, guard: AccountLimits | None, names: dict[str, str])
             user_spend={user: amount_text(spent) for user, spent in guard.spent.items() if spent},
             user_names=names,
             projects=_used_of_projects(guard, types),
+            tags={
+                key: {value: amount_text(guard.tag_spends(guard.month, key, value)) for value in sorted(values)}
+                for key, values in sorted(guard.rules.tag_budgets.items())
+            },
         ),
     )
 

@@ -16,7 +16,7 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.api.handlers.account.events import place_of, types_of
 from leasebook.api.paging import OWN, delivery_of, marker_of, part
 from leasebook.api.presenters.tags import marked as with_tags
-from leasebook.api.presenters.tags import new_tags
+from leasebook.api.presenters.tags import new_tags, wanted_tags
 from leasebook.contract.errors import ACCESS_DENIED, INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
 from leasebook.contract.policies import FULL, READERS, SUPPORTERS
@@ -149,12 +149,15 @@ def _check_target(context: Context, asked: n.CreateSubscriptionRequest) -> None:
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
     """List subscriptions: the account's, or those of several."""
     account_id, meant = call.caller.account_id, accounts_meant(call)
+    wanted = wanted_tags(call.request.name, call.request.tags)
 
     def look(ask: ReadRepository) -> tuple[list[Subscription], dict[str, ResourceTags], Owners]:
         meant.require(ask)
         found = ask.hooks_across(Across(meant.ids))
         seen = [hook for hook in found if hook.account_id != account_id or _is_shown(call, hook)]
-        return seen, ask.tags_of([hook.id for hook in seen]), owners_of(ask, meant, [hook.account_id for hook in seen])
+        tags = ask.tags_of([hook.id for hook in seen])
+        seen = [hook for hook in seen if wanted.has(tags.get(hook.id))] if wanted else seen
+        return seen, tags, owners_of(ask, meant, [hook.account_id for hook in seen])
 
     hooks, tags, owners = await context.read(call, look, long=meant.named)
     scope = f"subscriptions {account_id} {meant if meant.named else ''}"

@@ -101,7 +101,7 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
             asked.billing,
             new_id=quota_id,
             tags=new_tags(asked.name, asked.tags),
-            project_id=asked.project_id,
+            project_id=call.project(asked.project_id),
         ),
         region=EVERYWHERE,
         unit_type=asked.model,

@@ -127,6 +127,7 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
         found.replicas,
         found.guard,
         found.names,
+        tags=found.shown.tags(unit.id),
         shows_balance=money,
     )
     return s.Explanation(

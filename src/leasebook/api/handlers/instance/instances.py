@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from leasebook.api.across import Meant, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation, Streamed
 from leasebook.api.fault import bad_field, error_of, refused
@@ -35,6 +37,7 @@ from leasebook.domain.rules.ownership import no_service, owned_instance
 from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.resource_tags import ResourceTags
+from leasebook.domain.values.tag_policy import NO_POLICY
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 PIECE: Final = 1000
@@ -52,7 +55,12 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
     command = BuyUnits(
         token=call.token(),
         purchase=purchase(
-            context, call.caller, asked.billing, quote_id=asked.quote_id, tags=tags, project_id=asked.project_id
+            context,
+            call.caller,
+            asked.billing,
+            quote_id=asked.quote_id,
+            tags=tags,
+            project_id=call.project(asked.project_id),
         ),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
@@ -84,8 +92,12 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         type=asked.type,
         tags=wanted_tags(asked.name, asked.tags),
         project_id=asked.project_id,
+        # The policy itself is read with each page, so that a change of it does not void markers.
+        broken=NO_POLICY if asked.breaks_tag_policy else None,
     )
     long = wanted.across is not None
+    if long and asked.breaks_tag_policy:
+        raise bad_field("breaksTagPolicy", "Each account has a tag policy of its own: name one account.")
     if asked.marker is None and asked.max_keys is None:
         owners, found = await context.read(call, lambda ask: _units(ask, meant, wanted, 0, PIECE + 1), long=long)
         if len(found.rows) > PIECE:
@@ -136,6 +148,10 @@ def after_of(ask: ReadRepository, wanted: UnitFilter, start: Start) -> int:
 def _units(ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, limit: int) -> tuple[Owners, _Found]:
     """Return instances, and the accounts that have them; raises Fault for an account that does not exist."""
     meant.require(ask)
+    if wanted.broken is not None:
+        account = ask.account(wanted.account_id)
+        policy = None if account is None else account.tag_policy
+        wanted = msgspec.structs.replace(wanted, broken=policy or NO_POLICY)
     found = ask.units(wanted, after=after, limit=limit)
     tags = ask.tags_of([numbered.row.id for numbered in found])
     return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), _Found(found, tags)
@@ -190,7 +206,10 @@ async def describe_service_instances(
     asked = call.request
     await _see_service(context, call, asked.service_id)
     wanted = UnitFilter(
-        account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
+        account_id=call.caller.account_id,
+        service_id=asked.service_id,
+        payment_timing=asked.payment_timing,
+        tags=wanted_tags(asked.name, asked.tags),
     )
     scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
     start = start_of(asked.marker, scope)

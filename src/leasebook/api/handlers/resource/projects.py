@@ -40,12 +40,13 @@ async def describe_projects(context: Context, call: Call[c.DescribeProjectsReque
     if account is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.", "accountId")
     # The default project comes first. No project is ever deleted, so the places stay what they are.
-    listed = enumerate([present.DEFAULT, *(present.project(row, context.shown) for row in rows)])
+    seen = [present.DEFAULT, *(present.project(row, context.shown) for row in rows)]
+    listed = enumerate(one for one in seen if call.within is None or one.project_id in call.within)
     wanted = (("project_id", asked.project_id), ("name", asked.name), ("status", asked.status))
     found = [
         (place, one) for place, one in listed if all(value in (None, getattr(one, name)) for name, value in wanted)
     ]
-    page, end = part(found, lambda one: one[:1], asked, f"projects {account_id} {wanted}")
+    page, end = part(found, lambda one: one[:1], asked, f"projects {account_id} {wanted} {sorted(call.within or ())}")
     return c.ProjectList(projects=[one for _, one in page], **end)
 
 

@@ -11,7 +11,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, refused
 from leasebook.api.ids import model_id, model_set_id
 from leasebook.api.paging import DOCUMENTED, cut, part, place_of
-from leasebook.api.presenters.tags import new_tags, shown_tags
+from leasebook.api.presenters.tags import new_tags, shown_tags, wanted_tags
 from leasebook.contract.errors import ACCESS_DENIED, INAPPROPRIATE_JSON, INVALID_MARKER
 from leasebook.contract.models import lists as sets
 from leasebook.contract.models.run import Run
@@ -163,7 +163,12 @@ async def describe_system_model_sets(
 async def _page(context: Context, call: Call[Any], everybodys: bool | None) -> dict[str, Any]:  # noqa: FBT001
     """Return the fields of a page of sets."""
     asked, account_id = call.request, call.caller.account_id
-    wanted = ModelSetFilter(account_id=account_id, everybodys=everybodys, name_part=asked.name or None)
+    wanted = ModelSetFilter(
+        account_id=account_id,
+        everybodys=everybodys,
+        name_part=asked.name or None,
+        tags=wanted_tags(None, asked.tags),
+    )
     reverse = bool(asked.page_reverse)
     scope = f"model sets {wanted.account_id} {everybodys} {reverse}"
     size = DOCUMENTED.of(asked.max_keys)
@@ -229,6 +234,7 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     """Show a set and its versions."""
     asked, account_id = call.request, call.caller.account_id
     set_id, name = asked.model_set_id, asked.model_set_name
+    tagged = wanted_tags(None, asked.tags)
     if set_id is None and name is None:
         raise Fault(INAPPROPRIATE_JSON, "Name the set: by modelSetId, or by modelSetName.", "modelSetId")
 
@@ -240,7 +246,10 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
             return None, [], marked, NO_NAMES
         models = ask.models(found.id)
         makers = (found.created_by, *(model.created_by for model in models))
-        return found, models, marked, names_of(ask, makers, (found.id, *(model.id for model in models)))
+        names = names_of(ask, makers, (found.id, *(model.id for model in models)))
+        if tagged:
+            models = [model for model in models if tagged.has(names.things.get(model.id))]
+        return found, models, marked, names
 
     row, models, marked, names = await context.read(call, look)
     if row is None or not _shows(call, row):

@@ -10,7 +10,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.ids import service_key
 from leasebook.api.paging import OWN, cut, place_of
-from leasebook.api.presenters.tags import new_tags, shown_tags
+from leasebook.api.presenters.tags import new_tags, shown_tags, wanted_tags
 from leasebook.contract.nouns import service_call as k
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
@@ -49,7 +49,7 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
     asked, meant = call.request, accounts_meant(call)
     wanted, status = asked.service_id, asked.status or "Active"
     scope = f"service keys {meant.ids if meant.named else call.caller.account_id} {wanted} {status}"
-    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
+    size, after, wanted_ones = OWN.of(asked.max_keys), place_of(asked.marker, scope), wanted_tags(None, asked.tags)
 
     def look(
         ask: ReadRepository,
@@ -59,7 +59,9 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
             service = ask.service(wanted)
             if service is None or not meant.has(service.account_id):
                 raise refused(no_service(wanted))
-        rows = ask.service_keys(Across(meant.ids), service_id=wanted, status=status, after=after, limit=size + 1)
+        rows = ask.service_keys(
+            Across(meant.ids), service_id=wanted, status=status, tags=wanted_ones, after=after, limit=size + 1
+        )
         owners = owners_of(ask, meant, [one.row.account_id for one in rows])
         makers = ask.makers(sorted({one.row.created_by for one in rows}))
         return rows, makers, ask.tags_of([one.row.id for one in rows]), owners

@@ -74,7 +74,7 @@ def _new(call: Call[v.CreateServiceRequest], qps: float | None) -> NewService:
         protocol_version=asked.protocol_version or 1,
         counted=asked.counted,
         tags=new_tags(None, asked.tags),
-        project_id=stored_project(asked.project_id),
+        project_id=stored_project(call.project(asked.project_id)),
     )
 
 
@@ -110,7 +110,11 @@ def _bought(context: Context, call: Call[v.CreateServiceRequest]) -> Command:
         purchase=None
         if asked.billing is None
         else purchase(
-            context, call.caller, asked.billing, tags=new_tags(None, asked.tags), project_id=asked.project_id
+            context,
+            call.caller,
+            asked.billing,
+            tags=new_tags(None, asked.tags),
+            project_id=call.project(asked.project_id),
         ),
     )
 

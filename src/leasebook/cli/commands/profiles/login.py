@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from leasebook.cli.commands.generated.values import is_terminal
 from leasebook.cli.commands.language import _
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.urls import url_given
+
+if TYPE_CHECKING:
+    from leasebook.client.device import DeviceCode
 
 
 class Login(click.Command):
@@ -28,6 +31,11 @@ class Login(click.Command):
                 click.Option(
                     ["--access-key"], help=_("The id of the key. Its secret is asked for, or read from a pipe.")
                 ),
+                click.Option(
+                    ["--device"],
+                    is_flag=True,
+                    help=_("Show a code that you confirm in the console; this machine gets a key of its own."),
+                ),
                 click.Option(["--no-check"], is_flag=True, help=_("Write it without a call to the service.")),
             ],
             callback=login,
@@ -35,26 +43,28 @@ class Login(click.Command):
         )
 
 
-def login(profile: str, url: str | None, access_key: str | None, no_check: bool) -> None:  # noqa: FBT001
-    """Write a profile. The secret is asked for without an echo; without a terminal it is a line of standard input."""
+def login(profile: str, url: str | None, access_key: str | None, device: bool, no_check: bool) -> None:  # noqa: FBT001
+    """Write a profile. The secret is asked for without an echo; without a terminal it is a line of standard input.
+
+    With ``device`` the service gives the key, once a person has confirmed a code in the console.
+    """
     from leasebook.cli.commands.calling.session import exit_codes
     from leasebook.cli.commands.profiles.files import put
     from leasebook.client.connection import DEFAULT_URL, profile_file
+    from leasebook.client.device import log_in
 
     if url is None:
         asked: Any = click.prompt(_("Address of the service"), default=DEFAULT_URL, err=True) if is_terminal() else None
         url = url_given(click.get_current_context(), click.Option(["--url"]), asked or DEFAULT_URL)
-    access_key, secret_key = _key(access_key)
     path = profile_file(os.environ)
-    with exit_codes():
-        if not no_check:
-            _try(str(url), access_key, secret_key)
-        put(path, profile, {"url": str(url), "access_key": access_key, "secret_key": secret_key})
-    click.echo(_("{file} has the profile {name}.").format(file=path, name=profile), err=True)
-
-
-def _key(access_key: str | None) -> tuple[str, str]:
-    """Ask for a key, or read its secret from a pipe. Raises UsageError. Other ways to get a key go here."""
+    if device:
+        if access_key is not None:
+            raise click.UsageError(_("--device gets a key, and --access-key names one. Give one of the two."))
+        with exit_codes():
+            keys = log_in(str(url), _show)
+            put(path, profile, {"url": str(url), "access_key": keys.access_key, "secret_key": keys.secret_key})
+        click.echo(_("{file} has the profile {name}.").format(file=path, name=profile), err=True)
+        return
     if access_key is None:
         if not is_terminal():
             raise click.UsageError(_("--access-key is missing, and standard input is no terminal that could be asked."))
@@ -65,7 +75,21 @@ def _key(access_key: str | None) -> tuple[str, str]:
         secret_key = sys.stdin.readline().strip()
     if not secret_key:
         raise click.UsageError(_("There is no secret on standard input."))
-    return access_key, secret_key
+    with exit_codes():
+        if not no_check:
+            _try(str(url), access_key, secret_key)
+        put(path, profile, {"url": str(url), "access_key": access_key, "secret_key": secret_key})
+    click.echo(_("{file} has the profile {name}.").format(file=path, name=profile), err=True)
+
+
+def _show(code: DeviceCode) -> None:
+    """Tell the person where to confirm, and what."""
+    minutes = code.lapses_in_s // 60
+    click.echo(
+        _("Open {address} and enter the code {code}").format(address=code.address, code=code.user_code), err=True
+    )
+    click.echo(_("or open {address} at once.").format(address=code.whole), err=True)
+    click.echo(_("Waiting for you to approve it there; the code holds for {n} minutes.").format(n=minutes), err=True)
 
 
 def _try(url: str, access_key: str, secret_key: str) -> None:

@@ -85,8 +85,13 @@ class Accounts:
         for kind in self._kinds:
             if place.account is None:
                 place.there[kind.key] = kind.absent()
-            # Limits name users.
-            elif all_kinds or kind.key in place.wanted or kind.key == "users":
+            # Limits name users and projects.
+            elif (
+                all_kinds
+                or kind.key in place.wanted
+                or kind.key == "users"
+                or (kind.key == "projects" and "limits" in place.wanted)
+            ):
                 place.there[kind.key] = kind.look(server, place.account["accountId"])
 
     def plan(self, wanted: AccountWanted, place: Place, rows: list[Row], plan: Plan, server: Server) -> None:

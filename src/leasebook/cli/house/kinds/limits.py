@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 from leasebook.cli.house import schema, words
+from leasebook.cli.house.kinds import projects, users
 from leasebook.cli.house.kinds.kind import AccountKind, Place
-from leasebook.cli.house.kinds.users import id_of, label_of
+from leasebook.cli.house.kinds.limit_forms import BY_PROJECT, BY_USER, LIMITS
 from leasebook.cli.house.plan import CHANGE, Plan, Run, Step, change
 from leasebook.cli.house.reading import Node, escaped
 from leasebook.cli.house.server import ACCOUNT, Server
 from leasebook.contract.nouns.limits import SetGuardRailsRequest
 
-_FIELDS: Final = {
-    "units": "units",
-    "userUnits": "userUnits",
-    "spend": "spend",
-    "userSpend": "userSpend",
-    "budget": "budget",
-    "budgetWarnPercent": "budgetWarnPercent",
-    "budgetRefusePercent": "budgetRefusePercent",
-    "releaseMax": "releaseMaxSeconds",
-    "releaseDefault": "releaseDefaultSeconds",
-    "endRequired": "endRequired",
-    "extendBy": "extendBy",
-    "extensionsMax": "extensionsMax",
-}
-"""The keys of the file, each with the field of SetGuardRails."""
-_BY_USER: Final = frozenset({"userUnits", "userSpend"})
-_AMOUNTS: Final = frozenset({"spend", "budget"})
-_PARSERS: Final[dict[str, schema.Parser[Any]]] = {
-    "units": schema.by_key(schema.count),
-    "userUnits": schema.by_key(schema.by_key(schema.count)),
-    "spend": schema.amount,
-    "userSpend": schema.by_key(schema.amount),
-    "budget": schema.amount,
-    "budgetWarnPercent": schema.many(schema.count),
-    "budgetRefusePercent": schema.count,
-    "releaseMax": schema.span,
-    "releaseDefault": schema.span,
-    "endRequired": schema.truth,
-    "extendBy": schema.one_of("anybody", "buyer", "managers"),
-    "extensionsMax": schema.count,
-}
-_NO_LIMIT: Final = {"endRequired": False, "extendBy": "anybody"}
-"""Values that mean the same as no limit."""
-
 Limits = Mapping[str, Any]
+_NAMED: Final = {**dict.fromkeys(BY_USER, "user"), **dict.fromkeys(BY_PROJECT, "project")}
+"""The limits with entries of users or projects."""
+_ID_OF: Final[Mapping[str, Callable[[Place, str, int], str | None]]] = {
+    "user": users.id_of,
+    "project": projects.id_of,
+}
+_LABEL_OF: Final[Mapping[str, Callable[[Place, str], str]]] = {"user": users.label_of, "project": projects.label_of}
 
 
 @dataclass(frozen=True)
 class LimitsWanted:
-    """The limits of the file, by its keys; users have the file's names."""
+    """The limits of the file, by its keys; users and projects have the file's names."""
 
     line: int
     limits: Limits
@@ -68,16 +41,16 @@ class GuardRailsKind(AccountKind):
     def read(self, node: Node) -> LimitsWanted:
         """Read ``limits``."""
         found = schema.table(node)
-        limits = _plain(schema.fields(node, _PARSERS))
-        body = {"limits": {_FIELDS[name]: _sent(value) for name, value in limits.items()}}
-        schema.fitting(SetGuardRailsRequest, body, found.line, {"limits.": "", "Seconds": ""})
+        limits = LIMITS.read(node) or {}
+        schema.fitting(
+            SetGuardRailsRequest, {"limits": LIMITS.sent(limits)}, found.line, {"limits.": "", "Seconds": ""}
+        )
         return LimitsWanted(found.line, limits)
 
     def look(self, server: Server, account_id: str) -> Limits:
-        """Return the limits by the keys of the file; users have their ids."""
+        """Return the limits by the keys of the file; users and projects have their ids."""
         told = server.call(ACCOUNT, "DescribeGuardRails", accountId=account_id)["limits"]
-        known = {name: told[field] for name, field in _FIELDS.items() if field in told}
-        return _plain({name: _money(value) if name in _AMOUNTS else value for name, value in known.items()})
+        return LIMITS.received(told) or {}
 
     def absent(self) -> Limits:
         """Return no limits."""
@@ -87,97 +60,58 @@ class GuardRailsKind(AccountKind):
         """Add one step for all limits that differ."""
         wanted: LimitsWanted = place.wanted[self.key]
         there: Limits = place.there[self.key]
-        ids = {name: id_of(place, name, wanted.line) for field in _BY_USER for name in wanted.limits.get(field, {})}
+        ids = {
+            (what, name): _ID_OF[what](place, name, wanted.line)
+            for field, what in _NAMED.items()
+            for name in wanted.limits.get(field, {})
+        }
         details, changes = [], {}
-        for name in _PARSERS:
+        for name, (field, form) in LIMITS.fields.items():
             before, after = there.get(name), wanted.limits.get(name)
-            if name in _BY_USER:
-                before = {label_of(place, user): value for user, value in (before or {}).items()} or None
-                after = {_same_user(place, user, ids): value for user, value in (after or {}).items()} or None
+            if name in _NAMED:
+                what = _NAMED[name]
+                before = {_LABEL_OF[what](place, of): one for of, one in (before or {}).items()} or None
+                after = {_same(place, what, of, ids): one for of, one in (after or {}).items()} or None
             if before != after:
-                details.append(change(name, _text(name, before), _text(name, after)))
-                changes[name] = (there.get(name), wanted.limits.get(name))
+                shown = (form.written(value, quoted=False) for value in (before, after))
+                details.append(change(name, *shown))
+                changes[name] = field, there.get(name), wanted.limits.get(name)
 
         def do(run: Run) -> None:
-            whose = {label: _made(run, place, label, user) for label, user in ids.items()}
-            body = {_FIELDS[name]: _change(name, before, after, whose) for name, (before, after) in changes.items()}
+            whose = {key: _made(run, place, key, found) for key, found in ids.items()}
+            body = {}
+            for name, (field, before, after) in changes.items():
+                wants = after
+                if name in _NAMED:
+                    wants = {whose[_NAMED[name], of]: one for of, one in (after or {}).items()}
+                body[field] = LIMITS.fields[name][1].change(before, wants)
             run.server.call_exactly(ACCOUNT, "SetGuardRails", {"accountId": place.account_id(run), "limits": body})
 
         thing = words.limits(place.label)
         plan.add([Step(CHANGE, thing, do, tuple(details))] if changes else [])
 
     def write(self, place: Place) -> dict[str, Any] | None:
-        """Write the limits; the names of users are those that the file has."""
+        """Write the limits; the names of users and projects are those that the file has."""
         limits = {}
         for name, value in place.there[self.key].items():
-            if name in _BY_USER:
-                limits[name] = {escaped(label_of(place, user)): _written(name, one) for user, one in value.items()}
-            else:
-                limits[name] = _written(name, value)
+            written = LIMITS.fields[name][1].written(value)
+            if name in _NAMED:
+                label_of = _LABEL_OF[_NAMED[name]]
+                written = {label_of(place, of): one for of, one in written.items()}
+            limits[name] = _escaped(written)
         return limits or None
 
 
-def _plain(limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Write limits in one way: amounts as decimals, percentages in order, and none that limits nothing."""
-    plain: dict[str, Any] = {}
-    for name, value in limits.items():
-        one = value
-        if name == "userSpend":
-            one = {user: _money(amount) for user, amount in value.items()}
-        elif name == "userUnits":
-            one = {user: types for user, types in value.items() if types}
-        elif name == "budgetWarnPercent":
-            one = sorted(set(value))
-        if one not in ({}, []) and _NO_LIMIT.get(name) != one:
-            plain[name] = one
-    return plain
+def _escaped(value: Any) -> Any:
+    """Return a value in which no key is read as a variable."""
+    return {escaped(key): _escaped(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def _money(value: object) -> Decimal:
-    return Decimal(str(value))
+def _same(place: Place, what: str, name: str, ids: Mapping[tuple[str, str], str | None]) -> str:
+    found = ids[what, name]
+    return name if found is None else _LABEL_OF[what](place, found)
 
 
-def _same_user(place: Place, name: str, ids: Mapping[str, str | None]) -> str:
-    user_id = ids[name]
-    return name if user_id is None else label_of(place, user_id)
-
-
-def _made(run: Run, place: Place, label: str, user_id: str | None) -> str:
-    return run.ids["user", place.label, label] if user_id is None else user_id
-
-
-def _change(name: str, before: Any, after: Any, whose: Mapping[str, str]) -> Any:
-    """Return the change from one value to another: entries that the file lacks are cleared with null."""
-    if after is None:
-        return None
-    if name in _BY_USER:
-        after = {whose[user]: value for user, value in after.items()}
-    if not isinstance(after, dict):
-        return _sent(after)
-    cleared = dict.fromkeys(before or {})
-    if name == "userUnits":
-        return cleared | {
-            user: dict.fromkeys((before or {}).get(user) or {}) | dict(types) for user, types in after.items()
-        }
-    return cleared | {key: _sent(value) for key, value in after.items()}
-
-
-def _sent(value: Any) -> Any:
-    """Write a value as requests have it."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _sent(one) for key, one in value.items()}
-    return value
-
-
-def _text(name: str, value: Any) -> Any:
-    """Write a value for the plan."""
-    return schema.span_text(value) if name.startswith("release") and value is not None else value
-
-
-def _written(name: str, value: Any) -> Any:
-    """Write a value as files have it."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return _text(name, value)
+def _made(run: Run, place: Place, key: tuple[str, str], found: str | None) -> str:
+    what, label = key
+    return run.ids[what, place.label, label] if found is None else found

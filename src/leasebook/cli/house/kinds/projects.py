@@ -12,6 +12,7 @@ from leasebook.cli.house.kinds.names import found_by
 from leasebook.cli.house.plan import CHANGE, END, MAKE, Plan, Run, Step, change
 from leasebook.cli.house.reading import Node, escaped
 from leasebook.cli.house.server import PROJECT, Making, Server
+from leasebook.cli.house.words import BadHouse
 from leasebook.contract.nouns.resource.projects import CreateProjectRequest
 
 DEFAULT = "default"
@@ -51,7 +52,7 @@ class Projects(AccountKind):
     def plan(self, place: Place, plan: Plan) -> None:
         """Add a step for each project that is to be made or changed."""
         for wanted in place.wanted[self.key].values():
-            row = _found(place, wanted)
+            row = found_project(place, wanted)
             plan.add([_make(place, wanted)] if row is None else list(_changes(place, wanted, row)))
 
     def prune(self, place: Place, plan: Plan, server: Server) -> None:
@@ -82,7 +83,8 @@ def _project(label: str, node: Node, line: int) -> ProjectWanted:
     return ProjectWanted(label, line, given.get("id"), name, description)
 
 
-def _found(place: Place, wanted: ProjectWanted) -> ProjectRow | None:
+def found_project(place: Place, wanted: ProjectWanted) -> ProjectRow | None:
+    """Return the project that the file means; None: it is not there yet. Raises BadHouse."""
     return found_by(place.there[Projects.key], "projectId", wanted.id, wanted.name, wanted.line)
 
 
@@ -90,8 +92,37 @@ def _extra(place: Place) -> list[ProjectRow]:
     wanted = place.wanted.get(Projects.key)
     if wanted is None:
         return []
-    named = {row["projectId"] for one in wanted.values() if (row := _found(place, one)) is not None}
+    named = {row["projectId"] for one in wanted.values() if (row := found_project(place, one)) is not None}
     return [row for row in place.there[Projects.key] if row["projectId"] not in named]
+
+
+def id_of(place: Place, name: str, line: int) -> str | None:
+    """Return the id of a project that limits name; None: the run makes the project. Raises BadHouse."""
+    wanted: Mapping[str, ProjectWanted] = place.wanted.get(Projects.key) or {}
+    if name == DEFAULT:
+        return name
+    if name in wanted:
+        row = _found(place, wanted[name])
+        return None if row is None else str(row["projectId"])
+    rows: list[ProjectRow] = place.there[Projects.key]
+    # Limits may be left of a project that was closed.
+    if name in {row["projectId"] for row in rows} | {*place.there["limits"].get("projects", {})}:
+        return name
+    row = found_by(rows, "projectId", None, name, line)
+    if row is None:
+        known = (DEFAULT, *wanted, *(row["name"] for row in rows))
+        raise BadHouse(words.no_project(name, place.label, schema.nearest(name, known)), line)
+    return str(row["projectId"])
+
+
+def label_of(place: Place, project_id: str) -> str:
+    """Return how the file names a project: by the label, by its name, or by the id where it has neither."""
+    for wanted in (place.wanted.get(Projects.key) or {}).values():
+        row = _found(place, wanted)
+        if row is not None and row["projectId"] == project_id:
+            return str(wanted.label)
+    rows: list[ProjectRow] = place.there[Projects.key]
+    return next((str(row["name"]) for row in rows if row["projectId"] == project_id), project_id)
 
 
 def _calls(action: str, body: Mapping[str, Any]) -> Callable[[Run], None]:
@@ -116,7 +147,8 @@ def _make(place: Place, wanted: ProjectWanted) -> Step:
             return [row["projectId"] for row in rows if row["name"] == wanted.name]
 
         making = Making(PROJECT, "CreateProject", body, "projectId", known, there_now)
-        run.make(making, "project", body["accountId"], wanted.label)
+        made = run.make(making, "project", body["accountId"], wanted.label)
+        run.ids["project", place.label, wanted.label] = made["projectId"]
 
     details = [change("description", None, wanted.description)] if wanted.description else []
     return Step(MAKE, words.project(wanted.name, place.label), do, tuple(details))

@@ -1,4 +1,4 @@
-"""The table of all kinds. The kinds of an account are planned in this order: limits may name users."""
+"""The table of all kinds. Those of an account are planned in order: users name projects, and limits name users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leasebook.cli.house.kinds.subscriptions import Subscriptions
 from leasebook.cli.house.kinds.tag_policy import TagPolicyKind
 from leasebook.cli.house.kinds.users import Users
 
-IN_ACCOUNTS: Final[tuple[AccountKind, ...]] = (Users(), Projects(), GuardRailsKind(), Reminders(), TagPolicyKind())
+IN_ACCOUNTS: Final[tuple[AccountKind, ...]] = (Projects(), Users(), GuardRailsKind(), Reminders(), TagPolicyKind())
 OFFERINGS: Final = Offerings()
 ACCOUNTS: Final = Accounts(IN_ACCOUNTS)
 SUBSCRIPTIONS: Final = Subscriptions()

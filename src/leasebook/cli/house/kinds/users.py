@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Final, get_args
 
 from leasebook.cli.house import schema, words
+from leasebook.cli.house.kinds import project_policies
 from leasebook.cli.house.kinds.kind import AccountKind, Place
 from leasebook.cli.house.kinds.names import found_by, labels
 from leasebook.cli.house.plan import CHANGE, END, MAKE, Plan, Run, Step, change
@@ -28,7 +29,7 @@ UserRow = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class UserWanted:
-    """A user of the file. ``policies`` None: those of the user stay. ``contact`` has the given fields alone."""
+    """A user of the file. ``policies`` None: those for the account stay. ``contact`` has the given fields alone."""
 
     label: str
     line: int
@@ -37,6 +38,8 @@ class UserWanted:
     policies: tuple[str, ...] | None
     keys: int
     contact: Mapping[str, str | None]
+    for_projects: Mapping[str, tuple[str, ...]] | None = None
+    """The policies for projects, by their names; None: those of the user stay."""
 
 
 class Users(AccountKind):
@@ -96,7 +99,7 @@ class Users(AccountKind):
         """Write the users."""
         rows = living(place)
         named = sorted(zip(_labels(rows).values(), rows, strict=True), key=itemgetter(0))
-        return {escaped(label): _written(label, row) for label, row in named}
+        return {escaped(label): _written(place, label, row) for label, row in named}
 
 
 def living(place: Place) -> list[UserRow]:
@@ -147,6 +150,7 @@ def _user(label: str, node: Node, line: int) -> UserWanted:
             "id": schema.text,
             "name": schema.text,
             "policies": schema.many(schema.one_of(*get_args(PolicyName))),
+            project_policies.KEY: project_policies.read,
             "keys": schema.count,
             "email": _or_none(schema.text),
             "language": _or_none(schema.one_of(*get_args(Language))),
@@ -159,7 +163,8 @@ def _user(label: str, node: Node, line: int) -> UserWanted:
     if keys > KEYS_MAX:
         raise BadHouse(words.too_many_keys(keys, KEYS_MAX), line)
     policies = tuple(dict.fromkeys(given["policies"])) if "policies" in given else None
-    return UserWanted(label, line, given.get("id"), name, policies, keys, contact)
+    for_projects = given.get(project_policies.KEY)
+    return UserWanted(label, line, given.get("id"), name, policies, keys, contact, for_projects)
 
 
 def _or_none(parser: Callable[[Node], str]) -> Callable[[Node], str | None]:
@@ -204,10 +209,16 @@ def _make(place: Place, wanted: UserWanted) -> Step:
             run.server.call(IAM, "SetUserContact", **of, **contact)
         for policy in wanted.policies or ():
             run.server.call(IAM, "AttachPolicy", **of, policyName=policy)
+        if wanted.for_projects:
+            project_policies.setting(place, wanted.for_projects, None, wanted.line)(run, of)
         _make_keys(run, words.user(wanted.name, place.label), of, [], wanted.keys)
 
     details = [change(field, None, value) for field, value in wanted.contact.items() if value is not None]
     details += [change("policies", None, wanted.policies)] if wanted.policies else []
+    if wanted.for_projects:
+        project_policies.check(place, wanted.for_projects, wanted.line)
+        asked = project_policies.shown(project_policies.pairs_of(wanted.for_projects))
+        details.append(change(project_policies.KEY, None, asked))
     details += [words.new_keys(wanted.keys)] if wanted.keys else []
     return Step(MAKE, words.user(wanted.name, place.label), do, tuple(details), makes_secret=wanted.keys > 0)
 
@@ -243,6 +254,11 @@ def _changes(place: Place, wanted: UserWanted, row: UserRow) -> list[Step]:
     if policies:
         details.append(change("policies", sorted(row["policies"]), sorted(wanted.policies or ())))
         calls += policies
+    differs = project_policies.differences(place, wanted.for_projects, row, wanted.line)
+    if differs is not None:
+        details.append(change(project_policies.KEY, *differs))
+        set_policies = project_policies.setting(place, wanted.for_projects or {}, row, wanted.line)
+        calls.append(lambda run: set_policies(run, of))
     missing = wanted.keys - len(_active(row))
     if missing > 0:
         details.append(words.new_keys(missing))
@@ -272,11 +288,14 @@ def _set_contact(of: Mapping[str, str], contact: Mapping[str, str | None], run: 
     run.server.call_exactly(IAM, "SetUserContact", {**of, **contact})
 
 
-def _written(label: str, row: UserRow) -> dict[str, Any]:
+def _written(place: Place, label: str, row: UserRow) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if label != row["name"]:
         facts |= {"id": row["userId"], "name": escaped(row["name"])}
     facts["policies"] = list(row["policies"])
+    for_projects = project_policies.written(place, row)
+    if for_projects:
+        facts[project_policies.KEY] = for_projects
     if _active(row):
         facts["keys"] = len(_active(row))
     facts |= {field: row[field] for field in _CONTACT if row.get(field) is not None}

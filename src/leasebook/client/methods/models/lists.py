@@ -24,6 +24,9 @@ class DescribeModelSets(TypedDict, total=False):
     name: str | None
     """Only sets with this in their name."""
 
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
+
     source: Literal["UserCreate", "System", "Custom"] | None
     """Only the account's own (UserCreate; Custom is an older name of it) or everybody's (System); left out: both."""
 
@@ -48,6 +51,9 @@ class DescribeCustomModelSets(TypedDict, total=False):
     name: str | None
     """Only sets with this in their name."""
 
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
+
 
 DESCRIBE_CUSTOM_MODEL_SETS: Final[ActionOf[CustomModelSetPage]] = ActionOf(
     "/v2/model", "DescribeCustomModelSets", DescribeCustomModelSets, CustomModelSetPage, writes=False
@@ -68,6 +74,9 @@ class DescribeSystemModelSets(TypedDict, total=False):
 
     name: str | None
     """Only sets with this in their name."""
+
+    tags: dict[str, str | None] | None
+    """Only with all of these tags; null as a value: with the key, whatever its value."""
 
 
 DESCRIBE_SYSTEM_MODEL_SETS: Final[ActionOf[SystemModelSetPage]] = ActionOf(

@@ -8,6 +8,7 @@ import msgspec
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, APPROVALS, IDEMPOTENCY_RECORDS, USERS
 from leasebook.domain.commands.command import Command, DueCommand, Needs
 from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits
@@ -16,6 +17,7 @@ from leasebook.domain.commands.service.service import CreateService
 from leasebook.domain.model.approvals.approval import Approval, ApprovalDeed, Consent
 from leasebook.domain.record.agenda import approval_due
 from leasebook.domain.rules.approval import end_request, next_reminder
+from leasebook.domain.rules.resource.project_scope import check_written
 from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
@@ -113,9 +115,12 @@ class ApprovePurchase(OfApproval, frozen=True, kw_only=True):
                 "selfApproval (SetGuardRails, /v2/account).",
                 field="approvalId",
             )
-        self._check_asker(draft, row)
+        within = self._check_asker(draft, row)
         draft.asked_by = row.asked_by
+        draft.within = within
         done = self._made(draft, row, rules, now)
+        check_written(draft, within)
+        draft.within = None
         if self.client_token is not None:
             kept = draft.get(IDEMPOTENCY_RECORDS, self.account_id, self.client_token)
             if kept is not None:
@@ -132,14 +137,20 @@ class ApprovePurchase(OfApproval, frozen=True, kw_only=True):
             service_id=getattr(done, "service_id", None),
         )
 
-    def _check_asker(self, draft: Draft, row: Approval) -> None:
+    def _check_asker(self, draft: Draft, row: Approval) -> Projects | None:
+        """Return the projects in which the user who asked may buy, None: in all; raises Refusal (WRONG_STATE)."""
         asker = draft.require(USERS, row.asked_by)
         if asker.deleted_at is not None:
             problem = "was deleted"
-        elif not asker.is_root and self.buyers.isdisjoint(asker.policies):
-            problem = "may not buy any more"
+        elif asker.is_root or not self.buyers.isdisjoint(asker.policies):
+            return None
         else:
-            return
+            # A policy for projects: the purchase is made in one of them, as its command was refused in one.
+            held = (one.project_ids for one in asker.project_policies if one.policy in self.buyers)
+            within = frozenset(project_id for ids in held for project_id in ids)
+            if within:
+                return within
+            problem = "may not buy any more"
         raise Refusal(
             WRONG_STATE,
             f"The user {row.asked_by}, who asked for this, {problem}. Reject the request (RejectPurchase, "

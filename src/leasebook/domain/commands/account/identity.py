@@ -11,15 +11,19 @@ from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import KEYS as KEYS_MADE
 from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
-from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, PROJECTS, USERS
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.account import AccessKey, Account, ProjectPolicy, User
+from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.ownership import own_project
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
-from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import BAD_VALUE, DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
+PROJECTS_MAX: Final = 100
+"""Upper bound of the projects that a user has one policy for; all of them are in the user's row."""
 KEYS_NAMED_MAX: Final = 10
 """Keys that a message names."""
 
@@ -300,7 +304,12 @@ class EnableAccessKey(Command, frozen=True, kw_only=True):
 
 
 class ChangePolicies(Command, frozen=True, kw_only=True):
-    """Attach a policy to a user, or detach it."""
+    """Attach a policy to a user, or detach it: for the whole account, or for the projects with these public ids.
+
+    ``for_projects`` are the policies that can be attached for projects. A policy for the account and the same one for
+    projects are attached and detached each by itself. A policy that groups of an identity provider gave is one given by
+    hand once it is attached by hand. Detached, it is gone until the next sign-in of a user whose groups give it.
+    """
 
     answer: ClassVar[type] = bool
 
@@ -310,24 +319,67 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     attach: bool
     by_operator: bool
     operators: frozenset[str]
+    project_ids: tuple[str, ...] | None = None
+    for_projects: frozenset[str] = frozenset()
 
     def needs(self) -> Needs:
-        """The user; with a policy over every account also all of its keys."""
+        """The user and the projects; with a policy over every account also all of the user's keys."""
+        for project_id in self.project_ids or ():
+            if project_id != DEFAULT_PROJECT:
+                yield PROJECTS, (project_id,)
         yield USERS, (self.user_id,)
         if self.attach and self.policy in self.operators:
             yield KeysOfUser(self.user_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: unknown user, a policy that only operators attach and detach, or a key that others know."""
+        """Raises Refusal: unknown user, a policy that only operators attach and detach, or a key that others know.
+
+        Also for an unknown or closed project, and for a policy that is not for projects.
+        """
         user = own_user(draft, self.account_id, self.user_id)
+        if self.project_ids is not None:
+            draft.put(USERS, msgspec.structs.replace(user, project_policies=self._for_projects(draft, user)))
+            return True
         if self.policy in self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
         if self.attach and self.policy in self.operators and self.policy not in user.policies:
-            _refuse_known_keys(draft.keys_of(user.id), self.policy)
+            refuse_known_keys(draft.keys_of(user.id), self.policy)
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
-        draft.put(USERS, msgspec.structs.replace(user, policies=policies))
+        openid = user.openid
+        if openid is not None and self.policy in openid.policies:
+            by_groups = tuple(name for name in openid.policies if name != self.policy)
+            openid = msgspec.structs.replace(openid, policies=by_groups)
+        draft.put(USERS, msgspec.structs.replace(user, policies=policies, openid=openid))
         return True
+
+    def _for_projects(self, draft: Draft, user: User) -> tuple[ProjectPolicy, ...]:
+        """Return the user's policies for projects after it. A policy that is not attached can be detached."""
+        if self.policy not in self.for_projects:
+            raise Refusal(
+                BAD_VALUE,
+                f"{self.policy} is for a whole account. These can be attached for projects: "
+                f"{', '.join(sorted(self.for_projects))}.",
+                field="policyName",
+            )
+        asked = self.project_ids or ()
+        if self.attach:
+            for project_id in asked:
+                if project_id != DEFAULT_PROJECT:
+                    own_project(draft, self.account_id, project_id, field="projectIds")
+        held = {one.policy: one.project_ids for one in user.project_policies}
+        before = held.pop(self.policy, ())
+        after = {*before, *asked} if self.attach else {*before} - {*asked}
+        if len(after) > PROJECTS_MAX:
+            raise Refusal(
+                BAD_VALUE,
+                f"The user would have {self.policy} for {len(after)} projects; it can be for at most {PROJECTS_MAX}. "
+                "Attach it for the whole account (without projectIds), or to several users.",
+                field="projectIds",
+            )
+        if after:
+            held[self.policy] = tuple(sorted(after))
+        return tuple(ProjectPolicy(policy, held[policy]) for policy in sorted(held))
 
 
 def own_user(draft: Draft, account_id: str, user_id: str, *, field: str = "userId") -> User:
@@ -368,7 +420,7 @@ def _is_operators(key: AccessKey) -> bool:
     return key.by_operator or key.from_environment
 
 
-def _refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
+def refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
     """Raise Refusal (WRONG_STATE) if an active key was made by another than an operator: its maker knows the secret."""
     known = [key.id for key in keys if key.status == "Active" and not _is_operators(key)]
     if not known:

@@ -11,11 +11,12 @@ from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, PROJECTS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.limits import AccountLimits, GuardRules, ProjectRules, month_name
+from leasebook.domain.model.resource import tag_budget
 from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.rules.limits_change import GuardChange
 from leasebook.domain.rules.ownership import own_project
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
+from leasebook.domain.values.refusal import NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 
@@ -44,9 +45,14 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         """The account, its limits, and its usage."""
         yield ACCOUNTS, (self.account_id,)
         yield ACCOUNT_LIMITS, (self.account_id,)
-        yield UsageTotals(self.account_id, self.month_began)
+        yield UsageTotals(self.account_id, self.month_began, by_tags=self._counts_tags)
         for project_id in self._named():
             yield PROJECTS, (project_id,)
+
+    @property
+    def _counts_tags(self) -> bool:
+        """Whether there may be new budgets by tag, whose charges of the month are to be counted."""
+        return isinstance(self.change.tags, dict)
 
     def _named(self) -> list[str]:
         """Return the projects that get limits, without the default one."""
@@ -58,7 +64,10 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> LimitsChanged:  # noqa: ARG002 - no setting matters
-        """Raises Refusal: unknown account or project (NO_RESOURCE), or limits that contradict each other."""
+        """Raises Refusal: unknown account or project (NO_RESOURCE), or limits that contradict each other.
+
+        (WRONG_STATE): a month began since ``month_began`` was read, and budgets by tag are to be counted.
+        """
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
@@ -80,6 +89,11 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         before, projects_before = guard.rules, guard.project_rules
         after = self.change.applied(GuardRules() if self.replace else before)
         projects = self.change.applied_to_projects(None if self.replace else projects_before)
-        guard = guard.with_rules(after, month, projects)
+        by_tag = None
+        if self._counts_tags:
+            if month_name(now, account.time_zone) != month:
+                raise Refusal(WRONG_STATE, "A month has begun meanwhile. Nothing was changed: send the call again.")
+            by_tag = tag_budget.counted(after.tag_budgets, draft.book.usage_totals(self.account_id).by_tags or {})
+        guard = guard.with_rules(after, month, projects, by_tag)
         draft.put(ACCOUNT_LIMITS, guard)
         return LimitsChanged(**msgspec.structs.asdict(guard), before=before, projects_before=projects_before)

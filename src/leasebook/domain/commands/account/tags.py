@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.project_scope import IN_PROJECTS
 from leasebook.domain.book.tables import ACCOUNTS, FORMER_TAGS, INSTANCES, RESOURCE_TAGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.costs.rows import FormerTags
@@ -52,6 +53,8 @@ class ChangeTags(Command, frozen=True, kw_only=True):
         """
         kind = kind_of(self.resource_id)
         thing = None if kind is None else draft.get(TABLES[kind], self.resource_id)
+        if kind is not None and draft.within is not None and TABLES[kind] not in IN_PROJECTS:
+            thing = None  # A model, for one, is of the account, and of no project.
         if kind is None or thing is None or thing.account_id != self.account_id or is_deleted(thing):
             raise no_thing(self.resource_id)
         if self.renames and kind in NAMED_ELSEWHERE:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.book import Book
+from leasebook.domain.book.charged_tags import budgeted_tags
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
@@ -133,7 +134,8 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         amount = Micro(unit.count * offering.per_month * self.months)
         # The use until now is charged with it, and the limit's sum does not include that use yet.
         cost = Micro(amount + unit.charged - before)
-        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone), unit.project_id)
+        month, tags = month_name(now, account.time_zone), budgeted_tags(draft, unit, now)
+        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month, unit.project_id, tags)
         limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)
         if limit is not None:
             raise limit

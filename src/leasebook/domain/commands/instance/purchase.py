@@ -256,6 +256,7 @@ def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, n
         price,
         purchase.by,
         purchase.project_id,
+        purchase.tags.tags,
     )
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.book import Book
+from leasebook.domain.book.charged_tags import budgeted_tags
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
@@ -233,7 +234,8 @@ def _judge(
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)
     amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone), unit.project_id)
+    tags = budgeted_tags(draft, unit, now)
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone), unit.project_id, tags)
     limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
     if limit is not None:
         return limit, amount

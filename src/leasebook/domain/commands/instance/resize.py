@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.book import Book
+from leasebook.domain.book.charged_tags import budgeted_tags
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
@@ -110,7 +111,8 @@ class Resize(Command, frozen=True, kw_only=True):
         cost = Micro(added * (offering.per_minute or 0) * 60)
         if unit.payment_timing == "Prepaid" and offering.per_month is not None:
             cost = price_of_rest(unit, added, offering.per_month, zone, now)
-        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone), unit.project_id)
+        tags = budgeted_tags(draft, unit, now)
+        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone), unit.project_id, tags)
         refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
         if refusal is not None:
             raise refusal

@@ -33,7 +33,7 @@ from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
-from leasebook.domain.values.resource_tags import NewTags
+from leasebook.domain.values.resource_tags import NewTags, kind_of
 from leasebook.domain.values.rule_settings import Rules
 
 MAX_PLACED = 1000
@@ -109,6 +109,13 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
         """
         require_project(draft, self.account_id, self.project_id)
         check_bound(draft, rules, MADE, self.account_id)
+        if draft.within is not None and kind_of(self.url_suffix) == "svco":
+            # Whether another project has a service of that id must not show.
+            raise Refusal(
+                BAD_VALUE,
+                f"{self.url_suffix!r} has the form of a service's id. Give another suffix.",
+                field="urlSuffix",
+            )
         other = draft.get(SERVICES, self.url_suffix)
         if other is not None and other.account_id == self.account_id and other.deleted_at is None:
             # Calls name a service by its id or its suffix, and an id has to lead to its own service.

@@ -17,6 +17,7 @@ from leasebook.store.rows.packing import unpacked
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
+from leasebook.store.verify.spending.tag_budgets import check_tag_budgets
 from leasebook.store.verify.tag_events import TagEvents
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def _events(text: bytes | str) -> tuple[Event, ...] | None:
 def check_limits(fetch: Fetch) -> Iterator[str]:
     """Compare the usage in an account's limits with the units reserved by its users and the month's postings."""
     rows = fetch(
-        "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone, g.project_units, g.project_spent FROM guards g "
-        "LEFT JOIN accounts a ON a.id = g.account_id ORDER BY g.account_id",
+        "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone, g.rules, g.tag_spent, g.project_units, "
+        "g.project_spent FROM guards g LEFT JOIN accounts a ON a.id = g.account_id ORDER BY g.account_id",
         (),
     )
-    for account, held_text, month, spent_text, zone, *by_project in rows:
+    for account, held_text, month, spent_text, zone, rules, by_tag, *by_project in rows:
         if zone is None:
             yield f"account {account} has limits and does not exist"
             continue
@@ -70,6 +71,7 @@ def check_limits(fetch: Fetch) -> Iterator[str]:
                 )
 
         yield from _of_projects(fetch, account, month, zone, *by_project)
+        yield from check_tag_budgets(fetch, account, month, zone, rules, by_tag)
 
 
 def _of_projects(fetch: Fetch, account: str, month: str, zone: str, units_text: str, spent_text: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Checks of signatures' records: rules that signatures can satisfy, nonces of existing keys, and counts that add up."""
+"""Checks of signatures' records: rules that signatures can satisfy, nonces of existing keys, counts that add up.
+
+And of sign-ins to the console that hold no more: each is of a user.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ def check_signatures(fetch: Fetch) -> Iterator[str]:
     yield from _pages(fetch)
     yield from _nonces(fetch)
     yield from _refused(fetch)
+    yield from _sign_ins(fetch)
 
 
 def _rules(fetch: Fetch) -> Iterator[str]:
@@ -60,6 +64,24 @@ def _nonces(fetch: Fetch) -> Iterator[str]:
     for key, value, hour, found in rows:
         what = "of which there is no such key" if found is None else f"until {hour}, which is no full hour"
         yield f"nonce {value} of access key {key} is used {what}"
+
+
+def _sign_ins(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT s.id, s.user_id FROM spent_sign_ins s LEFT JOIN users u ON u.id = s.user_id WHERE u.id IS NULL LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for spent, user_id in rows:
+        yield f"the spent link or session {spent} is of user {user_id}: there is no such user"
+    rows = fetch(
+        "SELECT d.user_code FROM device_logins d LEFT JOIN users u ON u.id = d.user_id AND u.account_id = d.account_id "
+        "LEFT JOIN access_keys k ON k.id = d.access_key_id AND k.user_id = d.user_id "
+        "WHERE (d.status = 'Waiting') <> (d.user_id IS NULL) OR (d.user_id IS NOT NULL AND u.id IS NULL) "
+        "OR (d.status = 'Approved') <> (k.id IS NOT NULL) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for (code,) in rows:
+        yield f"the login of a device with the code {code} does not fit its user or its key"
 
 
 def _refused(fetch: Fetch) -> Iterator[str]:

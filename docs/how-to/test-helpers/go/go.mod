@@ -1,0 +1,3 @@
+module example.com/leasebooktest
+
+go 1.21

@@ -1,0 +1,219 @@
+"""The desk: what a page's handler has at hand for one request of a signed-in user.
+
+A page asks and acts with ``do``, which performs an action of the API, and answers with ``page``, ``part`` or ``go``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from leasebook import __version__
+from leasebook.api.auth.identity import SignedIn
+from leasebook.api.fault import Fault
+from leasebook.api.inside.calls import Visitor
+from leasebook.console.frame import formats
+from leasebook.console.frame.languages import texts
+from leasebook.console.frame.templating import rendered
+from leasebook.console.navigation import MENU
+from leasebook.console.parts import Parts
+from leasebook.console.session.sessions import Session
+from leasebook.console.session.tokens import new_id
+from leasebook.contract.action import Action
+from leasebook.contract.actions import TABLE
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.clock import wall_us
+from leasebook.translations.catalogues import Language
+
+SEE_OTHER = 303
+FRAGMENT = "hx-request"
+"""The header of a request that wants a part of a page and not a whole one."""
+
+
+class Look:
+    """How a page looks to its reader, signed in or not: language, colours, and the token of its forms."""
+
+    def __init__(self, parts: Parts, request: Request, *, language: Language, theme: str, party: str) -> None:
+        self.parts = parts
+        self.request = request
+        self.language = language
+        self.theme = theme
+        self.party = party
+        self.gettext = texts(language).gettext
+        self.ngettext = texts(language).ngettext
+
+    def url(self, path: str, **query: object) -> str:
+        """Return the address of a page of the console; empty values of the query are left out."""
+        asked = {name: value for name, value in query.items() if value not in (None, "", [])}
+        return f"{self.parts.base}{path}" + (f"?{urlencode(asked, doseq=True)}" if asked else "")
+
+    def values(self) -> dict[str, Any]:
+        """Return what every template has."""
+        path = self.request.url.path
+        return {
+            "look": self,
+            "new_once": new_id,
+            "url": self.url,
+            "theme": self.theme,
+            "language": self.language,
+            "form_token": self.parts.sessions.form_token(self.party),
+            "here": f"{path}?{self.request.url.query}" if self.request.url.query else path,
+            "path": path.removeprefix(self.parts.base) or "/",
+            "version": __version__,
+            "user": None,
+            "account": None,
+            "menu": (),
+        }
+
+    def page(self, template: str, /, status: int = 200, **values: Any) -> Response:
+        """Answer with a template."""
+        return HTMLResponse(rendered(self.language, template, self.values() | values), status)
+
+    def go(self, path: str, **query: object) -> Response:
+        """Send the browser to another page of the console: after a form, so that reloading does not repeat it."""
+        return RedirectResponse(self.url(path, **query), SEE_OTHER)
+
+
+class Desk(Look):
+    """The desk of a signed-in user; ``form`` has the fields of a form that came with a valid token."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: Request,
+        session: Session,
+        identity: SignedIn,
+        *,
+        language: Language,
+        theme: str,
+        form: Mapping[str, Sequence[str]],
+    ) -> None:
+        super().__init__(parts, request, language=language, theme=theme, party=session.token.id)
+        self.session = session
+        self.identity = identity
+        self.fields = form
+
+    @property
+    def zone(self) -> str:
+        """The account's time zone."""
+        return self.session.account.time_zone
+
+    @property
+    def currency(self) -> str:
+        """The currency of all amounts."""
+        return self.parts.context.rules.currency
+
+    @property
+    def now(self) -> Instant:
+        """The service's time, which a test may have moved."""
+        return self.parts.context.clock.now()
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether the script asked, which wants only the part that changes."""
+        return self.request.headers.get(FRAGMENT) == "true"
+
+    def asked(self, name: str) -> str:
+        """Return a value of the query, without blanks around it; "" where there is none."""
+        return self.request.query_params.get(name, "").strip()
+
+    def field(self, name: str) -> str:
+        """Return a field of the form, without blanks around it; "" where it is missing or empty."""
+        given = self.fields.get(name, ())
+        return given[0].strip() if given else ""
+
+    def many(self, name: str) -> list[str]:
+        """Return all values of a field of the form."""
+        return [value for value in self.fields.get(name, ()) if value]
+
+    async def do(
+        self, path: str, action: str, body: Mapping[str, Any] | None = None, *, client_token: str | None = None
+    ) -> Any:
+        """Perform an action as the user; returns its result. Raises Fault, which makes a page that says why."""
+        return await self.parts.calls.do(self._visitor(), path, action, body, client_token=client_token)
+
+    async def try_to(
+        self, path: str, action: str, body: Mapping[str, Any] | None = None
+    ) -> tuple[Any | None, Fault | None]:
+        """Perform an action for a part of a page that does without: returns its result, or why there is none.
+
+        Nothing is asked for that the user may not do: then there is neither.
+        """
+        if not self.can(path, action):
+            return None, None
+        try:
+            return await self.do(path, action, body), None
+        except Fault as fault:
+            return None, fault
+
+    async def follow(self, path: str, action: str, body: Mapping[str, Any], last_event_id: str | None) -> Any:
+        """Begin a stream of events as the user."""
+        return await self.parts.calls.do(self._visitor(), path, action, body, last_event_id=last_event_id)
+
+    def can(self, path: str, action: str) -> bool:
+        """Whether the user's policies permit an action in the own account. Pages show no button that is refused."""
+        return self.identity.may_at_home(self._row(path, action))
+
+    def can_across(self, path: str, action: str) -> bool:
+        """Whether the user's policies permit an action in other accounts."""
+        return self.identity.may_across(self._row(path, action))
+
+    def values(self) -> dict[str, Any]:
+        """Return what every template has."""
+        return super().values() | {
+            "user": self.session.user,
+            "account": self.session.account,
+            "menu": [entry for entry in MENU if entry.is_for(self)],
+            "can": self.can,
+            "can_across": self.can_across,
+            "when": self.when,
+            "left": self.left,
+            "zone": self.zone,
+            "currency": self.currency,
+            "now": self.now,
+            "now_text": formats.in_zone(self.now, self.zone),
+            "ahead_ms": (self.now - wall_us()) // 1000,
+            "is_virtual": self.parts.context.clock.mode == "virtual",
+        }
+
+    def when(self, at: Instant | str | datetime | None) -> Markup:
+        """Write a time for a page."""
+        return formats.time_tag(at, self.zone)
+
+    def left(self, at: Instant | str | datetime | None) -> Markup:
+        """Write how long it is until a time."""
+        return formats.left_tag(at, self.now, "" if at in (None, "") else self.left_text(at))
+
+    def left_text(self, at: Instant | str | datetime | None) -> str:
+        """Say how long it is until a time, in the two largest units that there are."""
+        if at is None:
+            return ""
+        minutes = int((formats.moment(at) - formats.moment(self.now)).total_seconds() // 60)
+        if minutes < 0:
+            return self.gettext("due")
+        days, hours = minutes // 1440, minutes % 1440 // 60
+        if days:
+            return self.gettext("%(days)s d %(hours)s h") % {"days": days, "hours": hours}
+        return self.gettext("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes % 60}
+
+    def fault(self, fault: Fault) -> Response:
+        """Answer with a page, or a part of one, that says why something was refused."""
+        template = "frame/fault_part.html" if self.is_fragment else "frame/fault.html"
+        return self.page(template, fault.error.status, fault=fault)
+
+    @staticmethod
+    def _row(path: str, action: str) -> Action:
+        return TABLE[path, action]
+
+    def _visitor(self) -> Visitor:
+        request = self.request
+        peer = "" if request.client is None else request.client.host
+        address = self.parts.addresses.of(peer, request.scope["headers"])
+        origin = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}{self.parts.path_prefix}"
+        return Visitor(user_id=self.session.user.id, address=address, origin=origin)

@@ -1,0 +1,1 @@
+"""The pages, in a folder for each subject."""

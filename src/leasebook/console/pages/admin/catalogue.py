@@ -1,0 +1,74 @@
+"""The catalogue: types and quota with stock and prices, their history, and what the engines can run."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from leasebook.console.desk import Desk
+from leasebook.contract.action import CATALOG, CLOCK
+
+ROWS: Final = 100
+AMOUNTS: Final = {"minute": "pricePerMinute", "month": "pricePerMonth"}
+
+
+async def catalogue(desk: Desk) -> Response:
+    """Show the offerings."""
+    asked: dict[str, Any] = {"maxKeys": ROWS} | ({"marker": desk.asked("marker")} if desk.asked("marker") else {})
+    return desk.page(
+        "admin/catalogue.html", found=await desk.do(CATALOG, "DescribeOfferings", asked), marker=desk.asked("marker")
+    )
+
+
+async def prices(desk: Desk) -> Response:
+    """Show the prices that an offering had, newest first."""
+    found = await desk.do(CATALOG, "DescribePrices", _named(desk.asked) | {"maxKeys": ROWS})
+    return desk.page("admin/prices.html", found=found)
+
+
+async def set_offering(desk: Desk) -> Response:
+    """Make an offering or change it; an empty field is left as it is. Close, reopen or remove one."""
+    named = _named(desk.field)
+    match desk.field("act"):
+        case "set":
+            asked: dict[str, Any] = dict(named)
+            asked |= {wire: desk.field(name) for name, wire in AMOUNTS.items() if desk.field(name)}
+            if desk.field("stock"):
+                asked["stockTotal"] = (
+                    int(desk.field("stock")) if desk.field("stock").isdecimal() else desk.field("stock")
+                )
+            await desk.do(CATALOG, "SetOffering", asked)
+        case "close":
+            await desk.do(CATALOG, "CloseOffering", named)
+        case "reopen":
+            await desk.do(CATALOG, "ReopenOffering", named)
+        case "remove":
+            await desk.do(CATALOG, "RemoveOffering", named)
+    return desk.go("/admin/catalogue")
+
+
+async def health(desk: Desk) -> Response:
+    """Show what the engines can run and have sold, this server's state, and the clock."""
+    clock, _ = await desk.try_to(CLOCK, "DescribeClock")
+    ready = await desk.parts.health.public_page("/readyz")
+    return desk.page(
+        "admin/health.html",
+        engines=await desk.do(CATALOG, "DescribeEngines"),
+        clock=clock,
+        is_ready=ready is not None and ready.status == 200,  # noqa: PLR2004 - OK
+        may_move=desk.can(CLOCK, "AdvanceClock") and clock is not None and clock.mode == "virtual",
+    )
+
+
+async def move_clock(desk: Desk) -> Response:
+    """Move a virtual clock, with everything that falls due until then."""
+    await desk.do(CLOCK, "AdvanceClock", {"to": desk.field("to").replace("T", " ")})
+    return desk.go("/admin/health")
+
+
+def _named(read: Any) -> dict[str, str]:
+    """Return how requests name an offering: units by region and type, quota by its model."""
+    if read("model"):
+        return {"model": read("model")}
+    return {"region": read("region"), "type": read("type")}

@@ -1,0 +1,38 @@
+"""The routes of the pages of administration."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.console.pages.admin import accounts, catalogue, fleet, people, records, rules
+from leasebook.console.pages.admin.tiles import tiles
+from leasebook.console.routes import get, post
+
+ROUTES: Final = (
+    get("/admin", tiles),
+    get("/admin/fleet", fleet.fleet),
+    get("/admin/fleet/end", fleet.ask_end),
+    post("/admin/fleet/end", fleet.end),
+    get("/admin/accounts", accounts.accounts),
+    post("/admin/accounts", accounts.create),
+    get("/admin/accounts/{account_id}", accounts.account),
+    post("/admin/accounts/{account_id}", accounts.act),
+    get("/admin/users", people.users),
+    post("/admin/users", people.act),
+    get("/admin/projects", rules.projects),
+    post("/admin/projects", rules.change_project),
+    get("/admin/limits", rules.limits),
+    post("/admin/limits", rules.set_limits),
+    get("/admin/approvals", rules.approvals),
+    post("/admin/approvals", rules.decide),
+    get("/admin/catalogue", catalogue.catalogue),
+    post("/admin/catalogue", catalogue.set_offering),
+    get("/admin/catalogue/prices", catalogue.prices),
+    get("/admin/health", catalogue.health),
+    post("/admin/clock", catalogue.move_clock),
+    get("/admin/subscriptions", records.subscriptions),
+    post("/admin/subscriptions", records.change_subscription),
+    get("/admin/deliveries", records.deliveries),
+    post("/admin/deliveries", records.redeliver),
+    get("/admin/audit", records.audit),
+)

@@ -1,0 +1,92 @@
+"""Subscriptions with their deliveries, and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from leasebook.console.desk import Desk
+from leasebook.contract.action import ACCOUNT, NOTIFICATION
+
+ROWS: Final = 50
+STATES: Final = ("Waiting", "Delivered", "GivenUp", "Dropped")
+SEARCHED: Final = {
+    "action": "action",
+    "code": "code",
+    "unit": "instanceId",
+    "user": "userId",
+    "key": "accessKeyId",
+    "address": "address",
+    "since": "startTime",
+    "until": "endTime",
+}
+
+
+async def subscriptions(desk: Desk) -> Response:
+    """Show the subscriptions."""
+    found = await desk.do(NOTIFICATION, "DescribeSubscriptions", _page(desk))
+    return desk.page("admin/records/subscriptions.html", found=found, marker=desk.asked("marker"))
+
+
+async def change_subscription(desk: Desk) -> Response:
+    """Test, pause, activate or delete a subscription, or deliver again what was given up."""
+    named = {"subscriptionId": desk.field("subscription")}
+    match desk.field("act"):
+        case "create":
+            types = [one.strip() for one in desk.field("types").split(",") if one.strip()]
+            asked: dict[str, Any] = {"kind": desk.field("kind"), "types": types}
+            asked |= {"url": desk.field("to")} if desk.field("kind") == "Webhook" else {"address": desk.field("to")}
+            made = await desk.do(NOTIFICATION, "CreateSubscription", asked, client_token=desk.field("once") or None)
+            return desk.page("admin/records/new_secret.html", made=made)
+        case "test":
+            await desk.do(NOTIFICATION, "TestSubscription", named)
+        case "pause":
+            await desk.do(NOTIFICATION, "ModifySubscription", named | {"status": "Paused"})
+        case "activate":
+            await desk.do(NOTIFICATION, "ModifySubscription", named | {"status": "Active"})
+        case "delete":
+            await desk.do(NOTIFICATION, "DeleteSubscription", named)
+        case "again":
+            await desk.do(NOTIFICATION, "RedeliverGivenUp", named)
+    return desk.go("/admin/subscriptions")
+
+
+async def deliveries(desk: Desk) -> Response:
+    """Show what became of deliveries, newest first."""
+    asked = _page(desk)
+    if desk.asked("subscription"):
+        asked["subscriptionId"] = desk.asked("subscription")
+    if desk.asked("state") in STATES:
+        asked["state"] = desk.asked("state")
+    return desk.page(
+        "admin/records/deliveries.html",
+        found=await desk.do(NOTIFICATION, "DescribeDeliveries", asked),
+        subscription=desk.asked("subscription"),
+        state=desk.asked("state"),
+        states=STATES,
+        marker=desk.asked("marker"),
+    )
+
+
+async def redeliver(desk: Desk) -> Response:
+    """Deliver an event again."""
+    asked = {"subscriptionId": desk.field("subscription"), "eventId": desk.field("event")}
+    await desk.do(NOTIFICATION, "RedeliverEvent", asked)
+    return desk.go("/admin/deliveries", subscription=desk.field("subscription"))
+
+
+async def audit(desk: Desk) -> Response:
+    """Search the audit log, newest first."""
+    given = {name: desk.asked(name) for name in SEARCHED}
+    asked = _page(desk) | {
+        wire: given[name].replace("T", " ") if name in ("since", "until") else given[name]
+        for name, wire in SEARCHED.items()
+        if given[name]
+    }
+    found = await desk.do(ACCOUNT, "DescribeAuditLog", asked)
+    return desk.page("admin/records/audit.html", found=found, given=given, marker=desk.asked("marker"))
+
+
+def _page(desk: Desk) -> dict[str, Any]:
+    return {"maxKeys": ROWS} | ({"marker": desk.asked("marker")} if desk.asked("marker") else {})

@@ -1,0 +1,1 @@
+"""Buying: a form whose price and verdicts follow, and one confirmation."""

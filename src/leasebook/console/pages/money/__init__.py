@@ -1,0 +1,1 @@
+"""The pages about money: balance, costs, orders, postings, statements, and files for FinOps tools."""

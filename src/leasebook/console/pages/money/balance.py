@@ -1,0 +1,87 @@
+"""The first page about money: the balance, this month, the last months, and what was moved last."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from leasebook.console.desk import Desk
+from leasebook.console.frame.formats import moment
+from leasebook.console.pages.money import months
+from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
+from leasebook.console.pages.money.chart import Chart, stacked
+from leasebook.contract.action import ACCOUNT, CATALOG
+
+SHOWN: Final = 8
+MONTHS: Final = 6
+PAGES_MAX: Final = 10
+"""Pages of a statement that are looked through for advice: 10,000 instances."""
+
+
+async def balance(desk: Desk) -> Response:
+    """Show the balance and what leads to the other pages."""
+    month = months.month_of(moment(desk.now).astimezone(ZoneInfo(desk.zone)))
+    account = await desk.do(ACCOUNT, "DescribeAccount")
+    postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
+    spent, chart = await _months(desk, month)
+    return desk.page(
+        "money/balance.html",
+        account_detail=account,
+        postings=None if postings is None else postings.postings,
+        chart=chart,
+        spent=spent,
+        month=month,
+        last_month=months.moved(month, -1),
+        advice=await _advice(desk, months.moved(month, -1)),
+    )
+
+
+async def top_up(desk: Desk) -> Response:
+    """Add money to the account: for operators, who have received it."""
+    await desk.do(ACCOUNT, "TopUpAccount", {"amount": desk.field("amount")}, client_token=desk.field("once") or None)
+    return desk.go("/money")
+
+
+async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
+    """Return the costs of this month with their forecast, and the chart of the last months."""
+    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": True}
+    spent, _ = await desk.try_to(ACCOUNT, "DescribeCosts", asked)
+    first = months.moved(month, 1 - MONTHS)
+    past, _ = await desk.try_to(
+        ACCOUNT,
+        "DescribeCosts",
+        {"from": months.first_day(first), "to": asked["to"], "granularity": "month", "groupBy": ["type"]},
+    )
+    if past is None:
+        return spent, None
+    names = [months.moved(first, place) for place in range(MONTHS)]
+    amounts = {
+        (row.start_time[:7], row.group["type"] or desk.gettext("others")): Decimal(row.billed) for row in past.costs
+    }
+    return spent, stacked(names, amounts)
+
+
+async def _advice(desk: Desk, month: str) -> list[Advice]:
+    """Return the instances that would have been cheaper by the month in the last month."""
+    offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": 1000})
+    if offerings is None:
+        return []
+    prices = {
+        (one.region, one.type): Decimal(one.price_per_month)
+        for one in offerings.offerings
+        if one.price_per_month is not None and one.closed_time is None
+    }
+    units, marker = [], None
+    for _ in range(PAGES_MAX):
+        asked = {"month": month, "maxKeys": 1000} | ({"marker": marker} if marker else {})
+        statement, _ = await desk.try_to(ACCOUNT, "DescribeStatement", asked)
+        if statement is None:
+            break
+        units += statement.instances
+        marker = statement.next_marker
+        if not statement.is_truncated:
+            break
+    return cheaper_prepaid(units, prices)[:SHOWN]

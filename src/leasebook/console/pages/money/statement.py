@@ -1,0 +1,43 @@
+"""The statement of a month, to read and to print, and the costs of months as files for FinOps tools."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response, StreamingResponse
+
+from leasebook.console.desk import Desk
+from leasebook.console.frame.formats import moment
+from leasebook.console.pages.money import months
+from leasebook.contract.action import ACCOUNT
+
+ROWS: Final = 200
+DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "InvoiceDetail")
+
+
+async def statement(desk: Desk) -> Response:
+    """Show a month's statement."""
+    month = months.chosen(desk.asked("month"), moment(desk.now).astimezone(ZoneInfo(desk.zone)))
+    asked: dict[str, Any] = {"month": month, "maxKeys": ROWS}
+    if desk.asked("marker"):
+        asked["marker"] = desk.asked("marker")
+    return desk.page(
+        "money/statement.html",
+        found=await desk.do(ACCOUNT, "DescribeStatement", asked),
+        month=month,
+        before=months.moved(month, -1),
+        after=months.moved(month, 1),
+        marker=desk.asked("marker"),
+        datasets=DATASETS,
+    )
+
+
+async def export(desk: Desk) -> Response:
+    """Send the costs of a month as a file, as it is made."""
+    asked: dict[str, Any] = {"month": desk.asked("month"), "version": "1.4", "format": "csv", "bom": True}
+    if desk.asked("dataset"):
+        asked["dataset"] = desk.asked("dataset")
+    file = await desk.do(ACCOUNT, "ExportCosts", asked)
+    headers = {"content-disposition": f'attachment; filename="{file.name}"'}
+    return StreamingResponse(file.pieces, media_type=file.media_type, headers=headers)

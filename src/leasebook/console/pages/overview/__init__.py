@@ -1,0 +1,1 @@
+"""The first page: holdings, costs, and ends that come soon."""

@@ -1,0 +1,112 @@
+"""The overview: spending, holdings, stock, ends that come soon, and the latest events; kept current by a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from starlette.responses import Response, StreamingResponse
+
+from leasebook.api.context import Followed
+from leasebook.console.desk import Desk
+from leasebook.console.frame import words
+from leasebook.console.frame.formats import moment
+from leasebook.console.pages.overview import figures
+from leasebook.console.pages.units.listing import AT_ONCE, projects
+from leasebook.console.routes import SESSION_COOKIE, get
+from leasebook.contract.action import ACCOUNT, CATALOG, EVENTS, UNITS
+
+EVENTS_SHOWN: Final = 8
+ENDS_SHOWN: Final = 6
+STUCK_SHOWN: Final = 5
+
+
+async def overview(desk: Desk) -> Response:
+    """Show the overview, or its part that changes."""
+    now = moment(desk.now)
+    account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
+    listed, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"maxKeys": AT_ONCE})
+    offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": AT_ONCE})
+    events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
+    units = [] if listed is None else listed.compute_unit_instance_list
+    ends = figures.soonest(units, now)
+    dots, height = figures.timeline(ends, now)
+    return desk.page(
+        "overview/part.html" if desk.is_fragment else "overview/overview.html",
+        account_now=account,
+        money=await _money(desk, account),
+        listed=listed,
+        is_partial=listed is not None and listed.next_marker is not None,
+        units=units,
+        types=figures.by_type(units),
+        by_project=figures.by_project(units),
+        project_names=await projects(desk),
+        stock=[] if offerings is None else [one for one in offerings.offerings if one.closed_time is None],
+        ends=ends[:ENDS_SHOWN],
+        ends_all=len(ends),
+        dots=dots,
+        height=height,
+        ticks=[(x, _tick(desk, seconds)) for x, seconds in figures.ticks()],
+        stuck=[unit for unit in units if unit.status in figures.STUCK][:STUCK_SHOWN],
+        status_of=lambda name: words.status(desk.gettext, name),
+        events=[] if events is None else [_event(desk, event) for event in events.events],
+        share=figures.share,
+        can_follow=desk.can(EVENTS, "FollowEvents"),
+    )
+
+
+async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
+    """Return this month's spending, by day and with its forecast; None where the user does not see it."""
+    since, until = figures.month_of(moment(desk.now), desk.zone)
+    period = {"from": since, "to": until}
+    whole, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "forecast": True})
+    if whole is None:
+        return None
+    daily, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "granularity": "day", "maxKeys": 100})
+    return {
+        "total": whole.total,
+        "budget": None if account is None else account.budget,
+        "bars": [] if daily is None else figures.days(daily.costs, since, until, desk.zone),
+        "month": since[:7],
+    }
+
+
+def _event(desk: Desk, event: Any) -> dict[str, Any]:
+    return {
+        "text": words.word(desk.gettext, words.EVENTS, event.type),
+        "time": event.time,
+        "unit": event.subject if event.type.startswith("unit.") else None,
+        "name": event.data.get("instanceName") or event.subject,
+        "who": event.data.get("userName"),
+    }
+
+
+def _tick(desk: Desk, seconds: int) -> str:
+    if not seconds:
+        return desk.gettext("now")
+    if seconds < figures.DAY_S:
+        return desk.gettext("%(hours)s h") % {"hours": seconds // figures.HOUR_S}
+    return desk.gettext("%(days)s d") % {"days": seconds // figures.DAY_S}
+
+
+async def live(desk: Desk) -> Response:
+    """Say whenever something has happened, until the session or the server ends."""
+    followed = await desk.follow(EVENTS, "FollowEvents", {}, desk.request.headers.get("last-event-id"))
+    return StreamingResponse(_changes(desk, followed), media_type="text/event-stream")
+
+
+async def _changes(desk: Desk, followed: Followed) -> AsyncIterator[bytes]:
+    cookie = desk.request.cookies.get(SESSION_COOKIE, "")
+    try:
+        async for piece in followed.pieces:
+            # A stream outlives the call that began it, and must not outlive its session.
+            if await desk.parts.sessions.find(cookie) is None:
+                yield b"event: ended\ndata:\n\n"
+                return
+            last = piece.rpartition(b"id: ")[2].partition(b"\n")[0] if b"id: " in piece else None
+            yield b": still here\n\n" if last is None else b"id: " + last + b"\nevent: changed\ndata: 1\n\n"
+    finally:
+        await followed.pieces.aclose()  # type: ignore[attr-defined]
+
+
+ROUTES: Final = (get("/", overview), get("/live", live))

@@ -1,0 +1,1 @@
+"""The API's reference, with a try-it."""

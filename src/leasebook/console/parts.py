@@ -1,0 +1,56 @@
+"""The parts that the pages of the console work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from leasebook.api.audit_record import Addresses
+from leasebook.api.context import Context
+from leasebook.api.health import Health
+from leasebook.api.inside.calls import InsideCalls
+from leasebook.api.responses import Meter
+from leasebook.console.session.attempts import Attempts
+from leasebook.console.session.sessions import Sessions
+
+BASE: Final = "/console"
+
+
+class SignInMeter(Protocol):
+    """Where attempts to sign in are counted."""
+
+    def signed_in(self, how: str, outcome: str) -> None:
+        """Count an attempt to sign in."""
+
+
+class SignInWay(NamedTuple):
+    """Another way to sign in, as a button on the page: its text, and its address under the console's."""
+
+    text: str
+    address: str
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The parts that pages use. They are complete when they are made, and do not change."""
+
+    calls: InsideCalls
+    sessions: Sessions
+    attempts: Attempts
+    context: Context
+    health: Health
+    meter: Meter
+    sign_ins: SignInMeter
+    addresses: Addresses
+    path_prefix: str
+    is_public_https: bool
+    """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""
+    ways: Sequence[SignInWay] = ()
+    signed_out: Mapping[str, str] = {}
+    """The page that a browser comes to when a session has ended, by how it was begun; the others come to the first."""
+
+    @property
+    def base(self) -> str:
+        """The path of the console, with the prefix."""
+        return self.path_prefix + BASE

@@ -1,0 +1,209 @@
+"""Routes: each is a handler of a signed-in user's desk, with everything around it that all pages share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from leasebook.api.fault import Fault
+from leasebook.api.inside.calls import UserGone
+from leasebook.api.responses import fault_of
+from leasebook.console.desk import FRAGMENT, SEE_OTHER, Desk, Look
+from leasebook.console.frame import languages
+from leasebook.console.parts import Parts
+from leasebook.console.session.tokens import new_id
+from leasebook.contract import errors as e
+from leasebook.translations.catalogues import Language
+
+Handler = Callable[[Desk], Awaitable[Response]]
+OpenHandler = Callable[[Look, Mapping[str, Sequence[str]]], Awaitable[Response]]
+Fields = Mapping[str, Sequence[str]]
+
+SESSION_COOKIE: Final = "leasebook_session"
+BROWSER_COOKIE: Final = "leasebook_browser"
+THEME_COOKIE: Final = "leasebook_theme"
+THEMES: Final = ("light", "dark")
+FORM_MAX: Final = 256 << 10
+"""Bytes of a form: a hundred ids with room to spare."""
+FIELDS_MAX: Final = 2000
+TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
+OWN_SITES: Final = ("same-origin", "none")
+
+
+def get(path: str, handler: Handler) -> Route:
+    """Return the route of a page."""
+    return Route(path_of(path), _signed_in(handler), methods=["GET", "HEAD"])
+
+
+def post(path: str, handler: Handler) -> Route:
+    """Return the route of a form. It is handled only with a token that this session's pages have."""
+    return Route(path_of(path), _signed_in(handler), methods=["POST"])
+
+
+def open_get(path: str, handler: OpenHandler) -> Route:
+    """Return the route of a page that needs no session."""
+    return Route(path_of(path), _open(handler), methods=["GET", "HEAD"])
+
+
+def open_post(path: str, handler: OpenHandler) -> Route:
+    """Return the route of a form that needs no session, but a token that this browser's pages have."""
+    return Route(path_of(path), _open(handler), methods=["POST"])
+
+
+def path_of(path: str) -> str:
+    """Return the path of a route: the console's own, without the service's prefix."""
+    return "/console" if path == "/" else f"/console{path}"
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the console that a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def set_cookie(request: Request, response: Response, name: str, value: str, max_age_s: int | None = None) -> None:
+    """Give the browser a cookie of the console: no script reads it, and no other site sends it with a form."""
+    parts = parts_of(request)
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age_s,
+        path=parts.path_prefix or "/",
+        secure=request.url.scheme == "https" or parts.is_public_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def drop_cookie(request: Request, response: Response, name: str) -> None:
+    """Take a cookie back."""
+    response.delete_cookie(name, path=parts_of(request).path_prefix or "/", httponly=True, samesite="lax")
+
+
+def begin_session(request: Request, response: Response, cookie: str) -> None:
+    """Give the browser the cookie of a session that ``Sessions.begin`` made."""
+    set_cookie(request, response, SESSION_COOKIE, cookie)
+
+
+def _signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        parts = parts_of(request)
+        session = await parts.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
+        if session is None:
+            return _to_sign_in(request, parts)
+        language, theme = _tastes(request)
+        try:
+            identity = await parts.calls.identity(session.user.id)
+            fields = await _fields(request, parts, session.token.id)
+            desk = Desk(parts, request, session, identity, language=language, theme=theme, form=fields or {})
+            if fields is None:
+                response = _forged(desk)
+            else:
+                try:
+                    response = await handler(desk)
+                except UserGone:
+                    raise
+                except Exception as error:  # noqa: BLE001 - every failure has a page
+                    response = desk.fault(fault_of(error))
+        except UserGone:
+            return _to_sign_in(request, parts)
+        # A page that refreshes by itself is no sign of its reader.
+        is_alive = request.method == "POST" or FRAGMENT not in request.headers
+        cookie = parts.sessions.renewed(session.token) if is_alive else None
+        if cookie is not None and not _sets_session(response):
+            begin_session(request, response, cookie)
+        return response
+
+    return _counted(endpoint)
+
+
+def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        parts = parts_of(request)
+        language, theme = _tastes(request)
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        # The pages of a session carry the session's token, also in the forms that need none.
+        party = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, "")) or browser or new_id()
+        look = Look(parts, request, language=language, theme=theme, party=party)
+        fields = await _fields(request, parts, party)
+        try:
+            response = _forged(look) if fields is None else await handler(look, fields)
+        except Exception as error:  # noqa: BLE001 - every failure has a page
+            fault = fault_of(error)
+            response = look.page("frame/fault.html", fault.error.status, fault=fault)
+        if not browser:
+            set_cookie(request, response, BROWSER_COOKIE, party)
+        return response
+
+    return _counted(endpoint)
+
+
+def _counted(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def counted(request: Request) -> Response:
+        began = time.perf_counter()
+        response = await endpoint(request)
+        seconds = time.perf_counter() - began
+        parts_of(request).meter.request_done("/console", "Page", response.status_code, "", seconds)
+        return response
+
+    return counted
+
+
+def _tastes(request: Request) -> tuple[Language, str]:
+    """Return the language and the colours that the reader wants; "" is what the system has."""
+    theme = request.cookies.get(THEME_COOKIE, "")
+    language = languages.chosen(request.cookies.get(languages.COOKIE), request.headers.get("accept-language", ""))
+    return language, theme if theme in THEMES else ""
+
+
+async def _fields(request: Request, parts: Parts, party: str) -> Fields | None:
+    """Return the fields of a form, empty for a page; None where the form is none of ours. Raises Fault if too long."""
+    if request.method != "POST":
+        return {}
+    # A browser says which site a form is from. Where it does not, the token alone says it.
+    if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
+        return None
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > FORM_MAX:
+            raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {FORM_MAX} bytes.")
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError:
+        return None
+    given = fields.pop(TOKEN, [""])[0]
+    return fields if parts.sessions.is_form_token(party, given) else None
+
+
+def _forged(look: Look) -> Response:
+    """Refuse a form that this session's pages did not make."""
+    fault = Fault(
+        e.ACCESS_DENIED,
+        look.gettext("This form is from another session or has been open too long. Load the page again."),
+    )
+    return look.page("frame/fault.html", fault.error.status, fault=fault)
+
+
+def _to_sign_in(request: Request, parts: Parts) -> Response:
+    """Send the browser to sign in, and back afterwards to the page that it wanted."""
+    wanted = request.url.path.removeprefix(parts.base)
+    query = f"?{request.url.query}" if request.url.query else ""
+    look = Look(parts, request, language="en", theme="", party="")
+    address = look.url("/sign-in", next=wanted + query if request.method == "GET" and wanted else None)
+    if request.headers.get(FRAGMENT) == "true":
+        return Response(status_code=204, headers={"hx-redirect": look.url("/sign-in")})
+    response = RedirectResponse(address, SEE_OTHER)
+    if request.cookies.get(SESSION_COOKIE):
+        drop_cookie(request, response, SESSION_COOKIE)
+    return response
+
+
+def _sets_session(response: Response) -> bool:
+    return any(SESSION_COOKIE in value for value in response.headers.getlist("set-cookie"))

@@ -1,0 +1,1 @@
+"""Faults that tests of callers ask for."""

@@ -1,0 +1,1 @@
+"""Commands of the console's own: signing in and out."""

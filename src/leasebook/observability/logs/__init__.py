@@ -1,0 +1,1 @@
+"""Log lines: their form, and the secrets that they leave out."""

@@ -1,0 +1,72 @@
+"""A listener inside another program, such as a test: no signals, no second thread, no line printed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from leasebook.config.fields import Settings
+from leasebook.observability.metrics import Metrics
+from leasebook.server.transport.connection_limits import Caps
+from leasebook.server.transport.listener import Listener
+from leasebook.server.transport.pace import Limits
+from leasebook.server.transport.websocket_scope import SocketProtocol
+
+CONNECTIONS_MAX: Final = 1024
+SWEEP_S: Final = 1.0
+CLOSE_S: Final = 2.0
+"""Bound on the wait for answers under way when the listener closes, in seconds."""
+LOOK_S: Final = 0.002
+
+
+class EmbeddedListener:
+    """Serves an ASGI application on a listening socket, on the running loop, until ``close``.
+
+    uvicorn's own server is not used: its stop takes a tenth of a second, which a test would wait for.
+    """
+
+    def __init__(self, app: Any, listening: socket.socket) -> None:
+        settings = Settings()
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws=SocketProtocol,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+        config.load()
+        limits = Limits(
+            head_s=settings.http_head_seconds,
+            body_s=settings.http_body_seconds,
+            body_rate=settings.http_body_bytes_per_second,
+            idle_s=settings.http_idle_seconds,
+            write_s=settings.http_write_seconds,
+        )
+        caps = Caps(CONNECTIONS_MAX, CONNECTIONS_MAX, lambda _: False, seats=0)
+        self._state = ServerState()
+        self._listener = Listener(listening, config, self._state, limits, caps, Metrics().connections)
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self._listener.sweep()
+
+    async def close(self) -> None:
+        """Let no more connections in, and wait for answers under way, at most CLOSE_S seconds."""
+        self._sweeping.cancel()
+        self._listener.close()
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CLOSE_S
+        while self._state.connections and loop.time() < until:  # noqa: ASYNC110 - no event tells of the last
+            await asyncio.sleep(LOOK_S)
+        await self._listener.wait_closed()

@@ -1,0 +1,150 @@
+"""Journeys of people with a real browser. Each page on the way is looked at by axe, and its picture is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.console import chromium
+from tests.api.console.chromium import CHROMIUM, ConsoleServer, Journey
+
+pytestmark = pytest.mark.slow
+Begin = Callable[..., AbstractContextManager[Journey]]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
+    chromium.needed()
+    with chromium.served(tmp_path_factory.mktemp("journeys")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def begin(served: ConsoleServer) -> Iterator[Begin]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox is not to be had as root.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+        @contextmanager
+        def begun(name: str, *, width: int = 1280, **options: Any) -> Iterator[Journey]:
+            chosen = {"locale": "en-GB", "color_scheme": "light", "timezone_id": "Europe/Berlin", **options}
+            context = browser.new_context(viewport={"width": width, "height": 800}, **chosen)
+            try:
+                yield Journey(context, served, name)
+            finally:
+                context.close()
+
+        yield begun
+        browser.close()
+
+
+def buy(journey: Journey, name: str) -> str:
+    """Buy two units until tonight; returns the address of their page."""
+    page = journey.page
+    journey.open("/console/buy")
+    page.select_option("[name=offering]", "bj/gpu-1")
+    with page.expect_response("**/buy/quote"):
+        page.fill("[name=count]", "2")
+    with page.expect_response("**/buy/quote"):
+        page.check("[name=choice][value=tonight]")
+    page.locator("#quote time").first.wait_for()
+    page.fill("[name=name]", name)
+    journey.seen("buy")
+    page.locator("form#buy button:not(.second)").click()
+    page.locator("input[name=quote]").wait_for(state="attached")
+    journey.seen("confirm")
+    page.locator("main form button").click()
+    page.wait_for_url(re.compile("/console/units/unit-"))
+    return str(page.url).partition("?")[0]
+
+
+def test_a_unit_is_bought_with_a_quote_and_its_release_fires(begin: Begin, served: ConsoleServer) -> None:
+    with begin("buying") as journey:
+        journey.sign_in()
+        home = buy(journey, "evening-run")
+        journey.seen("unit")
+        page = journey.page
+        page.locator("button[name=hours][value='2h']").click()
+        page.wait_for_url("**?done=kept")
+        end = datetime.fromisoformat(page.locator("[data-left]").first.get_attribute("data-left"))
+        served.client.advance_clock(to=(end + timedelta(minutes=1)).isoformat())
+        page.goto(home)
+        page.locator(".state", has_text="Released").wait_for()
+        journey.seen("released")
+
+
+def test_units_are_found_as_one_types_and_released_together(begin: Begin, served: ConsoleServer) -> None:
+    for number in range(3):
+        served.buy("gpu-2", f"batch-{number}")
+    with begin("together", color_scheme="dark") as journey:
+        journey.sign_in()
+        journey.open("/console/units")
+        page = journey.page
+        page.locator("tbody tr").nth(3).wait_for()
+        with page.expect_response("**/units?*"):
+            page.fill("[name=q]", "batch-")
+        page.locator("h2", has_text="3 units").wait_for()
+        assert "q=batch-" in page.url
+        page.check("[data-selects]")
+        page.locator("summary", has_text="End").click()
+        journey.seen("selected")
+        page.locator("button[value=release]").click()
+        page.locator("h1", has_text="Release 3 units now?").wait_for()
+        journey.seen("sure")
+        page.locator("button.danger").click()
+        page.locator("h1", has_text="3 units were changed").wait_for()
+
+
+def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) -> None:
+    with begin("overview") as journey:
+        journey.sign_in()
+        page = journey.page
+        page.locator("h2", has_text="Latest events").wait_for()
+        served.buy("gpu-3", "just-now")
+        page.locator(".story a", has_text="just-now").first.wait_for()
+        journey.seen("overview")
+
+
+def test_a_phone_in_chinese_and_dark(begin: Begin) -> None:
+    with begin("phone", width=360, locale="zh-CN", color_scheme="dark", has_touch=True) as journey:
+        journey.sign_in()
+        journey.seen("overview")
+        for name, path in (("units", "/console/units"), ("buy", "/console/buy"), ("landing", "/")):
+            journey.open(path)
+            journey.seen(name)
+        journey.open("/console/units")
+        journey.page.locator("tbody a").first.click()
+        journey.page.wait_for_url("**/units/unit-*")
+        journey.seen("unit")
+
+
+def test_a_reader_sees_everything_and_no_button(begin: Begin, served: ConsoleServer) -> None:
+    user = served.client.create_user(name="reader")
+    served.client.attach_policy(user_id=user.user_id, policy_name="QianfanReadAccessPolicy")
+    with begin("reader", locale="zh-CN") as journey:
+        journey.sign_in("--user", user.user_id)
+        journey.open("/console/units")
+        assert journey.page.locator("main button.danger, main [name=deed]").count() == 0
+        journey.seen("units")
+
+
+def test_without_a_script_a_unit_is_bought(begin: Begin) -> None:
+    with begin("no-script", java_script_enabled=False) as journey:
+        journey.sign_in()
+        journey.open("/console/buy")
+        page = journey.page
+        page.fill("[name=name]", "no-script")
+        page.check("[name=choice][value='2h']")
+        page.locator("noscript button").click()
+        page.locator("#quote time").wait_for()
+        page.locator("form#buy button:not(.second)").click()
+        page.locator("main form button").click()
+        page.wait_for_url(re.compile("/console/units/unit-"))
+        assert "no-script" in page.locator("h1").inner_text()

@@ -1,0 +1,235 @@
+"""The pages, without a browser: their contents, their forms, and the bounds of each role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from leasebook.contract.action import PROJECT, TAG
+from leasebook.contract.policies import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SERVICE_READ, SUPPORT
+from leasebook.store.verify.check import check_store
+from tests.api.conftest import a_copy
+from tests.api.console.browser import Browser, Shown
+from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness
+from tests.copies import STORES
+
+MANY = {"LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000"}
+TONIGHT = "2030-01-15T22:00:00+08:00"
+
+
+@pytest.fixture(scope="module", params=STORES)
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
+    with a_copy(request, tmp_path_factory.mktemp("pages") / "data", environment=MANY) as made:
+        made.sell(stock=1_000_000)
+        yield made
+        assert check_store(made.where).findings == []
+
+
+@pytest.fixture
+def owner(scene: ServiceHarness) -> Caller:
+    """The root of an account of its own."""
+    return scene.customer("100000")
+
+
+@pytest.fixture
+def browser(scene: ServiceHarness, owner: Caller) -> Browser:
+    """That person's browser, signed in."""
+    return signed_in(scene, owner)
+
+
+def signed_in(scene: ServiceHarness, caller: Caller, *policies: str) -> Browser:
+    """Sign in as the root of the caller's account, or as a new user of it with these policies."""
+    browser = Browser(scene)
+    if policies:
+        user = caller.do(IAM, "CreateUser", {"name": "someone"})["userId"]
+        account = caller.account_id()
+        for policy in policies:
+            scene.operator.do(IAM, "AttachPolicy", {"userId": user, "policyName": policy, "accountId": account})
+    else:
+        user = next(one["userId"] for one in caller.do(IAM, "DescribeUsers")["users"] if one["isRoot"])
+    browser.sign_in(user)
+    return browser
+
+
+def buy_form(page: Shown, **fields: str) -> dict[str, str]:
+    """Return the form of a purchase, filled in."""
+    filled = {"offering": "bj/gpu-1", "count": "2", "timing": "Postpaid", "choice": "tonight", "name": "evals"}
+    return page.form("/console/buy/confirm") | filled | fields
+
+
+def test_a_purchase_is_quoted_confirmed_and_made_once(browser: Browser, owner: Caller) -> None:
+    page = browser.get("/console/buy")
+    part = browser.post("/console/buy/quote", buy_form(page), hx_request="true")
+    assert "<html" not in part.text
+    # 2 units at 0.5 a minute.
+    assert "1,440.00" in part.words()
+    assert 'datetime="2030-01-15T14:00:00Z"' in part.text
+    whole = browser.post("/console/buy/quote", buy_form(page))
+    assert "1,440.00" in whole.words()
+    confirm = browser.post("/console/buy/confirm", buy_form(page, tags="team=vision, stage=test"))
+    assert "Buy 2 units?" in confirm.words()
+    fields = confirm.form("/console/buy")
+    bought = [browser.post("/console/buy", fields).location for _ in range(2)]
+    assert bought[0] == bought[1]
+    (unit,) = owner.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
+    assert (unit["name"], unit["totalComputeUnits"], unit["releaseTime"]) == ("evals", 2, TONIGHT)
+    assert unit["tags"] == {"team": "vision", "stage": "test"}
+    assert "evals" in browser.get(bought[0]).words()
+
+
+def test_a_purchase_that_would_be_refused_says_why_and_keeps_the_form(browser: Browser) -> None:
+    page = browser.get("/console/buy")
+    refused = browser.post("/console/buy/confirm", buy_form(page, count="2000000", name="too-many"))
+    assert refused.status == 409
+    assert "free" in refused.words()
+    assert 'value="too-many"' in refused.text
+    for fields in ({"count": "1.5"}, {"count": ""}, {"offering": ""}, {"choice": "at", "at": "soon"}):
+        assert "Choose" in (words := browser.post("/console/buy/quote", buy_form(page, **fields)).words()) or (
+            "whole number" in words
+        ), fields
+
+
+def test_a_unit_is_kept_longer_moved_cleared_and_released(browser: Browser, owner: Caller) -> None:
+    unit = owner.buy(release=TONIGHT)
+    home = f"/console/units/{unit}"
+    page = browser.send(browser.get(home), f"{home}/keep", {"hours": "2h"})
+    assert "It is kept longer." in page.words()
+    assert owner.unit(unit)["releaseTime"] == "2030-01-16T00:00:00+08:00"
+    page = browser.send(page, f"{home}/release-at", choice="at", at="2030-01-20T10:30")
+    assert owner.unit(unit)["releaseTime"] == "2030-01-20T10:30:00+08:00"
+    page = browser.send(page, f"{home}/release-at", choice="none")
+    assert "releaseTime" not in owner.unit(unit)
+    assert browser.send(page, f"{home}/release-at", choice="at", at="then").status == 400
+    sure = browser.send(page, f"{home}/release")
+    assert "Release this unit now?" in sure.words()
+    assert owner.unit(unit)["status"] == "Running"
+    page = browser.send(sure, f"{home}/release")
+    assert owner.unit(unit)["status"] == "Released"
+    assert "its units are free again" in page.words()
+    assert not page.has_form(f"{home}/release")
+
+
+def test_a_unit_is_made_prepaid(browser: Browser, owner: Caller) -> None:
+    unit = owner.buy()
+    home = f"/console/units/{unit}"
+    page = browser.send(browser.get(home), f"{home}/prepaid", months="3")
+    assert "It is prepaid now." in page.words()
+    assert owner.unit(unit)["paymentTiming"] == "Prepaid"
+    assert owner.unit(unit)["duration"] == 3
+
+
+def test_units_are_filtered_searched_sorted_and_paged(browser: Browser, owner: Caller) -> None:
+    for number in range(3):
+        unit = owner.buy(count=number + 1, release=f"2030-02-0{3 - number}T00:00:00+08:00")
+        owner.do(TAG, "RenameResource", {"resourceId": unit, "name": f"unit-number-{number}"})
+        owner.do(TAG, "TagResource", {"resourceId": unit, "tags": {"team": f"t{number}"}})
+    for _ in range(50):
+        owner.buy()
+
+    def names(address: str) -> list[str]:
+        return re.findall(r"unit-number-\d", "".join(browser.get(address).text.split("<tbody>")[1:]))[::2]
+
+    assert names("/console/units") == ["unit-number-2", "unit-number-1", "unit-number-0"]
+    assert names("/console/units?sort=name&down=1")[-1:] == []
+    assert names("/console/units?sort=name") == ["unit-number-0", "unit-number-1", "unit-number-2"]
+    assert names("/console/units?q=number-1 gpu") == ["unit-number-1"]
+    assert names("/console/units?tag=team%3Dt2") == ["unit-number-2"]
+    assert "53 units" in browser.get("/console/units").words()
+    assert "Page 2 of 2" in browser.get("/console/units?page=2").words()
+    assert "No unit fits" in browser.get("/console/units?status=Stopped").words()
+    assert "<html" not in browser.get("/console/units?q=1", hx_request="true").text
+
+
+def test_many_units_are_changed_at_once_and_each_refusal_is_shown(browser: Browser, owner: Caller) -> None:
+    units = [owner.buy() for _ in range(3)]
+    prepaid = owner.buy(months=1)
+    page = browser.get("/console/units")
+    fields = page.form("/console/units/change")
+    changed = browser.post("/console/units/change", fields | {"unit": units, "deed": "set", "choice": "tonight"})
+    assert "3 units were changed" in changed.words()
+    assert {owner.unit(unit)["releaseTime"] for unit in units} == {TONIGHT}
+    mixed = browser.post("/console/units/change", fields | {"unit": [units[0], prepaid], "deed": "clear"})
+    assert (mixed.status, "1 unit was changed 1 unit was not" in mixed.words()) == (409, True)
+    browser.post("/console/units/change", fields | {"unit": units, "deed": "tag", "tags": "team=x"})
+    assert owner.unit(units[2])["tags"] == {"team": "x"}
+    sure = browser.post("/console/units/change", fields | {"unit": units, "deed": "release"})
+    assert "Release 3 units now?" in sure.words()
+    assert owner.unit(units[0])["status"] == "Running"
+    browser.post("/console/units/change", sure.form("/console/units/change") | {"unit": units})
+    assert {owner.unit(unit)["status"] for unit in units} == {"Released"}
+    assert browser.post("/console/units/change", fields | {"deed": "release"}).location == "/console/units?none=1"
+
+
+def test_the_csv_has_what_the_filters_find_and_no_formulas(browser: Browser, owner: Caller) -> None:
+    unit = owner.buy(count=3)
+    owner.do(TAG, "RenameResource", {"resourceId": unit, "name": "=1+1"})
+    owner.buy()
+    found = browser.get("/console/units.csv?q=%3D1")
+    assert found.headers["content-type"] == "text/csv; charset=utf-8"
+    head, line = found.text.splitlines()
+    assert head.startswith("\ufeffinstanceId,name,status")
+    assert line.startswith(f"{unit},'=1+1,Running,gpu-1,bj,3,0,Postpaid")
+
+
+def test_the_overview_shows_spending_holdings_ends_and_events(browser: Browser, owner: Caller) -> None:
+    owner.do(ACCOUNT, "SetGuardRails", {"limits": {"budget": "1000"}})
+    unit = owner.buy(count=2, months=1)
+    owner.buy(count=3, release=TONIGHT)
+    project = owner.do(PROJECT, "CreateProject", {"name": "atlas"})["projectId"]
+    owner.do(PROJECT, "MoveResource", {"resourceId": unit, "projectId": project})
+    page = browser.get("/console")
+    words = page.words()
+    assert "200.00 CNY" in words
+    assert "of a budget of 1,000.00 CNY" in words
+    assert "5 units, 0 used" in words
+    assert "atlas: 2" in words
+    assert page.text.count("<circle") == 1
+    assert f"/console/units/{unit}" in page.text
+    assert "<html" not in browser.get("/console", hx_request="true").text
+
+
+ROLES = {
+    "nobody yet": (),
+    "reader": (READ,),
+    "service reader": (SERVICE_READ,),
+    "buyer": (OPERATE,),
+    "manager": (FULL,),
+    "fleet reader": (FLEET_READ,),
+    "billing reader": (BILLING_READ,),
+    "support": (SUPPORT,),
+    "operator": (OPERATOR,),
+}
+PAGES = ("/console", "/console/units", "/console/buy", "/console/sign-in", "/console/none", "/")
+DEEDS = re.compile(r'action="(/console/(?!look|sign-out)[^"]+)"|href="(/console/buy)')
+
+
+def test_every_page_answers_every_role_and_offers_nothing_that_is_refused(scene: ServiceHarness, owner: Caller) -> None:
+    unit, stranger = owner.buy(release=TONIGHT), scene.customer("1000").buy()
+    addresses = (*PAGES, f"/console/units/{unit}", f"/console/units/{stranger}", "/console/units.csv")
+    for role, policies in ROLES.items():
+        browser = signed_in(scene, owner, *policies) if policies else newcomer(scene, owner)
+        for address in addresses:
+            page = browser.get(address)
+            at = role, address, page.status
+            assert page.status < 500, at
+            assert page.status >= 400 or stranger not in page.text, at
+            assert "Traceback" not in page.text, at
+            assert len(page.text) < 61_440, at
+            if not {OPERATE, FULL} & {*policies}:
+                deeds = {one or other for one, other in DEEDS.findall(page.text)}
+                assert {one for one in deeds if not one.endswith(("/units", "/quote"))} == set(), at
+        # A deed that no page offers is refused all the same.
+        token = browser.get("/console").form("/console/sign-out")
+        if not {OPERATE, FULL} & {*policies}:
+            answer = browser.post(f"/console/units/{unit}/release", token | {"sure": "1"})
+            assert answer.status in (400, 403), role
+    assert owner.unit(unit)["status"] == "Running"
+
+
+def newcomer(scene: ServiceHarness, owner: Caller) -> Browser:
+    """Sign in as a user who has no policy."""
+    browser = Browser(scene)
+    browser.sign_in(owner.do(IAM, "CreateUser", {"name": "newcomer"})["userId"])
+    return browser

@@ -1,0 +1,1 @@
+"""The test kit, as programs use it that have it installed."""

@@ -1,0 +1,49 @@
+"""The programs of the page about tests run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+from leasebook.contract.nouns.fault.faults import FaultKind
+from leasebook.testing import Leasebook, __all__
+from tests.style.repository import ROOT
+
+pytest_plugins = ["pytester"]
+
+PAGE = (ROOT / "docs" / "how-to" / "test-your-code.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_tests_of_the_page_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    tests = [program for program in PROGRAMS if "def test_" in program]
+    pytester.makepyfile(**{f"test_{number}": program for number, program in enumerate(tests)})
+    installed = any(one.value == "leasebook.testing.plugin" for one in entry_points(group="pytest11"))
+    options = [] if installed else ["-p", "leasebook.testing.plugin"]
+    pytester.runpytest_subprocess("-q", "-p", "no:randomly", *options).assert_outcomes(passed=len(tests))
+
+
+def test_the_other_programs_print_what_they_are_about() -> None:
+    (program,) = (program for program in PROGRAMS if "def test_" not in program)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "2030-02-01T07:00:00+08:00 96.00\n2030-01-31T23:00:00+08:00 0\n"
+
+
+def test_the_seed_of_the_page_is_one(tmp_path_factory: pytest.TempPathFactory) -> None:
+    (seed,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    file = tmp_path_factory.mktemp("seed") / "seed.json"
+    file.write_text(seed)
+    with Leasebook(seed=file) as service:
+        assert len(list(service.client.each_of_units())) == 1
+
+
+def test_the_page_names_every_public_name_and_every_fault() -> None:
+    methods = [name for name in vars(Leasebook) if not name.startswith("_")]
+    kinds = FaultKind.__args__  # type: ignore[attr-defined]
+    missing = [name for name in (*__all__, *methods, *kinds) if not re.search(rf"\b{name}\b", PAGE)]
+    assert missing == []
