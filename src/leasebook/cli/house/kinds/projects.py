@@ -102,7 +102,7 @@ def id_of(place: Place, name: str, line: int) -> str | None:
     if name == DEFAULT:
         return name
     if name in wanted:
-        row = _found(place, wanted[name])
+        row = found_project(place, wanted[name])
         return None if row is None else str(row["projectId"])
     rows: list[ProjectRow] = place.there[Projects.key]
     # Limits may be left of a project that was closed.
@@ -118,7 +118,7 @@ def id_of(place: Place, name: str, line: int) -> str | None:
 def label_of(place: Place, project_id: str) -> str:
     """Return how the file names a project: by the label, by its name, or by the id where it has neither."""
     for wanted in (place.wanted.get(Projects.key) or {}).values():
-        row = _found(place, wanted)
+        row = found_project(place, wanted)
         if row is not None and row["projectId"] == project_id:
             return str(wanted.label)
     rows: list[ProjectRow] = place.there[Projects.key]
