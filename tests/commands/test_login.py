@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from leasebook.cli.commands.profiles.files import put, read, remove
@@ -31,7 +32,7 @@ def test_login_asks_in_a_terminal_and_shows_no_secret(
     child.expect("not shown")
     child.sendline(SECRET_KEY)
     child.expect("has the profile default")
-    child.wait()
+    child.expect(pexpect.EOF)
     assert SECRET_KEY not in (child.before or "")
     path = profiles(variables)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,31 @@ def test_answers_have_four_forms(asked: Asked, run: Run) -> None:
     assert "JMESPath" in run("units", "list", "--query", "a[", code=2).stderr
 
 
-def test_lists_come_with_all_their_pages_up_to_a_limit(asked: Asked) -> None:
-    for _ in range(3):
+def test_lists_come_with_all_their_pages_up_to_a_limit(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(4):
         bought(asked, "--release-in", "8h")
-    everything = asked("orders", "--limit", "0")
-    assert everything["isTruncated"] is False
-    some = asked("orders", "--limit", "2")
-    assert (len(some["orders"]), some["isTruncated"]) == (2, True)
-    assert some["orders"] == everything["orders"][:2]
+    whole = asked("orders", "--limit", "0")
+    assert (whole["isTruncated"], len(whole["orders"]) > 3) == (False, True)
+    monkeypatch.setattr("leasebook.cli.commands.calling.session.ROWS_A_PAGE", 2)
+    assert asked("orders", "--limit", "0") == whole
+    some = asked("orders", "--limit", "3")
+    assert (some["orders"], some["isTruncated"]) == (whole["orders"][:3], True)
+
+
+def test_a_project_has_its_name_beside_its_id(asked: Asked, run: Run) -> None:
+    project = asked("projects", "create", "vision")["projectId"]
+    instance = bought(asked, "--release-in", "8h", "--project", project)
+    rows = run("units", "list", "--columns", "instanceId,projectId,projectName").stdout.splitlines()
+    assert [instance, project, "vision"] in [row.split() for row in rows]
+    assert re.search(r"^Project name +vision$", run("units", "show", instance, "-o", "table").stdout, re.MULTILINE)
+
+
+def test_a_table_has_no_characters_that_a_terminal_obeys(asked: Asked, run: Run) -> None:
+    asked("models", "create-set", "set-with-escapes", "--description", "\x1b[2Jgone\x9b1m")
+    for more in ([], ["--query", "modelSetList[].description"]):
+        table = run("models", "list", "-o", "table", *more).stdout
+        assert "gone" in table
+        assert not set("\x1b\x9b") & set(table)
 
 
 def test_bodies_come_from_files_and_from_standard_input(asked: Asked, run: Run, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ GROUPS: Final[dict[str, str]] = {
     "events": marked("What happened, and what happens now."),
     "subscriptions": marked("Events as webhooks and mail."),
     "clock": marked("The clock that units and bills go by."),
+    "faults": marked("Faults that a server makes so that tests meet them."),
     "audit-log": marked("Who called what, and what became of it, over the service's address."),
     MORE: marked("Operations that have no command of their own yet, by their names."),
 }
@@ -56,6 +57,7 @@ ALONE: Final[dict[str, str]] = {
     "clock": "show",
     "approvals": "list",
     "renewals": "list",
+    "audit-log": "list",
 }
 """The command of a group that is meant where none is named."""
 
@@ -181,6 +183,9 @@ subscriptions redeliver-given-up redeliver_given_up subscription
 clock show              describe_clock              clock
 clock advance           advance_clock               clock
 clock confirm           confirm_clock               clock
+faults list             describe_faults             fault.faults
+faults set              set_faults                  fault.faults
+faults clear            clear_faults                fault.faults
 audit-log list          describe_audit_log          audit_log
 audit-log proof         describe_audit_proof        audit_log
 audit-log refused       describe_refused_calls      audit_log

@@ -128,6 +128,7 @@ def _call_and_show(kind: Kind, asked: Asked) -> None:
 
 
 def _looking(kind: Kind, asked: Asked) -> Callable[[], Any]:
+    from leasebook.cli.commands.calling.naming import name_projects
     from leasebook.cli.commands.showing.rows import rows_field
 
     rows = rows_field(asked.action.request, asked.action.result)
@@ -138,7 +139,10 @@ def _looking(kind: Kind, asked: Asked) -> Callable[[], Any]:
             result = asked.session.pages(asked.action, asked.body, rows, limit)
         else:
             result = asked.session.call(asked.action, asked.body)
-        return kind.finish(asked, result)
+        answer = kind.finish(asked, result)
+        if asked.view.is_table:
+            name_projects(asked.session, answer)
+        return answer
 
     return look
 

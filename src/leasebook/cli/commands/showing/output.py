@@ -23,7 +23,7 @@ from leasebook.cli.commands.showing.rows import (
     rows_field,
     text,
 )
-from leasebook.cli.exits import remark
+from leasebook.cli.exits import printable, remark
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,7 +68,7 @@ def show(
     elif view.form == "json":
         # One text that a query found is for a variable of the shell.
         is_text = view.query is not None and isinstance(found, str)
-        click.echo(found if is_text else json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(_safe(found) if is_text else json.dumps(found, indent=2, ensure_ascii=False))
     elif view.form == "yaml":
         # The fastest of the three to write, the slowest to load.
         import yaml
@@ -127,9 +127,9 @@ def _renderable(
     table = _rows(view, action, found, rows)
     if table is None:
         if isinstance(found, Mapping):
-            return as_details(found, now() if _has_times(found) else None), 0
+            return as_details(found, now() if _has_times(found) else None, width), 0
         lines = [text(one) for one in found] if isinstance(found, list) else [text(found)]
-        return Text("\n".join(lines)), 0
+        return Text("\n".join(map(printable, lines))), 0
     if not table.rows and not table.rest:
         return Text(_("There is nothing.")), 0
     moment = now() if any(_has_times(row) for row in table.rows) else None
@@ -199,8 +199,13 @@ def _csv(view: View, action: Action, found: Any, rows: str | None) -> str:
     return out.getvalue()
 
 
+def _safe(value: str) -> str:
+    """Return a text as it is, and on a terminal without the characters that it obeys."""
+    return printable(value) if is_screen() else value
+
+
 def _csv_cell(value: Any) -> str:
     from leasebook.export.csv_table import text_cell
 
-    plain = text(value)
+    plain = _safe(text(value))
     return plain if _NUMBER.fullmatch(plain) else text_cell(plain)

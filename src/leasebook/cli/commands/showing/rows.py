@@ -26,7 +26,7 @@ FIRST: Final[dict[str, tuple[str, ...]]] = {
     "describe_offerings": (
         "type", "model", "region", "pricePerMinute", "pricePerMonth", "stockFree", "stockTotal", "currency",
     ),
-    "describe_orders": ("orderId", "kind", "amount", "instanceId", "createTime"),
+    "describe_orders": ("createTime", "kind", "instanceId", "type", "count", "amount", "orderId"),
     "describe_accounts": ("accountId", "name", "status", "balance"),
     "describe_users": ("userId", "name", "policies", "email", "isRoot", "createTime"),
     "describe_events": ("time", "type", "subject", "id"),
@@ -34,6 +34,10 @@ FIRST: Final[dict[str, tuple[str, ...]]] = {
     "describe_costs": ("startTime", "group", "names", "billed", "amortised", "forecastBilled", "forecastAmortised"),
 }  # fmt: skip
 """The columns that come first, where the order of the contract is not the best for people."""
+
+
+LAST: Final = ("source", "specversion", "datacontenttype")
+"""Columns that are the same in all rows, or long and of little use for people."""
 
 
 class Rows(NamedTuple):
@@ -122,8 +126,8 @@ def chosen_columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str], aske
 def all_columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str], operation: str) -> list[str]:
     """Return the columns that have a value in some row, the most telling first."""
     there = dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, "", [], {}))
-    ordered = [*FIRST.get(operation, ()), *known, *there]
-    return [name for name in dict.fromkeys(ordered) if name in there]
+    ordered = dict.fromkeys([*FIRST.get(operation, ()), *known, *there])
+    return [name for name in (*(one for one in ordered if one not in LAST), *LAST) if name in there]
 
 
 def text(value: Any) -> str:

@@ -78,21 +78,21 @@ def as_table(
         table.add_column(title(column), overflow="fold", no_wrap=_is_id(column), justify=_justified(rows, column))
     for row in rows:
         table.add_row(*(_cell(column, row.get(column), now, is_long=is_long) for column in fitting))
-    below = as_details(found.rest, now) if any(value is not None for value in found.rest.values()) else None
+    below = as_details(found.rest, now, width) if any(value is not None for value in found.rest.values()) else None
     count = Text(ngettext("{count} row", "{count} rows", len(rows)).format(count=len(rows)), style="dim")
     parts: list[RenderableType] = [table, Text("")] if rows and below is not None else [table] if rows else []
     return Group(*parts, count if below is None else below), len(columns) - len(fitting)
 
 
-def as_details(result: Mapping[str, Any], now: datetime | None) -> RenderableType:
-    """Return one thing as names and values; lists of things in it as tables of their own."""
+def as_details(result: Mapping[str, Any], now: datetime | None, width: int) -> RenderableType:
+    """Return one thing as names and values; lists of things in it as tables of their own, of the columns that fit."""
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     parts: list[RenderableType] = [table]
     for name, value in flat({name: one for name, one in result.items() if name not in OF_PAGES}).items():
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            inner, _left = as_table(Rows(value, (), {}), (), "", now=now, width=UNBOUNDED)
+            inner, _left = as_table(Rows(value, (), {}), (), f"describe_{name}", now=now, width=width)
             parts += [Text(""), Text(title(name), style="bold"), inner]
         elif value not in (None, [], {}):
             table.add_row(title(name), _many_lines(name, value, now))

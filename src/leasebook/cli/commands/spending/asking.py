@@ -8,7 +8,7 @@ import click
 
 from leasebook.cli.commands.generated.values import is_terminal
 from leasebook.cli.commands.language import _
-from leasebook.cli.exits import FAILED, remark, stop
+from leasebook.cli.exits import FAILED, printable, remark, stop
 
 
 def yes_option() -> click.Option:
@@ -22,7 +22,7 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     if not is_terminal():
         stop(_("Nothing was done: this asks before it acts, and standard input is no terminal. Give --yes."))
-    if click.confirm(question, err=True):
+    if click.confirm(printable(question), err=True):
         return True
     remark(_("Nothing was done."))
     sys.exit(FAILED)
