@@ -213,13 +213,13 @@ def test_groups_give_policies_for_projects_and_those_given_by_hand_stay(either_s
         user = shown(root, sign_in(either_shared, root, *grants, subject="of projects"))
         return user.get("projectPolicies", []), user["openId"]["policies"]
 
-    held, by_groups = sign(f"{READ}@{mine}", f"{OPERATE}@{foreign}", f"{READ}@nowhere", f"{READ}@default")
-    assert held == [{"policyName": READ, "projectIds": sorted(["default", mine])}]
+    granted, by_groups = sign(f"{READ}@{mine}", f"{OPERATE}@{foreign}", f"{READ}@nowhere", f"{READ}@default")
+    assert granted == [{"policyName": READ, "projectIds": sorted(["default", mine])}]
     assert by_groups == [f"{READ}@{mine}", f"{READ}@default"]
     user_id = {"userId": user_id_of(ISSUER, "of projects"), "policyName": READ}
     root.do(IAM, "AttachPolicy", {**user_id, "projectIds": [mine, second]})
-    held, by_groups = sign()
-    assert held == [{"policyName": READ, "projectIds": sorted([mine, second])}]
+    granted, by_groups = sign()
+    assert granted == [{"policyName": READ, "projectIds": sorted([mine, second])}]
     assert by_groups == []
     root.do(IAM, "DetachPolicy", {**user_id, "projectIds": [mine]})
     assert sign(f"{READ}@{second}")[0] == [{"policyName": READ, "projectIds": [second]}]
