@@ -29,7 +29,7 @@ CONTRACT = """
 """
 USED_WHERE_IT_IS = {"typing_extensions"}
 """msgspec takes it where it is installed, and does not need it."""
-PURE = {"leasebook.addressing", "leasebook.cli", "leasebook.contract"}
+PURE = {"leasebook.addressing", "leasebook.cli", "leasebook.contract", "leasebook.translations"}
 LISTED_BY_THE_COMMAND = {
     "leasebook.domain.values.wording",
     "leasebook.export.csv_table",

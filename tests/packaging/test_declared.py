@@ -51,9 +51,9 @@ def test_callers_need_the_command_line_the_contract_one_http_library_and_yaml() 
 
 
 def test_only_the_commands_for_callers_go_without_the_packages_of_the_server() -> None:
-    """``tour`` needs them where it starts a server of its own, and says so itself."""
+    """``tour`` needs them where it starts a server of its own, ``doctor`` for a server's set-up; both say so."""
     others = {name for name, command in cli.commands.items() if not isinstance(command, ServerCommand)}
-    assert others == {"apply", "call", "export", "sign", "tour"}
+    assert others == {"apply", "call", "doctor", "export", "sign", "tour"}
 
 
 def test_the_command_line_knows_the_packages_of_the_server() -> None:

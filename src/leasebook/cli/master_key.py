@@ -11,6 +11,7 @@ import click
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
+from leasebook.cli.terminal.texts import _
 
 
 @click.command("rotate-master-key", cls=ServerCommand)
@@ -40,7 +41,7 @@ def rotate_master_key(
         with refusing():
             if abandon:
                 rotating.abandon(where)
-                click.echo("No new master key is announced any more.")
+                click.echo(_("No new master key is announced any more."))
                 return
             settings = load_settings(config, os.environ)
             configure_logging(settings.log_format, "warning", [])
@@ -48,5 +49,5 @@ def rotate_master_key(
     except (BadSettings, BadMasterKey) as error:
         stop(error)
     except (NotYet, Unavailable, OutcomeUnknown) as error:
-        stop(f"{error}. Run it again to go on.", FAILED)
-    click.echo("The store is sealed under the new master key, and nothing of it under the one before.")
+        stop(_("{error}. Run it again to go on.").format(error=error), FAILED)
+    click.echo(_("The store is sealed under the new master key, and nothing of it under the one before."))

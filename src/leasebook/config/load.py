@@ -33,7 +33,13 @@ __all__ = [
     "load_settings",
 ]
 
-ENVIRONMENT_IGNORED: Final = ("LEASEBOOK_TEST_*", "LEASEBOOK_REQUIRE_TOOLCHAINS", "LEASEBOOK_CLIENT_*", *VARIABLES)
+ENVIRONMENT_IGNORED: Final = (
+    "LEASEBOOK_TEST_*",
+    "LEASEBOOK_REQUIRE_TOOLCHAINS",
+    "LEASEBOOK_CLIENT_*",
+    "LEASEBOOK_LANG",
+    *VARIABLES,
+)
 """Environment variables with our prefix that are no settings; a trailing `*` means any ending."""
 
 _SHOWN_MAX: Final = 60

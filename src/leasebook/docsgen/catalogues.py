@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -18,8 +20,14 @@ from leasebook.translations.catalogues import FOLDER, LANGUAGES
 PACKAGE: Final = FOLDER.parent
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "cli": ("cli",),
+    "click": (),
 }
-"""The parts, and the folders of the package that mark texts of each."""
+"""The parts, and the folders of the package that mark texts of each; a folder in another one's may have its own part.
+
+The part of a library has no folder here. It has the name of the library, whose sources are read where it is installed.
+"""
+HELP: Final = frozenset({"help", "short_help", "epilog"})
+"""Arguments of options and commands that are shown as help, without a mark."""
 METHODS: Final = {".py": "python", ".html": "jinja2"}
 KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
 """``marked`` marks a text that is translated elsewhere."""
@@ -65,19 +73,56 @@ def merged(part: str, language: str) -> Catalog:
 
 
 def marked_texts(part: str) -> set[str | tuple[str, str]]:
-    """Return the texts that the sources of a part mark; one with a plural is a pair."""
+    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair."""
     found: set[str | tuple[str, str]] = set()
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
+        if SOURCES[part] and path.suffix == ".py":
+            found.update(help_texts(path.read_text(encoding="utf-8")))
     return found
 
 
+def help_texts(source: str) -> Iterator[str]:
+    """Yield the help of commands: their docstrings, and the arguments of options that are texts."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(keywords=keywords) if _makes(node) in {"command", "group", "option"}:
+                for keyword in keywords:
+                    if keyword.arg in HELP and isinstance(keyword.value, ast.Constant) and keyword.value.value:
+                        yield str(keyword.value.value)
+            case ast.FunctionDef() if any(_makes(one) in {"command", "group"} for one in node.decorator_list):
+                text = ast.get_docstring(node)
+                if text:
+                    yield text
+
+
+def _makes(node: ast.expr) -> str:
+    """Return the last part of the name of a called function, such as ``command`` of ``click.command()``."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+            return name
+    return ""
+
+
 def _files(part: str) -> Iterator[Path]:
-    for folder in SOURCES[part]:
-        for path in sorted((PACKAGE / folder).rglob("*")):
-            if path.suffix in METHODS:
+    for folder in _folders(part):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in METHODS and not any(path.is_relative_to(other) for other in _inside(part, folder)):
                 yield path
+
+
+def _folders(part: str) -> tuple[Path, ...]:
+    if SOURCES[part]:
+        return tuple(PACKAGE / folder for folder in SOURCES[part])
+    library = find_spec(part)
+    return tuple(map(Path, (library and library.submodule_search_locations) or ()))
+
+
+def _inside(part: str, folder: Path) -> list[Path]:
+    """Return the folders in this one that have another part's texts."""
+    others = [PACKAGE / name for other, names in SOURCES.items() if other != part for name in names]
+    return [other for other in others if other.is_relative_to(folder)]
 
 
 def _fits(text: str | tuple[str, str], kept: object) -> bool:
