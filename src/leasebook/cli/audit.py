@@ -16,8 +16,6 @@ from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.cli.terminal.texts import _, ngettext
-from leasebook.export.csv_table import Table, text_cell
-from leasebook.security.private_files import opened_private
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
@@ -126,6 +124,8 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
         return
     if goal.exists():
         stop(_("{goal} exists already; an export never writes over another file").format(goal=goal), FAILED)
+    from leasebook.security.private_files import opened_private
+
     part = goal.with_name(f"{goal.name}.part")
     try:
         with open(part, "w", encoding="utf-8", newline="", opener=opened_private) as file:
@@ -184,6 +184,8 @@ def _jsonl(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
 
 
 def _csv(file: IO[str], *, bom: bool) -> Callable[[tuple[Any, ...]], None]:
+    from leasebook.export.csv_table import Table
+
     table = Table(file, bom=bom)
     table.put(COLUMNS)
 
@@ -195,6 +197,8 @@ def _csv(file: IO[str], *, bom: bool) -> Callable[[tuple[Any, ...]], None]:
 
 def _cell(value: Any) -> str:
     """Write a cell: callers choose these texts."""
+    from leasebook.export.csv_table import text_cell
+
     if value is None:
         return ""
     if isinstance(value, bool):

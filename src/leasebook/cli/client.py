@@ -67,3 +67,19 @@ def sign(path: str, action: str, body: str, url: str, access_key: str, secret_ke
             click.echo(f"{name}: {value}")
     except ValueError as error:
         stop(error, FAILED)
+
+
+@click.command()
+@click.option(
+    "--url",
+    default=None,
+    callback=url_given,
+    help="A server that runs with --demo; none: one is started, and gone afterwards.",
+)
+@click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", default=None, show_envvar=True)
+@click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", default=None, show_envvar=True)
+def tour(url: str | None, access_key: str | None, secret_key: str | None) -> None:
+    """Buy, deploy a service, call it, schedule its release, watch it go, and see the bill."""
+    from leasebook.cli.tour import run
+
+    run(url, access_key, secret_key)

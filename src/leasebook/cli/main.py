@@ -9,7 +9,7 @@ import click
 
 from leasebook import __version__
 from leasebook.cli.audit import audit
-from leasebook.cli.client import call, sign
+from leasebook.cli.client import call, sign, tour
 from leasebook.cli.doctor.command import doctor
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
@@ -19,7 +19,6 @@ from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
 from leasebook.cli.terminal.help import SpeakingGroup
 from leasebook.cli.terminal.texts import _
-from leasebook.cli.tour import tour
 from leasebook.server.signals import AskedToStop
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def rotate_master_key(
     abandon: bool,  # noqa: FBT001
 ) -> None:
     """Seal everything under a new master key, while servers work. Run it again where it was cut off."""
+    import asyncio
+
     from leasebook.batch import OutcomeUnknown, Unavailable
     from leasebook.config.load import BadSettings, load_settings
     from leasebook.observability.metrics import configure_logging

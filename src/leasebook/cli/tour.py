@@ -20,7 +20,6 @@ from leasebook.cli.caller import NoAnswer, post, send
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
 from leasebook.cli.server_packages import need_server_packages
 from leasebook.cli.terminal.texts import _
-from leasebook.cli.urls import url_given
 
 UNITS, SERVICE, MODEL, ACCOUNT = "/v2/computeunit", "/v2/service", "/v2/model", "/v2/account"
 AHEAD_S: Final = 5
@@ -74,17 +73,8 @@ class Guide:
             time.sleep(0.1)
 
 
-@click.command()
-@click.option(
-    "--url",
-    default=None,
-    callback=url_given,
-    help="A server that runs with --demo; none: one is started, and gone afterwards.",
-)
-@click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", default=None, show_envvar=True)
-@click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", default=None, show_envvar=True)
-def tour(url: str | None, access_key: str | None, secret_key: str | None) -> None:
-    """Buy, deploy a service, call it, schedule its release, watch it go, and see the bill."""
+def run(url: str | None, access_key: str | None, secret_key: str | None) -> None:
+    """Lead through the tour, on a server of its own where there is no ``url``; ends the command where it fails."""
     try:
         with _a_server() if url is None else _the_server(url, access_key, secret_key) as guide:
             lead(guide)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from leasebook.addressing.host_port import web_of
 from leasebook.cli.terminal.texts import _
 
 
@@ -12,6 +11,9 @@ def url_given(context: click.Context, parameter: click.Parameter, text: str | No
     """Return the address of a service as calls are signed for it, without a slash at its end."""
     if text is None:
         return None
+    # Commands without an address need not wait for the parser of addresses.
+    from leasebook.addressing.host_port import web_of
+
     try:
         return str(web_of(text))
     except ValueError as error:

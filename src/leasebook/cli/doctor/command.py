@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -71,6 +70,8 @@ def doctor(
         if not is_operator or url is not None:
             findings += _of_caller(given)
     if output == "json":
+        import json
+
         click.echo(json.dumps({"findings": [one._asdict() for one in findings]}, ensure_ascii=False, indent=2))
     else:
         _show(findings)
