@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import subprocess
 import threading
@@ -149,7 +150,9 @@ def test_a_clock_that_is_wrong_here_shows_by_the_date_of_the_answer(
     with proxy(place.url, passed) as url:
         finding = asked(tmp_path, url)["ClockSkew"]
     assert f"seconds {word}" in finding["so"]
-    assert any(f"{seconds} seconds" in finding["so"] for seconds in range(398, 403))
+    (seconds,) = re.findall(r"\d+", finding["so"])
+    # The machine may be slow, and its clock goes on.
+    assert abs(int(seconds) - 400) < 50
 
 
 def test_a_signature_of_another_time_is_a_clock_that_is_wrong_even_without_a_date(

@@ -76,8 +76,10 @@ def shown(done: Result) -> dict[str, list[tuple[int, int | None]]]:
 
 @pytest.mark.usefixtures("each")
 def test_a_check_counts_every_row_and_then_its_other_checks(where: Target) -> None:
-    found = shown(run("check", *of(where), "--progress"))
+    done = run("check", *of(where), "--progress")
+    found = shown(done)
     assert list(found) == ["rows read", "further checks"]
+    assert "leasebook: the files of the store\n" in done.stderr
     for reports in found.values():
         assert reports[-1][0] == reports[-1][1]
     assert found["rows read"][-1][0] > 20
@@ -146,6 +148,16 @@ def test_lines_come_each_ten_seconds_with_rate_and_rest() -> None:
     ]
 
 
+def test_a_terminal_shows_each_new_stage_at_once() -> None:
+    lines: list[str] = []
+    now = [0.0]
+    show = Shown(lines.append, 10.0, lambda: now[0], at_once=True)
+    show("file", 0, None)
+    show("rows", 1, 2)
+    show("rows", 2, 2)
+    assert lines == ["the files of the store", "rows read: 1 of 2, 50 %, 0.0/s, ? left"]
+
+
 def test_a_stage_has_a_rate_of_its_own_and_perhaps_no_total() -> None:
     lines: list[str] = []
     now = [0.0]
@@ -178,6 +190,7 @@ def test_a_terminal_has_one_line_that_lives_and_goes(lived: Target) -> None:
     line = ["-c", program, "check", *of(lived)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LEASEBOOK_LANG": "zh"}
     child = pexpect.spawn(sys.executable, line, env=environment, encoding="utf-8", timeout=60, dimensions=(24, 80))
+    child.expect("存储的文件")
     child.expect("已读取的行")
     child.expect("账目正确")
     child.expect(pexpect.EOF)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 FREE_MIN_BYTES: Final = 1 << 30
 """Less free space is a finding."""
 INODES_MIN: Final = 1000
+COPIES: Final = "/var/tmp"  # noqa: S108 - SQLite makes a file without a name there
+"""Where copies of the embedded store are made, unless TMPDIR names another folder."""
 SERVING: Final = (b"serve", b"work")
 """The subcommands that run as long as a server does."""
 
@@ -67,7 +68,7 @@ def _disk(directory: Path) -> Iterator[Finding]:
         size = store.stat().st_size
     for folder, needed, what in (
         (directory, FREE_MIN_BYTES, _("the store and its log grow there")),
-        (Path(tempfile.gettempdir()), size, _("check, focus and audit copy the embedded store there")),
+        (Path(os.environ.get("TMPDIR") or COPIES), size, _("check, focus and audit copy the embedded store there")),
     ):
         try:
             free, nodes = shutil.disk_usage(folder).free, os.statvfs(folder)

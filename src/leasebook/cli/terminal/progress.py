@@ -23,6 +23,7 @@ EVERY_S: Final = 10.0
 LIVE_S = 0.1
 """Seconds between two looks of the line on a terminal."""
 NAMES: Final[dict[Stage, str]] = {
+    "file": marked("the files of the store"),
     "rows": marked("rows read"),
     "checks": marked("further checks"),
     "copied": marked("rows copied"),
@@ -53,6 +54,8 @@ class Rate:
         passed = now - self._began
         rate = (done - self._from) / passed if passed > 0 else 0.0
         named = _(NAMES[stage])
+        if total is None and not done:
+            return named
         if total is None:
             return _("{what}: {done}, {rate}/s").format(what=named, done=f"{done:,}", rate=_short(rate))
         return _("{what}: {done} of {total}, {percent} %, {rate}/s, {rest} left").format(
@@ -80,12 +83,20 @@ def span(seconds: float) -> str:
 
 
 class Shown:
-    """Shows progress by ``show``, at most each ``every_s`` seconds."""
+    """Shows progress by ``show``, at most each ``every_s`` seconds; ``at_once``: each new stage at once."""
 
-    def __init__(self, show: Callable[[str], None], every_s: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        show: Callable[[str], None],
+        every_s: float,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        at_once: bool = False,
+    ) -> None:
         self._show = show
         self._every_s = every_s
         self._now = now
+        self._at_once = at_once
         self._stage: Stage | None = None
         self._rate = Rate(0.0, 0)
         self._next = now() + every_s
@@ -95,6 +106,8 @@ class Shown:
         now = self._now()
         if stage != self._stage:
             self._stage, self._rate = stage, Rate(now, done)
+            if self._at_once:
+                self._next = now
         if now >= self._next:
             self._next = now + self._every_s
             self._show(self._rate.text(stage, done, total, now))
@@ -112,7 +125,7 @@ def shown(*, lines: bool) -> Iterator[Progress]:
         yield Shown(lambda text: click.echo(f"leasebook: {text}", err=True), EVERY_S)
     elif sys.stderr.isatty():
         with _live() as show:
-            yield Shown(show, LIVE_S)
+            yield Shown(show, LIVE_S, at_once=True)
     else:
         yield unseen
 

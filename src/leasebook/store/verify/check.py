@@ -87,6 +87,7 @@ def check_directory(directory: Path, keys: AuditKeys | KeysOf | None = None, pro
     path = store_in(directory)
     mark = MarkCheck(directory)
     began = boot_us()
+    progress("file", 0, None)
     connection = still(path)
     try:
         looking = Looking(embedded(connection))
@@ -127,6 +128,7 @@ def check_database(url: str, keys: AuditKeys | KeysOf | None = None, progress: P
     try:
         connection.execute("SET statement_timeout = 0")
         looking, own = Looking(fetch), Amcheck(connection)
+        progress("file", 0, None)
         looking.part("the database's own files", own.findings())
         began = boot_us()
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
