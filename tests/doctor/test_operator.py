@@ -141,6 +141,8 @@ def doctor_without_rows(where: Target) -> dict[str, dict[str, str]]:
 
 def test_an_empty_place_and_a_damaged_store_are_named(where: Target, tmp_path: Path) -> None:
     assert list(found(tmp_path, "--data", tmp_path / "none", **GOOD)) == ["NoStore"]
+    change(where, "UPDATE facts SET value = 'spoilt' WHERE name = 'clock_at'")
+    assert "A row of" in doctor_without_rows(where)["StoreUnusable"]["so"]
     change(where, "DROP TABLE offerings")
     assert "StoreUnusable" in doctor_without_rows(where)
 

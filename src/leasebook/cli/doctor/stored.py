@@ -35,11 +35,15 @@ def store_findings(settings: Settings, where: Target, access_key: str | None) ->
 def _reading(where: Target, findings: Iterator[Finding]) -> Iterator[Finding]:
     """Yield findings that come from the store; one that cannot be read is a finding of its own."""
     from leasebook.store.errors import BadStore
+    from leasebook.store.sqlite.damage import UNREADABLE
 
     try:
         yield from findings
     except BadStore as error:
         yield unusable(where.name, str(error))
+    except UNREADABLE as error:
+        so = _("A row of {store} cannot be read ({kind}: {error}).")
+        yield unusable(where.name, so.format(store=where.name, kind=type(error).__name__, error=error))
 
 
 def _schema(where: Target) -> Generator[Finding, None, bool]:
