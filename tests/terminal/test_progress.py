@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from leasebook.cli.main import cli
 from leasebook.cli.terminal import progress
 from leasebook.cli.terminal.progress import Shown, span
-from leasebook.ports.progress import Stage
+from leasebook.ports.progress import Stage, unseen
 from leasebook.store.maintenance import backup
 from leasebook.store.opening import Target
 from leasebook.store.revisions import known
@@ -131,6 +131,8 @@ def test_nothing_is_counted_or_shown_on_a_pipe(where: Target) -> None:
     done = run("check", *of(where))
     assert done.exit_code == 0
     assert done.stderr == ""
+    with progress.shown(lines=False) as reports:
+        assert reports is unseen
 
 
 def test_lines_come_each_ten_seconds_with_rate_and_rest() -> None:
