@@ -119,7 +119,7 @@ def none_of(given: str, allowed: Sequence[str], near: str | None) -> str:
 
 def no_key(given: str, known: Sequence[str], near: str | None) -> str:
     """Refuse an unknown key."""
-    hint = _meant(near) or f" Known here: {', '.join(known)}."
+    hint = _meant(near) or _(" Known here: {names}.").format(names=", ".join(known))
     return _("There is no key {given!r} here.{hint}").format(given=given, hint=hint)
 
 
@@ -282,7 +282,7 @@ def only_closed(number: int) -> str:
 
 def left(what: str) -> str:
     """Write a thing that stays as it is."""
-    return f"  left: {what}"
+    return _("  left: {what}").format(what=what)
 
 
 def more_left(number: int) -> str:
@@ -363,7 +363,7 @@ def planned(house: str, url: str) -> str:
 
 def doing(sign: str, thing: str) -> str:
     """Write a step that is done."""
-    return f"{sign} {thing}: done"
+    return _("{sign} {thing}: done").format(sign=sign, thing=thing)
 
 
 def stopped(thing: str, reason: object) -> str:
@@ -376,7 +376,7 @@ def stopped(thing: str, reason: object) -> str:
 
 def stays(thing: str, reason: object) -> str:
     """Say that something could not be ended."""
-    return f"{thing} stays: {reason}"
+    return _("{thing} stays: {reason}").format(thing=thing, reason=reason)
 
 
 def secrets_in(path: Path) -> str:
