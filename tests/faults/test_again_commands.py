@@ -204,7 +204,7 @@ def test_what_a_server_failed_to_do_while_it_worked_is_wrong(data: Path) -> None
 def test_a_copy_whose_check_is_cut_off_says_that_it_is_there(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: Any) -> None:
+    def gone(*_: Any, **_more: Any) -> None:
         raise BadStore("The database cannot be read: server closed the connection")
 
     monkeypatch.setattr(leasebook.store.maintenance.copy, "check_store", gone)

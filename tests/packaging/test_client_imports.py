@@ -100,6 +100,14 @@ def test_calling_loads_one_http_library_and_what_that_needs() -> None:
     assert of_clients(ours) == set()
 
 
+def test_a_caller_s_set_up_is_looked_at_without_the_server() -> None:
+    arguments = ["doctor", "--url", "http://127.0.0.1:9", *KEYS]
+    code = f"import contextlib\n    with contextlib.suppress(SystemExit): {COMMAND.format(arguments=arguments)}"
+    outside, ours = loaded(code)
+    assert outside <= modules(closure(needs()))
+    assert {name for name in of_clients(ours) if not name.startswith("leasebook.client")} == set()
+
+
 @pytest.mark.parametrize("module", ["leasebook.store.opening", "leasebook.domain.rules.lifecycle"])
 def test_a_module_of_the_server_is_found(module: str) -> None:
     assert of_clients(loaded(f"import {module}")[1]) != set()

@@ -56,9 +56,9 @@ def test_callers_need_the_contract_one_http_library_and_what_a_command_line_read
 
 
 def test_only_the_commands_for_callers_go_without_the_packages_of_the_server() -> None:
-    """``tour`` needs them where it starts a server of its own, and says so itself."""
+    """``tour`` needs them where it starts a server of its own, ``doctor`` for a server's set-up; both say so."""
     others = {name: command for name, command in cli.commands.items() if not isinstance(command, ServerCommand)}
-    ours = {"apply", "call", "export", "sign", "tour"}
+    ours = {"apply", "call", "doctor", "export", "sign", "tour"}
     assert ours <= others.keys()
     for name in others.keys() - ours:
         assert type(others[name]).__module__.startswith("leasebook.cli.commands."), name

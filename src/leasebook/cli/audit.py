@@ -15,9 +15,7 @@ import click
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.domain.values.wording import counted
-from leasebook.export.csv_table import Table, text_cell
-from leasebook.security.private_files import opened_private
+from leasebook.cli.terminal.texts import _, ngettext
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
@@ -46,7 +44,7 @@ COLUMNS: Final = (
 """The fields of a line, in this order. Append only."""
 
 
-def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant | None:
+def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Instant | None:
     from leasebook.domain.values.calendar import BadTime, parse_time
 
     try:
@@ -81,14 +79,16 @@ def audit(
     from leasebook.store.queries.snapshot import snapshot
 
     if bom and form != "csv":
-        raise click.BadParameter("only a CSV has one; add --format csv.", param_hint="--bom")
+        raise click.BadParameter(_("only a CSV has one; add --format csv."), param_hint="--bom")
     if since is not None and until is not None and until <= since:
-        raise click.BadParameter("it is no later than --since, so that no entry can lie between.", param_hint="--until")
+        raise click.BadParameter(
+            _("it is no later than --since, so that no entry can lie between."), param_hint="--until"
+        )
     count = 0
     try:
         with refusing(), snapshot(target(data, store)) as ask:
             if account and ask.account(account) is None:
-                stop(f"There is no account {account[:64]!r}.", FAILED)
+                stop(_("There is no account {account!r}.").format(account=account[:64]), FAILED)
             with _opened(goal) as file:
                 put = _csv(file, bom=bom) if form == "csv" else _jsonl(file)
                 count = _put_all(put, _lines(ask, account, since, until))
@@ -96,14 +96,13 @@ def audit(
         # The reader has closed the pipe; it gets nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        stop(f"a page of the audit log cannot be read, run leasebook check: {error}", FAILED)
+        stop(_("a page of the audit log cannot be read, run leasebook check: {error}").format(error=error), FAILED)
     if not count:
-        stop(
-            f"No entry of the audit log is asked for by this{'' if goal is None else f', and {goal} has none'}.",
-            NOTHING_IN_IT,
-        )
+        said = _("No entry of the audit log is asked for by this.")
+        has_none = _("No entry of the audit log is asked for by this, and {goal} has none.")
+        stop(said if goal is None else has_none.format(goal=goal), NOTHING_IN_IT)
     if goal is not None:
-        click.echo(f"{goal}: {counted(count, 'entry', 'entries')}.")
+        click.echo(ngettext("{goal}: {count} entry.", "{goal}: {count} entries.", count).format(goal=goal, count=count))
 
 
 def _put_all(put: Callable[[tuple[Any, ...]], None], lines: Iterator[tuple[Any, ...]]) -> int:
@@ -124,7 +123,9 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     if goal.exists():
-        stop(f"{goal} exists already; an export never writes over another file", FAILED)
+        stop(_("{goal} exists already; an export never writes over another file").format(goal=goal), FAILED)
+    from leasebook.security.private_files import opened_private
+
     part = goal.with_name(f"{goal.name}.part")
     try:
         with open(part, "w", encoding="utf-8", newline="", opener=opened_private) as file:
@@ -134,7 +135,7 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
         part.rename(goal)
     except OSError as error:
         part.unlink(missing_ok=True)
-        stop(f"{goal} cannot be written: {error.strerror or error}", FAILED)
+        stop(_("{goal} cannot be written: {strerror}").format(goal=goal, strerror=error.strerror or error), FAILED)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -183,6 +184,8 @@ def _jsonl(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
 
 
 def _csv(file: IO[str], *, bom: bool) -> Callable[[tuple[Any, ...]], None]:
+    from leasebook.export.csv_table import Table
+
     table = Table(file, bom=bom)
     table.put(COLUMNS)
 
@@ -194,6 +197,8 @@ def _csv(file: IO[str], *, bom: bool) -> Callable[[tuple[Any, ...]], None]:
 
 def _cell(value: Any) -> str:
     """Write a cell: callers choose these texts."""
+    from leasebook.export.csv_table import text_cell
+
     if value is None:
         return ""
     if isinstance(value, bool):

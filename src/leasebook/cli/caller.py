@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from leasebook.cli.terminal.texts import _
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -64,12 +66,14 @@ def send(url: str, body: str, headers: dict[str, str], connection: httpx2.Client
     except httpx2.InvalidURL as error:
         raise ValueError(f"{url}: {error}") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-        raise NoAnswer(f"{url} does not answer: {error}. Nothing was sent.") from None
+        raise NoAnswer(_("{url} does not answer: {error}. Nothing was sent.").format(url=url, error=error)) from None
     except httpx2.HTTPError as error:
         said = str(error) or type(error).__name__
         raise NoAnswer(
-            f"{url} does not answer: {said}. The call was sent, and may have been done: look, or send it again with "
-            "the clientToken that it had."
+            _(
+                "{url} does not answer: {said}. The call was sent, and may have been done: look, or send it again "
+                "with the clientToken that it had."
+            ).format(url=url, said=said)
         ) from None
     ignored = answer.headers.get("x-leasebook-ignored")
     if ignored is not None:

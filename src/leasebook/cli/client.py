@@ -115,3 +115,19 @@ def _keys(*, url: str | None, access_key: str | None, secret_key: str | None, pr
         return connection(url, access_key, secret_key, profile=profile).keys
     except ConfigurationError as error:
         stop(error)
+
+
+@click.command()
+@click.option(
+    "--url",
+    default=None,
+    callback=url_given,
+    help="A server that runs with --demo; none: one is started, and gone afterwards.",
+)
+@click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", default=None, show_envvar=True)
+@click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", default=None, show_envvar=True)
+def tour(url: str | None, access_key: str | None, secret_key: str | None) -> None:
+    """Buy, deploy a service, call it, schedule its release, watch it go, and see the bill."""
+    from leasebook.cli.tour import run
+
+    run(url, access_key, secret_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,24 +14,26 @@ import click
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.domain.values.wording import counted
+from leasebook.cli.terminal.progress import progress_option, shown
+from leasebook.cli.terminal.texts import _, marked, ngettext
 from leasebook.export.focus.versions import DATASETS, VERSION, VERSIONS
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
     from leasebook.export.focus.versions import DatasetName, Version
+    from leasebook.ports.progress import Progress
     from leasebook.ports.queries.read_repository import ReadRepository
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 YEARS = range(1970, 9000)
 
 
-def _month(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, int] | None:
+def _month(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     found = _MONTH.fullmatch(text)
     if found is None or int(found[1]) not in YEARS:
-        raise click.BadParameter(f"{text!r} is no month; write it like 2026-11.")
+        raise click.BadParameter(_("{text!r} is no month; write it like 2026-11.").format(text=text))
     return int(found[1]), int(found[2])
 
 
@@ -66,6 +69,7 @@ def _month(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
 @click.option("--provider", default=None, help="Who sells and issues invoices; none: the setting costs.provider.")
 @click.option("--bom", is_flag=True, help="Begin a CSV with the mark by which spreadsheets know UTF-8.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+@progress_option
 def focus(
     data: Path,
     store: str | None,
@@ -78,6 +82,7 @@ def focus(
     provider: str | None,
     bom: bool,  # noqa: FBT001
     config: Path | None,
+    lines: bool,  # noqa: FBT001
 ) -> None:
     """Export the costs of months for FinOps tools (FOCUS), also while a server works on the store."""
     from leasebook.config.load import BadSettings, load_settings
@@ -90,12 +95,12 @@ def focus(
 
     last = last_month or month
     if last < month:
-        stop(f"--last-month {_named(last)} is before --month {_named(month)}.")
+        stop(_("--last-month {last} is before --month {first}.").format(last=_named(last), first=_named(month)))
     try:
         columns = layout_of(version, dataset)
         settings = load_settings(config, os.environ)
         currency = settings.currency
-        with refusing(), snapshot(target(data, store)) as ask:
+        with refusing(), shown(lines=lines) as progress, snapshot(target(data, store)) as ask:
             wanted = Wanted(
                 dataset=dataset,
                 first=month,
@@ -105,32 +110,48 @@ def focus(
                 now=_now(ask),
             )
             standing = not_over(ask, wanted)
-            written = write(goal, rows_wanted(ask, wanted), columns, bom=bom)
+            written = write(goal, rows_wanted(ask, wanted, _paced(progress)), columns, bom=bom)
     except (BadSettings, NoSuchDatasetError, WrongNameError) as error:
         stop(error)
     except (CannotWriteError, UnknownAccountError) as error:
         stop(error, FAILED)
     if standing is not None:
-        remark(f"{_named(last)} {standing}: its costs are not final.")
+        remark(_("{month} {standing}: its costs are not final.").format(month=_named(last), standing=_(standing)))
     if not written.rows:
-        name = _named(month) if last == month else f"{_named(month)} to {_named(last)}"
+        name = _named(month) if last == month else _("{first} to {last}").format(first=_named(month), last=_named(last))
         stop(
-            f"{goal} has no rows: nothing was charged in {name}, and no term paid in advance reaches into it.",
+            _("{goal} has no rows: nothing was charged in {name}, and no term paid in advance reaches into it.").format(
+                goal=goal, name=name
+            ),
             NOTHING_IN_IT,
         )
     sums = {"billed": written.billed, "effective": written.effective}
-    shown = [f"{word} {amount_text(sums[word])} {currency}" for word in SUMS[dataset]]
-    rows = f"{goal}: {counted(written.rows, 'row')}"
-    click.echo(f"{', '.join([rows, *shown])}.")
+    amounts = [f"{_(word)} {amount_text(sums[word])} {currency}" for word in SUMS[dataset]]
+    rows = ngettext("{goal}: {count} row", "{goal}: {count} rows", written.rows).format(goal=goal, count=written.rows)
+    click.echo(f"{', '.join([rows, *amounts])}.")
 
 
 SUMS: Final[dict[DatasetName, tuple[str, ...]]] = {
-    "CostAndUsage": ("billed", "effective"),
-    "InvoiceDetail": ("billed",),
+    "CostAndUsage": (marked("billed"), marked("effective")),
+    "InvoiceDetail": (marked("billed"),),
     "ContractCommitment": (),
     "BillingPeriod": (),
 }
 """The sums that the rows of a dataset come to."""
+STANDING: Final = (marked("has not begun"), marked("is not over"))
+"""Why the costs of a month are not final, as the export says it."""
+
+
+def _paced(progress: Progress) -> Callable[[int], None]:
+    """Return a function that reports the work on rows. How much there is in all is known only at the end."""
+    done = 0
+
+    def pace(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress("rows", done, None)
+
+    return pace
 
 
 def _named(month: tuple[int, int]) -> str:

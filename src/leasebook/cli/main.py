@@ -9,20 +9,22 @@ import click
 
 from leasebook import __version__
 from leasebook.cli.audit import audit
-from leasebook.cli.client import call, sign
+from leasebook.cli.client import call, sign, tour
 from leasebook.cli.commands.register import register
 from leasebook.cli.console import console
+from leasebook.cli.doctor.command import doctor
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
 from leasebook.cli.house.command import apply, export
 from leasebook.cli.master_key import rotate_master_key
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
-from leasebook.cli.tour import tour
+from leasebook.cli.terminal.help import SpeakingGroup
+from leasebook.cli.terminal.texts import _
 from leasebook.server.signals import AskedToStop
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SpeakingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="leasebook")
 def cli() -> None:
     """Serve compute units, prove the books, and call the service."""
@@ -68,8 +70,9 @@ def serve(
     asked = AskedToStop().listen()
     from leasebook.config.load import BadSettings, given, load_settings, secret_variables
     from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.listening import CannotStart
     from leasebook.server.ready_file import Announcer
-    from leasebook.server.serve import CannotStart, run
+    from leasebook.server.serve import run
 
     try:
         options = {
@@ -112,7 +115,7 @@ def work(  # one parameter an option
     asked = AskedToStop().listen()
     from leasebook.config.load import BadSettings, load_settings, secret_variables
     from leasebook.security.private_files import keep_to_itself
-    from leasebook.server.serve import CannotStart
+    from leasebook.server.listening import CannotStart
     from leasebook.server.serve import work as do_work
 
     try:
@@ -140,8 +143,12 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     if only_check and stale:
-        stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
-    click.echo(f"{len(files)} files are current" if not stale else f"wrote {', '.join(stale)}")
+        stop(_("not what the code generates, run make format: {names}").format(names=", ".join(stale)), FAILED)
+    click.echo(
+        _("{count} files are current").format(count=len(files))
+        if not stale
+        else _("wrote {names}").format(names=", ".join(stale))
+    )
 
 
 for subcommand in (
@@ -155,6 +162,7 @@ for subcommand in (
     focus,
     audit,
     console,
+    doctor,
     tour,
     call,
     sign,

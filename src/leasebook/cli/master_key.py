@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
+from leasebook.cli.terminal.texts import _
 
 
 @click.command("rotate-master-key", cls=ServerCommand)
@@ -28,6 +28,8 @@ def rotate_master_key(
     abandon: bool,  # noqa: FBT001
 ) -> None:
     """Seal everything under a new master key, while servers work. Run it again where it was cut off."""
+    import asyncio
+
     from leasebook.batch import OutcomeUnknown, Unavailable
     from leasebook.config.load import BadSettings, load_settings
     from leasebook.observability.logs.lines import configure_logging
@@ -40,7 +42,7 @@ def rotate_master_key(
         with refusing():
             if abandon:
                 rotating.abandon(where)
-                click.echo("No new master key is announced any more.")
+                click.echo(_("No new master key is announced any more."))
                 return
             settings = load_settings(config, os.environ)
             configure_logging(settings.log_format, "warning", [])
@@ -48,5 +50,5 @@ def rotate_master_key(
     except (BadSettings, BadMasterKey) as error:
         stop(error)
     except (NotYet, Unavailable, OutcomeUnknown) as error:
-        stop(f"{error}. Run it again to go on.", FAILED)
-    click.echo("The store is sealed under the new master key, and nothing of it under the one before.")
+        stop(_("{error}. Run it again to go on.").format(error=error), FAILED)
+    click.echo(_("The store is sealed under the new master key, and nothing of it under the one before."))

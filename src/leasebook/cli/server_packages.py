@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from leasebook.cli.exits import stop
+from leasebook.cli.terminal.texts import _
 
 MODULES: Final = (
     "aiohttp",
@@ -43,8 +44,10 @@ def need_server_packages(command: str) -> None:
     missing = [name for name in MODULES if find_spec(name) is None]
     if missing:
         stop(
-            f"{command} needs the server's packages, and some are not installed here: {', '.join(missing)}. "
-            "Run: pip install 'leasebook[server]'"
+            _(
+                "{command} needs the server's packages, and some are not installed here: {names}. Run: pip install "
+                "'leasebook[server]'"
+            ).format(command=command, names=", ".join(missing))
         )
 
 

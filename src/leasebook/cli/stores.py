@@ -14,7 +14,8 @@ import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.server_packages import ServerCommand
-from leasebook.domain.values.wording import are
+from leasebook.cli.terminal.progress import progress_option, shown
+from leasebook.cli.terminal.texts import _, ngettext
 
 if TYPE_CHECKING:
     from leasebook.config.load import Settings
@@ -70,8 +71,10 @@ def target(data: Path, store: str | None, option: str = "--store") -> Target:
         opening.check_address(where, option if given else _variable_of_store())
     if shows_password:
         click.echo(
-            "leasebook: --store has a password in it, and every user of this machine can read a command line. "
-            "Set LEASEBOOK_STORE, or LEASEBOOK_STORE_FILE, instead.",
+            _(
+                "leasebook: --store has a password in it, and every user of this machine can read a command line. Set "
+                "LEASEBOOK_STORE, or LEASEBOOK_STORE_FILE, instead."
+            ),
             err=True,
         )
     return where
@@ -86,7 +89,7 @@ def founding_new(where: Target) -> Target:
     import msgspec
 
     if where.url is not None:
-        stop("--new creates an embedded store; in an empty database a store is created without it.")
+        stop(_("--new creates an embedded store; in an empty database a store is created without it."))
     return msgspec.structs.replace(where, new=True)
 
 
@@ -165,54 +168,63 @@ def _keys_if_any(settings: Settings, where: Target, ask: ReadRepository, unusabl
 
 @click.command(cls=ServerCommand)
 @store_options
-def check(data: Path, store: str | None) -> None:
+@progress_option
+def check(data: Path, store: str | None, lines: bool) -> None:  # noqa: FBT001
     """Prove a store: its files, its books and its audit log, also while a server works on it."""
     from leasebook.store.queries.read_repository import Queries
     from leasebook.store.verify.check import check_store
 
     where, settings = target(data, store), _settings()
     unusable: list[str] = []
-    with refusing():
+    with refusing(), shown(lines=lines) as progress:
         # Read from the same snapshot as the rest: the master key may be replaced during the check.
-        report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch), unusable))
+        report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch), unusable), progress)
     for finding in (*report.findings, *unusable):
         click.echo(finding)
     if not report.findings:
-        click.echo(f"The books are right: {report.summary}.")
+        click.echo(_("The books are right: {summary}.").format(summary=report.summary))
     for remark in report.remarks:
-        click.echo(f"remark: {remark}")
+        click.echo(_("remark: {remark}").format(remark=remark))
     if unusable and not report.findings:
         sys.exit(FAILED)
     if report.findings:
-        click.echo(f"{are(len(report.findings), 'row')} wrong: {report.summary}", err=True)
+        number = len(report.findings)
+        wrong = ngettext("{number} row is wrong: {summary}", "{number} rows are wrong: {summary}", number)
+        click.echo(wrong.format(number=number, summary=report.summary), err=True)
         sys.exit(FAILED)
 
 
 @click.command(cls=ServerCommand)
 @store_options
-def migrate(data: Path, store: str | None) -> None:
+@progress_option
+def migrate(data: Path, store: str | None, lines: bool) -> None:  # noqa: FBT001
     """Bring a store's schema to this version; servers do it by themselves when they start."""
     from leasebook.store.opening import upgrade
 
     where = target(data, store)
-    with refusing():
-        revision = upgrade(where)
-    click.echo(f"{where.name} is at schema {revision}.")
+    with refusing(), shown(lines=lines) as progress:
+        revision = upgrade(where, progress)
+    click.echo(_("{name} is at schema {revision}.").format(name=where.name, revision=revision))
 
 
 @click.command(cls=ServerCommand)
 @click.option("--from", "source", required=True, help="sqlite:///DIRECTORY or postgresql://HOST/DATABASE")
 @click.option("--to", "goal", required=True, help="An empty store of either kind.")
-def copy(source: str, goal: str) -> None:
+@progress_option
+def copy(source: str, goal: str, lines: bool) -> None:  # noqa: FBT001
     """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
     from leasebook.store.maintenance.copy import copy as copy_store
 
     # Before anything is written: a command that cannot begin has copied nothing.
     settings = _settings()
     old, new = target(Path("data"), source, "--from"), target(Path("data"), goal, "--to")
-    with refusing():
-        copied = copy_store(old, new)
-    click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
+    with refusing(), shown(lines=lines) as progress:
+        copied = copy_store(old, new, progress)
+    click.echo(
+        _("Copied {rows} rows to {name}. The books are right: {summary}.").format(
+            rows=sum(copied.rows.values()), name=new.name, summary=copied.summary
+        )
+    )
     for line in _moved(settings, old, new):
         click.echo(line)
 
@@ -231,7 +243,8 @@ def _moved(settings: Settings, old: Target, new: Target) -> list[str]:
 @store_options
 @click.option("--before", required=True, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC: the first moment that stays.")
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new .jsonl.gz.")
-def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
+@progress_option
+def archive(data: Path, store: str | None, before: str, goal: Path, lines: bool) -> None:  # noqa: FBT001
     """Roll up the hourly charges of months long past into one posting each; the hourly ones go into a file."""
     from leasebook.domain.values.calendar import BadTime, parse_time
     from leasebook.store.maintenance.archive import archive as archive_store
@@ -240,26 +253,37 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
         moment = parse_time(before, "UTC")
     except BadTime as error:
         stop(f"--before: {error}")
-    with refusing():
-        done = archive_store(target(data, store), moment, goal)
+    with refusing(), shown(lines=lines) as progress:
+        done = archive_store(target(data, store), moment, goal, progress)
     if not done.hourly:
         stop(
-            f"{goal} is empty: there is no month before {before} with several hourly charges of one kind.",
+            _("{goal} is empty: there is no month before {before} with several hourly charges of one kind.").format(
+                goal=goal, before=before
+            ),
             NOTHING_IN_IT,
         )
-    click.echo(f"{done.hourly} postings are in {goal} ({done.file_bytes} bytes); {done.monthly} stand for them now.")
+    click.echo(
+        _("{hourly} postings are in {goal} ({file_bytes} bytes); {monthly} stand for them now.").format(
+            hourly=done.hourly, goal=goal, file_bytes=done.file_bytes, monthly=done.monthly
+        )
+    )
 
 
 @click.command(cls=ServerCommand)
 @click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
-def backup(data: Path, goal: Path) -> None:
+@progress_option
+def backup(data: Path, goal: Path, lines: bool) -> None:  # noqa: FBT001
     """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
     from leasebook.store.maintenance.backup import back_up
 
-    with refusing():
-        size = back_up(data, goal)
-    click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasebook.db, with master.key.")
+    with refusing(), shown(lines=lines) as progress:
+        size = back_up(data, goal, progress)
+    click.echo(
+        _("{goal}: {size} bytes. To restore, put it into an empty directory as leasebook.db, with master.key.").format(
+            goal=goal, size=size
+        )
+    )
 
 
 @click.command("accept-loss", cls=ServerCommand)

@@ -19,7 +19,7 @@ import click
 from leasebook.cli.caller import NoAnswer, post, send
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
 from leasebook.cli.server_packages import need_server_packages
-from leasebook.cli.urls import url_given
+from leasebook.cli.terminal.texts import _
 
 UNITS, SERVICE, MODEL, ACCOUNT = "/v2/computeunit", "/v2/service", "/v2/model", "/v2/account"
 AHEAD_S: Final = 5
@@ -47,7 +47,11 @@ class Guide:
         try:
             answer = json.loads(text)
         except ValueError:
-            raise WentWrong(f"{action}: {self.url} answered {status}, and not with JSON: {text[:200]}") from None
+            raise WentWrong(
+                _("{action}: {url} answered {status}, and not with JSON: {text}").format(
+                    action=action, url=self.url, status=status, text=text[:200]
+                )
+            ) from None
         if status != OK:
             raise WentWrong(f"{action}: {answer['code']}: {answer['message']}")
         return answer["result"]
@@ -61,21 +65,16 @@ class Guide:
             if shown[field] == wanted:
                 return shown
             if time.monotonic() > end:
-                raise WentWrong(f"{action} says {field} {shown[field]} after {PATIENCE_S} seconds, not {wanted}.")
+                raise WentWrong(
+                    _("{action} says {field} {shown} after {seconds} seconds, not {wanted}.").format(
+                        action=action, field=field, shown=shown[field], seconds=PATIENCE_S, wanted=wanted
+                    )
+                )
             time.sleep(0.1)
 
 
-@click.command()
-@click.option(
-    "--url",
-    default=None,
-    callback=url_given,
-    help="A server that runs with --demo; none: one is started, and gone afterwards.",
-)
-@click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", default=None, show_envvar=True)
-@click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", default=None, show_envvar=True)
-def tour(url: str | None, access_key: str | None, secret_key: str | None) -> None:
-    """Buy, deploy a service, call it, schedule its release, watch it go, and see the bill."""
+def run(url: str | None, access_key: str | None, secret_key: str | None) -> None:
+    """Lead through the tour, on a server of its own where there is no ``url``; ends the command where it fails."""
     try:
         with _a_server() if url is None else _the_server(url, access_key, secret_key) as guide:
             lead(guide)
@@ -90,9 +89,13 @@ def lead(guide: Guide) -> None:
     sets = guide.call(MODEL, "DescribeModelSets", source="System", maxKeys=100)["modelSetList"]
     found = next((one for one in sets if one["modelSetName"] == "echo"), None)
     if found is None:
-        raise WentWrong("The repository has no example: start the server with --demo.")
+        raise WentWrong(_("The repository has no example: start the server with --demo."))
     model = guide.call(MODEL, "DescribeModelSet", modelSetId=found["modelSetId"])["modelList"][0]
-    click.echo(f"1. The repository has {found['modelSetName']} {model['version']}: {found['description']}")
+    click.echo(
+        _("1. The repository has {modelSetName} {version}: {description}").format(
+            modelSetName=found["modelSetName"], version=model["version"], description=found["description"]
+        )
+    )
 
     name = f"tour-{secrets.token_hex(3)}"
     bought = guide.call(
@@ -107,28 +110,42 @@ def lead(guide: Guide) -> None:
         billing={"paymentTiming": "Postpaid", "releaseTime": _soon(LATEST_S)},
     )
     service, unit = {"serviceId": bought["serviceId"]}, {"instanceId": bought["instanceId"]}
-    click.echo(f"2. Bought {unit['instanceId']}, by the minute, and deployed {service['serviceId']} on it.")
+    click.echo(
+        _("2. Bought {instanceId}, by the minute, and deployed {serviceId} on it.").format(
+            instanceId=unit["instanceId"], serviceId=service["serviceId"]
+        )
+    )
     began = time.monotonic()
     shown = guide.until(SERVICE, "DescribeService", "runStatus", "Serving", **service)
-    click.echo(f"3. It is healthy after {time.monotonic() - began:.1f} seconds, at {shown['url']}/")
+    click.echo(
+        _("3. It is healthy after {seconds:.1f} seconds, at {url}/").format(
+            seconds=time.monotonic() - began, url=shown["url"]
+        )
+    )
 
     key = guide.call(SERVICE, "CreateServiceKey", name=name, serviceId=service["serviceId"])["key"]
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     status, answer = send(f"{shown['url']}/", '{"say": "hello"}', headers)
     if status != OK:
-        raise WentWrong(f"The service answers {status}: {answer[:200]}")
-    click.echo(f"4. Called it: {answer[:160].strip()}")
+        raise WentWrong(_("The service answers {status}: {answer}").format(status=status, answer=answer[:200]))
+    click.echo(_("4. Called it: {answer}").format(answer=answer[:160].strip()))
 
     at = _soon(AHEAD_S)
     guide.call(UNITS, "AutoReleaseComputeUnit", **unit, releaseTime=at)
-    click.echo(f"5. Its release is moved to {at}, {AHEAD_S} seconds ahead. Why is it alive?")
+    click.echo(
+        _("5. Its release is moved to {at}, {seconds} seconds ahead. Why is it alive?").format(at=at, seconds=AHEAD_S)
+    )
     for line in guide.call(UNITS, "ExplainComputeUnit", **unit)["text"].splitlines():
         click.echo(f"      {line}")
     guide.until(UNITS, "DescribeComputeUnit", "status", "Released", **unit)
     status, answer = send(f"{shown['url']}/", "{}", headers)
-    click.echo(f"6. It is gone, and its address answers {status}: {json.loads(answer).get('message', '')[:120]}")
+    click.echo(
+        _("6. It is gone, and its address answers {status}: {message}").format(
+            status=status, message=json.loads(answer).get("message", "")[:120]
+        )
+    )
 
-    click.echo("7. Its events and its bill:")
+    click.echo(_("7. Its events and its bill:"))
     for event in guide.call("/v2/events", "DescribeEvents", **unit, oldestFirst=True, maxKeys=100)["events"]:
         click.echo(f"      {event['time']}  {event['type']}")
     for posting in guide.call(ACCOUNT, "DescribePostings", **unit, maxKeys=100)["postings"]:
@@ -159,7 +176,7 @@ def _a_server() -> Iterator[Guide]:
 @contextmanager
 def _the_server(url: str, access_key: str | None, secret_key: str | None) -> Iterator[Guide]:
     if not access_key or not secret_key:
-        raise WentWrong("Give --access-key and --secret-key of the server at --url.")
+        raise WentWrong(_("Give --access-key and --secret-key of the server at --url."))
     yield Guide(url, access_key, secret_key)
 
 
@@ -168,4 +185,4 @@ def _address(server: subprocess.Popen[str]) -> str:
     for line in server.stdout:
         if line.startswith(GREETING):
             return line.removeprefix(GREETING).strip()
-    raise WentWrong("The server did not start; see its message above.")
+    raise WentWrong(_("The server did not start; see its message above."))

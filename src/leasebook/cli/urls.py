@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import click
 
-from leasebook.addressing.host_port import web_of
+from leasebook.cli.terminal.texts import _
 
 
 def url_given(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     """Return the address of a service as calls are signed for it, without a slash at its end."""
     if text is None:
         return None
+    # Commands without an address need not wait for the parser of addresses.
+    from leasebook.addressing.host_port import web_of
+
     try:
         return str(web_of(text))
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is no address of a service: {error}. Write it like https://units.example.com:8000.",
+            _("{text!r} is no address of a service: {error}. Write it like https://units.example.com:8000.").format(
+                text=text, error=error
+            ),
             context,
             parameter,
             _named(parameter),
@@ -31,7 +36,9 @@ def path_given(context: click.Context, parameter: click.Parameter, text: str) ->
     """Return the path of an action."""
     if not text.startswith("/") or any(character in text for character in "?#") or not text.isprintable():
         raise click.BadParameter(
-            f"{text!r} is no path of an action. Write it like /v2/computeunit, and the action after it.",
+            _("{text!r} is no path of an action. Write it like /v2/computeunit, and the action after it.").format(
+                text=text
+            ),
             context,
             parameter,
         )

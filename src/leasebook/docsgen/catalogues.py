@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -31,8 +33,14 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "console_openid": ("console/openid", "console/templates/openid"),
     "console_device": ("console/device", "console/templates/device"),
     **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
+    "click": (),
 }
-"""The parts, and the folders and files of the package that mark texts of each. Those of the contract have none."""
+"""The parts, and the folders of the package that mark texts of each; a folder in another one's may have its own part.
+
+The part of a library has no folder here. It has the name of the library, whose sources are read where it is installed.
+"""
+HELP: Final = frozenset({"help", "short_help", "epilog"})
+"""Arguments of options and commands that are shown as help, without a mark."""
 METHODS: Final = {".py": "python", ".html": "jinja2"}
 KEYWORDS: Final = DEFAULT_KEYWORDS | {"marked": None}
 """``marked`` marks a text that is translated elsewhere."""
@@ -78,13 +86,37 @@ def merged(part: str, language: str) -> Catalog:
 
 
 def marked_texts(part: str) -> set[str | tuple[str, str]]:
-    """Return the texts that the sources of a part mark; one with a plural is a pair."""
+    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair."""
     found: set[str | tuple[str, str]] = set()
     found.update(contract_texts(part))
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
+        if SOURCES[part] and path.suffix == ".py":
+            found.update(help_texts(path.read_text(encoding="utf-8")))
     return found
+
+
+def help_texts(source: str) -> Iterator[str]:
+    """Yield the help of commands: their docstrings, and the arguments of options that are texts."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(keywords=keywords) if _makes(node) in {"command", "group", "option"}:
+                for keyword in keywords:
+                    if keyword.arg in HELP and isinstance(keyword.value, ast.Constant) and keyword.value.value:
+                        yield str(keyword.value.value)
+            case ast.FunctionDef() if any(_makes(one) in {"command", "group"} for one in node.decorator_list):
+                text = ast.get_docstring(node)
+                if text:
+                    yield text
+
+
+def _makes(node: ast.expr) -> str:
+    """Return the last part of the name of a called function, such as ``command`` of ``click.command()``."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+            return name
+    return ""
 
 
 def _files(part: str) -> Iterator[Path]:
@@ -95,7 +127,10 @@ def _files(part: str) -> Iterator[Path]:
 
 
 def _folders(part: str) -> tuple[Path, ...]:
-    return tuple(PACKAGE / folder for folder in SOURCES[part])
+    if SOURCES[part]:
+        return tuple(PACKAGE / folder for folder in SOURCES[part])
+    library = find_spec(part)
+    return tuple(map(Path, (library and library.submodule_search_locations) or ()))
 
 
 def _inside(part: str, folder: Path) -> list[Path]:

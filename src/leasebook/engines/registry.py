@@ -43,7 +43,7 @@ def build_engines(
     engines: dict[str, ReplicaEngine] = {}
     for name in sorted({route.engine for route in routes} - {INSTANT}):
         if name == "ray":
-            engines[name] = _ray(ray_address, ray_serve_port)
+            engines[name] = ray_engine(ray_address, ray_serve_port)
             continue
         if name != "process":
             raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
@@ -51,7 +51,7 @@ def build_engines(
         # offered later can run as well.
         has = {EVERY: UNBOUNDED} if units is None else dict(units)
         accelerated: frozenset[str] = frozenset()
-        finder = _finder(cards)
+        finder = device_finder(cards)
         if finder.find():
             has |= {f"{ACCELERATED}*": UNBOUNDED} if units is None else {}
             accelerated = frozenset(one for one in has if one.startswith(ACCELERATED))
@@ -59,7 +59,8 @@ def build_engines(
     return engines
 
 
-def _finder(cards: Cards | None) -> DeviceFinder:
+def device_finder(cards: Cards | None) -> DeviceFinder:
+    """Return the finder of accelerators: of those that an operator declared, else by the driver. Raises NoEngine."""
     if cards is None:
         return NvmlDevices()
     try:
@@ -96,7 +97,8 @@ def _hiding(directory: Path, sandbox: Sandbox) -> Sandbox:
     return msgspec.structs.replace(sandbox, hidden=hidden)
 
 
-def _ray(address: str | None, serve_port: int) -> ReplicaEngine:
+def ray_engine(address: str | None, serve_port: int) -> ReplicaEngine:
+    """Make the engine on a cluster, without a connection to it. Raises NoEngine."""
     if address is None:
         raise NoEngine("engines: a route names ray; say with engines_ray.address where the head of its cluster is.")
     from leasebook.engines.ray.engine import RayEngine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import ipaddress
 import signal
@@ -35,6 +34,7 @@ from leasebook.server.composition import Service, WrongClock, running
 from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFiles, planned
 from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
+from leasebook.server.listening import CannotStart, listen
 from leasebook.server.ready_file import Announcer, ReadyReport
 from leasebook.server.signals import SIGNALS, AskedToStop
 from leasebook.server.transport.admin import Admin
@@ -49,7 +49,6 @@ from leasebook.store.starting import entered
 
 log = structlog.get_logger()
 
-BACKLOG: Final = 2048
 SWITCH_S: Final = 0.0005
 """How long a thread that reads keeps the interpreter from the loop, which asks for it several times for every call.
 With Python's own 5 ms a crowd of readers makes a buyer wait for 25 ms."""
@@ -58,10 +57,6 @@ NOT_TO_BE_STARTED: Final = (
     *(BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine, NotServed),
     Unavailable,
 )
-
-
-class CannotStart(Exception):
-    """Why the server does not start, in one line."""
 
 
 def run(
@@ -88,11 +83,11 @@ def run(
     plan = _plan(settings, where)
     tls = _tls(settings)
     # The sockets first: where a port is taken, nothing else has been touched.
-    listener = _listen(host, port)
+    listener = listen(host, port)
     admin = None
     try:
         if settings.admin_port is not None:
-            admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
+            admin = listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
         uvloop.run(
             _serve(
@@ -174,7 +169,7 @@ def work(
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
     _configure_logging(settings)
     plan = _plan(settings, where)
-    listener = None if port is None else _listen(host, port)
+    listener = None if port is None else listen(host, port)
     try:
         uvloop.run(_work(settings, where, listener, plan, asked, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
@@ -262,47 +257,6 @@ def _plan(settings: Settings, where: Target) -> DescriptorPlan:
 def _caps(settings: Settings, plan: DescriptorPlan) -> Caps:
     proxies = Addresses([text for text in settings.trusted_proxies.split(",") if text])
     return Caps(plan.connections, settings.http_connections_per_address_max, proxies.trusts, seats=SPARE)
-
-
-def _host_of(option: str) -> str:
-    return option.replace("port", "host")
-
-
-def _why_not_heard(error: OSError, option: str) -> str:
-    """Describe the fault of a place to listen at, and the option that chooses another."""
-    said = f"{error.strerror or error}."
-    if isinstance(error, socket.gaierror):
-        return f"{said} Nobody knows that name: choose an address or a name of this machine with {_host_of(option)}."
-    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-        return f"{said} That is no address of this machine: choose one that is with {_host_of(option)}."
-    if error.errno == errno.EACCES:
-        return f"{said} Ports below 1024 take a right of their own: choose another with {option}."
-    if error.errno == errno.EADDRINUSE:
-        return f"{said} Is another server running? Choose {option}."
-    return f"{said} Choose {_host_of(option)} and {option}."
-
-
-def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        raise CannotStart(f"Cannot listen on {host}:{port}: {_why_not_heard(error, option)}") from None
-    except UnicodeError:
-        raise CannotStart(
-            f"Cannot listen on {host}: that is no name of a machine. Choose {_host_of(option)}."
-        ) from None
-    listener.setblocking(False)
-    return listener
 
 
 async def _serve(

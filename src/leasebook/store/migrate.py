@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, delete, insert, select
 
+from leasebook.ports.progress import Progress, unseen
 from leasebook.store import revisions
 from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
 from leasebook.store.rows.schema import facts
@@ -29,7 +32,7 @@ def current(connection: Connection, name: str) -> str | None:
     return revisions.look(lambda text: connection.exec_driver_sql(text).fetchall(), tables, name)
 
 
-def upgrade(engine: Engine, name: str) -> None:
+def upgrade(engine: Engine, name: str, progress: Progress = unseen) -> None:
     """Apply every migration that the store lacks; raises NewerStore or BadStore, and then changes nothing."""
     with engine.connect() as connection:
         if current(connection, name) == revisions.latest():
@@ -42,8 +45,21 @@ def upgrade(engine: Engine, name: str) -> None:
         before = current(connection, name)
         if before != revisions.latest():
             config = _config(connection)
+            config.attributes["applied"] = _counting(before, progress)
             command.upgrade(config, "head")
             _say_who_may_write(connection, config, before)
+
+
+def _counting(before: str | None, progress: Progress) -> Callable[..., None]:
+    """Return a function that reports each migration when it has been applied."""
+    ahead = [one for one in revisions.known() if before is None or one > before]
+    applied: list[str] = []
+
+    def count(**step: Any) -> None:
+        applied.append(str(step["step"].up_revision_id))
+        progress("migrations", len(applied), len(ahead))
+
+    return count
 
 
 def _say_who_may_write(connection: Connection, config: Config, before: str | None) -> None:

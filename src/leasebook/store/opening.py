@@ -11,6 +11,7 @@ import msgspec
 from leasebook.addressing.host_port import port_of, unescaped
 from leasebook.batch import Transaction
 from leasebook.domain.book.loads import Needed
+from leasebook.ports.progress import Progress, unseen
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.newer import Schema
@@ -148,14 +149,14 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     return PostgresStore(where.url, patience)
 
 
-def upgrade(where: Target) -> str:
+def upgrade(where: Target, progress: Progress = unseen) -> str:
     """Migrate a store's schema; returns the revision. Raises the errors of opening the store."""
     if where.url is None:
         from leasebook.store.sqlite import store as sqlite
 
-        sqlite.upgrade(where.directory)
+        sqlite.upgrade(where.directory, progress)
     else:
         from leasebook.store.postgres import store as postgres
 
-        postgres.upgrade(where.url)
+        postgres.upgrade(where.url, progress)
     return latest()

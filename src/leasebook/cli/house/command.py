@@ -13,6 +13,7 @@ import click
 
 from leasebook.cli.client import ACCESS_KEY_OPTION, SECRET_KEY_OPTION, URL_OPTION
 from leasebook.cli.exits import FAILED, NO_ANSWER, TO_DO, printable, remark, stop
+from leasebook.cli.terminal.texts import _
 
 if TYPE_CHECKING:
     from leasebook.cli.house.plan import Plan, Run
@@ -150,7 +151,7 @@ def _show(plan: Plan, house: str, url: str) -> None:
     for line in plan.shown():
         click.echo(click.style(printable(line), fg=_COLOURS.get(line[:1])))
     if plan.is_empty:
-        click.echo(words.NO_CHANGES)
+        click.echo(_(words.NO_CHANGES))
 
 
 def _is_terminal() -> bool:
@@ -164,12 +165,12 @@ def _ask(plan: Plan, *, yes: bool) -> bool:
     if yes:
         return bool(plan.ends)
     if not _is_terminal():
-        stop(words.NO_TERMINAL, FAILED)
-    if plan.steps and not click.confirm(words.ASK):
-        stop(words.NOT_WANTED, FAILED)
-    ends = bool(plan.ends) and click.confirm(click.style(words.ASK_ENDS, fg="red"))
+        stop(_(words.NO_TERMINAL), FAILED)
+    if plan.steps and not click.confirm(_(words.ASK)):
+        stop(_(words.NOT_WANTED), FAILED)
+    ends = bool(plan.ends) and click.confirm(click.style(_(words.ASK_ENDS), fg="red"))
     if not plan.steps and not ends:
-        stop(words.NOT_WANTED, FAILED)
+        stop(_(words.NOT_WANTED), FAILED)
     return ends
 
 

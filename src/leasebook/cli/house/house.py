@@ -18,6 +18,7 @@ from leasebook.cli.house.reading import Node, Text, read
 from leasebook.cli.house.secrets_file import Asked
 from leasebook.cli.house.server import IAM, Refused, Server
 from leasebook.cli.house.words import BadHouse
+from leasebook.cli.terminal.texts import _
 
 _HOUSE: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 
@@ -54,7 +55,7 @@ def maker_of(server: Server) -> str:
     for row in server.rows(IAM, "DescribeUsers", "users"):
         if any(key["accessKeyId"] == server.access_key for key in row["accessKeys"]):
             return str(row["userId"])
-    raise Refused("DescribeUsers", "ResourceNotFound", words.WHO_ARE_YOU)
+    raise Refused("DescribeUsers", "ResourceNotFound", _(words.WHO_ARE_YOU))
 
 
 def plan_of(house: House, server: Server, asked: Iterable[Asked], *, prune: bool) -> Plan:

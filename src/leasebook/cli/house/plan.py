@@ -9,6 +9,7 @@ from typing import Any, Final
 from leasebook.cli.house import words
 from leasebook.cli.house.secrets_file import Asked, SecretsFile, stamp
 from leasebook.cli.house.server import BUSY, Making, Refused, Server, make_once
+from leasebook.cli.terminal.texts import _
 
 MAKE: Final = "+"
 CHANGE: Final = "~"
@@ -149,7 +150,7 @@ def change(name: str, before: object, after: object) -> str:
 
 def _shown(value: object) -> str:
     if value is None:
-        return words.NOTHING
+        return _(words.NOTHING)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leasebook.cli.house import words
+from leasebook.cli.terminal.texts import _
 
 REPEATED_FOR: Final = timedelta(hours=40)
 """How long a call is repeated for its secret. The service keeps its answer for 48 hours or longer."""
@@ -180,9 +181,9 @@ def _keep_name(path: Path) -> None:
 def _check(path: Path, descriptor: int) -> None:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        raise BadSecretsFile(words.secrets_unusable(path, words.NOT_A_PLAIN_FILE))
+        raise BadSecretsFile(words.secrets_unusable(path, _(words.NOT_A_PLAIN_FILE)))
     if found.st_uid != os.geteuid():
-        raise BadSecretsFile(words.secrets_unusable(path, words.NOT_YOURS))
+        raise BadSecretsFile(words.secrets_unusable(path, _(words.NOT_YOURS)))
     if stat.S_IMODE(found.st_mode) & _OTHERS:
         raise BadSecretsFile(words.secrets_open(path))
 

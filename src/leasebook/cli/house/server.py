@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from leasebook.cli.caller import NoAnswer, post
 from leasebook.cli.house import words
+from leasebook.cli.terminal.texts import _
 
 ACCOUNT, CATALOG, EVENTS, IAM, NOTIFICATION = "/v2/account", "/v2/catalog", "/v2/events", "/v2/iam", "/v2/notification"
 PROJECT: Final = "/v2/project"
@@ -147,8 +148,8 @@ def make_once(
             if refused.code != MISMATCH:
                 return make(token_of(*parts, attempt, f"{now():%Y-%m-%dT%H:%M}"))
             if making.has_appeared():
-                raise Refused(making.action, MISMATCH, words.MADE_MEANWHILE) from None
+                raise Refused(making.action, MISMATCH, _(words.MADE_MEANWHILE)) from None
             continue
         if not making.is_old(made):
             return made
-    raise Refused(making.action, MISMATCH, words.TOO_OFTEN)
+    raise Refused(making.action, MISMATCH, _(words.TOO_OFTEN))

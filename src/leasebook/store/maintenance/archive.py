@@ -23,6 +23,7 @@ from leasebook.domain.costs.rows import COSTS_SUMMED
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
+from leasebook.ports.progress import Progress, unseen
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.archive_file import ArchiveFile, Line, clear_leftover, new_file
 from leasebook.store.maintenance.beside import Run, beside
@@ -48,12 +49,13 @@ class Archived(msgspec.Struct, frozen=True):
 class _Done(msgspec.Struct):
     """The progress; ``changes``: a transaction was begun, so the books may have changed."""
 
+    progress: Progress
     hourly: int = 0
     monthly: int = 0
     changes: bool = False
 
 
-def archive(where: Target, before: Instant, goal: Path) -> Archived:
+def archive(where: Target, before: Instant, goal: Path, progress: Progress = unseen) -> Archived:
     """Roll up the hourly charges before an instant, by calendar month of the account; servers may run meanwhile.
 
     Months that have not ended in an account's time zone stay, and an instant beyond them is refused.
@@ -62,7 +64,7 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
     whose postings are all in the books, is replaced. Postings rolled up twice, after a crash in between, are in two
     files with the same numbers. Raises BadStore; then the file is kept only if the books may have changed.
     """
-    done = _Done()
+    done = _Done(progress)
     try:
         with _over(where, before) as (run, transaction, now):
             clear_leftover(goal, run)
@@ -141,9 +143,12 @@ def _roll_up(
     file: ArchiveFile,
     done: _Done,
 ) -> None:
-    last = ""
+    last, seen = "", 0
+    total = _count_units(run) if done.progress is not unseen else None
     while units := _next_units(run, last):
         last = units[-1]
+        seen += len(units)
+        done.progress("instances", seen, total)
         lines = [line for unit in units for line in _lines(run, unit, *until)]
         if not lines:
             continue
@@ -155,6 +160,12 @@ def _roll_up(
                 done.monthly += 1
         done.hourly += len(lines)
         _pause()
+
+
+def _count_units(run: Run) -> int:
+    """Count the instances with postings: one step along the index for each instance."""
+    asked = "SELECT count(*) FROM units u WHERE EXISTS (SELECT 1 FROM postings p WHERE p.unit_id = u.id)"
+    return int(run(asked, ())[0][0])
 
 
 def _pause() -> None:

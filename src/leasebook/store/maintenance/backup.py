@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
+from leasebook.ports.progress import Progress, unseen
 from leasebook.security.private_files import create_private
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import copy_whole
@@ -14,8 +18,11 @@ from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.mark import Mark, position
 from leasebook.store.sqlite.there import store_in
 
+LOOK_EVERY_S: Final = 0.5
+"""Seconds between two looks at the copy's size."""
 
-def back_up(directory: Path, goal: Path) -> int:
+
+def back_up(directory: Path, goal: Path, progress: Progress = unseen) -> int:
     """Copy the store into one file, as of one instant; returns its size in bytes.
 
     Servers keep working on it meanwhile. The file is written under another name and renamed when complete. Raises
@@ -37,7 +44,8 @@ def back_up(directory: Path, goal: Path) -> int:
         create_private(part)
         copy = sqlite3.connect(part)
         try:
-            copy_whole(source, copy)
+            with _watched(part, path.stat().st_size, progress):
+                copy_whole(source, copy)
             if marked is not None:
                 marked.check(sum(position(lambda text: copy.execute(text).fetchall())))
             # The copy's header says that it has a log, as the store's does; a single file must have none.
@@ -57,6 +65,32 @@ def back_up(directory: Path, goal: Path) -> int:
         with suppress(OSError):
             _clear(part)
     return goal.stat().st_size
+
+
+@contextmanager
+def _watched(part: Path, total: int, progress: Progress) -> Iterator[None]:
+    """Report how large the copy is. SQLite copies in one piece, so a thread looks meanwhile."""
+    if progress is unseen:
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while True:
+            is_last = ended.wait(LOOK_EVERY_S)
+            # The log may add pages to the store's file.
+            done = part.stat().st_size
+            progress("bytes", done, max(done, total))
+            if is_last:
+                return
+
+    thread = threading.Thread(target=watch, name="progress of a backup")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _clear(part: Path) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from leasebook.domain.commands.store.bootstrap import FOUNDED
+from leasebook.ports.progress import Progress, unseen
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH
 from leasebook.store import migrate
 from leasebook.store.errors import BadStore
@@ -37,14 +38,14 @@ class Copied(msgspec.Struct, frozen=True):
     summary: str
 
 
-def copy(source: Target, goal: Target) -> Copied:
+def copy(source: Target, goal: Target, progress: Progress = unseen) -> Copied:
     """Copy every row, from one consistent snapshot of the source, and check the copy.
 
     An embedded source must not be served meanwhile; a database source is read in one snapshot. Raises BadStore if the
     goal is not empty or the copy fails its check, StoreInUse and NewerStore.
     """
     _require(source)
-    stage = _Stage()
+    stage = _Stage(progress)
     try:
         rows = _copy(source, goal, stage)
     except DBAPIError as error:
@@ -56,19 +57,22 @@ def copy(source: Target, goal: Target) -> Copied:
             else "and nothing was copied"
         )
         raise BadStore(f"copying {source.name} to {goal.name} stopped, {what}: {reason}") from None
-    return Copied(rows, _checked(source, goal))
+    return Copied(rows, _checked(source, goal, progress))
 
 
 class _Stage(msgspec.Struct):
-    """The progress of a copy."""
+    """The progress of a copy. ``total`` is the number of rows; None: they are not counted."""
 
+    progress: Progress
     commits: bool = False
+    copied: int = 0
+    total: int | None = None
 
 
-def _checked(source: Target, goal: Target) -> str:
+def _checked(source: Target, goal: Target, progress: Progress) -> str:
     """Check the copy; returns the summary. Raises BadStore; the copy stays even then."""
     try:
-        report = check_store(goal)
+        report = check_store(goal, progress=progress)
     except BadStore as error:
         raise BadStore(
             f"everything was copied from {source.name} to {goal.name}, and the check of it did not come to its end: "
@@ -99,7 +103,10 @@ def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
                 old.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             # The migrations have written metadata for an empty store, which does not fit the copied rows.
             new.execute(delete(facts))
-            rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
+            if stage.progress is not unseen:
+                counts = [old.execute(select(func.count()).select_from(table)) for table in metadata.sorted_tables]
+                stage.total = sum(int(count.scalar_one()) for count in counts)
+            rows = {table.name: _copy_table(old, new, table, stage) for table in metadata.sorted_tables}
             _set_epoch(new, goal)
             stage.commits = True
     return rows
@@ -149,7 +156,7 @@ def _engine(where: Target) -> Iterator[Engine]:
             engine.dispose()
 
 
-def _copy_table(old: Connection, new: Connection, table: Table) -> int:
+def _copy_table(old: Connection, new: Connection, table: Table, stage: _Stage) -> int:
     """Copy one table in the order of its key, a few thousand rows at a time."""
     key = list(table.primary_key.columns)
     last: tuple[Any, ...] | None = None
@@ -163,6 +170,8 @@ def _copy_table(old: Connection, new: Connection, table: Table) -> int:
             break
         new.execute(insert(table), rows)
         copied += len(rows)
+        stage.copied += len(rows)
+        stage.progress("copied", stage.copied, stage.total)
         last = tuple(rows[-1][column.name] for column in key)
     if copied and "seq" in table.c and new.dialect.name == "postgresql":
         # New rows are numbered after the copied ones.

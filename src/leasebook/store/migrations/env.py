@@ -13,6 +13,7 @@ context.configure(
     render_as_batch=True,
     # SQLite can undo changes of a schema; the toolkit uses that only with this setting.
     transactional_ddl=True,
+    on_version_apply=context.config.attributes.get("applied", ()),
 )
 with context.begin_transaction():
     context.run_migrations()

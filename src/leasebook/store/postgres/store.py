@@ -17,6 +17,7 @@ import psycopg
 
 from leasebook.batch import LockedOut, Outdated, Unavailable
 from leasebook.domain.book.loads import Needed
+from leasebook.ports.progress import Progress, unseen
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store import revisions
 from leasebook.store.errors import BadStore
@@ -96,7 +97,7 @@ def engine_of(url: str) -> Engine:
     return create_engine("postgresql+psycopg://", creator=opened, poolclass=NullPool)
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, progress: Progress = unseen) -> None:
     """Migrate the schema; several servers may start at once. Raises BadStore or NewerStore."""
     name = "the database"
     with connect(url) as connection:
@@ -114,7 +115,7 @@ def upgrade(url: str) -> None:
 
     engine = engine_of(url)
     try:
-        migrate.upgrade(engine, name)
+        migrate.upgrade(engine, name, progress)
     except DBAPIError as error:
         raise BadStore(f"The database cannot be brought up to date: {one_line(error.orig or error)}") from None
     finally:

@@ -49,9 +49,17 @@ def excerpt(where: Target, wanted: Excerpt, around: Around) -> Iterator[ReadRepo
 
 
 @contextmanager
-def _look(
-    where: Target, open_: Callable[[Path], sqlite3.Connection], around: Around = nullcontext
-) -> Iterator[ReadRepository]:
+def rows_of(where: Target) -> Iterator[Fetch]:
+    """Run queries on a store briefly, as of one instant, whatever its schema is.
+
+    Raises BadStore if there is none, or if it cannot be read.
+    """
+    with _fetching(where, _opened, nullcontext) as fetch:
+        yield fetch
+
+
+@contextmanager
+def _fetching(where: Target, open_: Callable[[Path], sqlite3.Connection], around: Around) -> Iterator[Fetch]:
     with ExitStack() as parts:
         with around():
             run = parts.enter_context(_embedded(where, open_) if where.url is None else _shared(where.url))
@@ -60,6 +68,14 @@ def _look(
             with around():
                 return run(text, params)
 
+        yield fetch
+
+
+@contextmanager
+def _look(
+    where: Target, open_: Callable[[Path], sqlite3.Connection], around: Around = nullcontext
+) -> Iterator[ReadRepository]:
+    with _fetching(where, open_, around) as fetch:
         revision = str(fetch("SELECT max(version_num) FROM alembic_version", ())[0][0])
         if revision != latest():
             raise BadStore(

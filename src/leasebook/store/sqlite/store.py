@@ -28,6 +28,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.values.calendar import Instant
+from leasebook.ports.progress import Progress, unseen
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.security.private_files import create_private
 from leasebook.store import revisions
@@ -238,19 +239,19 @@ class SqliteStore:
         return reader, queries_on(reader)
 
 
-def upgrade(directory: Path) -> None:
+def upgrade(directory: Path, progress: Progress = unseen) -> None:
     """Migrate the schema; raises the errors of opening the store."""
     make_ready(directory)
     with locked(directory):
-        _prepared(directory / FILE).close()
+        _prepared(directory / FILE, progress).close()
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
+def _prepared(path: Path, progress: Progress = unseen) -> sqlite3.Connection:
     """Open the writer's connection, with this version's schema; a store that is refused is not changed."""
     _look_first(path)
     writer = connect(path)
     try:
-        _prepare(writer, path)
+        _prepare(writer, path, progress)
     except BaseException:
         writer.close()
         raise
@@ -294,17 +295,17 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(writer: sqlite3.Connection, path: Path) -> None:
+def _prepare(writer: sqlite3.Connection, path: Path, progress: Progress) -> None:
     try:
         for pragma in WRITER_PRAGMAS:
             writer.execute(pragma)
         if _look(writer, path) != revisions.latest():
-            _migrate(writer, path)
+            _migrate(writer, path, progress)
     except sqlite3.DatabaseError as error:
         raise unusable(path, error) from None
 
 
-def _migrate(writer: sqlite3.Connection, path: Path) -> None:
+def _migrate(writer: sqlite3.Connection, path: Path, progress: Progress) -> None:
     # Imported only for a store with another version's schema: it takes half a second.
     from sqlalchemy import create_engine
     from sqlalchemy.event import listen
@@ -317,7 +318,7 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
     # The driver begins no transaction for changes of the schema.
     listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
-        migrate.upgrade(engine, str(path))
+        migrate.upgrade(engine, str(path), progress)
     except DatabaseError as error:
         raise unusable(path, error.orig or error) from None
     # The toolkit leaves its own transaction mode on the connection; this store begins transactions explicitly.

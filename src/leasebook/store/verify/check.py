@@ -14,6 +14,7 @@ from leasebook.domain.commands.store.bootstrap import FOUNDED
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.values.money import amount_text
 from leasebook.ports.clock import boot_us
+from leasebook.ports.progress import Progress, unseen
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.costs.check import cost_findings
 from leasebook.store.errors import BadStore
@@ -70,20 +71,23 @@ class Report(msgspec.Struct, frozen=True):
     remarks: list[str] = []
 
 
-def check_store(where: Target, keys: AuditKeys | KeysOf | None = None) -> Report:
+def check_store(where: Target, keys: AuditKeys | KeysOf | None = None, progress: Progress = unseen) -> Report:
     """Check a store, even while servers work on it; raises BadStore if there is none or it cannot be read at all.
 
     With the ``keys`` of its master key, the seals of the audit log are verified too. Keys that were read before the
     check may be those of before a rotation: a function reads them as of the same instant as everything else.
     """
-    return check_directory(where.directory, keys) if where.url is None else check_database(where.url, keys)
+    if where.url is None:
+        return check_directory(where.directory, keys, progress)
+    return check_database(where.url, keys, progress)
 
 
-def check_directory(directory: Path, keys: AuditKeys | KeysOf | None = None) -> Report:
+def check_directory(directory: Path, keys: AuditKeys | KeysOf | None = None, progress: Progress = unseen) -> Report:
     """Check an embedded store: its file and its rows."""
     path = store_in(directory)
     mark = MarkCheck(directory)
     began = boot_us()
+    progress("file", 0, None)
     connection = still(path)
     try:
         looking = Looking(embedded(connection))
@@ -92,14 +96,14 @@ def check_directory(directory: Path, keys: AuditKeys | KeysOf | None = None) -> 
         looking.part("the file", integrity(connection))
         looking.part("the schema", embedded_schema(looking.fetch))
         looking.part("the mark beside the store", mark.findings(looking.fetch, found))
-        return _checked(looking, found, "SQLite's integrity_check looked at its file", began)
+        return _checked(looking, found, "SQLite's integrity_check looked at its file", began, progress)
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
 
 
-def check_database(url: str, keys: AuditKeys | KeysOf | None = None) -> Report:
+def check_database(url: str, keys: AuditKeys | KeysOf | None = None, progress: Progress = unseen) -> Report:
     """Check a shared store, in one snapshot."""
     import psycopg
 
@@ -124,13 +128,14 @@ def check_database(url: str, keys: AuditKeys | KeysOf | None = None) -> Report:
     try:
         connection.execute("SET statement_timeout = 0")
         looking, own = Looking(fetch), Amcheck(connection)
+        progress("file", 0, None)
         looking.part("the database's own files", own.findings())
         began = boot_us()
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         looking = Looking(fetch, shelter, looking.findings)
         found = _keys(looking, keys)
         looking.part("the schema", shared_schema(looking.fetch))
-        return _checked(looking, found, own.summary, began)
+        return _checked(looking, found, own.summary, began, progress)
     except psycopg.Error as error:
         raise BadStore(f"The database cannot be read: {error}") from None
     finally:
@@ -149,25 +154,31 @@ def _keys(looking: Looking, keys: AuditKeys | KeysOf | None) -> AuditKeys | None
     return found
 
 
-def _checked(looking: Looking, keys: AuditKeys | None, own: str, began: int | None = None) -> Report:
+def _checked(
+    looking: Looking, keys: AuditKeys | None, own: str, began: int | None = None, progress: Progress = unseen
+) -> Report:
     """Run every check. ``own`` is the summary of the database's own checks.
 
     ``began`` is the time since boot just before the snapshot, in microseconds; None: now.
     """
     with closing(RowDigests()) as digests:
-        return _proved(looking, keys, own, Rows(digests), boot_us() if began is None else began)
+        rows = Rows(digests, progress)
+        return _proved(looking, keys, own, rows, boot_us() if began is None else began, progress)
 
 
-def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, began: int) -> Report:
+def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, began: int, progress: Progress) -> Report:
     fetch = looking.fetch
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
     overdue = looking.ask("the clock", lambda: Overdue.of(fetch, began), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
     audited, identities = Audited(NotedRows(rows.digests, founded), turned=turned), Identities()
     requests = Requests()
+    if progress is not unseen:
+        # Counting takes a hundredth of the time of reading, and is done only for a person who waits.
+        looking.part("how many rows there are", rows.count(fetch))
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
-    for what, lines in (
+    parts: tuple[tuple[str, Iterator[str]], ...] = (
         ("postings", _postings(fetch)),
         ("balances", _balances(fetch)),
         ("charges", _charges(fetch)),
@@ -204,14 +215,16 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
         ("what is sealed", sealed_findings(fetch)),
         ("signatures", check_signatures(fetch)),
         ("trust", check_trust(fetch)),
-    ):
+    )
+    for number, (what, lines) in enumerate(parts, 1):
         looking.part(what, lines)
+        progress("checks", number, len(parts))
     counted = looking.ask("how much there is", lambda: _summary(fetch), otherwise="")
     remarks = looking.ask("what engines have", lambda: list(supply_remarks(fetch)), otherwise=[])
     remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
     remarks += looking.ask("what waits", lambda: list(overdue.remarks(fetch)), otherwise=[])
-    parts = (counted, audited.summary(keyed=keys is not None), own)
-    return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
+    summary = ", ".join(filter(None, (counted, audited.summary(keyed=keys is not None))))
+    return Report(looking.findings, "; ".join([summary, *filter(None, [own])]), remarks)
 
 
 def _founded_at(fetch: Fetch) -> int | None:

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary,
 
 from leasebook.domain.record.row_digest import NOTED, ORDERS, POSTINGS, Noted, is_noted
 from leasebook.domain.values.calendar import DAY_US
+from leasebook.ports.progress import Progress, unseen
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.rows.codec import AUDIT_CHAINS, AUDIT_CLOSURES, CODECS, Codec
 from leasebook.store.rows.codec import ORDERS as ORDERS_CODEC
@@ -185,8 +186,16 @@ def pages(fetch: Fetch, kind: _Kind) -> Iterator[list[tuple[Any, ...]]]:
 class Rows:
     """Reads every row once, reports unreadable ones, and collects the digests that the audit log must have."""
 
-    def __init__(self, digests: RowDigests) -> None:
+    def __init__(self, digests: RowDigests, progress: Progress = unseen) -> None:
         self.digests: Final = digests
+        self._progress = progress
+        self._read = 0
+        self._total: int | None = None
+
+    def count(self, fetch: Fetch) -> Iterator[str]:
+        """Count the rows of all tables, which are then the total of the progress; yields no finding."""
+        self._total = sum(fetch(f"SELECT count(*) FROM {name}", ())[0][0] for name in kinds())
+        yield from ()
 
     def findings(self, fetch: Fetch, kind: _Kind) -> Iterator[str]:
         """Check a table."""
@@ -208,6 +217,8 @@ class Rows:
                     yield f"{_name(kind, row)} cannot be read: {' '.join(str(error).split())[:200]}"
                 else:
                     self._want(kind, found)
+            self._read += len(rows)
+            self._progress("rows", self._read, self._total)
 
     def _want(self, kind: _Kind, row: Any) -> None:
         noted = _NOTED.get(kind.table.name)

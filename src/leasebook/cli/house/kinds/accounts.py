@@ -16,6 +16,7 @@ from leasebook.cli.house.reading import Node, escaped
 from leasebook.cli.house.secrets_file import Asked
 from leasebook.cli.house.server import ACCOUNT, EVENTS, IAM, MISMATCH, Making, Refused, Server, token_of
 from leasebook.cli.house.words import BadHouse
+from leasebook.cli.terminal.texts import _
 from leasebook.contract.nouns.account import RenameAccountRequest, TopUpAccountRequest
 from leasebook.contract.nouns.user import CreateAccountRequest
 
@@ -189,7 +190,7 @@ def _make(wanted: AccountWanted, rows: list[Row]) -> Step:
         made = run.make_secret(words.key_of(words.root_of(wanted.label)), making, "account", wanted.label)
         run.ids["account", wanted.label] = made["accountId"]
 
-    details = (words.changed("timeZone", words.NOTHING, wanted.time_zone),) if wanted.time_zone else ()
+    details = (words.changed("timeZone", _(words.NOTHING), wanted.time_zone),) if wanted.time_zone else ()
     return Step(MAKE, words.account(wanted.label), do, (*details, words.new_keys(1)), makes_secret=True)
 
 

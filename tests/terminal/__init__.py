@@ -1,0 +1,1 @@
+"""The command line on a terminal and on pipes: progress, and the start."""
