@@ -23,7 +23,7 @@ HERE = "http://127.0.0.1:8000"
 @click.command(cls=ServerCommand)
 @store_options
 @click.option("--user", "user_id", default=None, help="The user's id; none: the first user of the service.")
-@click.option("--url", default=None, help=f"The server's address.  [default: public_url, else {HERE}]")
+@click.option("--url", default=None, help="The server's address.  [default: public_url, else http://127.0.0.1:8000]")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
 def console(data: Path, store: str | None, user_id: str | None, url: str | None, config: Path | None) -> None:
     """Print a link that signs a user in to the console: it works once, for some minutes.
