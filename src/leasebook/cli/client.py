@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
+from leasebook.cli.terminal.texts import marked
 from leasebook.cli.urls import path_given, url_given
 
 if TYPE_CHECKING:
     from leasebook.client.caller import Keys
 
 _OK: Final = 200
-_URL_HELP: Final = "Address of the service."
+_URL_HELP: Final = marked("Address of the service.")
 
 URL_OPTION = click.option(
     "--url",
