@@ -9,6 +9,7 @@ import pytest
 
 from leasebook import __version__
 from leasebook.contract import openapi
+from leasebook.contract.action import FAULTS
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.nearest import no_such
 from tests.api.scene import EVENTS, UNITS, ServiceHarness
@@ -85,5 +86,8 @@ async def test_the_link_leads_to_the_reference_behind_a_prefix_and_a_public_addr
 
 def test_every_action_is_nearest_to_itself_and_long_names_are_cut() -> None:
     for action in ACTIONS:
+        # A server that makes no faults does not name their actions.
+        if action.path == FAULTS:
+            continue
         assert f"POST {action.path}?Action={action.name}" in no_such(action.path, f"{action.name}x"), action.name
     assert len(no_such("/" + "x" * 10_000, "y" * 10_000)) < 700

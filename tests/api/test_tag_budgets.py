@@ -30,7 +30,7 @@ def limited(caller: Caller, **limits: Any) -> Any:
 
 def used(caller: Caller) -> Any:
     """Return the charges for the budgets by tag."""
-    return caller.do(ACCOUNT, "DescribeGuardRails")["used"]["tags"]
+    return caller.do(ACCOUNT, "DescribeGuardRails")["used"]["tagSpend"]
 
 
 def bought(caller: Caller, value: str | None, **more: Any) -> str:

@@ -56,7 +56,7 @@ def signed(node: Any, **asked: str) -> dict[str, str]:
 @settings(max_examples=60)
 @given(
     method=st.sampled_from(["POST", "GET"]),
-    parts=st.lists(TEXTS.filter(lambda one: one not in ("", ".", "..")), max_size=3),
+    parts=st.lists(TEXTS.filter(lambda one: one not in ("", ".", "..") and "/" not in one), max_size=3),
     query=st.lists(st.tuples(TEXTS.filter(bool), TEXTS), max_size=4, unique=True),
     body=TEXTS,
     key=KEYS,

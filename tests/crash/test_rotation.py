@@ -373,14 +373,14 @@ def test_a_check_that_a_rotation_overtakes_finds_nothing_wrong(
     store = ("--data", str(where.directory), *(() if where.url is None else ("--store", where.url)))
     found: list[list[str]] = []
 
-    def overtaken(where: Target, keys: Any) -> Any:
+    def overtaken(where: Target, keys: Any, *more: Any) -> Any:
         asyncio.run(rotate(where))
 
         def late(fetch: Any) -> Any:
             asyncio.run(rotate(where))
             return keys(fetch)
 
-        report = check_store(where, late if callable(keys) else keys)
+        report = check_store(where, late if callable(keys) else keys, *more)
         found.append(report.findings)
         return report
 

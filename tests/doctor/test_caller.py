@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -158,9 +159,12 @@ def test_a_clock_that_is_wrong_here_shows_by_the_date_of_the_answer(
 def test_a_signature_of_another_time_is_a_clock_that_is_wrong_even_without_a_date(
     place: ServedHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from leasebook.cli import caller as calling
+    class Past(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Past:
+            return cls(2020, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr(calling, "_now", lambda: "2020-01-01T00:00:00Z")
+    monkeypatch.setattr("leasebook.client.caller.datetime", Past)
     finding = asked(tmp_path, place.url)["ClockSkew"]
     assert "server's time is" in finding["so"]
 

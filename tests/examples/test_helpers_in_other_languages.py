@@ -41,6 +41,7 @@ def test_the_helper_for_node_buys_and_releases_on_a_moved_clock() -> None:
     run("node", "--test", "release.test.mjs", cwd=HELPERS / "node")
 
 
+@pytest.mark.deep
 @pytest.mark.conformance
 @pytest.mark.slow
 def test_the_helper_for_go_buys_and_releases_on_a_moved_clock() -> None:
@@ -48,6 +49,7 @@ def test_the_helper_for_go_buys_and_releases_on_a_moved_clock() -> None:
     run("go", "test", "./...", cwd=HELPERS / "go")
 
 
+@pytest.mark.deep
 @pytest.mark.conformance
 @pytest.mark.slow
 def test_the_helper_for_java_buys_and_releases_on_a_moved_clock(tmp_path: Path) -> None:

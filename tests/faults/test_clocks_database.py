@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 from leasebook.ports.clock import RealClock
 from leasebook.store.opening import Target
-from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, moment, postpaid
+from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, eventually, moment, postpaid
 from tests.faults.moved_clock import MovedClock, a_moved_database
 from tests.harness import Client, a_service
 from tests.postgres import PostgresServer
@@ -39,11 +41,20 @@ def server(clock: MovedClock) -> Iterator[PostgresServer]:
         yield server
 
 
+def ahead_s(url: str) -> float:
+    """How far the database is ahead of this machine: a process that was started with a clock reads it once a second."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+    assert row is not None
+    return float(row[0]) - time.time()
+
+
 @pytest.fixture
 def url(server: PostgresServer, clock: MovedClock) -> Iterator[str]:
     """A database whose clock is right, until it is set."""
     clock.move_to(0)
     with server.database(migrated=True) as url:
+        eventually("the database has the time of the machine", lambda: abs(ahead_s(url)) < 60)
         yield url
     clock.move_to(0)
 

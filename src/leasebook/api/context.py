@@ -92,7 +92,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """None: this server has no log store."""
     without_log_parts: frozenset[str]
     """Engines of this server whose replicas cannot be sent to a log store."""
-    faults: Faults | None = None
+    faults: Faults | None
     """None: this server makes no faults, and has none of their actions."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""

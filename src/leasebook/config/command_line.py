@@ -13,6 +13,7 @@ OPTIONS: Final = {
     "clock": "it is the option --clock",
     "clock_start": "it is the option --clock-start",
     "ready_file": "it is the option --ready-file",
+    "profile": "it is the option --profile of leasebook call, or LEASEBOOK_CLIENT_PROFILE",
     "print_json": "it is the option --print-json",
     "config": "it is the option --config",
     "tls_cert": "it is the option --tls-cert, or the setting tls.cert_file",

@@ -94,6 +94,7 @@ class Leasebook:
         self._guarded: Final = guarded
         self._host: Host | None = None
         self._services: Services | None = None
+        self._is_quiet = False
         self._account: AccountInTest | None = None
         self._environment: Final = Environment()
         self._clients: Final[dict[tuple[str, str], Client]] = {}
@@ -111,7 +112,7 @@ class Leasebook:
         global _last_port  # noqa: PLW0603 - clients remember an address, so a later kit takes it if it is free
         if self._host is not None:
             return self
-        _keep_quiet()
+        self._is_quiet = _keep_quiet()
         self._host = Host(_last_port)
         try:
             _last_port = self._host.port
@@ -135,6 +136,8 @@ class Leasebook:
         if host is None:
             return
         self._environment.restore()
+        if self._is_quiet:
+            structlog.reset_defaults()
         for client in self._clients.values():
             client.close()
         self._clients.clear()
@@ -395,7 +398,9 @@ def _instant(start: datetime | str | None, settings: Settings) -> Instant | None
     return parse_time(start, settings.time_zone)
 
 
-def _keep_quiet() -> None:
+def _keep_quiet() -> bool:
     """Have the service log errors only, unless this program has set structlog up: then its rules hold."""
-    if not structlog.is_configured():
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    if structlog.is_configured():
+        return False
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return True

@@ -22,7 +22,7 @@ GUARD_RAILS = {
             "userSpend": dict,
             "userNames": dict,
             "projects": dict,
-            "tags": dict,
+            "tagSpend": dict,
         }
     ),
 }

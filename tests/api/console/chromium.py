@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +60,15 @@ class ConsoleServer:
 
     def link(self, *arguments: str) -> str:
         """Have the command line print a link to sign in."""
-        command = ["leasebook", "console", "--data", str(self.data), "--url", self.url, *arguments]
+        command = [
+            str(Path(sys.executable).with_name("leasebook")),
+            "console",
+            "--data",
+            str(self.data),
+            "--url",
+            self.url,
+            *arguments,
+        ]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 

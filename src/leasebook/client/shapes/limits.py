@@ -108,7 +108,7 @@ class Used(Shape, kw_only=True):
     """The names, as they are now, of the users in limits and usage, by their ids."""
     projects: dict[str, ProjectUsed]
     """The same of each project that has something, by its id."""
-    tags: dict[str, dict[str, str]]
+    tag_spend: dict[str, dict[str, Decimal]]
     """The month's charges for each budget by tag, by the key and the value of the tag."""
 
 

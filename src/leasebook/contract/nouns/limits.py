@@ -281,7 +281,7 @@ class Used(Shape, kw_only=True, omit_defaults=False):
     projects: Annotated[
         dict[str, ProjectUsed], Meta(description="The same of each project that has something, by its id.")
     ]
-    tags: Annotated[
+    tag_spend: Annotated[
         dict[str, dict[str, str]],
         Meta(description="The month's charges for each budget by tag, by the key and the value of the tag."),
     ]
@@ -446,7 +446,7 @@ ACTIONS: Final = (
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
                 "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
                 "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
-                "tags": {"team": {"vision": "0.00"}},
+                "tagSpend": {"team": {"vision": "0.00"}},
             },
             "before": {},
             "after": _LIMITS,
@@ -473,7 +473,7 @@ ACTIONS: Final = (
                 "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
                 "userNames": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "root"},
                 "projects": {"default": {"units": {"ernie-4.0-8k": 5, "gpu-1": 14}, "spend": "418323.306452"}},
-                "tags": {"team": {"vision": "0.00"}},
+                "tagSpend": {"team": {"vision": "0.00"}},
             },
         },
     ),

@@ -292,7 +292,7 @@ def _detail(account_id: str, guard: AccountLimits | None, names: dict[str, str])
             user_spend={user: amount_text(spent) for user, spent in guard.spent.items() if spent},
             user_names=names,
             projects=_used_of_projects(guard, types),
-            tags={
+            tag_spend={
                 key: {value: amount_text(guard.tag_spends(guard.month, key, value)) for value in sorted(values)}
                 for key, values in sorted(guard.rules.tag_budgets.items())
             },
