@@ -230,6 +230,8 @@ async def prepare(desk: Client) -> dict[str, str]:
         EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
         EXAMPLES["describe_costs"]["to"]: f"{now.replace(day=1) + timedelta(days=40):%Y-%m}-01 00:00:00",
         EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",
+        EXAMPLES["describe_service_stats"]["startTime"]: f"{now - timedelta(days=1):%Y-%m-%d} 00:00:00",
+        EXAMPLES["describe_service_stats"]["endTime"]: f"{now + timedelta(days=2):%Y-%m-%d} 00:00:00",
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),
     }
 

@@ -31,7 +31,7 @@ USER = {
     "email": Maybe(str),
     "language": Maybe(re.compile("en|zh-CN")),
     "deletedTime": Maybe(TIME),
-    "openId": Maybe({"issuer": str, "subject": str, "policies": [str]}),
+    "openId": Maybe({"issuer": str, "subject": str, "policies": list}),
     "accountId": Maybe(HEX_ID),
     "accountName": Maybe(str),
 }
