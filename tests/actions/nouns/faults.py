@@ -45,11 +45,11 @@ RECORDS: Final = {
         shape=LISTED,
         example_stage=8,
     ),
-    "describe_faults": ActionRecord(permitted=OPERATORS, shape=LISTED, example_stage=8),
+    "describe_faults": ActionRecord(permitted=OPERATORS, shape=LISTED, example_stage=9),
     "clear_faults": ActionRecord(
         permitted=OPERATORS,
         body=_some_set,
         shape=LISTED,
-        example_stage=9,
+        example_stage=10,
     ),
 }
