@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasebook.console.frame.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import cheaper_prepaid
-from leasebook.console.pages.money.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
 from leasebook.contract.nouns.account import StatementLine, StatementUnit
 
 NOW = datetime.fromisoformat("2026-11-30T23:59:00+08:00")

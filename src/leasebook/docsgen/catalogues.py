@@ -17,7 +17,7 @@ from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
-CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "units")
+CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "services", "units")
 """The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "commands": ("cli/commands",),
