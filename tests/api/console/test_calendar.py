@@ -104,7 +104,7 @@ def test_a_new_address_ends_the_one_before_and_a_forged_one_opens_nothing(scene:
     assert Browser(scene).get("/console/in/" + good.split("/")[-1].removesuffix(".ics")).status == 410
     cookie = browser.cookies["leasebook_session"]
     assert Browser(scene).get(f"/console/calendar/{cookie}.ics").status == 404
-    # A person makes so many new addresses a minute and no more.
+    # New addresses are bounded, a minute at a time.
     token = browser.get("/console").form("/console/sign-out")
     answers = [browser.post("/console/account/calendar", token).status for _ in range(15)]
     assert (answers[0], answers[-1]) == (303, 429)

@@ -208,7 +208,7 @@ def test_the_snippets_have_the_address_that_the_caller_sees_and_are_programs(
 
 
 ROLES = {
-    "nobody yet": (),
+    "no policy yet": (),
     "reader": (READ,),
     "service reader": (SERVICE_READ,),
     "model reader": (MODEL_READ,),
