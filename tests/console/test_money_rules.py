@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasebook.console.frame.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import cheaper_prepaid
-from leasebook.console.pages.money.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
 from leasebook.contract.nouns.account import StatementLine, StatementUnit
 
 NOW = datetime.fromisoformat("2026-11-30T23:59:00+08:00")
@@ -93,3 +93,10 @@ def test_an_instance_is_named_if_its_minutes_cost_more_than_the_month_in_advance
         ("dearest", Decimal(110)), ("dear", Decimal("50.000001")),
     ]  # fmt: skip
     assert cheaper_prepaid(units, {}) == []
+
+
+@pytest.mark.parametrize(("top", "lines"), [(1, [0, 1]), (3, [0, 1, 2, 3]), (60, [0, 20, 40, 60])])
+def test_lines_across_things_that_are_counted_are_at_whole_numbers(top: int, lines: list[int]) -> None:
+    chart = stacked(["now"], {("now", "calls"): Decimal(top)}, least_step=Decimal(1))
+    assert chart is not None
+    assert [line.amount for line in chart.lines] == lines

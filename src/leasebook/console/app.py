@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from leasebook.api.asgi import Message, Receive, Scope, Send
 from leasebook.api.fault import Fault
 from leasebook.console import landing
+from leasebook.console.calendar import pages as calendar_pages
 from leasebook.console.desk import Look
 from leasebook.console.frame import languages, static
 from leasebook.console.frame.headers import HEADERS, NO_STORE
@@ -34,6 +35,7 @@ class Console:
             landing.ROUTE,
             Route(f"{BASE}/static/{{version}}/{{name}}", _static, methods=["GET", "HEAD"]),
             *session_pages.ROUTES,
+            *calendar_pages.ROUTES,
             *more,
             *PAGES,
             # Whatever else is asked for: every page that is not there looks like the others.

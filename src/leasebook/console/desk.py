@@ -53,6 +53,23 @@ class Look:
         asked = {name: value for name, value in query.items() if value not in (None, "", [])}
         return f"{self.parts.base}{path}" + (f"?{urlencode(asked, doseq=True)}" if asked else "")
 
+    @property
+    def origin(self) -> str:
+        """The address of the server, with the service's prefix, as the browser sees it."""
+        request = self.request
+        return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}{self.parts.path_prefix}"
+
+    def address(self, path: str, **query: object) -> str:
+        """Return the whole address of a page, for other programs."""
+        return self.origin + self.url(path, **query).removeprefix(self.parts.path_prefix)
+
+    def visitor(self, user_id: str) -> Visitor:
+        """Return who calls from inside for this request, as a user."""
+        request = self.request
+        peer = "" if request.client is None else request.client.host
+        address = self.parts.addresses.of(peer, request.scope["headers"])
+        return Visitor(user_id=user_id, address=address, origin=self.origin)
+
     def values(self) -> dict[str, Any]:
         """Return what every template has."""
         path = self.request.url.path
@@ -212,8 +229,4 @@ class Desk(Look):
         return TABLE[path, action]
 
     def _visitor(self) -> Visitor:
-        request = self.request
-        peer = "" if request.client is None else request.client.host
-        address = self.parts.addresses.of(peer, request.scope["headers"])
-        origin = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}{self.parts.path_prefix}"
-        return Visitor(user_id=self.session.user.id, address=address, origin=origin)
+        return self.visitor(self.session.user.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
-from leasebook.contract.action import ACCOUNT, UNITS
+from leasebook.contract.action import ACCOUNT, MODEL, SERVICE, UNITS
 
 
 class Permits(Protocol):
@@ -43,6 +43,8 @@ MENU: Final = (
     Entry(marked("Overview"), "/"),
     Entry(marked("Units"), "/units", (UNITS, "DescribeComputeUnits")),
     Entry(marked("Buy"), "/buy", (UNITS, "PurchaseComputeUnit")),
+    Entry(marked("Services"), "/services", (SERVICE, "DescribeServices")),
+    Entry(marked("Models"), "/models", (MODEL, "DescribeModel")),
     Entry(marked("Money"), "/money", (ACCOUNT, "DescribeAccount")),
     Entry(marked("Administration"), "/admin"),
     Entry(marked("API"), "/reference"),

@@ -19,7 +19,7 @@ from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
-CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "units")
+CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "services", "units")
 """The folders of pages of the console. Each has a catalogue of its own, so that two changes seldom meet in one."""
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "commands": ("cli/commands",),
@@ -31,6 +31,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
         *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
     ),
     "console_openid": ("console/openid", "console/templates/openid"),
+    "console_calendar": ("console/calendar", "console/templates/calendar"),
     "console_device": ("console/device", "console/templates/device"),
     **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
     "click": (),

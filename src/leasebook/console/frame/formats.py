@@ -74,3 +74,8 @@ def amount(value: Decimal | str | None) -> str:
     kept = whole.rstrip("0")
     missing = 2 - len(kept.partition(".")[2])
     return kept + "0" * max(0, missing)
+
+
+def count(value: Decimal | int) -> str:
+    """Write how many there are, with the thousands apart."""
+    return f"{value:,.0f}"

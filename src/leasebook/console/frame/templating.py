@@ -30,6 +30,7 @@ def environment(language: Language) -> Environment:
     )
     made.install_gettext_translations(texts(language), newstyle=True)  # type: ignore[attr-defined]
     made.filters["amount"] = formats.amount
+    made.filters["count"] = formats.count
     made.globals["urgency"] = formats.urgency
     made.globals["static"] = address
     made.globals["tag"] = TAGS[language]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 
@@ -23,6 +23,23 @@ STATUSES: Final[dict[str, tuple[str, str]]] = {
     "BillingChanging": (marked("Billing changes"), "warn"),
 }
 """By status: the word, and the class that colours it."""
+SERVICE_STATUSES: Final[dict[str, tuple[str, str]]] = {
+    "New": (marked("No replicas yet"), ""),
+    "Deploying": (marked("Its replicas start"), "warn"),
+    "Serving": (marked("Serving"), "good"),
+    "Failed": (marked("Failed"), "bad"),
+    "Stopped": (marked("Off"), "bad"),
+}
+"""By status of a service: the word, and the class that colours it."""
+REPLICA_STATES: Final[dict[str, tuple[str, str]]] = {
+    "Starting": (marked("Starting"), "warn"),
+    "Ready": (marked("Healthy"), "good"),
+    "Unhealthy": (marked("Does not answer"), "bad"),
+    "Stopping": (marked("Stopping"), "warn"),
+    "Gone": (marked("Ended"), ""),
+    "Failed": (marked("Failed"), "bad"),
+}
+"""By state of a replica: the word, and the class that colours it."""
 TIMINGS: Final = {"Prepaid": marked("Prepaid"), "Postpaid": marked("Postpaid")}
 EVENTS: Final[dict[str, str]] = {
     "unit.bought": marked("Bought"),
@@ -83,9 +100,9 @@ RULES: Final[dict[str, str]] = {
 Translate = Callable[[str], str]
 
 
-def status(translate: Translate, name: str) -> tuple[str, str]:
+def status(translate: Translate, name: str, words: Mapping[str, tuple[str, str]] = STATUSES) -> tuple[str, str]:
     """Return the word for a status, and its class."""
-    word, kind = STATUSES.get(name, (name, ""))
+    word, kind = words.get(name, (name, ""))
     return translate(word), kind
 
 

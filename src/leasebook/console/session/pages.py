@@ -32,6 +32,7 @@ from leasebook.console.session.attempts import network_of
 from leasebook.console.session.passwords import PASSWORD_MIN
 from leasebook.console.session.sessions import LinkRefused
 from leasebook.contract import errors as e
+from leasebook.contract.action import UNITS
 from leasebook.contract.policies import FULL
 from leasebook.domain.model.account import User
 from leasebook.domain.record.audit_log import OK
@@ -131,8 +132,17 @@ async def _account(desk: Desk, to: User, fault: Fault | None = None) -> Response
         policies=sorted(policies_of(to)),
         fault=fault,
         is_done=desk.asked("done") == "1",
+        calendar=await _calendar(desk, to),
         shortest=PASSWORD_MIN,
     )
+
+
+async def _calendar(desk: Desk, to: User) -> str | None:
+    """Return the address of the user's own calendar; None on the page of another user, or without rights to it."""
+    if to.id != desk.session.user.id or not desk.can(UNITS, "DescribeComputeUnits"):
+        return None
+    token = await desk.parts.sessions.calendar(to.id)
+    return desk.address(f"/calendar/{token}.ics", language=desk.language if desk.language != "en" else None)
 
 
 async def _user_meant(desk: Desk, user_id: str) -> User:

@@ -15,10 +15,12 @@ from leasebook.console.session.tokens import (
     Keys,
     SessionToken,
     SignInLink,
+    calendar_text,
     form_token,
     is_form_token,
     link_text,
     new_id,
+    read_calendar,
     read_link,
     read_session,
     session_text,
@@ -32,6 +34,8 @@ from leasebook.ports.queries.read_repository import Reader, ReadRepository
 ABSOLUTE_MAX_S: Final = 720 * 3600
 """The longest that a session lasts under any setting. One that was ended is remembered until then, as another server
 may have another setting."""
+FOREVER_S: Final = 253_402_300_799
+"""The last second of the year 9999, in seconds since 1970 UTC: an address of a calendar that was ended stays so."""
 RENEW_S: Final = 60
 """A cookie is written again when its last time is older than this, so that not every answer writes one."""
 
@@ -148,6 +152,35 @@ class Sessions:
             raise LinkRefused({WRONG_STATE: "used", NO_RESOURCE: "gone"}[refusal.reason]) from None
         return link.user_id
 
+    async def calendar(self, user_id: str) -> str:
+        """Return the part of the address of a user's calendar that opens it. Raises Unavailable."""
+        number = await self._reader.read(lambda ask: calendar_number(ask, user_id))
+        return calendar_text(self._keys()[0], user_id, number)
+
+    async def user_of_calendar(self, text: str) -> User | None:
+        """Return whose calendar an address opens; None: it does not hold (any more). Raises Unavailable."""
+        found = read_calendar(self._keys(), text)
+        if found is None:
+            return None
+        user_id, number = found
+
+        def look(ask: ReadRepository) -> User | None:
+            return ask.user(user_id) if calendar_number(ask, user_id) == number else None
+
+        user = await self._reader.read(look)
+        return None if user is None or user.deleted_at is not None else user
+
+    async def end_calendar(self, user: User, record: CallRecord) -> None:
+        """End the address of a user's calendar, at every server and for good; the next one has the next number.
+
+        The audit log gets ``record``. Raises what ``Sequencer.submit`` raises.
+        """
+        number = await self._reader.read(lambda ask: calendar_number(ask, user.id))
+        record.account_id, record.user_id = user.account_id, user.id
+        # Where another call has just ended the same address, it is ended.
+        with suppress(Refusal):
+            await self._spend(_calendar_id(user.id, number), user.id, FOREVER_S, record)
+
     def form_token(self, party: str) -> str:
         """Return the token that the forms of a session, or of a browser without one, carry."""
         return form_token(self._keys()[0], party)
@@ -166,6 +199,29 @@ class Sessions:
 
     def _now_s(self) -> int:
         return self._now_us() // SECOND_US
+
+
+def calendar_number(ask: ReadRepository, user_id: str) -> int:
+    """Return the number of a user's calendar: the first from 0 that was not ended. It takes few looks at the store."""
+
+    def is_ended(number: int) -> bool:
+        return ask.is_spent(_calendar_id(user_id, number))
+
+    if not is_ended(0):
+        return 0
+    last, ahead = 0, 1
+    while is_ended(last + ahead):
+        last, ahead = last + ahead, ahead * 2
+    while ahead > 1:
+        ahead //= 2
+        if is_ended(last + ahead):
+            last += ahead
+    return last + 1
+
+
+def _calendar_id(user_id: str, number: int) -> str:
+    """Return the id under which an ended address is kept. Ids of links and sessions have no dots."""
+    return f"ca1.{user_id}.{number}"
 
 
 def new_link(key: bytes, user_id: str, until_s: int) -> str:

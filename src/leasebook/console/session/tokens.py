@@ -25,6 +25,8 @@ _SESSION: Final = re.compile(
     re.ASCII,
 )
 
+_CALENDAR: Final = re.compile(r"(ca1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9}))" + _SIGNATURE, re.ASCII)
+
 Keys = Callable[[], Sequence[bytes]]
 """Returns the keys: the first signs, and any of them verifies. While one master key replaces another there are two."""
 
@@ -77,6 +79,19 @@ def read_session(keys: Sequence[bytes], text: str) -> SessionToken | None:
         return None
     how: How = found[6]  # type: ignore[assignment]
     return SessionToken(found[2], found[3], int(found[4]), int(found[5]), how)
+
+
+def calendar_text(key: bytes, user_id: str, number: int) -> str:
+    """Return the part of the address of a user's calendar that opens it; a new number makes a new address."""
+    return _signed(key, f"ca1.{user_id}.{number}")
+
+
+def read_calendar(keys: Sequence[bytes], text: str) -> tuple[str, int] | None:
+    """Return the user and the number of a calendar's address; None if no server of this store made it."""
+    found = _CALENDAR.fullmatch(text)
+    if found is None or not _holds(keys, found[1], found[4]):
+        return None
+    return found[2], int(found[3])
 
 
 def form_token(key: bytes, party: str) -> str:

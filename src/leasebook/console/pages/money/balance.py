@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import moment
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
-from leasebook.console.pages.money.chart import Chart, stacked
 from leasebook.contract.action import ACCOUNT, CATALOG
 
 SHOWN: Final = 8

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import moment
 from leasebook.console.pages.money import months
-from leasebook.console.pages.money.chart import Chart, stacked
 from leasebook.contract.action import ACCOUNT
 
 GROUPINGS: Final = ("project", "type", "user", "region", "service", "kind")

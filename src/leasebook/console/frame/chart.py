@@ -58,10 +58,13 @@ class Chart(msgspec.Struct, frozen=True):
     series: Sequence[str]
 
 
-def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) -> Chart | None:
+def stacked(
+    periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal], *, least_step: Decimal = Decimal(0)
+) -> Chart | None:
     """Return the chart of amounts by period and series, the largest series at the foot; None where all is zero.
 
-    An amount below zero (a refund that is more than the charges of its period) has no piece; the table shows it.
+    The lines across are ``least_step`` apart or more: 1 for things that are counted. An amount below zero (a refund
+    that is more than the charges of its period) has no piece; the table shows it.
     """
     sums: dict[str, Decimal] = {}
     for (_, series), amount in amounts.items():
@@ -74,7 +77,7 @@ def stacked(periods: Sequence[str], amounts: Mapping[tuple[str, str], Decimal]) 
     top = max(totals.values(), default=Decimal(0))
     if top <= 0:
         return None
-    step = _step(top)
+    step = max(_step(top), least_step)
     upper = step * (top / step).to_integral_value(ROUND_CEILING)
     scale = (HEIGHT - FOOT - HEAD) / float(upper)
     pitch = (WIDTH - SIDE) / len(periods)

@@ -1,0 +1,25 @@
+"""The routes of the pages about services and models."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.console.pages.services.listing import services
+from leasebook.console.pages.services.models import approve, model_set, models, version, withdraw
+from leasebook.console.pages.services.service import delete, logs, scale, service, start, stop
+from leasebook.console.routes import get, post
+
+ROUTES: Final = (
+    get("/services", services),
+    get("/services/{service}", service),
+    get("/services/{service}/logs", logs),
+    post("/services/{service}/scale", scale),
+    post("/services/{service}/stop", stop),
+    post("/services/{service}/start", start),
+    post("/services/{service}/delete", delete),
+    get("/models", models),
+    get("/models/versions/{version}", version),
+    post("/models/versions/{version}/approve", approve),
+    post("/models/versions/{version}/withdraw", withdraw),
+    get("/models/{set}", model_set),
+)

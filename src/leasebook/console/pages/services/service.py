@@ -1,0 +1,173 @@
+"""The page of a service: what runs of it, on which instances, how it is called, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from leasebook.api.fault import Fault, bad_field
+from leasebook.console.desk import Desk
+from leasebook.console.frame import words
+from leasebook.console.pages.services.calls import SPANS, calls_of
+from leasebook.console.pages.services.snippets import snippets_of
+from leasebook.contract.action import RESOURCES, SERVICE, UNITS
+
+ROWS: Final = 200
+LINES: Final = 200
+NOTICES: Final = {
+    "scaled": words.marked("Its replicas are changed. They start and end within seconds."),
+    "stopped": words.marked("It is off. Its instances stay, and are paid for."),
+    "started": words.marked("It is on. Its replicas start."),
+}
+"""By the query of the service's page: the sentence about the form that was just sent."""
+
+
+async def service(desk: Desk) -> Response:
+    """Show a service; its replicas alone where the script asks, every few seconds."""
+    service_id = desk.request.path_params["service"]
+    if desk.is_fragment:
+        return desk.page("services/replicas_part.html", **await _replicas(desk, service_id), service_id=service_id)
+    return await _page(desk, service_id)
+
+
+async def logs(desk: Desk) -> Response:
+    """Show the last lines of a replica; the lines alone where the script asks, every few seconds."""
+    service_id, number = desk.request.path_params["service"], desk.asked("replica")
+    asked = {
+        "serviceId": service_id,
+        "instanceId": desk.asked("unit"),
+        "replica": int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 0,  # noqa: PLR2004
+        "linesMax": LINES,
+    }
+    found = await desk.do(SERVICE, "DescribeReplicaLogs", asked)
+    return desk.page(
+        "services/logs_part.html" if desk.is_fragment else "services/logs.html",
+        found=found,
+        service_id=service_id,
+        unit=asked["instanceId"],
+        replica=asked["replica"],
+        lines=LINES,
+    )
+
+
+async def scale(desk: Desk) -> Response:
+    """Set the number of replicas on an instance; where that ends some, once the reader is sure."""
+    service_id, unit = desk.request.path_params["service"], desk.field("unit")
+    try:
+        wanted = _number(desk, desk.field("replicas"))
+        present = {one.instance_id: one.replicas_count for one in await _instances(desk, service_id)}.get(unit, 0)
+        if wanted < present and desk.field("sure") != "1":
+            row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
+            return desk.page(
+                "services/sure.html", deed="scale", service=row, unit=unit, wanted=wanted, ended=present - wanted
+            )
+        body = {"serviceId": service_id, "instanceId": unit, "deploymentReplicasCount": wanted}
+        await desk.do(SERVICE, "ScaleService", body, client_token=desk.field("once") or None)
+    except Fault as fault:
+        return await _page(desk, service_id, fault)
+    return desk.go(f"/services/{service_id}", done="scaled")
+
+
+async def stop(desk: Desk) -> Response:
+    """Take a service off, once the reader is sure."""
+    if desk.field("sure") != "1":
+        return await _sure(desk, "stop")
+    return await _done(desk, "DeactivateService", "stopped")
+
+
+async def start(desk: Desk) -> Response:
+    """Let a service run again."""
+    return await _done(desk, "ActivateService", "started")
+
+
+async def delete(desk: Desk) -> Response:
+    """Delete a service that has no replicas, once the reader is sure."""
+    if desk.field("sure") != "1":
+        return await _sure(desk, "delete")
+    service_id = desk.request.path_params["service"]
+    try:
+        await desk.do(SERVICE, "DeleteService", {"serviceId": service_id}, client_token=desk.field("once") or None)
+    except Fault as fault:
+        return await _page(desk, service_id, fault)
+    return desk.go("/services")
+
+
+async def _sure(desk: Desk, deed: str) -> Response:
+    service_id = desk.request.path_params["service"]
+    return desk.page(
+        "services/sure.html",
+        deed=deed,
+        service=await desk.do(SERVICE, "DescribeService", {"serviceId": service_id}),
+        instances=await _instances(desk, service_id),
+    )
+
+
+async def _done(desk: Desk, action: str, done: str) -> Response:
+    """Change a service and show it; a refusal is shown on its page."""
+    service_id = desk.request.path_params["service"]
+    try:
+        await desk.do(SERVICE, action, {"serviceId": service_id}, client_token=desk.field("once") or None)
+    except Fault as fault:
+        return await _page(desk, service_id, fault)
+    return desk.go(f"/services/{service_id}", done=done)
+
+
+async def _page(desk: Desk, service_id: str, fault: Fault | None = None) -> Response:
+    row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
+    instances = await _instances(desk, service_id)
+    return desk.page(
+        "services/service.html",
+        200 if fault is None else fault.error.status,
+        service=row,
+        service_id=service_id,
+        instances=instances,
+        others=await _others(desk, row, {one.instance_id for one in instances}),
+        snippets=snippets_of(row),
+        called=await calls_of(desk, service_id),
+        spans=SPANS,
+        status_of=lambda word: words.status(desk.gettext, word, words.SERVICE_STATUSES),
+        unit_status_of=lambda word: words.status(desk.gettext, word),
+        notice=desk.gettext(NOTICES[desk.asked("done")]) if desk.asked("done") in NOTICES else "",
+        fault=fault,
+        **await _replicas(desk, service_id),
+    )
+
+
+async def _replicas(desk: Desk, service_id: str) -> dict[str, Any]:
+    """Return what the table of replicas shows: a page of them."""
+    marker = desk.asked("marker")
+    asked = {"serviceId": service_id, "maxKeys": ROWS} | ({"marker": marker} if marker else {})
+    found, refused = await desk.try_to(SERVICE, "DescribeReplicas", asked)
+    return {
+        "found": found,
+        "replicas_fault": refused,
+        "marker": marker,
+        "state_of": lambda word: words.status(desk.gettext, word, words.REPLICA_STATES),
+    }
+
+
+async def _instances(desk: Desk, service_id: str) -> list[Any]:
+    """Return the instances that a service runs on, a thousand at most; none where the user may not see them."""
+    found, _ = await desk.try_to(RESOURCES, "DescribeComputeUnits", {"serviceId": service_id, "maxKeys": 1000})
+    return [] if found is None else list(found.instances)
+
+
+async def _others(desk: Desk, row: Any, used: set[str]) -> list[Any]:
+    """Return the running instances of its type on which the service could get replicas; none where it may not."""
+    if not desk.can(SERVICE, "ScaleService"):
+        return []
+    kind, _, size = row.resource_config.type.lower().rpartition("-")
+    asked = {"type": kind, "status": "Running", "maxKeys": ROWS}
+    found, _ = await desk.try_to(UNITS, "DescribeComputeUnits", asked)
+    return [
+        one
+        for one in (() if found is None else found.compute_unit_instance_list)
+        if one.instance_id not in used and one.total_compute_units - one.used_compute_units >= int(size)
+    ]
+
+
+def _number(desk: Desk, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):  # noqa: PLR2004 - digits
+        raise bad_field("replicas", desk.gettext("Say how many replicas, as a whole number from 0."))
+    return int(text)
