@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response, StreamingResponse
 
 from leasebook.console.desk import Desk
-from leasebook.console.frame.formats import moment
+from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
 from leasebook.contract.action import ACCOUNT
 
@@ -18,7 +17,7 @@ DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "Invoi
 
 async def statement(desk: Desk) -> Response:
     """Show a month's statement."""
-    month = months.chosen(desk.asked("month"), moment(desk.now).astimezone(ZoneInfo(desk.zone)))
+    month = months.chosen(desk.asked("month"), here(desk.now, desk.zone))
     asked: dict[str, Any] = {"month": month, "maxKeys": ROWS}
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
