@@ -17,7 +17,8 @@ DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "Invoi
 
 async def statement(desk: Desk) -> Response:
     """Show a month's statement."""
-    month = months.chosen(desk.asked("month"), here(desk.now, desk.zone))
+    now = here(desk.now, desk.zone)
+    month = months.chosen(desk.asked("month"), now)
     asked: dict[str, Any] = {"month": month, "maxKeys": ROWS}
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
@@ -26,7 +27,8 @@ async def statement(desk: Desk) -> Response:
         found=await desk.do(ACCOUNT, "DescribeStatement", asked),
         month=month,
         before=months.moved(month, -1),
-        after=months.moved(month, 1),
+        # There is no statement of a month that has not begun.
+        after=months.moved(month, 1) if month < months.month_of(now) else None,
         marker=desk.asked("marker"),
         datasets=DATASETS,
     )
