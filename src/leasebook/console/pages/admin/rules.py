@@ -48,8 +48,8 @@ async def set_limits(desk: Desk) -> Response:
     try:
         given = msgspec.json.decode(desk.field("limits"))
     except (msgspec.DecodeError, RecursionError) as error:
-        said = f"{desk.gettext('This text is not JSON:')} {error}"
-        raise Fault(e.INAPPROPRIATE_JSON, said) from error
+        said = desk.gettext("This text is not JSON:")
+        raise Fault(e.INAPPROPRIATE_JSON, f"{said} {error}") from error
     await desk.do(ACCOUNT, "SetGuardRails", {"limits": given, "replace": True})
     return desk.go("/admin/limits")
 
