@@ -5,10 +5,11 @@ A page asks and acts with ``do``, which performs an action of the API, and answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -86,6 +87,7 @@ class Look:
             "user": None,
             "account": None,
             "menu": (),
+            "refusal": None,
         }
 
     def page(self, template: str, /, status: int = 200, **values: Any) -> Response:
@@ -98,7 +100,7 @@ class Look:
 
 
 class Desk(Look):
-    """The desk of a signed-in user; ``form`` has the fields of a form that came with a valid token."""
+    """The desk of a signed-in user; ``fields`` are those of a form that came with a valid token."""
 
     def __init__(
         self,
@@ -109,12 +111,12 @@ class Desk(Look):
         *,
         language: Language,
         theme: str,
-        form: Mapping[str, Sequence[str]],
     ) -> None:
         super().__init__(parts, request, language=language, theme=theme, party=session.token.id)
         self.session = session
         self.identity = identity
-        self.fields = form
+        self.fields: Mapping[str, Sequence[str]] = {}
+        self.refusal: Fault | None = None
 
     @property
     def zone(self) -> str:
@@ -144,6 +146,29 @@ class Desk(Look):
         """Return a field of the form, without blanks around it; "" where it is missing or empty."""
         given = self.fields.get(name, ())
         return given[0].strip() if given else ""
+
+    def on_own_clocks(self, typed: str) -> str:
+        """Return a typed time with the offset of the account's clocks: requests read one without as the service's.
+
+        What is no time is returned as it is, for the action to refuse.
+        """
+        try:
+            at = datetime.fromisoformat(typed)
+        except ValueError:
+            return typed
+        try:
+            return (at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(self.zone))).isoformat()
+        except OverflowError:
+            return typed
+
+    def typed(self, name: str, instead: object = "", **form: str) -> object:
+        """Return what was typed into a field of the form that was refused; ``instead`` in all other forms.
+
+        ``form`` has the fields by which that form is known from the others of its page.
+        """
+        if self.refusal is None or any(self.field(key) != value for key, value in form.items()):
+            return instead
+        return self.field(name)
 
     def many(self, name: str) -> list[str]:
         """Return all values of a field of the form."""
@@ -187,6 +212,8 @@ class Desk(Look):
             "user": self.session.user,
             "account": self.session.account,
             "menu": [entry for entry in MENU if entry.is_for(self)],
+            "refusal": self.refusal,
+            "typed": self.typed,
             "can": self.can,
             "can_across": self.can_across,
             "when": self.when,
@@ -223,6 +250,13 @@ class Desk(Look):
         """Answer with a page, or a part of one, that says why something was refused."""
         template = "frame/fault_part.html" if self.is_fragment else "frame/fault.html"
         return self.page(template, fault.error.status, fault=fault)
+
+    async def refused(self, fault: Fault, page: Callable[[Desk], Awaitable[Response]]) -> Response:
+        """Answer a form that was refused with its page: it has the message, and in the form what was typed."""
+        self.refusal = fault
+        response = await page(self)
+        response.status_code = fault.error.status
+        return response
 
     @staticmethod
     def _row(path: str, action: str) -> Action:

@@ -41,9 +41,12 @@ def get(path: str, handler: Handler) -> Route:
     return Route(path_of(path), _signed_in(handler), methods=["GET", "HEAD"])
 
 
-def post(path: str, handler: Handler) -> Route:
-    """Return the route of a form. It is handled only with a token that this session's pages have."""
-    return Route(path_of(path), _signed_in(handler), methods=["POST"])
+def post(path: str, handler: Handler, page: Handler | None = None) -> Route:
+    """Return the route of a form. It is handled only with a token that this session's pages have.
+
+    ``page`` shows the form again where it is refused; None: another page says why.
+    """
+    return Route(path_of(path), _signed_in(handler, page), methods=["POST"])
 
 
 def open_get(path: str, handler: OpenHandler) -> Route:
@@ -91,7 +94,7 @@ def begin_session(request: Request, response: Response, cookie: str) -> None:
     set_cookie(request, response, SESSION_COOKIE, cookie)
 
 
-def _signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _signed_in(handler: Handler, page: Handler | None = None) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         parts = parts_of(request)
         session = await parts.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
@@ -100,17 +103,8 @@ def _signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         language, theme = _tastes(request)
         try:
             identity = await parts.calls.identity(session.user.id)
-            fields = await _fields(request, parts, session.token.id)
-            desk = Desk(parts, request, session, identity, language=language, theme=theme, form=fields or {})
-            if fields is None:
-                response = _forged(desk)
-            else:
-                try:
-                    response = await handler(desk)
-                except UserGone:
-                    raise
-                except Exception as error:  # noqa: BLE001 - every failure has a page
-                    response = desk.fault(fault_of(error))
+            desk = Desk(parts, request, session, identity, language=language, theme=theme)
+            response = await _handled(desk, handler, page)
         except UserGone:
             return _to_sign_in(request, parts)
         # A page that refreshes by itself is no sign of its reader.
@@ -123,6 +117,32 @@ def _signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     return _counted(endpoint)
 
 
+async def _handled(desk: Desk, handler: Handler, page: Handler | None) -> Response:
+    try:
+        fields = await _fields(desk.request, desk.parts, desk.session.token.id)
+    except Fault as fault:
+        return desk.fault(fault)
+    if fields is None:
+        return _forged(desk)
+    desk.fields = fields
+    try:
+        return await handler(desk)
+    except UserGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - every failure has a page
+        return await _refused(desk, fault_of(error), page)
+
+
+async def _refused(desk: Desk, fault: Fault, page: Handler | None) -> Response:
+    if page is None or desk.is_fragment:
+        return desk.fault(fault)
+    try:
+        return await desk.refused(fault, page)
+    except Fault:
+        # The form's page cannot be shown either, as for a user who may do less than it takes.
+        return desk.fault(fault)
+
+
 def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         parts = parts_of(request)
@@ -131,8 +151,8 @@ def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
         # The pages of a session carry the session's token, also in the forms that need none.
         party = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, "")) or browser or new_id()
         look = Look(parts, request, language=language, theme=theme, party=party)
-        fields = await _fields(request, parts, party)
         try:
+            fields = await _fields(request, parts, party)
             response = _forged(look) if fields is None else await handler(look, fields)
         except Exception as error:  # noqa: BLE001 - every failure has a page
             fault = fault_of(error)

@@ -24,9 +24,14 @@ def moment(at: Instant | str | datetime) -> datetime:
     return to_datetime(at, "UTC")
 
 
+def here(at: Instant | str | datetime, zone: str) -> datetime:
+    """Return a time on the clocks of a zone."""
+    return moment(at).astimezone(ZoneInfo(zone))
+
+
 def in_zone(at: Instant | str | datetime, zone: str) -> str:
     """Write a time in a zone, to the minute, or to the second where it has seconds."""
-    local = moment(at).astimezone(ZoneInfo(zone))
+    local = here(at, zone)
     has_seconds = local.second or local.microsecond
     return f"{local:%Y-%m-%d %H:%M:%S}" if has_seconds else f"{local:%Y-%m-%d %H:%M}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from leasebook.console.desk import Desk
 from leasebook.contract.action import CATALOG, CLOCK
 
 ROWS: Final = 100
+WHOLE: Final = re.compile("[0-9]{1,18}")
 AMOUNTS: Final = {"minute": "pricePerMinute", "month": "pricePerMonth"}
 
 
@@ -35,9 +37,7 @@ async def set_offering(desk: Desk) -> Response:
             asked: dict[str, Any] = dict(named)
             asked |= {wire: desk.field(name) for name, wire in AMOUNTS.items() if desk.field(name)}
             if desk.field("stock"):
-                asked["stockTotal"] = (
-                    int(desk.field("stock")) if desk.field("stock").isdecimal() else desk.field("stock")
-                )
+                asked["stockTotal"] = _count(desk.field("stock"))
             await desk.do(CATALOG, "SetOffering", asked)
         case "close":
             await desk.do(CATALOG, "CloseOffering", named)
@@ -63,8 +63,13 @@ async def health(desk: Desk) -> Response:
 
 async def move_clock(desk: Desk) -> Response:
     """Move a virtual clock, with everything that falls due until then."""
-    await desk.do(CLOCK, "AdvanceClock", {"to": desk.field("to").replace("T", " ")})
+    await desk.do(CLOCK, "AdvanceClock", {"to": desk.on_own_clocks(desk.field("to"))})
     return desk.go("/admin/health")
+
+
+def _count(typed: str) -> int | str:
+    """Return a typed number; what is none, or far too long, as it is, for the action to refuse."""
+    return int(typed) if WHOLE.fullmatch(typed) else typed
 
 
 def _named(read: Any) -> dict[str, str]:

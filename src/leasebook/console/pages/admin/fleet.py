@@ -30,7 +30,10 @@ async def fleet(desk: Desk) -> Response:
 
 async def ask_end(desk: Desk) -> Response:
     """Show what the end of an instance means, and ask for the reason."""
-    named = {"instanceId": desk.asked("unit"), "accountId": desk.asked("account")}
+    named = {
+        "instanceId": desk.asked("unit") or desk.field("unit"),
+        "accountId": desk.asked("account") or desk.field("account"),
+    }
     return desk.page(
         "admin/end.html",
         unit=(await desk.do(UNITS, "DescribeComputeUnit", named)).compute_unit_instance,
@@ -43,7 +46,7 @@ async def end(desk: Desk) -> Response:
     """Release an instance of another account, now or at a time."""
     named = {"instanceId": desk.field("unit"), "accountId": desk.field("account"), "reason": desk.field("reason")}
     if desk.field("at"):
-        await desk.do(UNITS, "AutoReleaseComputeUnit", named | {"releaseTime": desk.field("at").replace("T", " ")})
+        await desk.do(UNITS, "AutoReleaseComputeUnit", named | {"releaseTime": desk.on_own_clocks(desk.field("at"))})
     else:
         await desk.do(UNITS, "ReleaseComputeUnit", named)
     return desk.go("/admin/fleet", account=desk.field("back") or None)

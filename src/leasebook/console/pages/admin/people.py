@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
 from leasebook.contract.action import IAM
-from leasebook.contract.policies import PolicyName
+from leasebook.contract.policies import OF_THE_HOUSE, POLICY_NAMES
 
 ROWS: Final = 50
 
@@ -18,10 +18,12 @@ async def users(desk: Desk) -> Response:
     asked: dict[str, Any] = {"maxKeys": ROWS}
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
+    # Only operators give those over every account.
+    kept = frozenset() if desk.identity.is_operator else OF_THE_HOUSE
     return desk.page(
         "admin/people/users.html",
         found=await desk.do(IAM, "DescribeUsers", asked),
-        policies=sorted(get_args(PolicyName)),
+        policies=sorted({*POLICY_NAMES} - kept),
         marker=desk.asked("marker"),
     )
 

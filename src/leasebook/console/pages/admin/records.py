@@ -55,14 +55,14 @@ async def change_subscription(desk: Desk) -> Response:
 async def deliveries(desk: Desk) -> Response:
     """Show what became of deliveries, newest first."""
     asked = _page(desk)
-    if desk.asked("subscription"):
-        asked["subscriptionId"] = desk.asked("subscription")
+    if subscription := desk.asked("subscription") or desk.field("subscription"):
+        asked["subscriptionId"] = subscription
     if desk.asked("state") in STATES:
         asked["state"] = desk.asked("state")
     return desk.page(
         "admin/records/deliveries.html",
         found=await desk.do(NOTIFICATION, "DescribeDeliveries", asked),
-        subscription=desk.asked("subscription"),
+        subscription=subscription,
         state=desk.asked("state"),
         states=STATES,
         marker=desk.asked("marker"),
@@ -80,7 +80,7 @@ async def audit(desk: Desk) -> Response:
     """Search the audit log, newest first."""
     given = {name: desk.asked(name) for name in SEARCHED}
     asked = _page(desk) | {
-        wire: given[name].replace("T", " ") if name in ("since", "until") else given[name]
+        wire: desk.on_own_clocks(given[name]) if name in ("since", "until") else given[name]
         for name, wire in SEARCHED.items()
         if given[name]
     }

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from leasebook.api.fault import Fault
 from leasebook.console.desk import Desk
+from leasebook.contract import errors as e
 from leasebook.contract.action import ACCOUNT, PROJECT
 
 ROWS: Final = 50
@@ -35,36 +36,21 @@ async def change_project(desk: Desk) -> Response:
     return desk.go("/admin/projects")
 
 
-async def limits(desk: Desk, fault: Fault | None = None) -> Response:
+async def limits(desk: Desk) -> Response:
     """Show the limits and the use of them, and the text in which they are changed."""
     found = await desk.do(ACCOUNT, "DescribeGuardRails")
     shown = msgspec.json.format(msgspec.json.encode(found.limits), indent=2).decode()
-    return desk.page(
-        "admin/limits.html",
-        200 if fault is None else fault.error.status,
-        found=found,
-        text=desk.field("limits") or shown,
-        fault=fault,
-    )
+    return desk.page("admin/limits.html", found=found, text=desk.typed("limits", shown))
 
 
 async def set_limits(desk: Desk) -> Response:
-    """Replace the limits by those of the text. A text that is refused stays in the form, with the reason."""
+    """Replace the limits by those of the text."""
     try:
         given = msgspec.json.decode(desk.field("limits"))
-    except msgspec.DecodeError as error:
-        return desk.page(
-            "admin/limits.html",
-            400,
-            found=await desk.do(ACCOUNT, "DescribeGuardRails"),
-            text=desk.field("limits"),
-            fault=None,
-            unreadable=str(error),
-        )
-    try:
-        await desk.do(ACCOUNT, "SetGuardRails", {"limits": given, "replace": True})
-    except Fault as fault:
-        return await limits(desk, fault)
+    except (msgspec.DecodeError, RecursionError) as error:
+        said = desk.gettext("This text is not JSON:")
+        raise Fault(e.INAPPROPRIATE_JSON, f"{said} {error}") from error
+    await desk.do(ACCOUNT, "SetGuardRails", {"limits": given, "replace": True})
     return desk.go("/admin/limits")
 
 

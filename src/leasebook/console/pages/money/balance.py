@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
-from leasebook.console.frame.formats import moment
+from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
 from leasebook.contract.action import ACCOUNT, CATALOG
@@ -23,7 +22,7 @@ PAGES_MAX: Final = 10
 
 async def balance(desk: Desk) -> Response:
     """Show the balance and what leads to the other pages."""
-    month = months.month_of(moment(desk.now).astimezone(ZoneInfo(desk.zone)))
+    month = months.month_of(here(desk.now, desk.zone))
     account = await desk.do(ACCOUNT, "DescribeAccount")
     postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
     spent, chart = await _months(desk, month)
@@ -34,6 +33,7 @@ async def balance(desk: Desk) -> Response:
         chart=chart,
         spent=spent,
         month=month,
+        wallet=f"wallet:{account.account_id}",
         last_month=months.moved(month, -1),
         advice=await _advice(desk, months.moved(month, -1)),
     )
@@ -59,7 +59,10 @@ async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
         return spent, None
     names = [months.moved(first, place) for place in range(MONTHS)]
     amounts = {
-        (row.start_time[:7], row.group["type"] or desk.gettext("others")): Decimal(row.billed) for row in past.costs
+        (months.month_of(here(row.start_time, desk.zone)), row.group["type"] or desk.gettext("others")): Decimal(
+            row.billed
+        )
+        for row in past.costs
     }
     return spent, stacked(names, amounts)
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
-from leasebook.console.frame.formats import moment
+from leasebook.console.frame.formats import here, moment
 from leasebook.console.pages.money import months
 from leasebook.contract.action import ACCOUNT
 
@@ -25,8 +24,8 @@ CHARTED_MAX: Final = 30
 
 async def costs(desk: Desk) -> Response:
     """Show the costs of a month."""
-    here = moment(desk.now).astimezone(ZoneInfo(desk.zone))
-    month = months.chosen(desk.asked("month"), here)
+    now = here(desk.now, desk.zone)
+    month = months.chosen(desk.asked("month"), now)
     tag = desk.asked("tag")
     by = desk.asked("by")
     groups = [by] if by in GROUPINGS else []
@@ -37,7 +36,7 @@ async def costs(desk: Desk) -> Response:
         "to": months.first_day(months.moved(month, 1)),
         "groupBy": groups,
     }
-    is_current = month == months.month_of(here)
+    is_current = month == months.month_of(now)
     marker = desk.asked("marker")
     whole = await desk.do(
         ACCOUNT,
@@ -74,7 +73,7 @@ async def _chart(desk: Desk, asked: Mapping[str, Any], groups: list[str]) -> Cha
     days = [f"{first}{day:02d}" for day in range(1, _days(asked) + 1)]
     amounts: dict[tuple[str, str], Decimal] = {}
     for row in found.costs:
-        key = (row.start_time[:10], named(desk, row.group, row.names))
+        key = (f"{here(row.start_time, desk.zone):%Y-%m-%d}", named(desk, row.group, row.names))
         amounts[key] = amounts.get(key, Decimal(0)) + Decimal(row.billed)
     return stacked(days, amounts)
 

@@ -12,7 +12,7 @@ from leasebook.console.routes import get, post
 
 ROUTES: Final = (
     get("/money", balance),
-    post("/money/top-up", top_up),
+    post("/money/top-up", top_up, balance),
     get("/money/costs", costs),
     get("/money/orders", orders),
     get("/money/postings", postings),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response, StreamingResponse
 
 from leasebook.console.desk import Desk
-from leasebook.console.frame.formats import moment
+from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
 from leasebook.contract.action import ACCOUNT
 
@@ -18,7 +17,8 @@ DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "Invoi
 
 async def statement(desk: Desk) -> Response:
     """Show a month's statement."""
-    month = months.chosen(desk.asked("month"), moment(desk.now).astimezone(ZoneInfo(desk.zone)))
+    now = here(desk.now, desk.zone)
+    month = months.chosen(desk.asked("month"), now)
     asked: dict[str, Any] = {"month": month, "maxKeys": ROWS}
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
@@ -27,7 +27,8 @@ async def statement(desk: Desk) -> Response:
         found=await desk.do(ACCOUNT, "DescribeStatement", asked),
         month=month,
         before=months.moved(month, -1),
-        after=months.moved(month, 1),
+        # There is no statement of a month that has not begun.
+        after=months.moved(month, 1) if month < months.month_of(now) else None,
         marker=desk.asked("marker"),
         datasets=DATASETS,
     )

@@ -1,0 +1,1 @@
+"""The pages about money, of administration and of the reference."""
