@@ -14,6 +14,7 @@ from leasebook.api.asgi import Message, Receive, Scope, Send
 from leasebook.api.fault import Fault
 from leasebook.console import landing
 from leasebook.console.desk import Look
+from leasebook.console.factor import pages as factor_pages
 from leasebook.console.frame import languages, static
 from leasebook.console.frame.headers import HEADERS, NO_STORE
 from leasebook.console.pages.table import PAGES
@@ -34,6 +35,7 @@ class Console:
             landing.ROUTE,
             Route(f"{BASE}/static/{{version}}/{{name}}", _static, methods=["GET", "HEAD"]),
             *session_pages.ROUTES,
+            *factor_pages.ROUTES,
             *more,
             *PAGES,
             # Whatever else is asked for: every page that is not there looks like the others.

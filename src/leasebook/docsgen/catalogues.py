@@ -29,6 +29,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
         *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
     ),
     "console_openid": ("console/openid", "console/templates/openid"),
+    "console_factor": ("console/factor", "console/templates/factor"),
     "console_device": ("console/device", "console/templates/device"),
     **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
 }
