@@ -38,7 +38,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         assert check_store(made.where).findings == []
 
 
-class Clock:
+class HandClock:
     """The machine's clock, as all parts of the console see it; it moves only by hand."""
 
     def __init__(self, scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,14 +53,14 @@ class Clock:
 
 
 @pytest.fixture
-def clock(scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(scene, monkeypatch)
+def clock(scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    return HandClock(scene, monkeypatch)
 
 
-class Person:
+class Enrolled:
     """A root with a password and a second factor: the browser in which it was added, and the authenticator."""
 
-    def __init__(self, scene: ServiceHarness, clock: Clock) -> None:
+    def __init__(self, scene: ServiceHarness, clock: HandClock) -> None:
         self.scene, self.clock, self.login = scene, clock, next(LOGINS)
         self.owner = scene.customer()
         self.browser = root_browser(scene, self.owner)
@@ -73,7 +73,7 @@ class Person:
     def code(self, steps: int = 0) -> str:
         return self.totp.at(self.clock.now_s + steps * codes.STEP_S)  # type: ignore[union-attr]
 
-    def add(self) -> Person:
+    def add(self) -> Enrolled:
         page = press(self.browser, self.offer, ADD, code=self.code())
         assert page.status == 200
         self.recovery = re.findall(r"[a-z2-7]{4}(?:-[a-z2-7]{4}){3}", page.text)
@@ -110,15 +110,15 @@ def press(browser: Browser, page: Shown, action: str, **fields: str) -> Shown:
 
 
 @pytest.fixture
-def person(scene: ServiceHarness, clock: Clock) -> Person:
-    return Person(scene, clock).add()
+def person(scene: ServiceHarness, clock: HandClock) -> Enrolled:
+    return Enrolled(scene, clock).add()
 
 
 def counted(scene: ServiceHarness, how: str, outcome: str) -> float:
     return float(parts_of(scene).sign_ins._sign_ins.labels(how, outcome)._value.get())
 
 
-def test_the_code_is_asked_for_after_the_password_and_signs_in_once(scene: ServiceHarness, person: Person) -> None:
+def test_the_code_is_asked_for_after_the_password_and_signs_in_once(scene: ServiceHarness, person: Enrolled) -> None:
     before = counted(scene, "code", "ok")
     browser, page = person.asked()
     code = person.code()
@@ -133,18 +133,18 @@ def test_the_code_is_asked_for_after_the_password_and_signs_in_once(scene: Servi
     assert counted(scene, "code", "ok") == before + 2
 
 
-def test_the_code_that_added_the_factor_does_not_sign_in(scene: ServiceHarness, clock: Clock) -> None:
-    person = Person(scene, clock).add()
+def test_the_code_that_added_the_factor_does_not_sign_in(scene: ServiceHarness, clock: HandClock) -> None:
+    person = Enrolled(scene, clock).add()
     assert not person.enters(person.code(-1))
 
 
 @pytest.mark.parametrize(("steps", "is_right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
-def test_a_clock_may_be_one_step_early_or_late(person: Person, steps: int, *, is_right: bool) -> None:
+def test_a_clock_may_be_one_step_early_or_late(person: Enrolled, steps: int, *, is_right: bool) -> None:
     person.clock.step(3)
     assert person.enters(person.code(steps)) == is_right
 
 
-def test_a_wrong_code_is_refused_and_the_page_asks_again(scene: ServiceHarness, person: Person) -> None:
+def test_a_wrong_code_is_refused_and_the_page_asks_again(scene: ServiceHarness, person: Enrolled) -> None:
     before = counted(scene, "code", "wrong")
     browser, page = person.asked()
     for wrong in ("000000" if person.code() != "000000" else "111111", "", "12345", "٠١٢٣٤٥", "x" * 500):
@@ -156,7 +156,8 @@ def test_a_wrong_code_is_refused_and_the_page_asks_again(scene: ServiceHarness, 
     assert is_in(browser)
 
 
-def test_a_recovery_code_signs_in_once_and_the_store_has_digests_only(scene: ServiceHarness, person: Person) -> None:
+@pytest.mark.both_stores
+def test_a_recovery_code_signs_in_once_and_the_store_has_digests_only(scene: ServiceHarness, person: Enrolled) -> None:
     assert len(set(person.recovery)) == codes.RECOVERY_CODES == len(person.row.recovery)
     assert not any(code.replace("-", "") in str(person.row) for code in person.recovery)
     used = person.recovery[3]
@@ -168,7 +169,7 @@ def test_a_recovery_code_signs_in_once_and_the_store_has_digests_only(scene: Ser
     assert counted(scene, "recovery", "ok") >= 2
 
 
-def test_the_state_of_another_browser_is_refused(person: Person) -> None:
+def test_the_state_of_another_browser_is_refused(person: Enrolled) -> None:
     _, theirs = person.asked()
     browser, page = person.asked()
     state = theirs.form(CODE)["state"]
@@ -180,7 +181,7 @@ def test_the_state_of_another_browser_is_refused(person: Person) -> None:
         assert not is_in(browser)
 
 
-def test_the_state_ends_by_time_and_with_the_password(person: Person) -> None:
+def test_the_state_ends_by_time_and_with_the_password(person: Enrolled) -> None:
     browser, page = person.asked()
     person.clock.now_s += HOLDS_S
     press(browser, page, CODE, code=person.code())
@@ -194,7 +195,8 @@ def test_the_state_ends_by_time_and_with_the_password(person: Person) -> None:
     assert person.enters(person.code())
 
 
-def test_a_new_name_and_password_keep_the_second_factor(person: Person) -> None:
+@pytest.mark.both_stores
+def test_a_new_name_and_password_keep_the_second_factor(person: Enrolled) -> None:
     former, person.login = person.login, next(LOGINS)
     assert put(person.browser, person.login).status == 303
     browser = Browser(person.scene)
@@ -204,7 +206,7 @@ def test_a_new_name_and_password_keep_the_second_factor(person: Person) -> None:
     assert person.enters(person.code())
 
 
-def test_of_two_renames_at_once_the_second_is_refused(scene: ServiceHarness, person: Person) -> None:
+def test_of_two_renames_at_once_the_second_is_refused(scene: ServiceHarness, person: Enrolled) -> None:
     row = person.row
     words = {"account_id": user_of(scene, row.user_id).account_id, "user_id": row.user_id, "former": row.login}
     first, second = (
@@ -223,7 +225,8 @@ def user_of(scene: ServiceHarness, user_id: str) -> Any:
         return ask.user(user_id)
 
 
-def test_one_code_at_two_servers_at_once_signs_in_once(scene: ServiceHarness, person: Person) -> None:
+@pytest.mark.both_stores
+def test_one_code_at_two_servers_at_once_signs_in_once(scene: ServiceHarness, person: Enrolled) -> None:
     row, submit = person.row, scene.running.sequencer.submit
     for proof in (Proof(step=row.totp_step + 1), Proof(recovery=row.recovery[0])):
         command = UseSecondFactor(user_id=row.user_id, login=row.login, proof=proof, by=row.user_id)
@@ -236,7 +239,8 @@ def test_one_code_at_two_servers_at_once_signs_in_once(scene: ServiceHarness, pe
         scene.runner.run(submit(again))
 
 
-def test_removal_takes_a_code_and_then_the_password_alone_signs_in(person: Person) -> None:
+@pytest.mark.both_stores
+def test_removal_takes_a_code_and_then_the_password_alone_signs_in(person: Enrolled) -> None:
     browser = person.browser
     page = browser.get("/console/account")
     assert press(browser, page, REMOVE, code="").status == 400
@@ -249,11 +253,11 @@ def test_removal_takes_a_code_and_then_the_password_alone_signs_in(person: Perso
     assert {"AddSecondFactor", "RemoveSecondFactor"} <= audited(person.owner)
 
 
-def test_a_recovery_code_removes_it_too(person: Person) -> None:
+def test_a_recovery_code_removes_it_too(person: Enrolled) -> None:
     assert press(person.browser, person.browser.get("/console/account"), REMOVE, code=person.recovery[0]).status == 303
 
 
-def test_a_manager_removes_it_for_a_user_and_another_user_does_not(scene: ServiceHarness, clock: Clock) -> None:
+def test_a_manager_removes_it_for_a_user_and_another_user_does_not(scene: ServiceHarness, clock: HandClock) -> None:
     owner = scene.customer()
     manager, login = root_browser(scene, owner), next(LOGINS)
     guest_id = owner.do(IAM, "CreateUser", {"name": "guest"})["userId"]
@@ -287,13 +291,13 @@ def audited(owner: Caller) -> set[str]:
     return {one["action"] for one in entries(owner)}
 
 
-def test_a_link_of_the_operator_needs_no_code(scene: ServiceHarness, person: Person) -> None:
+def test_a_link_of_the_operator_needs_no_code(scene: ServiceHarness, person: Enrolled) -> None:
     browser = Browser(scene)
     browser.sign_in(person.row.user_id)
     assert is_in(browser)
 
 
-def test_attempts_at_codes_count_with_those_at_the_password(scene: ServiceHarness, person: Person) -> None:
+def test_attempts_at_codes_count_with_those_at_the_password(scene: ServiceHarness, person: Enrolled) -> None:
     attempts = parts_of(scene).attempts
     others = [person.asked(address=f"198.51.100.{number}") for number in range(3)]
     attempts._tried.clear()
@@ -311,9 +315,9 @@ def test_attempts_at_codes_count_with_those_at_the_password(scene: ServiceHarnes
 
 
 def test_an_offer_is_confirmed_in_time_in_the_session_that_got_it_and_by_a_right_code(
-    scene: ServiceHarness, clock: Clock
+    scene: ServiceHarness, clock: HandClock
 ) -> None:
-    person = Person(scene, clock)
+    person = Enrolled(scene, clock)
     wrong = press(person.browser, person.offer, ADD, code="000000" if person.code() != "000000" else "111111")
     assert wrong.status == 400
     assert person.totp.secret in wrong.text.replace(" ", "")  # type: ignore[union-attr]
@@ -335,7 +339,7 @@ def test_without_a_password_there_is_no_second_factor(scene: ServiceHarness) -> 
     assert "Set a password first" in answer.words()
 
 
-def test_the_secret_is_sealed_in_the_store(person: Person) -> None:
+def test_the_secret_is_sealed_in_the_store(person: Enrolled) -> None:
     assert person.totp.secret.encode() not in person.row.totp  # type: ignore[union-attr]
     vault = parts_of(person.scene).factors._vault
     assert vault.open(person.row.totp, context=person.row.user_id) == person.totp.secret  # type: ignore[union-attr]

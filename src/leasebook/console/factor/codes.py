@@ -1,4 +1,4 @@
-"""Codes of a second factor: those of an authenticator (TOTP, RFC 6238), and those for whoever has lost it."""
+"""Codes of a second factor: those of an authenticator (TOTP, RFC 6238), and those that replace a lost one."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class AddSecondFactor(Command, frozen=True, kw_only=True):
         yield PASSWORDS, (self.login,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: no such password (NO_RESOURCE), or it has a second factor (WRONG_STATE)."""
+        """Raises Refusal: unknown password (NO_RESOURCE), or it has a second factor (WRONG_STATE)."""
         row = password_of(draft, self.login, self.user_id)
         if row.totp is not None:
             raise Refusal(WRONG_STATE, "The password has a second factor. Remove it before you add another one.")
