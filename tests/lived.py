@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final
+
+from pyotp import TOTP
 
 from leasebook.api.audit_record import CallRecord
 from leasebook.api.ids import uuid4_text
@@ -69,6 +72,10 @@ def _sign_in(scene: ServiceHarness, caller: Recorder) -> None:
     browser.sign_in(users[0]["userId"])
     words: dict[str, Any] = {"login": "the-first", "password": "a long password", "again": "a long password"}
     browser.send(browser.get("/console/account"), "/console/account", **words)
+    factor = "/console/account/second-factor"
+    page = browser.send(browser.get("/console/account"), f"{factor}/begin")
+    secret = "".join(re.findall(r"<code>([A-Z2-7 ]+)</code>", page.text)[0].split())
+    browser.send(page, factor, code=TOTP(secret).now())
     browser.send(browser.get("/console"), "/console/sign-out")
 
 

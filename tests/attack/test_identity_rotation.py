@@ -90,12 +90,21 @@ def keep_a_secret_of_the_key_before(books: StoreProbe, _: AuditKeys) -> None:
     books.run("UPDATE access_keys SET sealed = ? WHERE id = ?", sealed, books.key)
 
 
+def keep_a_second_factor_of_the_key_before(books: StoreProbe, _: AuditKeys) -> None:
+    sealed = Vault(b"k" * 32).seal("its secret", context=books.user)
+    books.run(
+        "INSERT INTO passwords (login, user_id, hash, changed_at, totp, totp_step) VALUES ('a', ?, 'x', 1, ?, 1)",
+        *(books.user, sealed),
+    )
+
+
 @pytest.mark.parametrize(
     ("attack", "found"),
     [
         (forge_an_event, "does not have the seal of the master key"),
         (forge_the_end_of_a_chain, "its head does not have the seal of the master key"),
         (forge_a_closure, "is signed by another key than that of the master key"),
+        (keep_a_second_factor_of_the_key_before, "the second factor of a is sealed under another master key"),
         (keep_a_secret_of_the_key_before, "is sealed under another master key than the store's"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -427,7 +427,14 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     PASSWORDS: (
         Password(TEXT, "user-1", TEXT, Instant(LOW)),
-        {"user_id": "user-2", "hash": "", "changed_at": HIGH},
+        {
+            "user_id": "user-2",
+            "hash": "",
+            "changed_at": HIGH,
+            "totp": bytes(range(256)),
+            "totp_step": HIGH,
+            "recovery": (TEXT, ""),
+        },
     ),
     SPENT_SIGN_INS: (SpentSignIn(TEXT, "user-1", Instant(HIGH), Instant(LOW)), {}),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),

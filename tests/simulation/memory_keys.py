@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leasebook.domain.book.tables import ACCESS_KEYS, SUBSCRIPTIONS, USERS, Key, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, PASSWORDS, SUBSCRIPTIONS, USERS, Key, Table
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.ports.queries.across import Across, is_of
 from leasebook.ports.queries.identities import SealedRow
@@ -60,6 +60,10 @@ class KeyQuestions:
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
         """Return the sealed values of a table, in the order of ids."""
+        if table == PASSWORDS.name:
+            passwords = [row for row in self._rows(PASSWORDS).values() if row.login > after and row.totp is not None]
+            return sorted(SealedRow(row.login, row.totp, b"", row.user_id) for row in passwords)[:limit]
         rows = self._rows(ACCESS_KEYS if table == ACCESS_KEYS.name else SUBSCRIPTIONS).values()
-        found = [SealedRow(row.id, row.sealed, getattr(row, "sealed_before", b"")) for row in rows if row.id > after]
+        before = "sealed_before"
+        found = [SealedRow(row.id, row.sealed, getattr(row, before, b""), row.id) for row in rows if row.id > after]
         return sorted(found)[:limit]

@@ -15,6 +15,7 @@ from leasebook.api.fault import Fault
 from leasebook.console import landing
 from leasebook.console.calendar import pages as calendar_pages
 from leasebook.console.desk import Look
+from leasebook.console.factor import pages as factor_pages
 from leasebook.console.frame import languages, static
 from leasebook.console.frame.headers import HEADERS, NO_STORE
 from leasebook.console.pages.table import PAGES
@@ -36,6 +37,7 @@ class Console:
             Route(f"{BASE}/static/{{version}}/{{name}}", _static, methods=["GET", "HEAD"]),
             *session_pages.ROUTES,
             *calendar_pages.ROUTES,
+            *factor_pages.ROUTES,
             *more,
             *PAGES,
             # Whatever else is asked for: every page that is not there looks like the others.

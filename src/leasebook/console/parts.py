@@ -12,6 +12,7 @@ from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
 from leasebook.api.responses import Meter
+from leasebook.console.factor.second_factors import SecondFactors
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import Sessions
@@ -39,6 +40,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     calls: InsideCalls
     sessions: Sessions
     passwords: Passwords
+    factors: SecondFactors
     attempts: Attempts
     context: Context
     health: Health

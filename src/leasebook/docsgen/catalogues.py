@@ -32,6 +32,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "console_openid": ("console/openid", "console/templates/openid"),
     "console_calendar": ("console/calendar", "console/templates/calendar"),
+    "console_factor": ("console/factor", "console/templates/factor"),
     "console_device": ("console/device", "console/templates/device"),
     **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
     "click": (),

@@ -13,7 +13,8 @@ class ConsoleMetrics:
     def __init__(self, counter: Callable[..., Counter]) -> None:
         self._sign_ins = counter(
             "leasebook_console_sign_ins_total",
-            "Attempts to sign in to the console, by how (link, password, openid) and by outcome: ok, or why not.",
+            "Attempts to sign in to the console, by how (link, password, code, recovery, openid) and by outcome: ok, "
+            "or why not.",
             "how",
             "outcome",
         )

@@ -16,6 +16,7 @@ from leasebook.config.sections.openid import groups_of
 from leasebook.console.app import Console
 from leasebook.console.device.logins import DeviceLogins
 from leasebook.console.device.pages import routes as device_routes
+from leasebook.console.factor.second_factors import SecondFactors
 from leasebook.console.openid.fetching import Fetcher
 from leasebook.console.openid.flow import PURPOSE as COOKIE_PURPOSE
 from leasebook.console.openid.flow import Client, CodeFlow
@@ -26,7 +27,7 @@ from leasebook.console.parts import BASE, Parts
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import SessionLimits, Sessions
-from leasebook.console.session.tokens import PURPOSE
+from leasebook.console.session.tokens import PURPOSE, Keys
 from leasebook.domain.values.calendar import SECOND_US
 from leasebook.ports.clock import wall_us
 from leasebook.security.vault import Vault
@@ -46,15 +47,15 @@ async def console_of(
         yield None
         return
     calls = InsideCalls(context, identities, ground.metrics, entrance.admission, entrance.throttle)
-    sessions = Sessions(
-        ground.store, ground.sequencer, lambda: vault.derived(PURPOSE), limits_of(settings), now_us=wall_us
-    )
+    keys: Keys = lambda: vault.derived(PURPOSE)  # noqa: E731 - two parts have the same
+    sessions = Sessions(ground.store, ground.sequencer, keys, limits_of(settings), now_us=wall_us)
     async with openid_of(ground, vault) as openid:
         yield Console(
             Parts(
                 calls=calls,
                 sessions=sessions,
                 passwords=Passwords(ground.store, ground.sequencer, wall_us),
+                factors=SecondFactors(ground.store, ground.sequencer, vault, keys, wall_us),
                 attempts=Attempts(settings.console_sign_ins_per_minute, time.monotonic),
                 context=context,
                 health=health,

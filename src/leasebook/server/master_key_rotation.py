@@ -23,6 +23,12 @@ from leasebook.store.opening import OpenStore, Target
 
 log = structlog.get_logger()
 
+SEALED: Final[dict[str, Callable[[tuple[Resealed, ...]], Reseal]]] = {
+    "access_keys": lambda some: Reseal(keys=some),
+    "hooks": lambda some: Reseal(hooks=some),
+    "passwords": lambda some: Reseal(passwords=some),
+}
+"""The tables with sealed values, and the command that writes some of their rows."""
 ROWS: Final = 50
 """Rows that are sealed again in one batch."""
 LOOK_S: Final = 0.5
@@ -158,7 +164,7 @@ class Rotation:
         # It brings the drivers of both stores, a quarter of what a start on the embedded one takes.
         from leasebook.store.maintenance.master_key import reseal_heads
 
-        for table in ("access_keys", "hooks"):
+        for table in SEALED:
             await self._seal_rows(table, vault)
 
         def made(head: Sealed) -> bytes | None:
@@ -181,12 +187,12 @@ class Rotation:
             changed = [one for row in rows if (one := self._sealed_anew(row, vault)) is not None]
             for first in range(0, len(changed), ROWS):
                 some = tuple(changed[first : first + ROWS])
-                await self._sequencer.submit(Reseal(keys=some) if table == "access_keys" else Reseal(hooks=some))
+                await self._sequencer.submit(SEALED[table](some))
 
     def _sealed_anew(self, row: SealedRow, vault: Vault) -> Resealed | None:
         """Return the new values of a row; None: they need no change, or no key opens them."""
         try:
-            now, now_before = (_anew(vault, row.id, value) for value in (row.sealed, row.sealed_before))
+            now, now_before = (_anew(vault, row.context, value) for value in (row.sealed, row.sealed_before))
         except BadMasterKey as error:
             if row.id not in self._damaged:
                 self._damaged.add(row.id)

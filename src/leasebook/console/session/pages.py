@@ -91,6 +91,9 @@ async def use_password(look: Look, fields: Fields) -> Response:
         parts.sign_ins.signed_in("password", "wrong")
         parts.context.refusals.count(record.address, "", "", e.ACCESS_DENIED.code)
         return look.page("session/sign_in.html", e.ACCESS_DENIED.status, ways=parts.ways, link=None, why="wrong")
+    if (state := await parts.factors.asks(user, look.party)) is not None:
+        parts.sign_ins.signed_in("password", "code_asked")
+        return look.page("factor/code.html", state=state, why="")
     record.account_id, record.user_id, record.body = user.account_id, user.id, b"password"
     parts.context.sequencer.note(record.line(parts.context.clock.now(), 200, OK, ""))
     parts.sign_ins.signed_in("password", "ok")
@@ -101,21 +104,21 @@ async def use_password(look: Look, fields: Fields) -> Response:
 
 async def account_page(desk: Desk) -> Response:
     """Show the user, and the form of the login name and the password."""
-    return await _account(desk, await _user_meant(desk, desk.asked("user")))
+    return await account_of(desk, await user_meant(desk, desk.asked("user")))
 
 
 async def set_password(desk: Desk) -> Response:
     """Set the login name and the password of the user, or as a manager of another one."""
-    to = await _user_meant(desk, desk.field("user"))
+    to = await user_meant(desk, desk.field("user"))
     password, session = desk.field("password"), desk.session
     if password != desk.field("again"):
         fault = bad_field("password", desk.gettext("The two passwords differ."))
-        return await _account(desk, to, fault)
+        return await account_of(desk, to, fault)
     record = record_of(desk.parts, desk.request, "SetPassword")
     try:
         await desk.parts.passwords.set(session.user, to, desk.field("login"), password, record)
     except Exception as error:  # noqa: BLE001 - every failure has a page
-        return await _account(desk, to, fault_of(error))
+        return await account_of(desk, to, fault_of(error))
     response = desk.go("/account", user=to.id if to.id != session.user.id else None, done="1")
     if session.token.how == "password" and to.id == session.user.id:
         # The present session began by the former password, and ends with it.
@@ -123,16 +126,22 @@ async def set_password(desk: Desk) -> Response:
     return response
 
 
-async def _account(desk: Desk, to: User, fault: Fault | None = None) -> Response:
+async def account_of(desk: Desk, to: User, fault: Fault | None = None) -> Response:
+    """Show a user's page, with what was refused."""
+    row = await desk.parts.factors.password_of(to.id)
     return desk.page(
         "session/account.html",
         200 if fault is None else fault.error.status,
         to=to,
-        login=desk.field("login") or await desk.parts.passwords.login_of(to) or "",
+        login=desk.field("login") or ("" if row is None else row.login),
+        has_password=row is not None,
+        has_factor=row is not None and row.totp is not None,
+        recovery_left=0 if row is None else len(row.recovery),
+        is_own=to.id == desk.session.user.id,
         policies=sorted(policies_of(to)),
         fault=fault,
-        is_done=desk.asked("done") == "1",
         calendar=await _calendar(desk, to),
+        done=desk.asked("done"),
         shortest=PASSWORD_MIN,
     )
 
@@ -145,7 +154,7 @@ async def _calendar(desk: Desk, to: User) -> str | None:
     return desk.address(f"/calendar/{token}.ics", language=desk.language if desk.language != "en" else None)
 
 
-async def _user_meant(desk: Desk, user_id: str) -> User:
+async def user_meant(desk: Desk, user_id: str) -> User:
     """Return the user that a page is about: the own one, or for a manager another one of the account."""
     own = desk.session.user
     if user_id in ("", own.id):

@@ -24,6 +24,7 @@ _SESSION: Final = re.compile(
     + _SIGNATURE,
     re.ASCII,
 )
+_CODE_STATE: Final = re.compile(r"(co1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,12}))" + _SIGNATURE, re.ASCII)
 
 _CALENDAR: Final = re.compile(r"(ca1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9}))" + _SIGNATURE, re.ASCII)
 
@@ -90,6 +91,20 @@ def read_calendar(keys: Sequence[bytes], text: str) -> tuple[str, int] | None:
     """Return the user and the number of a calendar's address; None if no server of this store made it."""
     found = _CALENDAR.fullmatch(text)
     if found is None or not _holds(keys, found[1], found[4]):
+        return None
+    return found[2], int(found[3])
+
+
+def code_state(key: bytes, user_id: str, began_s: int, party: str) -> str:
+    """Return the state of a browser whose user has given the password, and is asked for a code; 1970 UTC, seconds."""
+    text = f"co1.{user_id}.{began_s}"
+    return f"{text}.{_signature(key, f'{text}.{party}')}"
+
+
+def read_code_state(keys: Sequence[bytes], text: str, party: str) -> tuple[str, int] | None:
+    """Return the user and the time of a state; None if no server of this store made it for this browser."""
+    found = _CODE_STATE.fullmatch(text)
+    if found is None or not _holds(keys, f"{found[1]}.{party}", found[4]):
         return None
     return found[2], int(found[3])
 

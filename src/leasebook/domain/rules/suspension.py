@@ -98,6 +98,7 @@ ALLOWED: Final = frozenset(
         *("HoldLeases", "TakeLeases", "GiveBackLease", "BeginStart", "WriteReplica", "GiveUpCreating", "Settled"),
         *("CountCalls", "ForgetMinutes", "UseNonce", "NoteRefused", "ChangeTags"),
         *("FoldCosts", "SpendSignIn", "AskForKey", "SetPassword"),
+        *("AddSecondFactor", "UseSecondFactor", "RemoveSecondFactor"),
         *("EnqueueDeliveries", "EnqueueAcross", "ClaimLanes", "DeliveryDone"),
         # Due work and links run other rules, which ask for the account's status themselves where they buy.
         *("DoDue", "UseLink"),

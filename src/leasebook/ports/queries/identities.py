@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class SealedRow(NamedTuple):
-    """A row with values that a master key sealed; empty: none."""
+    """A row with values that a master key sealed; empty: none. ``context`` is the id that the seals are bound to."""
 
     id: str
     sealed: bytes
     sealed_before: bytes
+    context: str
 
 
 class IdentityQuestions(Protocol):
@@ -61,7 +62,7 @@ class IdentityQuestions(Protocol):
         ...
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
+        """Return the sealed values of a table (access_keys, hooks or passwords), in the order of ids."""
         ...
 
     def is_spent(self, sign_in_id: str) -> bool:

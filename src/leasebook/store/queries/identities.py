@@ -20,8 +20,10 @@ USE_TEXT: Final = "UPDATE access_keys SET used_at = ? WHERE id = ? AND (used_at 
 """The last use of a key is in no row of the book: it changes no rights, and is no event."""
 
 _SEALED: Final = {
-    "access_keys": "SELECT id, sealed, '' FROM access_keys WHERE id > ? ORDER BY id LIMIT ?",
-    "hooks": "SELECT id, sealed, sealed_before FROM hooks WHERE id > ? ORDER BY id LIMIT ?",
+    "access_keys": "SELECT id, sealed, '', id FROM access_keys WHERE id > ? ORDER BY id LIMIT ?",
+    "hooks": "SELECT id, sealed, sealed_before, id FROM hooks WHERE id > ? ORDER BY id LIMIT ?",
+    "passwords": "SELECT login, totp, '', user_id FROM passwords "
+    "WHERE login > ? AND totp IS NOT NULL ORDER BY login LIMIT ?",
 }
 
 
@@ -37,6 +39,6 @@ class IdentityQueries:
         return {key: Instant(at) for key, at in rows}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
-        text = _SEALED[table]
-        return [SealedRow(row[0], bytes(row[1]), bytes(row[2] or b"")) for row in self._fetch(text, (after, limit))]
+        """Return the sealed values of a table (access_keys, hooks or passwords), in the order of ids."""
+        rows = self._fetch(_SEALED[table], (after, limit))
+        return [SealedRow(row[0], bytes(row[1]), bytes(row[2] or b""), row[3]) for row in rows]

@@ -228,6 +228,10 @@ def _reads_or_none(kind: Any) -> Callable[[str | None], Any]:
     return lambda text: None if text is None else decode(text)
 
 
+def _bytes_or_none(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
@@ -235,24 +239,15 @@ UNIT_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(INSTANCES.row) if field.name not in UNIT_FIXED
 )
 SERVICE_MUTABLE: Final = (
-    "model_set_id",
-    "model_id",
-    "replicas",
-    "deploying",
-    "prepaid_units",
-    "postpaid_units",
-    "active",
-    "runs",
-    "ready",
-    "deleted_at",
-    "log_store",
-    "project_id",
+    *("model_set_id", "model_id", "replicas", "deploying", "prepaid_units", "postpaid_units", "active", "runs"),
+    *("ready", "deleted_at", "log_store", "project_id"),
 )
 
 APPROVAL_MUTABLE: Final = (
     *("remind_at", "status", "reminded_at", "decided_by", "decided_at", "reason", "order_id", "unit_id", "service_id"),
 )
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
+PASSWORD_MUTABLE: Final = ("user_id", "hash", "changed_at", "totp", "totp_step", "recovery")
 REPLICA_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
 )
@@ -466,7 +461,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (USED_LINKS, {}),
         (SPENT_SIGN_INS, {}),
         (DEVICE_LOGINS, {"mutable": ("status", "account_id", "user_id", "decided_at", "access_key_id")}),
-        (PASSWORDS, {"mutable": ("user_id", "hash", "changed_at")}),
+        (
+            PASSWORDS,
+            {
+                "to_column": {"recovery": _written_names},
+                "to_field": {"totp": _bytes_or_none, "recovery": _read_names},
+                "mutable": PASSWORD_MUTABLE,
+            },
+        ),
         (NOTICE_RATES, {"mutable": ("free_at",)}),
         (WORKERS, {"mutable": ("beat", "keys", "engines")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),

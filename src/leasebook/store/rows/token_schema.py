@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, LargeBinary
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Text, text
 
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import table as _table
@@ -76,6 +76,9 @@ passwords = _table(
     _text("user_id"),
     _text("hash"),
     _big("changed_at"),
+    Column("totp", LargeBinary, nullable=True),
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("recovery", Text, nullable=False, server_default=text("''")),
     Index("passwords_user", "user_id"),
     without_rowid=True,
 )

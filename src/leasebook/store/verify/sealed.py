@@ -11,7 +11,7 @@ from leasebook.security.vault import seal_id, sealed_by
 from leasebook.store.queries.read_repository import Fetch, Queries
 
 ROWS_AT_ONCE: Final = 1000
-_CALLED: Final = {"access_keys": "access key", "hooks": "subscription"}
+_CALLED: Final = {"access_keys": "access key", "hooks": "subscription", "passwords": "the second factor of"}
 
 
 def has_turned(fetch: Fetch) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import PASSWORDS, SPENT_SIGN_INS, USERS
 from leasebook.domain.commands.command import Command, Needs
@@ -41,7 +43,7 @@ class SpendSignIn(Command, frozen=True, kw_only=True):
 
 
 class SetPassword(Command, frozen=True, kw_only=True):
-    """Set the login name and the password of a user. Returns True.
+    """Set the login name and the password of a user, who keeps the second factor. Returns True.
 
     ``former`` is the login name that the user had, and gives up. ``at`` is by the machine's clock.
     """
@@ -63,16 +65,21 @@ class SetPassword(Command, frozen=True, kw_only=True):
             yield PASSWORDS, (self.former,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: unknown user (NO_RESOURCE), or the name is another user's (BAD_VALUE)."""
+        """Raises Refusal: unknown user (NO_RESOURCE), another user's name (BAD_VALUE), or a race lost (WRONG_STATE)."""
         user = draft.get(USERS, self.user_id)
         if user is None or user.account_id != self.account_id or user.deleted_at is not None:
             raise Refusal(NO_RESOURCE, f"The account has no user {self.user_id[:64]!r}.", field="userId")
         taken = draft.get(PASSWORDS, self.login)
         if taken is not None and taken.hash and taken.user_id != self.user_id:
             raise Refusal(BAD_VALUE, "This login name is taken. Choose another one.", field="login")
-        if self.former not in (None, self.login):
-            before = draft.get(PASSWORDS, self.former)
-            if before is not None and before.user_id == self.user_id:
+        before = taken if self.former in (None, self.login) else draft.get(PASSWORDS, self.former)
+        if self.former is not None and (before is None or before.user_id != self.user_id or not before.hash):
+            # Without the row that has the second factor, a race of two calls would set a password without it.
+            raise Refusal(WRONG_STATE, "The login name was changed by another call meanwhile. Load the page again.")
+        made = Password(self.login, self.user_id, self.hash, self.at)
+        if before is not None and before.user_id == self.user_id and before.hash:
+            made = replace(made, totp=before.totp, totp_step=before.totp_step, recovery=before.recovery)
+            if before.login != self.login:
                 draft.put(PASSWORDS, Password(before.login, before.user_id, "", self.at))
-        draft.put(PASSWORDS, Password(self.login, self.user_id, self.hash, self.at))
+        draft.put(PASSWORDS, made)
         return True

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import ACCESS_KEYS, METADATA, SUBSCRIPTIONS
+from leasebook.domain.book.tables import ACCESS_KEYS, METADATA, PASSWORDS, SUBSCRIPTIONS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY
@@ -76,6 +76,7 @@ class Reseal(Command, frozen=True, kw_only=True):
 
     keys: tuple[Resealed, ...] = ()
     hooks: tuple[Resealed, ...] = ()
+    passwords: tuple[Resealed, ...] = ()
 
     def needs(self) -> Needs:
         """The rows."""
@@ -83,6 +84,8 @@ class Reseal(Command, frozen=True, kw_only=True):
             yield ACCESS_KEYS, (one.id,)
         for one in self.hooks:
             yield SUBSCRIPTIONS, (one.id,)
+        for one in self.passwords:
+            yield PASSWORDS, (one.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Write them."""
@@ -94,6 +97,10 @@ class Reseal(Command, frozen=True, kw_only=True):
             hook = draft.get(SUBSCRIPTIONS, one.id)
             if hook is not None and (hook.sealed, hook.sealed_before) == (one.was, one.was_before):
                 draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, sealed=one.now, sealed_before=one.now_before))
+        for one in self.passwords:
+            password = draft.get(PASSWORDS, one.id)
+            if password is not None and password.totp == one.was:
+                draft.put(PASSWORDS, msgspec.structs.replace(password, totp=one.now))
         return True
 
 

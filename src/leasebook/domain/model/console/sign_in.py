@@ -23,10 +23,15 @@ class SpentSignIn(msgspec.Struct, frozen=True):
 class Password(msgspec.Struct, frozen=True):
     """A login name with the hash of its password (argon2id); the hash is empty for a name that is free again.
 
-    ``changed_at`` is by the machine's clock, as the times of sessions are.
+    ``changed_at`` is by the machine's clock, as the times of sessions are. ``totp`` is the secret of the second factor,
+    sealed under the master key; None: there is none. ``totp_step`` is the half minute since 1970 UTC of the last code
+    that was used, and ``recovery`` has the digests of the recovery codes that are left.
     """
 
     login: str
     user_id: str
     hash: str
     changed_at: Instant
+    totp: bytes | None = None
+    totp_step: int = 0
+    recovery: tuple[str, ...] = ()

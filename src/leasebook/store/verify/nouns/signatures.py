@@ -88,6 +88,13 @@ def _sign_ins(fetch: Fetch) -> Iterator[str]:
     )
     for login, user_id in rows:
         yield f"the password of {login} is of user {user_id}: there is no such user"
+    rows = fetch(
+        "SELECT login FROM passwords WHERE (totp IS NULL AND (totp_step <> 0 OR recovery <> '')) "
+        "OR (totp IS NOT NULL AND (hash = '' OR totp_step < 1)) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for (login,) in rows:
+        yield f"the second factor of {login} is not whole, or belongs to a login name that has no password"
 
 
 def _refused(fetch: Fetch) -> Iterator[str]:

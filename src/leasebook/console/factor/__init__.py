@@ -1,0 +1,1 @@
+"""The second factor of a password: codes of an authenticator, and recovery codes."""
