@@ -202,7 +202,7 @@ ROLES = {
     "operator": (OPERATOR,),
 }
 PAGES = ("/console", "/console/units", "/console/buy", "/console/sign-in", "/console/none", "/")
-DEEDS = re.compile(r'action="(/console/(?!look|sign-out)[^"]+)"|href="(/console/buy)')
+DEEDS = re.compile(r'action="(/console/(?!look|sign-in|sign-out)[^"]+)"|href="(/console/buy)')
 
 
 def test_every_page_answers_every_role_and_offers_nothing_that_is_refused(scene: ServiceHarness, owner: Caller) -> None:
