@@ -150,7 +150,7 @@ class Desk(Look):
     def on_own_clocks(self, typed: str) -> str:
         """Return a typed time with the offset of the account's clocks: requests read one without as the service's.
 
-        What is no time is returned as it is, for the action to refuse.
+        A text that is no time is returned unchanged, and the action refuses it.
         """
         try:
             at = datetime.fromisoformat(typed)

@@ -30,11 +30,11 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
         *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
         *("console/frame", "console/session", "console/templates/frame", "console/templates/session"),
     ),
-    "console_openid": ("console/openid", "console/templates/openid"),
-    "console_calendar": ("console/calendar", "console/templates/calendar"),
-    "console_factor": ("console/factor", "console/templates/factor"),
-    "console_device": ("console/device", "console/templates/device"),
-    **{f"console_{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
+    "console/openid": ("console/openid", "console/templates/openid"),
+    "console/calendar": ("console/calendar", "console/templates/calendar"),
+    "console/factor": ("console/factor", "console/templates/factor"),
+    "console/device": ("console/device", "console/templates/device"),
+    **{f"console/{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
     "click": (),
 }
 """The parts, and the folders of the package that mark texts of each; a folder in another one's may have its own part.

@@ -1,4 +1,4 @@
-"""The calendar of coming ends: who reads it at its address, what is in it, and how its address ends."""
+"""The calendar of coming ends: its readers, its contents, and the end of its address."""
 
 from __future__ import annotations
 

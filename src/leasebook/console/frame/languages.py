@@ -9,7 +9,7 @@ from typing import Final
 from leasebook.translations.catalogues import FOLDER, Language, from_header, language_of
 
 COOKIE: Final = "leasebook_language"
-PARTS: Final = "console*.mo"
+PARTS: Final = ("console.mo", "console/*.mo")
 """The compiled catalogues of the console: one for each folder of pages (``docsgen/catalogues.py``)."""
 TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-CN"}
 """How a page says its language."""
@@ -26,7 +26,8 @@ def texts(language: Language) -> gettext.NullTranslations:
     whole = gettext.NullTranslations()
     if language == "en":
         return whole
-    for path in sorted((FOLDER / language / "LC_MESSAGES").glob(PARTS)):
+    folder = FOLDER / language / "LC_MESSAGES"
+    for path in sorted(path for pattern in PARTS for path in folder.glob(pattern)):
         with path.open("rb") as file:
             part = gettext.GNUTranslations(file)
         part.add_fallback(whole)

@@ -20,7 +20,7 @@ ODD = """<b>'"&{{7*7}}"""
 LINK = re.compile(r'(?:href|data-live)="(/[^"#]*)"')
 DEED = re.compile(r'<form method="post" action="(/[^"]*)"')
 OWN = ("/console/look", "/console/buy/quote", "/console/sign-out", "/console/account", "/console/sign-in")
-"""The forms that change nothing, or only what is the reader's own."""
+"""The forms that change nothing, or only something of the reader's own."""
 STREAM = "/console/live"
 """It never ends."""
 

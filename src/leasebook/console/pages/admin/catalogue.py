@@ -68,7 +68,7 @@ async def move_clock(desk: Desk) -> Response:
 
 
 def _count(typed: str) -> int | str:
-    """Return a typed number; what is none, or far too long, as it is, for the action to refuse."""
+    """Return a typed number; another text, or one far too long, unchanged: the action refuses it."""
     return int(typed) if WHOLE.fullmatch(typed) else typed
 
 
