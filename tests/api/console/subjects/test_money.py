@@ -57,6 +57,7 @@ def test_the_statement_and_the_costs_equal_the_postings(scene: ServiceHarness, z
     lines = [Decimal(one.replace(",", "")) for one in re.findall(r"<strong>([0-9.,]+)</strong> CNY", statement.text)]
     assert sum(lines) == spent
     costs = browser.get("/console/money/costs?by=type")
+    assert '<html lang="en"' in costs.text
     assert figure(costs, "gpu-2") == spent
     month = scene.now().strftime("%Y-%m")
     asked = {"from": f"{month}-01 00:00:00", "to": "2031-01-01 00:00:00", "forecast": True}
