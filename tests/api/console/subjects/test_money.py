@@ -57,11 +57,12 @@ def test_the_statement_and_the_costs_equal_the_postings(scene: ServiceHarness, z
     lines = [Decimal(one.replace(",", "")) for one in re.findall(r"<strong>([0-9.,]+)</strong> CNY", statement.text)]
     assert sum(lines) == spent
     costs = browser.get("/console/money/costs?by=type")
+    assert '<html lang="en"' in costs.text
     assert figure(costs, "gpu-2") == spent
     month = scene.now().strftime("%Y-%m")
     asked = {"from": f"{month}-01 00:00:00", "to": "2031-01-01 00:00:00", "forecast": True}
-    told = owner.do(ACCOUNT, "DescribeCosts", asked)
-    assert Decimal(told["total"]["billed"]) == spent
+    summed = owner.do(ACCOUNT, "DescribeCosts", asked)
+    assert Decimal(summed["total"]["billed"]) == spent
     assert f"{spent:,.6f}".rstrip("0") in costs.words()
     # The chart has a column on the day of the charges, by the account's own clocks.
     chart = browser.get("/console/money").text
@@ -160,7 +161,7 @@ def test_files_for_finops_tools_have_no_formulas(scene: ServiceHarness, owner: C
         assert browser.get(f"/console/money/export?{query}").status == 400, query
 
 
-def test_a_new_account_is_told_what_will_be_there(scene: ServiceHarness) -> None:
+def test_an_empty_page_says_what_will_be_there(scene: ServiceHarness) -> None:
     browser = signed_in(scene, scene.customer(None))
     for page, said in (
         ("", "No money has moved yet"), ("/costs", "Nothing was spent"), ("/statement", "Nothing was charged"),

@@ -49,7 +49,7 @@ async def costs(desk: Desk) -> Response:
         before=months.moved(month, -1),
         after=months.moved(month, 1),
         by=by,
-        tag=tag,
+        tag_key=tag,
         group=groups[0] if groups else None,
         groupings=GROUPINGS,
         whole=whole,
