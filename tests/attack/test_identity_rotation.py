@@ -98,6 +98,12 @@ def keep_a_second_factor_of_the_key_before(books: StoreProbe, _: AuditKeys) -> N
     )
 
 
+def take_the_secret_of_a_second_factor(books: StoreProbe, _: AuditKeys) -> None:
+    books.run(
+        "INSERT INTO passwords (login, user_id, hash, changed_at, totp_step) VALUES ('a', ?, 'x', 1, 1)", books.user
+    )
+
+
 @pytest.mark.parametrize(
     ("attack", "found"),
     [
@@ -105,6 +111,7 @@ def keep_a_second_factor_of_the_key_before(books: StoreProbe, _: AuditKeys) -> N
         (forge_the_end_of_a_chain, "its head does not have the seal of the master key"),
         (forge_a_closure, "is signed by another key than that of the master key"),
         (keep_a_second_factor_of_the_key_before, "the second factor of a is sealed under another master key"),
+        (take_the_secret_of_a_second_factor, "the second factor of a is not whole"),
         (keep_a_secret_of_the_key_before, "is sealed under another master key than the store's"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
