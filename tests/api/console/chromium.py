@@ -89,7 +89,9 @@ def served(directory: Path) -> Iterator[ConsoleServer]:
     url = f"http://127.0.0.1:{port}"
     try:
         _await(f"{url}/readyz", log)
-        yield ConsoleServer(url, data)
+        server = ConsoleServer(url, data)
+        with server.client:
+            yield server
     finally:
         process.kill()
         process.wait(30)

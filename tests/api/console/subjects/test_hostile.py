@@ -162,6 +162,21 @@ def test_forms_of_another_session_and_of_none_are_refused(scene: ServiceHarness,
     assert "forged" not in str(owner.do(IAM, "DescribeUsers")) + str(owner.do(PROJECT, "DescribeProjects"))
 
 
+def holdings(owner: Caller) -> str:
+    """The holdings of an account as text, without the times at which its keys were used."""
+    found = [
+        owner.do(*one)
+        for one in (
+            (IAM, "DescribeUsers"),
+            (PROJECT, "DescribeProjects"),
+            (NOTIFICATION, "DescribeSubscriptions"),
+            (ACCOUNT, "DescribeApprovals"),
+            (ACCOUNT, "DescribeAccount"),
+        )
+    ]
+    return re.sub(r"'lastUsedTime': '[^']*'", "", str(found))
+
+
 def test_ids_of_another_account_are_those_of_nothing(scene: ServiceHarness, browser: Browser) -> None:
     victim = scene.customer("500")
     unit, account = victim.buy(months=1), victim.account_id()
@@ -173,16 +188,7 @@ def test_ids_of_another_account_are_those_of_nothing(scene: ServiceHarness, brow
     victim.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": {"units": {"gpu-1": 2}}}})
     victim.refused(UNITS, "PurchaseComputeUnit", order(count=3))
     (asked,) = victim.do(ACCOUNT, "DescribeApprovals", {"status": "Open"})["approvals"]
-    before = [
-        victim.do(*one)
-        for one in (
-            (IAM, "DescribeUsers"),
-            (PROJECT, "DescribeProjects"),
-            (NOTIFICATION, "DescribeSubscriptions"),
-            (ACCOUNT, "DescribeApprovals"),
-            (ACCOUNT, "DescribeAccount"),
-        )
-    ]
+    before = holdings(victim)
     for address in (
         f"/admin/accounts/{account}",
         f"/admin/fleet?account={account}",
@@ -224,17 +230,8 @@ def test_ids_of_another_account_are_those_of_nothing(scene: ServiceHarness, brow
             if act != "create":
                 page = browser.post(path.replace("{account_id}", account), token | named | {"act": act})
                 assert page.status >= 400 or act == "none" or "secret" not in page.text, (path, act)
-    after = [
-        victim.do(*one)
-        for one in (
-            (IAM, "DescribeUsers"),
-            (PROJECT, "DescribeProjects"),
-            (NOTIFICATION, "DescribeSubscriptions"),
-            (ACCOUNT, "DescribeApprovals"),
-            (ACCOUNT, "DescribeAccount"),
-        )
-    ]
-    assert re.sub(r"'lastUsedTime': '[^']*'", "", str(after)) == re.sub(r"'lastUsedTime': '[^']*'", "", str(before))
+    after = holdings(victim)
+    assert after == before
     assert victim.unit(unit)["status"] == "Running"
 
 
