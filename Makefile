@@ -45,7 +45,7 @@ layers: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## the tests of make test
 	$(BIN)/pytest --workers $(WORKERS)
 
-deep: $(VENV)/.dev ## all tests with all their values and on every store, as CI runs them after make test
+deep: $(VENV)/.dev ## all tests with all their values and on every store, as CI runs them
 	LEASEBOOK_TEST_ROUNDS=1 $(BIN)/pytest --workers $(WORKERS)
 
 long: $(VENV)/.dev ## the tests of make deep, with as much of what depends on chance as a night has time for (ROUNDS=4)
