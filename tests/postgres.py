@@ -123,6 +123,10 @@ class PostgresServer:
             options += " -c autovacuum=off"
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
+        self._count_in()
+
+    def _count_in(self) -> None:
+        """Count its processor time among that of the tests, from now on."""
         self._time = spent.count_in(self._pid())
 
     def _pid(self) -> int:

@@ -146,6 +146,7 @@ class FarServer(PostgresServer):
             rules.write("host all all 10.213.0.0/16 trust\n")
         options = f"-p {self.port} -k {self._folder} -c listen_addresses={self.host} -c fsync=off"
         self._run("pg_ctl", "-D", str(data), "-o", options, "-l", str(self._folder / "log"), "-w", "start")
+        self._count_in()
 
     def url(self, database: str) -> str:
         """Return the address of a database."""
