@@ -20,6 +20,7 @@ from leasebook.engines.instant import InstantEngine
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import RealClock, wall_us
 from leasebook.scheduler.worker import Scheduler
+from leasebook.server.bootstrap import found
 from leasebook.server.factories import rules_of
 from leasebook.store.opening import Target
 from leasebook.store.postgres.store import PostgresStore
@@ -213,6 +214,37 @@ async def test_servers_that_found_a_store_together_show_one_virtual_time(
                 )
             )
             assert len({await _now(desk) for desk in desks}) == 1
+
+    with shared_server().database(migrated=True) as url:
+        await scene(url)
+
+
+async def test_a_server_that_another_one_forestalls_takes_over_the_time_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It made its clock while the store was empty, and finds it founded."""
+    seconds = count(1_900_000_000, 100)
+    monkeypatch.setattr("leasebook.server.composition.wall_us", lambda: next(seconds) * SECOND_US)
+
+    async def scene(url: str) -> None:
+        async with AsyncExitStack() as stack:
+            quicker: list[Client] = []
+            times: list[int] = []
+            calls = count()
+
+            async def forestalled(*arguments: Any) -> Any:
+                if next(calls) == 0:
+                    other = a_service(Target(tmp_path / "quicker", url), environment=SHARED)
+                    quicker.append(await stack.enter_async_context(other))
+                root = await found(*arguments)
+                times.append(arguments[4].now())
+                return root
+
+            monkeypatch.setattr("leasebook.server.composition.found", forestalled)
+            slower = await stack.enter_async_context(a_service(Target(tmp_path / "slower", url), environment=SHARED))
+            # Also before its first batch, which may come late.
+            assert times[0] == times[1]
+            assert await _now(slower) == await _now(quicker[0])
 
     with shared_server().database(migrated=True) as url:
         await scene(url)

@@ -68,6 +68,9 @@ async def found(
         check_fingerprint_of(vault, store)
         if not is_given:
             (directory / CREDENTIALS).unlink(missing_ok=True)
+    elif isinstance(clock, VirtualClock):
+        # Another server may have founded it since this one made its clock.
+        clock.stand(stands(store) or clock.now())
     await _rename(store, sequencer)
     root = root_user(store)
     if is_given and await _take(store, sequencer, vault, root, sealed, secret):
