@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasebook.cli.exits import FAILED, NOTHING_IN_IT, leave_unread, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.cli.terminal.texts import _, ngettext
@@ -93,8 +93,7 @@ def audit(
                 put = _csv(file, bom=bom) if form == "csv" else _jsonl(file)
                 count = _put_all(put, _lines(ask, account, since, until))
     except BrokenPipeError:
-        # The reader has closed the pipe; it gets nothing more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_unread()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         stop(_("a page of the audit log cannot be read, run leasebook check: {error}").format(error=error), FAILED)
     if not count:

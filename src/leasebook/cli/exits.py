@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final, NoReturn
 
@@ -27,6 +28,11 @@ def stop(message: object, code: int = CANNOT_START) -> NoReturn:
     """Print an error in one line, and end."""
     remark(message)
     sys.exit(code)
+
+
+def leave_unread() -> None:
+    """Drop the rest of the output: the reader of the pipe has left, and Python would complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def remark(message: object) -> None:

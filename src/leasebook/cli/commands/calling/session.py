@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from leasebook.cli.commands.language import _, of_contract
-from leasebook.cli.exits import DENIED, FAILED, NO_ANSWER, OUT_OF_TIME, stop
+from leasebook.cli.exits import DENIED, FAILED, NO_ANSWER, OUT_OF_TIME, leave_unread, stop
 
 if TYPE_CHECKING:
     from leasebook.cli.commands.calling.caller import OperationCaller
@@ -125,6 +125,8 @@ def exit_codes() -> Iterator[None]:
 
     try:
         yield
+        # What is still buffered would be written at the end of the process, where nothing can be done about a failure.
+        sys.stdout.flush()
     except ConfigurationError as error:
         stop(_("{why} `leasebook login` writes a profile.").format(why=error))
     except NoAnswer as error:
@@ -136,8 +138,7 @@ def exit_codes() -> Iterator[None]:
     except LeasebookError as error:
         stop(error, FAILED)
     except BrokenPipeError:
-        # The reader of a pipe has left; Python would complain about it at its end once more.
-        sys.stderr.close()
+        leave_unread()
         sys.exit(0)
 
 
