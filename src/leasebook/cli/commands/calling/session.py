@@ -125,7 +125,7 @@ def exit_codes() -> Iterator[None]:
 
     try:
         yield
-        # What is still buffered would be written at the end of the process, where nothing can be done about a failure.
+        # The buffer would be written at the end of the process, where nothing can be done about a failure.
         sys.stdout.flush()
     except ConfigurationError as error:
         stop(_("{why} `leasebook login` writes a profile.").format(why=error))
