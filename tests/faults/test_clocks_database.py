@@ -143,7 +143,7 @@ async def test_a_database_set_back_an_hour_is_seen_by_all_and_goes_on_when_it_co
 ) -> None:
     async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
         await stock(first)
-        # Both servers see the clock go back before that, within a second or two, and what is paid then is earlier.
+        # Both servers see the clock go back before that, within a second or two, and the payment then is earlier.
         unit, before = await bought(first, 6), await now(second)
         clock.move_to(-HOUR_S)
         for desk in (first, second):
