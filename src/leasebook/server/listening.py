@@ -21,7 +21,7 @@ def _why_not_heard(error: OSError, option: str) -> str:
     """Describe the fault of a place to listen at, and the option that chooses another."""
     said = f"{error.strerror or error}."
     if isinstance(error, socket.gaierror):
-        return f"{said} Nobody knows that name: choose an address or a name of this machine with {_host_of(option)}."
+        return f"{said} That name has no address: choose an address or a name of this machine with {_host_of(option)}."
     if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
         return f"{said} That is no address of this machine: choose one that is with {_host_of(option)}."
     if error.errno == errno.EACCES:

@@ -452,7 +452,7 @@ def judge_extension(
     if rules.extend_by == "managers" and not is_manager:
         return _plain("The limit extendBy leaves moving a release to later to the account's managers.")
     if rules.extend_by == "buyer" and not (is_buyer or is_manager):
-        return _plain("The limit extendBy leaves moving a release to later to whoever bought the instance.")
+        return _plain("The limit extendBy leaves moving a release to a later time to the buyer of the instance.")
     if rules.extensions_max is not None and extensions >= rules.extensions_max and not is_manager:
         return _plain(
             f"The limit extensionsMax is {rules.extensions_max}, and it was moved {counted(extensions, 'time')}."
@@ -490,7 +490,7 @@ def _own(limits: dict[str, T], user_id: str) -> T | None:
 def _refusal(message: str, *, tells_no_use: bool = False) -> Refusal:
     return Refusal(
         QUOTA,
-        f"{message} Whoever has full control of the account can change it (SetGuardRails, /v2/account).",
+        f"{message} A user with full control of the account can change it (SetGuardRails, /v2/account).",
         tells_no_use=tells_no_use,
     )
 

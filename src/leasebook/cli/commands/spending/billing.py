@@ -24,7 +24,7 @@ def billing_options() -> list[click.Parameter]:
             metavar="TIME",
             help=_("Pay by the minute, and release it then: 'tomorrow 18:00', 2026-12-01 18:00."),
         ),
-        *term_options(_("Pay for so many months in advance.")),
+        *term_options(_("The number of months to pay in advance.")),
     ]
 
 
