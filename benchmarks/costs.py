@@ -169,7 +169,7 @@ def run(store: str, units: int, groups: int, rounds: int, folder: Path) -> Figur
     with stores(store, folder, "costs") as (where,):
         postings, end = fill(where, units)
         found = asyncio.run(measure(where, end, postings, rounds))
-        table, indexes = bytes_of(where, "postings")
+        table, indexes = bytes_of(where, "posting_rows")
         found.postings_bytes = table + indexes
         before = sum(bytes_of(where, "costs"))
         with sink(where, tidy=False) as out:

@@ -36,10 +36,13 @@ from leasebook.api.ids import hex_id, unit_id
 from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due, agenda_of
-from leasebook.domain.record.ledger import Order
+from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
 from leasebook.domain.values.money import Micro
+from leasebook.store.postgres import statements
 from leasebook.store.postgres.arrays import Arrays
+from leasebook.store.rows import orders
+from leasebook.store.rows import postings as posted
 from leasebook.store.rows.codec import CODECS, ORDERS, UNIT_MUTABLE, Codec
 from leasebook.store.rows.schema import metadata
 from leasebook.store.rows.table import big, table, word
@@ -77,7 +80,7 @@ class Layout(msgspec.Struct, frozen=True):
     table: Table | None = None
     has_all: bool = False
     index: str = ""
-    tables: tuple[str, ...] = ("units", "orders")
+    tables: tuple[str, ...] = ("account_numbers", "units", "order_rows")
     without: frozenset[str] = frozenset()
 
     @property
@@ -155,7 +158,7 @@ class Bench(ABC):
         units = [unit for unit, _ in sales]
         codec = self.layout.codec
         self.insert("units", codec.written, [*map(codec.values, units)])
-        self.insert("orders", ORDERS.columns, [ORDERS.values(order) for _, order in sales])
+        self.order([order for _, order in sales])
         if self.layout.table is not None:
             self.insert_due(_values(due for unit in units for due in self.layout.rows(unit)))
         self.commit()
@@ -174,6 +177,14 @@ class Bench(ABC):
     @abstractmethod
     def insert(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows into a table."""
+
+    @abstractmethod
+    def order(self, placed: Sequence[Order]) -> None:
+        """Write orders."""
+
+    @abstractmethod
+    def post(self, postings: Sequence[Posting]) -> None:
+        """Write postings."""
 
     @abstractmethod
     def update(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -227,6 +238,12 @@ class Embedded(Bench):
     def insert(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         marks = ", ".join("?" for _ in columns)
         self._connection.executemany(f"INSERT INTO {name} ({_names(columns)}) VALUES ({marks})", rows)
+
+    def order(self, placed: Sequence[Order]) -> None:
+        self._connection.executemany(orders.INSERT, map(ORDERS.values, placed))
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        self._connection.executemany(posted.INSERT, map(posted.values, postings))
 
     def update(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         values = ", ".join(f'"{column}" = ?' for column in columns)
@@ -283,6 +300,12 @@ class Shared(Bench):
         arrays = _arrays(name, tuple(columns))
         self._run(f"INSERT INTO {name} ({_names(columns)}) SELECT * FROM {arrays.unnest}", arrays.write(rows))
 
+    def order(self, placed: Sequence[Order]) -> None:
+        self._run(*statements.order(placed))
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        self._run(*statements.posting(postings))
+
     def update(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         arrays = _arrays("units", (*columns, "id"))
         values = ", ".join(f'"{column}" = new."{column}"' for column in columns)
@@ -331,6 +354,7 @@ def play(bench: Bench, count: int) -> list[tuple[float, float]]:
     """Buy, charge and release; returns for each step the microseconds and the bytes of the log of one instance."""
     sales = [bought(number) for number in range(count)]
     warm = count // 4
+    bench.insert("account_numbers", ("account_id",), [(sales[0][0].account_id,)])
     for at in range(0, warm, BATCH):
         bench.buy(sales[at : min(at + BATCH, warm)])
     found = []

@@ -44,7 +44,7 @@ from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
-from leasebook.store.rows.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.codec import CODECS, Codec
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200
@@ -328,8 +328,8 @@ class Filler:
             units = [sale.unit for sale in chunk]
             postings = [posting for sale in chunk for posting in sale.postings]
             self._insert(CODECS[INSTANCES], units)
-            self._insert(ORDERS, [sale.order for sale in chunk])
-            self._insert(POSTINGS, postings)
+            self._out.order([sale.order for sale in chunk])
+            self._out.post(postings)
             self._record.sold(units, [sale.order for sale in chunk], postings)
             for posting in postings:
                 self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
@@ -357,7 +357,7 @@ class Filler:
 
     def post(self, postings: Sequence[Posting]) -> None:
         """Write charges of instances that were added without them."""
-        self._insert(POSTINGS, postings)
+        self._out.post(postings)
         self._record.posted([*postings])
         for posting in postings:
             self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount

@@ -56,6 +56,7 @@ class Record:
         changes = book.changes()
         for table in (ACCOUNTS, USERS, METADATA):
             self._insert(CODECS[table], changes.inserted.get(table, ()))
+        self._out.insert("account_numbers", "account_id", [(account.id,) for account, _ in owners])
         for fact in changes.updated.get(METADATA, ()):
             self._out.run("UPDATE facts SET value = ? WHERE name = ?", (fact.value, fact.name))
         self._pages(changes.events)

@@ -132,20 +132,22 @@ def tidy(where: Target) -> None:
         connection.close()
         return
     with psycopg.connect(where.url, autocommit=True) as database:
-        database.execute("VACUUM FULL postings")
+        database.execute("VACUUM FULL posting_rows")
 
 
 def size_of(where: Target) -> Size:
     """Measure the postings, and the store as a whole."""
-    table, indexes = bytes_of(where, "postings")
+    table, indexes = bytes_of(where, "posting_rows")
     if where.url is None:
         connection = sqlite.connect(where.directory / sqlite.FILE)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        ((rows,),) = connection.execute("SELECT count(*) FROM postings").fetchall()
+        ((rows,),) = connection.execute("SELECT count(*) FROM posting_rows").fetchall()
         connection.close()
         return Size(int(rows), table, indexes, (where.directory / sqlite.FILE).stat().st_size)
     with psycopg.connect(where.url, autocommit=True) as database:
-        found: Any = database.execute("SELECT count(*), pg_database_size(current_database()) FROM postings").fetchone()
+        found: Any = database.execute(
+            "SELECT count(*), pg_database_size(current_database()) FROM posting_rows"
+        ).fetchone()
     return Size(int(found[0]), table, indexes, int(found[1]))
 
 

@@ -20,15 +20,14 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import PREPAID_REVENUE, USAGE_REVENUE, Order, Posting, wallet
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.money import Micro
-from leasebook.store.rows.codec import ORDERS, POSTINGS
 from leasebook.store.rows.schema import metadata
 from leasebook.store.rows.updates import columns_of, updates
 
 ACCOUNTS: Final = 16
 STEPS: Final = ("purchase", "first charge", "second charge", "release")
-TABLES: Final = ("units", "orders", "postings")
-NEEDED: Final = frozenset({"units_id", "units_due"})
-"""Rows are looked up by the one, and due work is found along the other."""
+TABLES: Final = ("account_numbers", "units", "order_rows", "posting_rows")
+NEEDED: Final = frozenset({"account_numbers_account", "units_id", "units_due"})
+"""Accounts and instances are looked up by the first two, and due work is found along the third."""
 BASE: Final = Layout("all indexes", index="due_at, due_kind, seq, release_at", tables=TABLES)
 
 
@@ -72,14 +71,13 @@ def hourly(unit: Instance) -> Posting | None:
 
 
 def _post(bench: Bench, postings: Sequence[Posting | None]) -> None:
-    rows = [POSTINGS.values(posting) for posting in postings if posting is not None]
-    if rows:
-        bench.insert("postings", POSTINGS.columns, rows)
+    if written := [posting for posting in postings if posting is not None]:
+        bench.post(written)
 
 
 def _buy(bench: Bench, sales: Sequence[tuple[Instance, Order, Posting | None]]) -> None:
     bench.insert("units", UNITS.written, [UNITS.values(unit) for unit, _, _ in sales])
-    bench.insert("orders", ORDERS.columns, [ORDERS.values(order) for _, order, _ in sales])
+    bench.order([order for _, order, _ in sales])
     _post(bench, [posting for _, _, posting in sales])
     bench.commit()
 
@@ -94,6 +92,7 @@ def _change(bench: Bench, before: Sequence[Instance], after: Sequence[Instance])
 def play(bench: Bench, count: int) -> list[tuple[float, float]]:
     """Buy, charge and release; returns for each step the microseconds and the bytes of the log of one instance."""
     dice = random.Random(1)
+    bench.insert("account_numbers", ("account_id",), [(f"{number:032x}",) for number in range(ACCOUNTS)])
     sales = [sale(number, dice) for number in range(count)]
     warm = count // 4
     for at in range(0, warm, BATCH):

@@ -6,16 +6,24 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import psycopg
 
+from leasebook.domain.record.ledger import Order, Posting
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import Target
+from leasebook.store.postgres import statements
 from leasebook.store.postgres import store as postgres
 from leasebook.store.queries.read_repository import Queries
+from leasebook.store.rows import orders
+from leasebook.store.rows import postings as rows
+from leasebook.store.rows.codec import ORDERS
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.directory import locked
+
+POSTED_AT_ONCE: Final = 10_000
+"""Orders or postings that one statement writes on PostgreSQL."""
 
 
 def master_key_of(where: Target) -> bytes:
@@ -31,6 +39,14 @@ class Sink:
 
     def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows."""
+        raise NotImplementedError
+
+    def order(self, placed: Sequence[Order]) -> None:
+        """Add orders; their accounts and instances must be there."""
+        raise NotImplementedError
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        """Add postings; their accounts and instances must be there."""
         raise NotImplementedError
 
     def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -51,6 +67,12 @@ class _SqliteSink(Sink):
         marks = ", ".join("?" for _ in rows[0])
         self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
+    def order(self, placed: Sequence[Order]) -> None:
+        self._connection.executemany(orders.INSERT, map(ORDERS.values, placed))
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        self._connection.executemany(rows.INSERT, map(rows.values, postings))
+
     def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(text, params).fetchall()
 
@@ -69,6 +91,16 @@ class _PostgresSink(Sink):
         with self._connection.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def order(self, placed: Sequence[Order]) -> None:
+        for begin in range(0, len(placed), POSTED_AT_ONCE):
+            text, params = statements.order(placed[begin : begin + POSTED_AT_ONCE])
+            self._connection.execute(text, params)
+
+    def post(self, postings: Sequence[Posting]) -> None:
+        for begin in range(0, len(postings), POSTED_AT_ONCE):
+            text, params = statements.posting(postings[begin : begin + POSTED_AT_ONCE])
+            self._connection.execute(text, params)
 
     def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._run(text, params)

@@ -118,7 +118,7 @@ def fill(where: Target, units: int) -> None:
 
 def bytes_each(where: Target, units: int, found: Found) -> None:
     """Measure what a pending instance takes, table by table, indexes included; the store must not be served."""
-    for table in ("units", "orders", "postings", "event_pages", "event_units"):
+    for table in ("units", "order_rows", "posting_rows", "event_pages", "event_units"):
         found.bytes_each[table] = sum(bytes_of(where, table)) / units
 
 

@@ -40,8 +40,9 @@ from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.agenda import DueKind
 from leasebook.domain.record.audit_log import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
 from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
-from leasebook.domain.record.ledger import PREPAID_REVENUE, wallet
+from leasebook.domain.record.ledger import FUNDING, Posting, wallet
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
+from leasebook.domain.values.money import Micro
 from leasebook.ports.clock import wall_us
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import Target
@@ -67,12 +68,14 @@ _ACCOUNT: Final = "SELECT balance, time_zone FROM accounts WHERE id = %s FOR UPD
 _STOCK: Final = "UPDATE offerings SET stock_free = %s WHERE region = %s AND type = %s"
 _BALANCE: Final = "UPDATE accounts SET balance = %s WHERE id = %s"
 _POSTING: Final = (
-    "INSERT INTO postings (account_id, at, kind, debit, credit, amount, order_id, unit_id, count, price, since, until) "
-    "VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "INSERT INTO posting_rows (account, at, kind, amount, order_id, unit, count, price, since, until) VALUES "
+    "((SELECT seq FROM account_numbers WHERE account_id = %s), %s, 'Purchase', %s, %s, "
+    "(SELECT seq FROM units WHERE id = %s), %s, %s, %s, %s)"
 )
 _ORDER: Final = (
-    "INSERT INTO orders (id, account_id, kind, unit_id, payment_timing, region, type, count, months, amount, "
-    "created_at, created_by) VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "INSERT INTO order_rows (account, unit, kind, payment_timing, count, months, amount) VALUES "
+    "((SELECT seq FROM account_numbers WHERE account_id = %s), (SELECT seq FROM units WHERE id = %s), 'Purchase', "
+    "%s, %s, %s, %s)"
 )
 _UNIT: Final = (
     "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, payment_timing, status, created_at, "
@@ -166,9 +169,9 @@ class Buyer:
             if job.shape.hot_last:
                 amount = self._price() * COUNT * MONTHS if job.prepaid else 0
                 self._new_rows(unit, order, now, amount, token, digest)
-                self._hot_rows(unit, order, now)
+                self._hot_rows()
             else:
-                amount = self._hot_rows(unit, order, now)
+                amount = self._hot_rows()
                 self._new_rows(unit, order, now, amount, token, digest)
             # The account is locked by now: its events are numbered in the order of their commits.
             self._tell(unit, order, now)
@@ -208,7 +211,7 @@ class Buyer:
         assert found is not None
         return int(found[0])
 
-    def _hot_rows(self, unit: str, order: str, now: Instant) -> int:
+    def _hot_rows(self) -> int:
         """Take the stock and the money; returns the amount that is charged at once."""
         job, run = self._job, self._connection.execute
         offering = run(_OFFERING, (REGION, CPU)).fetchone()
@@ -222,9 +225,6 @@ class Buyer:
         run(_STOCK, (free - COUNT, REGION, CPU))
         if amount:
             run(_BALANCE, (account[0] - amount, job.account_id))
-            purse = wallet(job.account_id)
-            term = (COUNT, per_month, now, add_months(now, MONTHS, ZONE))
-            run(_POSTING, (job.account_id, now, purse, PREPAID_REVENUE, amount, order, unit, *term))
         return amount
 
     def _new_rows(self, unit: str, order: str, now: Instant, amount: int, token: str, digest: str) -> None:
@@ -232,7 +232,6 @@ class Buyer:
         job, run = self._job, self._connection.execute
         months = MONTHS if job.prepaid else 0
         who, what = (job.account_id, job.user_id), (REGION, CPU, COUNT)
-        run(_ORDER, (order, who[0], unit, self._timing, *what, months, amount, now, who[1]))
         expires = add_months(now, months, ZONE) if job.prepaid else None
         release = None if job.prepaid else RELEASE_US
         charge = None if job.prepaid else next_full_hour(now, ZONE)
@@ -243,6 +242,10 @@ class Buyer:
         due = (release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE), (remind, DueKind.REMIND)
         first = min((at, int(kind)) for at, kind in due if at is not None)
         run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, *first, amount))
+        # After the instance: order and posting name it by its number, and the order has all else from its row.
+        run(_ORDER, (who[0], unit, self._timing, COUNT, months, amount))
+        if amount:
+            run(_POSTING, (who[0], now, amount, order, unit, COUNT, amount // (COUNT * MONTHS), now, expires))
         answer = msgspec.json.encode({"unit_id": unit, "order_id": order})
         run(_ANSWER, (job.account_id, token, digest, answer, now))
 
@@ -406,8 +409,7 @@ def _top_up(where: Target, account: str) -> None:
     with sink(where) as out:
         amount, now = 10**16, wall_us()
         out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (amount, account))
-        names = "account_id, at, kind, debit, credit, amount"
-        out.insert("postings", names, [(account, now, "TopUp", "funding", wallet(account), amount)])
+        out.post([Posting(account, Instant(now), "TopUp", FUNDING, wallet(account), Micro(amount))])
 
 
 def show(found: dict[str, list[Score]], options: Options) -> dict[str, float]:

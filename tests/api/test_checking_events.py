@@ -43,7 +43,7 @@ CHANGES: Final = (
     ("UPDATE guards SET spent = '{}'", "account {account} counts 0.00 in 2030-01"),
     ("UPDATE guards SET month = '2030-02'", "account {account} counts 60.00 in 2030-02"),
     ("UPDATE guards SET account_id = 'nobody'", "account nobody has limits and does not exist"),
-    ("UPDATE postings SET amount = amount + 1 WHERE kind = 'Usage'", "account {account} counts 60.00 in 2030-01"),
+    ("UPDATE posting_rows SET amount = amount + 1 WHERE kind = 'Usage'", "account {account} counts 60.00 in 2030-01"),
     ("UPDATE units SET status = 'Stopped' WHERE id = '{unit}'", "unit {unit} has status Stopped, and its events tell"),
     ("UPDATE units SET count = 3 WHERE id = '{unit}'", "unit {unit} has count 3, and its events tell 2"),
     ("UPDATE units SET release_at = 1 WHERE id = '{unit}'", "unit {unit} has release_at 1, and its events tell"),

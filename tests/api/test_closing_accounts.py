@@ -188,5 +188,5 @@ def test_check_proves_a_closed_account_and_finds_what_lives_in_one(migrated: Tar
         assert f"account {full_id} is closed, and 1 of its {name} still live" in found
     assert f"account {full_id} is closed, and its balance is 50000000 micro" in found
     assert any(line.endswith(f"is a PayOut of account {empty_id}, which is not closed") for line in found)
-    write(migrated, "UPDATE postings SET credit = 'revenue:usage' WHERE kind = 'PayOut'")
+    write(migrated, "UPDATE posting_rows SET credit = 'revenue:usage' WHERE kind = 'PayOut'")
     assert any("is a PayOut from wallet:" in line for line in check_store(migrated).findings)

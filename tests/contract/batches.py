@@ -11,9 +11,12 @@ from leasebook.batch import Transaction
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import Needed
-from leasebook.domain.book.tables import TABLES, Table
-from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, TABLES, Table
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.ledger import Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import Numbered
 from leasebook.store.opening import OpenStore
 
@@ -21,6 +24,23 @@ OnStore = Callable[[], AbstractAsyncContextManager[OpenStore]]
 """Opens the store of a test, and later opens the same one again."""
 
 TABLE_OF = {table.row: table for table in TABLES}
+
+
+def gone(unit_id: str, account_id: str) -> Instance:
+    """An instance that is in no list of live ones and has nothing due."""
+    return Instance(
+        id=unit_id,
+        account_id=account_id,
+        created_by="user-1",
+        order_id=f"order-of-{unit_id}",
+        service_id=None,
+        region="bj",
+        type="gpu-1",
+        count=1,
+        payment_timing="Postpaid",
+        status="Released",
+        created_at=Instant(1),
+    )
 
 
 @dataclass
@@ -34,9 +54,21 @@ class Batch:
     async def save(self, transaction: Transaction) -> None:
         """Save it, but do not commit."""
         needs: list[Needed] = [(TABLE_OF[type(row)], TABLE_OF[type(row)].key_of(row)) for row in self.rows]
+        # An order and a posting have an account, and most have an instance. A store names both by their rows' numbers.
+        records: list[Order | Posting] = [*self.orders, *self.postings]
+        accounts = {row.account_id for row in records}
+        units = {row.unit_id: row.account_id for row in records if row.unit_id is not None}
+        needs += [(ACCOUNTS, (name,)) for name in accounts] + [(INSTANCES, (name,)) for name in units]
         book = Book()
-        await transaction.load(needs, book)
+        await transaction.load([*dict.fromkeys(needs)], book)
         draft = Draft(book)
+        for name in sorted(accounts):
+            if draft.get(ACCOUNTS, name) is None:
+                balance = sum(row.effect_on(wallet(name)) for row in self.postings)
+                draft.put(ACCOUNTS, Account(name, name, "UTC", Micro(balance), Instant(0)))
+        for name, account in sorted(units.items()):
+            if draft.get(INSTANCES, name) is None:
+                draft.put(INSTANCES, gone(name, account))
         for row in self.rows:
             draft.put(TABLE_OF[type(row)], row)
         draft.orders += self.orders

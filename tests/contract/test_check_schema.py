@@ -21,16 +21,17 @@ EITHER: Final = {
     "DROP TABLE quotes": "table quotes is missing",
     "ALTER TABLE services DROP COLUMN description": "table services has no column description",
     f"DROP INDEX {INDEX}": f"index {INDEX} of table units is missing",
+    "DROP VIEW postings": "view postings is missing",
 }
 SHARED: Final = {
     **EITHER,
     "ALTER TABLE accounts ALTER COLUMN name TYPE varchar(9)": (
         "column name of table accounts is character varying, which it is not to be"
     ),
-    "ALTER TABLE orders ALTER COLUMN count TYPE numeric": (
-        "column count of table orders is numeric, which it is not to be"
+    "ALTER TABLE packages ALTER COLUMN used TYPE numeric": (
+        "column used of table packages is numeric, which it is not to be"
     ),
-    "ALTER TABLE orders ALTER COLUMN amount DROP NOT NULL": "column amount of table orders may be empty",
+    "ALTER TABLE order_rows ALTER COLUMN amount DROP NOT NULL": "column amount of table order_rows may be empty",
     "ALTER TABLE units ALTER COLUMN release_at SET NOT NULL": "column release_at of table units may not be empty",
 }
 

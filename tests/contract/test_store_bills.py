@@ -14,7 +14,7 @@ import pytest
 
 from leasebook.domain.model.account import Account
 from leasebook.domain.record.ledger import Posting, wallet
-from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.opening import OpenStore
@@ -26,8 +26,8 @@ from tests.contract.stores import KINDS, postgres, sqlite
 from tests.contract.stores import _empty_database as empty_database
 
 UNITS = [f"unit-{number:03}" for number in range(6)]
-MONTH = 100
-"""Microseconds; the tested code knows no calendar."""
+MONTH = 100 * DAY_US
+"""The tested code knows no calendar, but the days by which instances' postings are found. An hour is a day here."""
 
 
 def history(months: int, each: int) -> list[Posting]:
@@ -37,7 +37,7 @@ def history(months: int, each: int) -> list[Posting]:
         start = month * MONTH
         rows.append(posting(10_000, kind="TopUp", at=Instant(start), debit="funding", credit=wallet("acc-1")))
         for hour, unit_id in product(range(each), UNITS):
-            rows.append(posting(1 + hour, at=Instant(start + hour), unit_id=unit_id))
+            rows.append(posting(1 + hour, at=Instant(start + hour * DAY_US), unit_id=unit_id))
     return rows
 
 
@@ -47,9 +47,9 @@ def balance(rows: Sequence[Posting], until: int) -> int:
 
 LATE = [
     # Written at last, of an early month, and of one to come.
-    posting(77, at=Instant(150), unit_id=UNITS[0]),
-    posting(88, at=Instant(950), unit_id=UNITS[1]),
-    posting(500, at=Instant(160), account_id="acc-2", debit="wallet:acc-2", unit_id="theirs"),
+    posting(77, at=Instant(150 * DAY_US), unit_id=UNITS[0]),
+    posting(88, at=Instant(950 * DAY_US), unit_id=UNITS[1]),
+    posting(500, at=Instant(160 * DAY_US), account_id="acc-2", debit="wallet:acc-2", unit_id="theirs"),
 ]
 
 
@@ -58,11 +58,12 @@ async def test_the_bills_of_many_are_the_bills_of_each(on_store: OnStore) -> Non
         await Batch(postings=[*history(6, 4), *LATE]).commit_to(store)
 
         def look(ask: ReadRepository) -> None:
-            for since, until in product(range(0, 1001, 50), repeat=2):
+            moments = [days * DAY_US + more for days in range(0, 1001, 50) for more in (0, 1)]
+            for since, until in product(moments, repeat=2):
                 wanted = ["nobody", *UNITS[::-1]]
-                bills = ask.bills("acc-1", wanted, Instant(since), Instant(until))
+                bills = ask.bills(wanted, Instant(since), Instant(until))
                 assert list(bills) == [(one, ask.bill(one, Instant(since), Instant(until))) for one in wanted]
-            assert list(ask.bills("acc-1", [], Instant(0), Instant(999))) == []
+            assert list(ask.bills([], Instant(0), Instant(999))) == []
 
         store.ask(look)
 
@@ -76,7 +77,7 @@ async def test_more_instances_than_one_statement_asks_for_get_their_bills_in_ord
         )
 
         def look(ask: ReadRepository) -> None:
-            found = list(ask.bills("acc-1", many, Instant(2), Instant(3)))
+            found = list(ask.bills(many, Instant(2), Instant(3)))
             assert [one for one, _ in found] == many
             assert [[row.amount for row in rows] for _, rows in found] == [[3]] * 230
 
@@ -87,9 +88,9 @@ async def test_a_balance_is_the_same_from_either_end_of_the_history(on_store: On
     rows = [*history(6, 4), *LATE]
 
     async with on_store() as store:
-        owner = Account("acc-1", "Ours", "UTC", Micro(balance(rows, 10_000)), Instant(0))
+        owner = Account("acc-1", "Ours", "UTC", Micro(balance(rows, 100 * MONTH)), Instant(0))
         await Batch(rows=[owner], postings=rows).commit_to(store)
-        for until in range(-10, 1101, 10):
+        for until in range(-10 * DAY_US, 1101 * DAY_US, 10 * DAY_US):
             found = store.ask(lambda ask, until=until: ask.balance_at("acc-1", Instant(until)))  # type: ignore[misc]
             assert (found, type(found)) == (balance(rows, until), int), until
 
@@ -100,7 +101,7 @@ def statement(ask: ReadRepository, month: int) -> None:
     ask.balance_at("acc-1", since)
     ask.turnover("acc-1", since, until)
     units = ask.billed_units("acc-1", since, until, after="", limit=101)
-    assert len(list(ask.bills("acc-1", units, since, until))) == len(UNITS)
+    assert len(list(ask.bills(units, since, until))) == len(UNITS)
 
 
 def filled(opener: Callable[[], OpenStore], months: int) -> None:
@@ -108,7 +109,7 @@ def filled(opener: Callable[[], OpenStore], months: int) -> None:
 
     async def fill() -> None:
         store = opener()
-        owner = Account("acc-1", "Ours", "UTC", Micro(balance(rows, 100_000)), Instant(0))
+        owner = Account("acc-1", "Ours", "UTC", Micro(balance(rows, 1000 * MONTH)), Instant(0))
         await Batch(rows=[owner], postings=rows).commit_to(store)
         await store.close()
 
@@ -143,9 +144,9 @@ def test_a_statement_of_the_embedded_store_takes_no_longer_where_there_is_more_h
 
 
 def rows_read(plan: dict[str, Any]) -> float:
-    """Return how many rows the parts of a plan took from tables."""
+    """Return how many rows the parts of a plan took from the table of postings."""
     inner: float = sum(rows_read(part) for part in plan.get("Plans", ()))
-    if "Scan" not in plan["Node Type"] or plan["Node Type"] in ("Subquery Scan", "Bitmap Index Scan"):
+    if plan.get("Relation Name") != "posting_rows":
         return inner
     each: float = (
         plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
@@ -159,7 +160,7 @@ def test_a_statement_of_postgresql_reads_the_rows_of_its_month() -> None:
     with postgres() as opener:
         filled(opener, 24)
         with psycopg.connect(empty_database()[0], autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE postings")
+            connection.execute("VACUUM ANALYZE")
             read: list[tuple[str, float]] = []
 
             def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -183,7 +184,7 @@ async def test_nobodys_statement_is_empty(kind: str) -> None:
         async def scene() -> None:
             store = opener()
             assert store.ask(lambda ask: ask.balance_at("nobody", Instant(5))) == 0
-            assert store.ask(lambda ask: [*ask.bills("nobody", ["a"], Instant(0), Instant(9))]) == [("a", [])]
+            assert store.ask(lambda ask: [*ask.bills(["a"], Instant(0), Instant(9))]) == [("a", [])]
             await store.close()
 
         await scene()

@@ -197,7 +197,7 @@ async def test_the_greatest_amounts_come_back_exactly_from_orders_and_postings(o
             at=Instant(HIGH),
             order_id=TEXT,
             unit_id=TEXT,
-            minutes=HIGH,
+            minutes=2**31 - 1,
             count=HIGH,
             price=Micro(HIGH),
             since=Instant(LOW),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
-from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.record.ledger import Order, Posting, PostingKind, wallet
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 from leasebook.store.opening import OpenStore
+from leasebook.store.rows.postings import usual_ends
 from tests.contract.batches import Batch, OnStore, rows_of
 from tests.contract.rows import HIGH, LOW, order, posting
 
@@ -61,6 +63,28 @@ async def test_orders_are_paged_by_when_they_were_written_the_last_one_first(on_
         theirs = HistoryFilter(account_id="acc-2")
         assert orders_by_page(store, theirs, 9) == [[order("other", account_id="acc-2")]]
         assert orders_by_page(store, HistoryFilter(account_id="nobody"), 9) == []
+
+
+async def test_an_order_comes_back_as_it_was_with_what_its_instance_has_and_without(on_store: OnStore) -> None:
+    same = order("order-of-unit-1", created_at=Instant(1))
+    others: dict[str, Any] = {"region": "bd", "type": "gpu-2", "created_by": "user-2", "created_at": Instant(2)}
+    orders = [same, order("order-2", **others)]
+    orders += [msgspec.structs.replace(same, **{name: value}) for name, value in others.items()]
+
+    async with on_store() as store:
+        await Batch(orders=orders).commit_to(store)
+        assert orders_by_page(store, OURS, 9) == [orders[::-1]]
+
+
+async def test_a_posting_comes_back_as_it_was_between_usual_ledger_accounts_and_others(on_store: OnStore) -> None:
+    usual = [(kind, *usual_ends(kind, "acc-1")) for kind in get_args(PostingKind)]
+    ends = [*usual, *((kind, debit, "elsewhere") for kind, debit, _ in usual)]
+    ends += [(kind, "elsewhere", credit) for kind, _, credit in usual]
+    postings = [posting(1, kind=kind, debit=debit, credit=credit) for kind, debit, credit in ends]
+
+    async with on_store() as store:
+        await Batch(postings=postings).commit_to(store)
+        assert postings_by_page(store, OURS, 99) == [postings[::-1]]
 
 
 # Written late, or all at the same moment: the moment counts, and then which was written last.

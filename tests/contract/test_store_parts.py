@@ -14,6 +14,7 @@ from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import INSTANCES, METADATA, Table
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.ledger import Order
 from leasebook.domain.values.calendar import Instant
@@ -31,6 +32,7 @@ from tests.simulation.office import StoreHarness
 from tests.simulation.test_histories import NoMetrics
 
 EVERYTHING = UnitFilter(account_id="acc-1")
+OWNER = Account("acc-1", "Ours", "UTC", Micro(0), Instant(0))
 
 
 async def saved(transaction: Transaction, book: Book) -> None:
@@ -74,6 +76,7 @@ NOTHING: Seen = ([], [], [], None)
 
 async def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(on_store: OnStore) -> None:
     async with on_store() as store:
+        await write(store, OWNER)
         transaction = await store.begin()
         book = await opened(transaction)
         changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
@@ -97,6 +100,7 @@ async def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left
 @pytest.mark.parametrize("what", ["the rest, too", "a part only"])
 async def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: str) -> None:
     async with on_store() as store:
+        await write(store, OWNER)
         transaction = await store.begin()
         book = await opened(transaction)
         changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))

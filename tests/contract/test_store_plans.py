@@ -5,6 +5,7 @@ Mostly of the embedded store: PostgreSQL plans by what it has counted, and of an
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -126,8 +127,8 @@ def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) ->
     planner.ask.orders(HistoryFilter(account_id=WHO, kind="Renewal"), after=None, limit=101)
     planner.ask.postings(HistoryFilter(account_id=WHO, kind="TopUp"), after=None, limit=101)
     orders, postings = planner.plans
-    assert "orders_unusual" in orders
-    assert "postings_unusual" in postings
+    assert "order_rows_unusual" in orders
+    assert "posting_rows_unusual" in postings
 
 
 @pytest.mark.parametrize("ids", [None, ("account-1", "account-2")])
@@ -155,8 +156,9 @@ def test_histories_over_accounts_are_merged_from_walks_along_the_indexes_of_each
     walks = [plan for plan in planner.plans if "COMPOUND" in plan or "UNION" in plan]
     assert len(walks) == 6
     for plan in walks:
-        steps = [step for step in plan.split(" / ") if "orders" in step or "postings" in step]
-        assert all(step.startswith("SEARCH") and "account_id=?" in step for step in steps), plan
+        steps = [step for step in plan.split(" / ") if "order_rows" in step or "posting_rows" in step]
+        assert steps
+        assert all(step.startswith("SEARCH") and "account=?" in step for step in steps), plan
         assert "TEMP B-TREE" not in plan, plan
 
 
@@ -170,12 +172,9 @@ def test_the_history_of_an_instance_is_found_by_the_instance(planner: Planner) -
         planner.ask.postings(wanted, after=None, limit=101)
         planner.ask.postings(wanted, after=Place(Instant(7), 7), limit=101)
     walked = [part for plan in planner.plans for part in plan.split(" / ") if "SEARCH" in part or "SCAN" in part]
-    of_tables = {part.partition(" (")[0] for part in walked if "orders" in part or "postings" in part}
-    assert of_tables <= {
-        "SEARCH orders USING INDEX orders_unit",
-        "SEARCH postings USING INDEX postings_unit",
-    }
-    assert len(of_tables) == 2
+    of_tables = {part.partition(" (")[0] for part in walked if "order_rows" in part or "posting_rows" in part}
+    assert {of_table.rpartition(" ")[2] for of_table in of_tables} == {"order_rows_unit", "posting_rows_unit"}
+    assert all(of_table.startswith("SEARCH") for of_table in of_tables)
 
 
 def test_postgresql_finds_the_history_of_an_instance_by_the_instance() -> None:
@@ -195,7 +194,7 @@ def test_postgresql_finds_the_history_of_an_instance_by_the_instance() -> None:
             wanted = HistoryFilter(account_id=WHO, unit_id="unit-1", kind=kind)
             Queries(fetch).orders(wanted, after=None, limit=101)
             Queries(fetch).postings(wanted, after=None, limit=101)
-    assert all("Index Cond: (unit_id = 'unit-1'::text)" in plan for plan in plans), plans
+    assert all(re.search(r"Index Cond: \(unit = [($]", plan) for plan in plans), plans
     assert len(plans) == 6
 
 

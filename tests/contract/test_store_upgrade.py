@@ -23,7 +23,7 @@ from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.security.private_files import create_private
 from leasebook.store import migrate
 from leasebook.store.opening import OpenStore, Target, open_store, upgrade
@@ -293,6 +293,17 @@ def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_eve
     assert [one for one in check_store(target).findings if "model" in one] == []
 
 
+def written(store: OpenStore, name: str, like: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The orders or postings of all accounts in the order of writing, with the columns of the first version."""
+    accounts = [HistoryFilter(account_id=account) for account in FUNDS]
+    found = [
+        store.ask(lambda ask, wanted=wanted: getattr(ask, name)(wanted, after=None, limit=99))  # type: ignore[misc]
+        for wanted in accounts
+    ]
+    rows = sorted((one for of_account in found for one in of_account), key=lambda one: one.seq)
+    return [{key: getattr(one.row, key) for key in like[0]} for one in rows]
+
+
 def everything(store: OpenStore) -> dict[str, Instance]:
     found = {unit_id: store.ask(lambda ask, unit_id=unit_id: ask.unit(unit_id)) for unit_id in UNITS}  # type: ignore[misc]
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}
@@ -303,6 +314,8 @@ async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_ins
     assert check_store(old).findings == []
     store = open_store(old)
     try:
+        assert written(store, "orders", old_orders()) == old_orders()
+        assert written(store, "postings", old_postings()) == old_postings()
         units = everything(store)
         assert set(units) == set(UNITS)
         due = store.ask(lambda ask: ask.due(Instant(NOW + 1000 * DAY_US), 1000))

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from leasebook.cli.main import cli
+from leasebook.store.rows.postings import OF_UNIT
 from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import UNITS, FleetClient, environment, moment, offer, open_account, postpaid, prepaid
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
@@ -70,6 +71,7 @@ def test_a_store_that_nobody_touched_is_right(data: Path) -> None:
 
 
 ONE_UNIT = "FROM units WHERE payment_timing = '{}' AND status = 'Running'"
+PAID_IN = "FROM postings WHERE kind = 'TopUp'"
 LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
 
 
@@ -77,9 +79,11 @@ LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
     ("row", "change", "named"),
     [
         ("id FROM accounts WHERE balance > 0", "UPDATE accounts SET balance = balance + 1 WHERE id = ?", "account {}"),
-        ("seq FROM postings WHERE kind = 'TopUp'", "UPDATE postings SET amount = amount - 1 WHERE seq = ?", "account "),
-        ("seq FROM postings WHERE kind = 'Usage'", "UPDATE postings SET amount = 0 WHERE seq = ?", "posting {}"),
-        ("unit_id FROM postings WHERE kind = 'Purchase'", "DELETE FROM postings WHERE unit_id = ?", "unit {}"),
+        (f"seq {PAID_IN}", "UPDATE posting_rows SET amount = amount - 1 WHERE seq = ?", "account "),
+        ("seq FROM postings WHERE kind = 'Usage'", "UPDATE posting_rows SET amount = 0 WHERE seq = ?", "posting {}"),
+        ("unit_id FROM postings WHERE kind = 'Purchase'", f"DELETE FROM posting_rows WHERE {OF_UNIT}", "unit {}"),
+        ("account_id FROM account_numbers", "DELETE FROM account_numbers WHERE account_id = ?", "account {}"),
+        ("seq FROM order_rows", "UPDATE order_rows SET created_by = 'nobody' WHERE seq = ?", "order "),
         (f"type FROM offerings WHERE type = '{TYPE}'", "UPDATE offerings SET stock_free = 99 WHERE type = ?", "bj {}"),
         (
             f"type FROM offerings WHERE type = '{TYPE}'",
@@ -106,14 +110,14 @@ LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
         (f"id {LEASED}", "UPDATE units SET due_at = release_at, due_kind = 1 WHERE id = ?", "unit {}"),
         ("id FROM units WHERE due_kind = 0", "UPDATE units SET due_at = due_at + 1 WHERE id = ?", "unit {}"),
         ("id FROM accounts WHERE balance > 0", "UPDATE accounts SET arrears_since = 1 WHERE id = ?", "account {}"),
-        ("seq FROM postings WHERE kind = 'Usage'", "UPDATE postings SET minutes = 99 WHERE seq = ?", "posting {}"),
+        ("seq FROM postings WHERE kind = 'Usage'", "UPDATE posting_rows SET minutes = 99 WHERE seq = ?", "posting {}"),
         (f"id {LEASED}", "UPDATE units SET target_count = 99 WHERE id = ?", "offering bj"),
         ("id FROM units WHERE placements <> ''", "UPDATE units SET placements = '' WHERE id = ?", "unit {}"),
         ("unit_id FROM placements", "DELETE FROM placements WHERE unit_id = ?", "unit {}"),
         ("id FROM services", "UPDATE services SET replicas = replicas + 1 WHERE id = ?", "service {}"),
         ("id FROM services", "UPDATE services SET prepaid_units = 0 WHERE id = ?", "service {}"),
-        (f"order_id {LEASED}", "DELETE FROM orders WHERE id = ?", "unit "),
-        (f"order_id {LEASED}", "UPDATE orders SET unit_id = 'unit-nobody' WHERE id = ?", "order {}"),
+        (f"seq {LEASED}", "DELETE FROM order_rows WHERE unit = ?", "unit "),
+        (f"seq {LEASED}", "UPDATE order_rows SET unit = unit + 1000000 WHERE unit = ?", "order number "),
         (f"id {SUBSCRIBED}", "DELETE FROM units WHERE id = ?", "unit {}"),
     ],
     ids=lambda value: value if str(value).startswith(("UPDATE", "DELETE", "INSERT")) else "",

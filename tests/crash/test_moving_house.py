@@ -215,7 +215,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Target:
 def test_hourly_charges_of_a_month_become_one_and_the_books_stay_right(
     tmp_path: Path, month: Target, kind: str
 ) -> None:
-    others = [name for name in metadata.tables if name != "postings"]
+    others = [name for name in metadata.tables if name != "posting_rows"]
     with _target(kind, tmp_path) as where:
         where.directory.mkdir(mode=0o700, parents=True)
         copy(month, where)
@@ -228,7 +228,7 @@ def test_hourly_charges_of_a_month_become_one_and_the_books_stay_right(
             assert sorted(map(str, ask(sums))) == charged
         after = _contents(where)
         assert {name: after[name] for name in others} == {name: before[name] for name in others}
-        assert len(before["postings"]) - len(after["postings"]) == done.hourly - done.monthly
+        assert len(before["posting_rows"]) - len(after["posting_rows"]) == done.hourly - done.monthly
         assert done.hourly > 1000
         assert done.monthly <= 4
         with gzip.open(tmp_path / "charges.jsonl.gz", "rt") as lines:

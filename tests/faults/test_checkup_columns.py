@@ -31,7 +31,7 @@ from tests.lived import live
 TABLES: Final = [table.name for table in metadata.sorted_tables]
 FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "nonces", "notice_rates"}
 """Tables in which the store may have no row."""
-SAMPLE: Final = some(("tokens", "orders", "postings", "units", "hooks"), 2)
+SAMPLE: Final = some(("tokens", "order_rows", "posting_rows", "units", "hooks"), 2)
 """The tables that are tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""
 ROWS: Final = 1 if ROUNDS == 1 else 2
 """Rows of a table that are tried, a column of each at a time; and as many other values."""
@@ -210,9 +210,9 @@ def test_text_that_is_none_a_table_that_is_gone_and_rows_of_other_kinds_are_name
         connection.execute("UPDATE services SET description = CAST(x'ff41' AS TEXT) WHERE seq = 1")
         connection.execute("UPDATE units SET placements = '[[' WHERE seq = 2")
         connection.execute("UPDATE units SET status = 'Runnin' WHERE seq = 3")
-        connection.execute("UPDATE orders SET count = 'many' WHERE seq = 1")
+        connection.execute("UPDATE order_rows SET count = 'many' WHERE seq = 1")
         connection.execute("DROP TABLE quotes")
-        connection.execute("UPDATE postings SET amount = amount + 1 WHERE seq = 1")
+        connection.execute("UPDATE posting_rows SET amount = amount + 1 WHERE seq = 1")
     findings = check_directory(spoiled).findings
     for said in (
         "table quotes is missing",

@@ -372,7 +372,7 @@ def _prove_costs(where: Target, life: ExportScenario) -> None:
 def test_what_an_older_version_wrote_counts_when_it_was_paid(life: ExportScenario, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     with closing(sqlite3.connect(data / "leasebook.db")) as store, store:
-        store.execute("UPDATE postings SET since = NULL, until = NULL, count = NULL, price = NULL")
+        store.execute("UPDATE posting_rows SET since = NULL, until = NULL, count = NULL, price = NULL")
     for month in MONTHS:
         rows = rows_in(Target(data), month)
         assert by_unit(rows, "billed_cost") == by_unit(rows, "effective_cost")

@@ -53,11 +53,9 @@ class BillQuestions(ReadRepository):
         """Return an instance's postings in a stretch of time."""
         return [row for row in self._all_postings if row.unit_id == unit_id and since <= row.at < until]
 
-    def bills(
-        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
-    ) -> Iterator[tuple[str, list[Posting]]]:
-        """Yield the bills of instances of an account."""
-        rows = [row for row in self._all_postings if row.account_id == account_id and since <= row.at < until]
+    def bills(self, unit_ids: Sequence[str], since: Instant, until: Instant) -> Iterator[tuple[str, list[Posting]]]:
+        """Yield the bills of instances."""
+        rows = [row for row in self._all_postings if since <= row.at < until]
         return ((unit_id, [row for row in rows if row.unit_id == unit_id]) for unit_id in unit_ids)
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:

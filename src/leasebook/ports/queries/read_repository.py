@@ -278,10 +278,8 @@ class ReadRepository(
         """Return an instance's postings in a period, in the order in which they were written."""
         ...
 
-    def bills(
-        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
-    ) -> Iterator[tuple[str, list[Posting]]]:
-        """Yield the bills of an account's instances, in the order of ``unit_ids``."""
+    def bills(self, unit_ids: Sequence[str], since: Instant, until: Instant) -> Iterator[tuple[str, list[Posting]]]:
+        """Yield the bills of instances, in the order of ``unit_ids``."""
         ...
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:

@@ -144,7 +144,7 @@ def _charged(
         f"SELECT account_id, at, kind, region, type, created_by, service_id, project_id, tags, max(minutes), "
         f"{parts_of('amount')} FROM (SELECT p.account_id, p.at, p.kind, u.region, u.type, u.created_by, u.service_id, "
         f"{PROJECT} AS project_id, {TAGS} AS tags, p.minutes, {CHARGED} AS amount FROM postings p "
-        "JOIN units u ON u.id = p.unit_id WHERE p.seq <= ?) AS charged "
+        "JOIN units u ON u.seq = p.unit WHERE p.seq <= ?) AS charged "
         "GROUP BY account_id, at, kind, region, type, created_by, service_id, project_id, tags",
         (mark,),
     )
@@ -160,7 +160,7 @@ def _spread(fetch: Fetch, mark: int, zones: dict[str, ZoneInfo], crowded: set[st
     """Spread what was paid in advance over its months: as much as has passed of the time, rounded down."""
     rows = fetch(
         "SELECT p.account_id, p.unit_id, p.at, p.amount, p.since, p.until, p.kind, u.region, u.type, u.created_by, "
-        f"u.service_id, {PROJECT}, {TAGS} FROM postings p JOIN units u ON u.id = p.unit_id "
+        f"u.service_id, {PROJECT}, {TAGS} FROM postings p JOIN units u ON u.seq = p.unit "
         "WHERE p.kind <> 'Usage' AND p.seq <= ? ORDER BY p.unit_id, p.seq",
         (mark,),
     )

@@ -13,6 +13,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.costs import PostingEdge, Span
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS, POSTINGS
+from leasebook.store.rows.postings import NUMBER_OF_ACCOUNT, OF_ACCOUNT, units_in
 from leasebook.store.rows.sums import parts_of, total
 
 AT_ONCE: Final = 100
@@ -30,10 +31,10 @@ _ALIKE_COUNT: Final = 7
 CHARGED: Final = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
 _PAYMENT: Final = (
     f"SELECT {_ALIKE}, p.seq, {', '.join(f'p.{name}' for name in POSTINGS.columns)} "
-    "FROM postings p JOIN units u ON u.id = p.unit_id"
+    "FROM postings p JOIN units u ON u.seq = p.unit"
 )
 # SQLite would otherwise read all of the account's history by the index of accounts.
-_OF_ACCOUNT: Final = " AND p.account_id || '' = ?"
+_OF_ACCOUNT: Final = f" AND p.account + 0 = {NUMBER_OF_ACCOUNT}"
 
 
 class CostQueries:
@@ -64,12 +65,12 @@ class CostQueries:
 
     def posting_edge(self) -> PostingEdge:
         """Return where the postings end now. On the embedded store one transaction is under way at a time."""
-        ((last,),) = self._fetch("SELECT coalesce(max(seq), 0) FROM postings", ())
+        ((last,),) = self._fetch("SELECT coalesce(max(seq), 0) FROM posting_rows", ())
         return PostingEdge(int(last), 0, 0)
 
     def postings_after(self, number: int, limit: int) -> int | None:
         """Return the number of the last of the next ``limit`` postings after a number; None: there is none."""
-        text = "SELECT max(seq) FROM (SELECT seq FROM postings WHERE seq > ? ORDER BY seq LIMIT ?) AS next_ones"
+        text = "SELECT max(seq) FROM (SELECT seq FROM posting_rows WHERE seq > ? ORDER BY seq LIMIT ?) AS next_ones"
         ((found,),) = self._fetch(text, (number, limit))
         return None if found is None else int(found)
 
@@ -86,7 +87,7 @@ class CostQueries:
             f"SELECT kind, region, type, user_id, service_id, project_id, tags, account_id, at, {parts_of('amount')} "
             f"FROM (SELECT p.account_id, p.at, p.kind, u.region, u.type, u.created_by AS user_id, u.service_id, "
             f"{PROJECT} AS project_id, {TAGS} AS tags, {CHARGED} AS amount "
-            f"FROM postings p JOIN units u ON u.id = p.unit_id WHERE {where}) AS charged "
+            f"FROM postings p JOIN units u ON u.seq = p.unit WHERE {where}) AS charged "
             "GROUP BY account_id, at, kind, region, type, user_id, service_id, project_id, tags",
             values,
         )
@@ -96,7 +97,7 @@ class CostQueries:
 
     def payments(self, span: Span, account_id: str | None = None) -> list[Payment]:
         """Return payments in advance and refunds in the order of writing; with an account, only its own."""
-        # The same condition as the partial index postings_unusual, so that it can be used.
+        # The same condition as the partial index posting_rows_unusual, so that it can be used.
         text, params = f"{_PAYMENT} WHERE p.seq > ? AND p.seq <= ? AND p.kind <> 'Usage'", [*span]
         values: list[Any] = params
         if account_id is not None:
@@ -108,8 +109,7 @@ class CostQueries:
         found: dict[str, list[Payment]] = {unit_id: [] for unit_id in unit_ids}
         for begin in range(0, len(unit_ids), AT_ONCE):
             some = unit_ids[begin : begin + AT_ONCE]
-            marks = ", ".join("?" for _ in some)
-            text = f"{_PAYMENT} WHERE p.unit_id IN ({marks}) AND p.kind <> 'Usage' AND p.seq <= ? ORDER BY p.seq"
+            text = f"{_PAYMENT} WHERE p.{units_in(len(some))} AND p.kind <> 'Usage' AND p.seq <= ? ORDER BY p.seq"
             for row in self._fetch(text, [*some, until]):
                 payment = _payment(row)
                 found[payment.posting.unit_id or ""].append(payment)
@@ -123,7 +123,7 @@ class CostQueries:
         after = ""
         while True:
             rows = self._fetch(
-                "SELECT DISTINCT unit_id FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at < ? "
+                f"SELECT DISTINCT unit_id FROM postings WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at < ? "
                 "AND (at >= ? OR until > ?) AND unit_id > ? ORDER BY unit_id LIMIT ?",
                 (account_id, until, since, since, after, AT_ONCE),
             )

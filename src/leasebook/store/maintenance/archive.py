@@ -30,10 +30,12 @@ from leasebook.store.maintenance.beside import Run, beside
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import POSTINGS
+from leasebook.store.rows.postings import OF_UNIT
 from leasebook.store.verify.nouns.overdue import store_now
 
 UNITS: Final = 4
 """Instances per transaction: about 3,000 rows for a month, for which servers wait some twenty milliseconds."""
+_HAS_POSTINGS: Final = "EXISTS (SELECT 1 FROM posting_rows p WHERE p.unit = u.seq)"
 PAUSE_S: Final = 0.02
 """Seconds between two transactions, so that servers come first."""
 
@@ -120,7 +122,8 @@ def _require_summed(run: Run, before: Instant) -> None:
     ((mark,),) = run("SELECT coalesce(max(value), '0') FROM facts WHERE name = ?", (COSTS_SUMMED,))
     # The additions keep the searches in the order of the numbers: only the last few are not summed.
     found = run(
-        "SELECT count(*) FROM (SELECT at FROM postings WHERE seq > ? AND at + 0 < ? AND kind || '' = 'Usage') AS rest",
+        "SELECT count(*) FROM (SELECT at FROM posting_rows WHERE seq > ? AND at + 0 < ? "
+        "AND kind || '' = 'Usage') AS rest",
         (int(mark), before),
     )
     if found[0][0]:
@@ -164,7 +167,7 @@ def _roll_up(
 
 def _count_units(run: Run) -> int:
     """Count the instances with postings: one step along the index for each instance."""
-    asked = "SELECT count(*) FROM units u WHERE EXISTS (SELECT 1 FROM postings p WHERE p.unit_id = u.id)"
+    asked = f"SELECT count(*) FROM units u WHERE {_HAS_POSTINGS}"
     return int(run(asked, ())[0][0])
 
 
@@ -173,23 +176,15 @@ def _pause() -> None:
 
 
 def _next_units(run: Run, last: str) -> list[str]:
-    """Return the next instances with postings, each found by one step along the index."""
-    units: list[str] = []
-    while len(units) < UNITS:
-        found = run(
-            "SELECT unit_id FROM postings WHERE unit_id IS NOT NULL AND unit_id > ? ORDER BY unit_id LIMIT 1", (last,)
-        )
-        if not found:
-            break
-        last = found[0][0]
-        units.append(last)
-    return units
+    """Return the next instances with postings; of each instance one step along the index tells whether it has any."""
+    found = run(f"SELECT u.id FROM units u WHERE u.id > ? AND {_HAS_POSTINGS} ORDER BY u.id LIMIT ?", (last, UNITS))
+    return [str(unit) for (unit,) in found]
 
 
 def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[Line]:
     """Yield the hourly charges to roll up, each with the last of its consecutive charges."""
     rows = run(
-        f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
+        f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE {OF_UNIT} AND kind = 'Usage' AND at < ? ORDER BY seq",
         (unit, before),
     )
     postings = [(row[0], POSTINGS.read(row[1:])) for row in rows]
@@ -242,14 +237,15 @@ def _replace(run: Run, kept: int, lines: list[Line]) -> None:
     minutes = sum(line.posting.minutes or 0 for line in lines)
     numbers = [line.seq for line in lines if line.seq != kept]
     gone = run(
-        f"DELETE FROM postings WHERE seq IN ({', '.join('?' for _ in numbers)}) AND kind = 'Usage' RETURNING amount",
+        f"DELETE FROM posting_rows WHERE seq IN ({', '.join('?' for _ in numbers)}) AND kind = 'Usage' "
+        "RETURNING amount",
         numbers,
     )
-    before = run("SELECT amount FROM postings WHERE seq = ?", (kept,))
+    before = run("SELECT amount FROM posting_rows WHERE seq = ?", (kept,))
     if sum(row[0] for row in (*gone, *before)) != amount:
         raise BadStore(f"somebody else archives the same store: posting {kept} changed meanwhile")
     since = min((line.posting.since for line in lines if line.posting.since is not None), default=None)
     run(
-        "UPDATE postings SET amount = ?, minutes = ?, since = ? WHERE seq = ? RETURNING seq",
+        "UPDATE posting_rows SET amount = ?, minutes = ?, since = ? WHERE seq = ? RETURNING seq",
         (amount, minutes, since, kept),
     )

@@ -118,6 +118,6 @@ def _gone(lines: list[tuple[int, int]], run: Run) -> int:
     left = 0
     for first in range(0, len(numbers), ASKED_AT_ONCE):
         some = numbers[first : first + ASKED_AT_ONCE]
-        ((count,),) = run(f"SELECT count(*) FROM postings WHERE seq IN ({', '.join('?' for _ in some)})", some)
+        ((count,),) = run(f"SELECT count(*) FROM posting_rows WHERE seq IN ({', '.join('?' for _ in some)})", some)
         left += count
     return len(numbers) - left

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from alembic import context
+from sqlalchemy import inspect
 
-from leasebook.store.rows.schema import metadata
+from leasebook.store.rows.schema import SHOWN_BY, VIEWS, metadata
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=metadata,
     # SQLite alters tables by copying them.
     render_as_batch=True,
@@ -16,4 +18,11 @@ context.configure(
     on_version_apply=context.config.attributes.get("applied", ()),
 )
 with context.begin_transaction():
+    # SQLite refuses to rename a table that a view reads, and its batch mode renames tables.
+    for name in set(inspect(connection).get_view_names()) & VIEWS.keys():
+        connection.exec_driver_sql(f"DROP VIEW {name}")
     context.run_migrations()
+    tables = set(inspect(connection).get_table_names())
+    for name, view in SHOWN_BY.items():
+        if name in tables:
+            connection.exec_driver_sql(VIEWS[view.name])

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.types import TypeEngine
 
-from leasebook.store.rows.schema import metadata
+from leasebook.store.rows.schema import metadata, views
 
 Writer = Callable[[Iterable[Any]], str]
 
@@ -62,7 +62,7 @@ class Arrays:
 
 
 def _kind_of(table: str, column: str) -> tuple[str, Writer]:
-    kind = metadata.tables[table].columns[column].type
+    kind = (views if table in views.tables else metadata).tables[table].columns[column].type
     for known, name, writer in _KINDS:
         if isinstance(kind, known):
             return name, writer

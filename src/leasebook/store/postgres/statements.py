@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 from zlib import crc32
@@ -10,6 +10,7 @@ from zlib import crc32
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import (
     ACCESS_KEYS,
+    ACCOUNTS,
     IDEMPOTENCY_RECORDS,
     METADATA,
     OFFERINGS,
@@ -20,9 +21,11 @@ from leasebook.domain.book.tables import (
 )
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.identity_log import MASTER_KEY
+from leasebook.domain.record.ledger import Order, Posting
 from leasebook.store.postgres.arrays import Arrays
 from leasebook.store.queries.due import APPROVALS_DUE_TEXT, HEADS_TEXT, UNRENEWED_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, columns
+from leasebook.store.rows import orders, postings
 from leasebook.store.rows.codec import (
     AUDIT_CHAINS,
     AUDIT_CLOSURES,
@@ -68,14 +71,26 @@ def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         if rows := changes.inserted.get(table):
             rows.sort(key=table.key_of)  # New rows are locked too, in the same order as all others.
             yield _INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)])
+            if table is ACCOUNTS:
+                yield _NUMBERED, _ACCOUNT_IDS.write([(row.id,) for row in rows])
         if rows := changes.updated.get(table):
             for changed, values in updates(CODECS[table], changes.before[table], rows).items():
                 text, arrays = _update_of(CODECS[table], changed)
                 yield text, arrays.write(values)
     if changes.orders:
-        yield _INSERT["orders"], _INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])
+        yield order(changes.orders)
     if changes.postings:
-        yield _INSERT["postings"], _INSERTED["postings"].write([*map(POSTINGS.values, changes.postings)])
+        yield posting(changes.postings)
+
+
+def order(rows: Sequence[Order]) -> tuple[LiteralString, list[str]]:
+    """Return the statement that writes orders."""
+    return _ORDER, _INSERTED["orders"].write([*map(ORDERS.values, rows)])
+
+
+def posting(rows: Sequence[Posting]) -> tuple[LiteralString, list[str]]:
+    """Return the statement that writes postings."""
+    return _POST, _INSERTED["postings"].write([*map(postings.values, rows)])
 
 
 def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
@@ -173,7 +188,19 @@ LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 # lock: if both write it, one waits for the other then, at the latest.
 TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
-_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
+_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL if codec not in (ORDERS, POSTINGS)}
+_ACCOUNT_IDS: Final = Arrays("account_numbers", ("account_id",))
+_NUMBERED: Final = trusted(f"INSERT INTO account_numbers (account_id) SELECT * FROM {_ACCOUNT_IDS.unnest}")
+# The instance is looked up for each order: with a join PostgreSQL might number them in another order.
+_ORDER: Final = trusted(
+    f"INSERT INTO order_rows ({orders.COLUMNS}) SELECT {orders.selected('new', 'u')} "
+    f"FROM {_INSERTED['orders'].unnest} AS new({_names(ORDERS.columns)}) "
+    "LEFT JOIN LATERAL (SELECT * FROM units WHERE id = new.unit_id OFFSET 0) AS u ON true"
+)
+_POST: Final = trusted(
+    f"INSERT INTO posting_rows ({postings.COLUMNS}) SELECT {postings.selected('new')} "
+    f"FROM {_INSERTED['postings'].unnest} AS new({_names(POSTINGS.columns)})"
+)
 _PLACED_GONE: Final = trusted(
     f"DELETE FROM placements AS old USING {_PLACED.unnest} AS gone(service_id, unit_id) "
     "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"

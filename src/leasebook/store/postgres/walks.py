@@ -25,7 +25,7 @@ class PostgresQueries(Queries):
         The statement takes a transaction's number for itself: a transaction that has not ended when the postings are
         read has a lower one, because a batch gets its number with its first lock, before it writes.
         """
-        return self._edge("postings")
+        return self._edge("posting_rows")
 
     def event_edge(self) -> PostingEdge:
         """Return where the pages of events end now; as ``posting_edge``."""

@@ -10,6 +10,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.spending import Spender
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import POSTINGS
+from leasebook.store.rows.postings import IN_DAYS, OF_ACCOUNT, OF_UNIT, days, units_in
 from leasebook.store.rows.sums import parts_of, total
 
 BILLS_AT_ONCE: Final = 100
@@ -18,10 +19,7 @@ _EFFECT: Final = parts_of("CASE WHEN credit = ? THEN amount ELSE -amount END")
 """The effect of postings on a ledger account, which is both parameters, as two parts of a sum."""
 _PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
 _TURNED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
-_BILLS: Final = (
-    f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id IN ({', '.join('?' * BILLS_AT_ONCE)}) "
-    "AND seq >= ? AND seq <= ? AND at >= ? AND at < ? ORDER BY seq"
-)
+_BILLS: Final = f"SELECT {columns(POSTINGS)} FROM postings WHERE {units_in(BILLS_AT_ONCE)} AND {IN_DAYS} ORDER BY seq"
 
 
 def padded(unit_ids: Sequence[str]) -> list[str]:
@@ -41,8 +39,8 @@ class BillQueries:
         account's history is read.
         """
         ((first, last),) = self._fetch(
-            "SELECT (SELECT at FROM postings WHERE account_id = ? ORDER BY at LIMIT 1), "
-            "(SELECT at FROM postings WHERE account_id = ? ORDER BY at DESC LIMIT 1)",
+            f"SELECT (SELECT at FROM posting_rows WHERE {OF_ACCOUNT} ORDER BY at LIMIT 1), "
+            f"(SELECT at FROM posting_rows WHERE {OF_ACCOUNT} ORDER BY at DESC LIMIT 1)",
             (account_id, account_id),
         )
         if first is None or until <= first:
@@ -52,14 +50,14 @@ class BillQueries:
             # One statement, so that balance and postings are of the same instant.
             today = self._fetch(
                 f"SELECT a.balance, p.* FROM accounts a, (SELECT {_EFFECT} FROM postings "
-                "WHERE account_id = ? AND at >= ?) AS p WHERE a.id = ?",
+                f"WHERE {OF_ACCOUNT} AND at >= ?) AS p WHERE a.id = ?",
                 (own, own, account_id, until, account_id),
             )
             if today:
                 ((balance, *since),) = today
                 return int(balance) - total(*since)
         (sums,) = self._fetch(
-            f"SELECT {_EFFECT} FROM postings WHERE account_id = ? AND at < ?", (own, own, account_id, until)
+            f"SELECT {_EFFECT} FROM postings WHERE {OF_ACCOUNT} AND at < ?", (own, own, account_id, until)
         )
         return total(*sums)
 
@@ -67,17 +65,16 @@ class BillQueries:
         """Return the sum of top-ups, and the sum of charges less refunds, in a period."""
         own = wallet(account_id)
         (sums,) = self._fetch(
-            f"SELECT {parts_of(_PAID_IN)}, {parts_of(_TURNED)} FROM postings "
-            "WHERE account_id = ? AND at >= ? AND at < ?",
+            f"SELECT {parts_of(_PAID_IN)}, {parts_of(_TURNED)} FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ?",
             (own, own, account_id, since, until),
         )
         return total(*sums[:2]), total(*sums[2:])
 
     def settled(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
         """Return the sums paid out and written off in a period: amounts of the account's end, otherwise zero."""
-        # The same condition as the partial index postings_unusual, so that it is used.
+        # The same condition as the partial index posting_rows_unusual, so that it is used.
         found = self._fetch(
-            "SELECT kind, amount FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at >= ? AND at < ? "
+            f"SELECT kind, amount FROM posting_rows WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at >= ? AND at < ? "
             "AND kind IN ('PayOut', 'WriteOff')",
             (account_id, since, until),
         )
@@ -87,7 +84,7 @@ class BillQueries:
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances with postings in a period, in order."""
         rows = self._fetch(
-            "SELECT DISTINCT unit_id FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
+            f"SELECT DISTINCT unit_id FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ? AND unit_id > ? "
             "ORDER BY unit_id LIMIT ?",
             (account_id, since, until, after, limit),
         )
@@ -96,37 +93,21 @@ class BillQueries:
     def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
         """Return an instance's postings in a period, in the order in which they were written."""
         rows = self._fetch(
-            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND at >= ? AND at < ? ORDER BY seq",
-            (unit_id, since, until),
+            f"SELECT {columns(POSTINGS)} FROM postings WHERE {OF_UNIT} AND {IN_DAYS} ORDER BY seq",
+            (unit_id, *days(since, until)),
         )
         return [POSTINGS.read(row) for row in rows]
 
-    def bills(
-        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
-    ) -> Iterator[tuple[str, list[Posting]]]:
-        """Yield the bills of an account's instances, in the order of ``unit_ids``; see ``bill``."""
-        numbers = self.numbers_between(account_id, since, until)
+    def bills(self, unit_ids: Sequence[str], since: Instant, until: Instant) -> Iterator[tuple[str, list[Posting]]]:
+        """Yield the bills of instances, in the order of ``unit_ids``; see ``bill``."""
         for begin in range(0, len(unit_ids), BILLS_AT_ONCE):
-            yield from self.some_bills(unit_ids[begin : begin + BILLS_AT_ONCE], numbers, since, until).items()
+            yield from self.some_bills(unit_ids[begin : begin + BILLS_AT_ONCE], since, until).items()
 
-    def numbers_between(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int] | None:
-        """Return the first and the last number of an account's postings in a period; None: it has none."""
-        # Postings are numbered in the order of writing, which is nearly the order of their times. Between the first and
-        # the last number of the month there is hardly any other posting, and the index of an instance's postings is by
-        # number. The addition keeps PostgreSQL from searching the whole history for the smallest number.
-        ((first, last),) = self._fetch(
-            "SELECT min(seq + 0), max(seq + 0) FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
-            (account_id, since, until),
-        )
-        return None if first is None else (int(first), int(last))
-
-    def some_bills(
-        self, unit_ids: Sequence[str], numbers: tuple[int, int] | None, since: Instant, until: Instant
-    ) -> dict[str, list[Posting]]:
-        """Return the bills of at most BILLS_AT_ONCE instances; ``numbers`` as ``numbers_between`` returns them."""
+    def some_bills(self, unit_ids: Sequence[str], since: Instant, until: Instant) -> dict[str, list[Posting]]:
+        """Return the bills of at most BILLS_AT_ONCE instances."""
         found: dict[str, list[Posting]] = {unit_id: [] for unit_id in unit_ids}
-        if numbers is not None and unit_ids:
-            for row in self._fetch(_BILLS, (*padded(unit_ids), *numbers, since, until)):
+        if unit_ids:
+            for row in self._fetch(_BILLS, (*padded(unit_ids), *days(since, until))):
                 posting = POSTINGS.read(row)
                 found[posting.unit_id or ""].append(posting)
         return found
@@ -136,10 +117,10 @@ class BillQueries:
         rows = self._fetch(
             "SELECT unit_id, max(prepaid), sum(charges) FROM (SELECT unit_id, "
             "CASE WHEN kind = 'Usage' THEN 0 ELSE 1 END AS prepaid, 1 AS charges "
-            "FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
-            # The same condition as the partial index postings_unusual, so that it is used.
+            f"FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ? AND unit_id > ? "
+            # The same condition as the partial index posting_rows_unusual, so that it is used.
             "UNION ALL SELECT unit_id, 1 AS prepaid, 0 AS charges FROM postings "
-            "WHERE account_id = ? AND kind <> 'Usage' AND at < ? AND since < ? AND until > ? AND unit_id > ?) AS spent "
+            f"WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at < ? AND since < ? AND until > ? AND unit_id > ?) AS spent "
             "GROUP BY unit_id ORDER BY unit_id LIMIT ?",
             (account_id, since, until, after, account_id, until, until, since, after, limit),
         )
@@ -148,7 +129,7 @@ class BillQueries:
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:
         """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
         rows = self._fetch(
-            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind <> 'Usage' AND at < ? ORDER BY seq",
+            f"SELECT {columns(POSTINGS)} FROM postings WHERE {OF_UNIT} AND kind <> 'Usage' AND at < ? ORDER BY seq",
             (unit_id, until),
         )
         return [POSTINGS.read(row) for row in rows]

@@ -58,6 +58,7 @@ from leasebook.store.queries.signatures import SignatureQueries
 from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.conditions import UNUSUAL
+from leasebook.store.rows.postings import NUMBER_OF_ACCOUNT, OF_ACCOUNT, OF_UNIT
 from leasebook.store.tags import having
 
 __all__ = ["HALTED_TEXT", "Fetch", "Queries", "columns"]
@@ -378,7 +379,9 @@ class Queries(
         if after is not None:
             where.append("at <= ? AND (at < ? OR seq < ?)")
             params += [after.at, after.at, after.seq]
-        return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
+        # The numbers first: PostgreSQL reads all postings of a moment for a page, and would read what their view joins.
+        page = f"SELECT seq FROM posting_rows WHERE {' AND '.join(where)} ORDER BY at DESC, seq DESC LIMIT ?"
+        return self._numbered(POSTINGS, [f"seq IN ({page})"], [*params, limit], "at DESC, seq DESC", None)
 
     def _history_across(
         self, codec: Codec[Any], wanted: HistoryFilter, after: tuple[int, ...] | None, limit: int
@@ -396,7 +399,8 @@ class Queries(
                 where.append(below)
                 params += [place[0]] if is_order else [place[0], *place]
             order = ", ".join(f"{name} DESC" for name in key.split(", "))
-            text = f"SELECT {key} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?"
+            table = codec.name if is_order else "posting_rows"
+            text = f"SELECT {key} FROM {table} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?"
             return text, [*params, few]
 
         keys = merged(self._fetch, self.account_ids(wanted.across), walk, after, limit)
@@ -471,10 +475,10 @@ def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str],
     """Return a filter's conditions and parameters; conditions on unusual kinds match a partial index."""
     # An account may have a million rows and an instance none, but SQLite, which has counted nothing, takes the index of
     # accounts because it is in the page's order. With an expression in place of the column it cannot.
-    where = ["account_id = ?" if wanted.unit_id is None else "account_id || '' = ?"]
+    where = [OF_ACCOUNT if wanted.unit_id is None else f"account + 0 = {NUMBER_OF_ACCOUNT}"]
     params: list[Any] = [wanted.account_id]
     if wanted.unit_id is not None:
-        where.append("unit_id = ?")
+        where.append(OF_UNIT)
         params.append(wanted.unit_id)
     if wanted.kind is not None:
         where.append("kind = ?" if wanted.kind == usual else f"kind <> '{usual}' AND kind = ?")

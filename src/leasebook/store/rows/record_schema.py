@@ -1,15 +1,125 @@
-"""The tables of the record: events, subscriptions to them, and the audit log."""
+"""The tables of the record: orders, postings, events, subscriptions to them, and the audit log."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, text
 
+from leasebook.store.rows.postings import DAY
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
 from leasebook.store.rows.table import numbered as _numbered
 from leasebook.store.rows.table import table as _table
+from leasebook.store.rows.table import views
 from leasebook.store.rows.table import where as _where
 from leasebook.store.rows.table import word as _text
+
+# The number of each account in its postings. An account gets it with its row, and keeps it.
+account_numbers = _table(
+    "account_numbers",
+    _numbered(),
+    _text("account_id"),
+    Index("account_numbers_account", "account_id", unique=True),
+)
+
+# The columns are in the order in which PostgreSQL needs the least padding between them.
+posting_rows = _table(
+    "posting_rows",
+    _numbered(),
+    _big("at"),
+    _big("amount"),
+    _big("price", null=True),
+    _big("since", null=True),
+    _big("unit", null=True),
+    _big("count", null=True),
+    Column("account", Integer, nullable=False),
+    Column("minutes", Integer, nullable=True),
+    _text("kind"),
+    _text("order_id", null=True),
+    _big("until", null=True),
+    _text("project_id", null=True),
+    # Empty: the usual one of the kind.
+    _text("debit", null=True),
+    _text("credit", null=True),
+    # By time, so that a month is one range, and pages are newest first. Without the number, which SQLite adds itself,
+    # PostgreSQL keeps a key once, with the places of all its postings: those of an hour, or of an instance and a day.
+    Index("posting_rows_account", "account", "at"),
+    Index(
+        "posting_rows_unit",
+        "unit",
+        text(f"({DAY})"),
+        sqlite_where=text("unit IS NOT NULL"),
+        postgresql_where=text("unit IS NOT NULL"),
+    ),
+    # Few compared with the hourly charges.
+    _where("posting_rows_unusual", "kind <> 'Usage'", "account", "at", "seq"),
+)
+
+# The view ``postings``.
+postings = Table(
+    "postings",
+    views,
+    _numbered(),
+    _text("account_id"),
+    _big("at"),
+    _text("kind"),
+    _text("debit"),
+    _text("credit"),
+    _big("amount"),
+    _text("order_id", null=True),
+    _text("unit_id", null=True),
+    _big("minutes", null=True),
+    _big("count", null=True),
+    _big("price", null=True),
+    _big("since", null=True),
+    _big("until", null=True),
+    _text("project_id", null=True),
+    _big("account"),
+    _big("unit", null=True),
+)
+
+# The columns are in the order in which PostgreSQL needs the least padding between them.
+order_rows = _table(
+    "order_rows",
+    _numbered(),
+    _big("unit"),
+    _big("amount"),
+    _big("count"),
+    Column("account", Integer, nullable=False),
+    Column("months", Integer, nullable=False),
+    _text("kind"),
+    _text("payment_timing"),
+    # Empty: that of the instance.
+    _text("id", null=True),
+    _text("region", null=True),
+    _text("type", null=True),
+    _big("created_at", null=True),
+    _text("created_by", null=True),
+    Index("order_rows_account", "account", "seq"),
+    Index("order_rows_unit", "unit", "seq"),
+    # Few compared with the purchases: renewals and the like.
+    _where("order_rows_unusual", "kind <> 'Purchase'", "account", "seq"),
+)
+
+# The view ``orders``.
+orders = Table(
+    "orders",
+    views,
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("kind"),
+    _text("unit_id"),
+    _text("payment_timing"),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    Column("months", Integer, nullable=False),
+    _big("amount"),
+    _big("created_at"),
+    _text("created_by"),
+    _big("account"),
+    _big("unit"),
+)
 
 # An account's events of a batch are one row. Rows of an account are numbered in the order of their commits, so that a
 # reader who follows them misses none.

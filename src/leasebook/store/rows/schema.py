@@ -5,20 +5,26 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
 from leasebook.store.rows import approval_schema as _approvals  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import orders as _orders
+from leasebook.store.rows import postings as _postings
 from leasebook.store.rows import project_schema as _projects  # noqa: F401 - its tables are part of the schema
-from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows import record_schema as _record
 from leasebook.store.rows import token_schema as _tokens  # noqa: F401 - its tables are part of the schema
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
-from leasebook.store.rows.table import metadata
+from leasebook.store.rows.table import metadata, views
 from leasebook.store.rows.table import named as _named
 from leasebook.store.rows.table import numbered as _numbered
 from leasebook.store.rows.table import table as _table
 from leasebook.store.rows.table import where as _where
 from leasebook.store.rows.table import word as _text
 
-__all__ = ["facts", "metadata"]
+__all__ = ["VIEWS", "facts", "metadata", "views"]
+
+# The views by name, created after the migrations, and the table of which each shows all rows.
+VIEWS = {_record.orders.name: _orders.VIEW, _record.postings.name: _postings.VIEW}
+SHOWN_BY = {_record.order_rows.name: _record.orders, _record.posting_rows.name: _record.postings}
 
 KINDS = ("account_id", "region", "type", "payment_timing", "seq")
 LIVE = "state <> 'Gone'"
@@ -262,51 +268,6 @@ models = _table(
     Index("models_id", "id", unique=True),
     Index("models_set", "set_id", "seq"),
     _where("models_kept", "deleted_at IS NULL", "account_id"),
-)
-
-orders = _table(
-    "orders",
-    _numbered(),
-    _text("id"),
-    _text("account_id"),
-    _text("kind"),
-    _text("unit_id"),
-    _text("payment_timing"),
-    _text("region"),
-    _text("type"),
-    _big("count"),
-    Column("months", Integer, nullable=False),
-    _big("amount"),
-    _big("created_at"),
-    _text("created_by"),
-    Index("orders_account", "account_id", "seq"),
-    Index("orders_unit", "unit_id", "seq"),
-    # Few compared with the purchases: renewals and the like.
-    _where("orders_unusual", "kind <> 'Purchase'", "account_id", "seq"),
-)
-
-postings = _table(
-    "postings",
-    _numbered(),
-    _text("account_id"),
-    _big("at"),
-    _text("kind"),
-    _text("debit"),
-    _text("credit"),
-    _big("amount"),
-    _text("order_id", null=True),
-    _text("unit_id", null=True),
-    _big("minutes", null=True),
-    _big("count", null=True),
-    _big("price", null=True),
-    _big("since", null=True),
-    _big("until", null=True),
-    _text("project_id", null=True),
-    # By time, so that a month is one range, and pages are newest first.
-    Index("postings_account", "account_id", "at", "seq"),
-    _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
-    # Few compared with the hourly charges.
-    _where("postings_unusual", "kind <> 'Usage'", "account_id", "at", "seq"),
 )
 
 guards = _table(

@@ -6,6 +6,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData()
+views = MetaData()
+"""The views, as if they were tables. They are no part of the schema: no copy and no migration has them."""
 
 # SQLite numbers rows by itself only if the key's type is spelled INTEGER.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")

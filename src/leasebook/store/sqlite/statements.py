@@ -7,24 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import OFFERINGS
+from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS
 from leasebook.store.queries.read_repository import columns
-from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows import orders, postings
+from leasebook.store.rows.codec import CODECS, EVENTS, Codec
 from leasebook.store.rows.updates import Changed, columns_of, updates
 from leasebook.store.tags import NUMBERED
 
 
 def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
     """Yield the statements that write the changes, each with the values for many rows."""
-    for table, rows in changes.inserted.items():
-        yield _INSERT[table.name], map(CODECS[table].values, rows)
+    yield from _inserted(changes)
     for table, rows in changes.updated.items():
         for changed, values in updates(CODECS[table], changes.before[table], rows).items():
             yield _update_text(CODECS[table], changed), values
     others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
-        (_INSERT["orders"], ORDERS.values, changes.orders),
-        (_INSERT["postings"], POSTINGS.values, changes.postings),
+        (orders.INSERT, msgspec.structs.astuple, changes.orders),
+        (postings.INSERT, postings.values, changes.postings),
         (_PLACED_GONE, tuple, changes.placed_gone),
         (_PLACED_NEW, tuple, changes.placed_new),
     )
@@ -37,6 +39,13 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
     for kind, new in changes.tagged_new().items():
         if kind in NUMBERED:
             yield _TAGGED_NEW[kind], new
+
+
+def _inserted(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    for table, rows in changes.inserted.items():
+        yield _INSERT[table.name], map(CODECS[table].values, rows)
+        if table is ACCOUNTS:
+            yield _NUMBERED, [(row.id,) for row in rows]
 
 
 def _load_text(codec: Codec[Any]) -> str:
@@ -72,7 +81,8 @@ def _update_text(codec: Codec[Any], changed: Changed) -> str:
 
 LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
+_INSERT = {codec.name: _insert_text(codec) for codec in CODECS.values()}
+_NUMBERED = "INSERT INTO account_numbers (account_id) VALUES (?)"
 SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
 LAST_PAGE = "SELECT max(seq) FROM event_pages"

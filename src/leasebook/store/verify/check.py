@@ -244,26 +244,33 @@ def _postings(fetch: Fetch) -> Iterator[str]:
 
 def _balances(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
-        "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN "
-        f"(SELECT account_id, {summed(_PAID)} AS total FROM postings GROUP BY account_id) p ON p.account_id = a.id "
+        "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN account_numbers n "
+        f"ON n.account_id = a.id LEFT JOIN (SELECT account, {summed(_PAID)} AS total FROM postings GROUP BY account) p "
+        "ON p.account = n.seq "
         "WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
     for account, balance, total in rows:
         yield f"account {account} has {amount_text(balance)}, and its postings sum up to {amount_text(int(total))}"
+    unnumbered = fetch(
+        "SELECT id FROM accounts WHERE id NOT IN (SELECT account_id FROM account_numbers) LIMIT ?", (SHOWN_MAX,)
+    )
+    for (account,) in unnumbered:
+        yield f"account {account} has no number for its postings"
     lost = fetch(
-        "SELECT DISTINCT account_id FROM postings WHERE account_id NOT IN (SELECT id FROM accounts) LIMIT ?",
+        "SELECT n.account_id, p.account FROM (SELECT DISTINCT account FROM posting_rows) p LEFT JOIN account_numbers n "
+        "ON n.seq = p.account LEFT JOIN accounts a ON a.id = n.account_id WHERE a.id IS NULL LIMIT ?",
         (SHOWN_MAX,),
     )
-    for (account,) in lost:
-        yield f"account {account} has postings and does not exist"
+    for account, number in lost:
+        yield f"account {account or f'number {number}'} has postings and does not exist"
 
 
 def _charges(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
-        f"(SELECT unit_id, {summed(_CHARGED)} AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
-        "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
+        f"(SELECT unit, {summed(_CHARGED)} AS total FROM postings WHERE unit IS NOT NULL GROUP BY unit) p "
+        "ON p.unit = u.seq WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
     for unit, charged, total in rows:
@@ -391,7 +398,7 @@ def _reminders(fetch: Fetch) -> Iterator[str]:
 
 def _summary(fetch: Fetch) -> str:
     ((accounts,),) = fetch("SELECT count(*) FROM accounts", ())
-    ((postings,),) = fetch("SELECT count(*) FROM postings", ())
+    ((postings,),) = fetch("SELECT count(*) FROM posting_rows", ())
     ((units, live),) = fetch(
         "SELECT count(*), coalesce(sum(CASE WHEN status <> 'Released' THEN 1 ELSE 0 END), 0) FROM units", ()
     )

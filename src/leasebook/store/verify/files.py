@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Boolean, Float, LargeBinary, Text
 
 from leasebook.store.revisions import VERSIONS, latest
-from leasebook.store.rows.schema import metadata
+from leasebook.store.rows.schema import VIEWS, metadata
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,6 +70,12 @@ def embedded_schema(fetch: Fetch) -> Iterator[str]:
         (),
     ):
         found.setdefault(table, {})[column] = (kind, not not_null)
+    views: dict[str, str] = dict(fetch("SELECT name, sql FROM sqlite_master WHERE type = 'view'", ()))
+    for name, text in VIEWS.items():
+        if name not in views:
+            yield f"view {name} is missing"
+        elif views[name] != text:
+            yield f"view {name} is another one than this version's"
     indexes = fetch("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL", ())
     yield from _schema(fetch, found, {name for (name,) in indexes}, AFFINITIES)
 
@@ -89,6 +95,8 @@ def shared_schema(fetch: Fetch) -> Iterator[str]:
     ):
         found.setdefault(table, {})[column] = (kind, not not_null)
     indexes = fetch(f"SELECT c.relname FROM pg_class c {_HERE} WHERE c.relkind IN ('i', 'I')", ())
+    views = {name for (name,) in fetch(f"SELECT c.relname FROM pg_class c {_HERE} WHERE c.relkind = 'v'", ())}
+    yield from (f"view {name} is missing" for name in VIEWS if name not in views)
     yield from _schema(fetch, found, {name for (name,) in indexes}, POSTGRES_TYPES)
 
 

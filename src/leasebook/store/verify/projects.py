@@ -14,6 +14,7 @@ from leasebook.domain.record.event import MOVED, Event, types_mask
 from leasebook.domain.values.calendar import MINUTE_US
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.rows.packing import unpacked
+from leasebook.store.rows.postings import OF_UNIT
 
 ROWS_AT_ONCE: Final = 5_000
 FOREVER: Final = 2**63
@@ -60,11 +61,11 @@ def _policies(fetch: Fetch) -> Iterator[str]:
 
 
 def _findings(fetch: Fetch, moves: dict[str, list[tuple[int, dict[str, Any]]]]) -> Iterator[str]:
-    for (seq,) in fetch("SELECT seq FROM postings WHERE project_id IS NOT NULL AND unit_id IS NULL LIMIT 1000", ()):
+    for (seq,) in fetch("SELECT seq FROM posting_rows WHERE project_id IS NOT NULL AND unit IS NULL LIMIT 1000", ()):
         yield f"posting {seq} is for no instance, and in a project"
     last = 0
     while rows := fetch(
-        "SELECT p.seq, p.unit_id, p.project_id, u.project_id FROM postings p JOIN units u ON u.id = p.unit_id "
+        "SELECT p.seq, p.unit_id, p.project_id, u.project_id FROM postings p JOIN units u ON u.seq = p.unit "
         "WHERE p.seq > ? AND coalesce(p.project_id, '') <> coalesce(u.project_id, '') ORDER BY p.seq LIMIT ?",
         (last, ROWS_AT_ONCE),
     ):
@@ -105,7 +106,7 @@ def _moved(fetch: Fetch, unit: str, moved_at: list[tuple[int, dict[str, Any]]]) 
         since, project = at, str(data.get("projectId"))
     periods.append(Period(since, FOREVER, project))
     for seq, kind, begin, minutes, charged in fetch(
-        "SELECT seq, kind, since, minutes, project_id FROM postings WHERE unit_id = ? ORDER BY seq", (unit,)
+        f"SELECT seq, kind, since, minutes, project_id FROM posting_rows WHERE {OF_UNIT} ORDER BY seq", (unit,)
     ):
         own = [period for period in periods if period.project == public_project(charged)]
         is_metered = kind == "Usage" and begin is not None and minutes is not None

@@ -21,7 +21,7 @@ from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.rows.codec import AUDIT_CHAINS, AUDIT_CLOSURES, CODECS, Codec
 from leasebook.store.rows.codec import ORDERS as ORDERS_CODEC
 from leasebook.store.rows.codec import POSTINGS as POSTINGS_CODEC
-from leasebook.store.rows.schema import metadata
+from leasebook.store.rows.schema import SHOWN_BY, metadata
 from leasebook.store.verify.digests import RowDigests
 from leasebook.store.verify.nouns.audit_log import Audited
 
@@ -154,7 +154,9 @@ def _kind(table: Table) -> _Kind:
 
 def kinds() -> dict[str, _Kind]:
     """Return the types of each table."""
-    return {table.name: _kind(table) for table in metadata.sorted_tables}
+    # Rows that a view shows are read there: each column of their table is in it.
+    tables = [SHOWN_BY.get(table.name, table) for table in metadata.sorted_tables]
+    return {table.name: _kind(table) for table in tables}
 
 
 def _shown(value: Any) -> str:
@@ -252,7 +254,7 @@ def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
     if not missing:
         return
     for name, noted in _NOTED.items():
-        kind = _kind(metadata.tables[name])
+        kind = kinds()[name]
         for page in pages(fetch, kind):
             for row in page:
                 try:

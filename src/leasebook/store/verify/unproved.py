@@ -19,8 +19,8 @@ UNPROVED: Final[dict[str, str]] = {
     **{
         f"{table}.seq": _NUMBER
         for table in (
-            *("audit_closures", "audit_pages", "event_pages", "model_sets", "models", "orders", "packages"),
-            *("postings", "refused_calls", "service_keys", "services", "units"),
+            *("audit_closures", "audit_pages", "event_pages", "model_sets", "models", "order_rows", "packages"),
+            *("posting_rows", "refused_calls", "service_keys", "services", "units"),
         )
     },
     **{f"workers.{name}": _PRESENCE for name in ("id", "node", "beat", "started_at", "keys", "engines")},
@@ -40,11 +40,12 @@ UNPROVED: Final[dict[str, str]] = {
         )
     },
     "accounts.arrears_since": "the day on which a debt began; whether there is one is proved",
+    "account_numbers.seq": "of an account without postings: they are the only other rows that have its number",
     "guards.month": "where nothing was spent it says nothing",
     "hooks.page": "how far a subscription came: deliveries that are done are forgotten",
     "facts.value": "of when the store was founded, and of the number of its changes of rights, nothing else tells",
-    "postings.at": "within the last minute that an hourly charge is for",
-    "postings.since": "within the minute, of an instance that stood still in between",
+    "posting_rows.at": "within the last minute that an hourly charge is for",
+    "posting_rows.since": "within the minute, of an instance that stood still in between",
     "supplies.words": _SEEN,
     "supplies.stocks": _SEEN,
     "units.metered_minutes": "of an instance that ended standing still: its meter is over, and its charges are proved",

@@ -58,7 +58,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         # A month of an instance is hundreds of postings and a few lines, so these are made one by one.
         units = [
             (unit, list(lines_of(bill)))
-            for unit_id, bill in ask.bills(account_id, ids[:size], since, until)
+            for unit_id, bill in ask.bills(ids[:size], since, until)
             if (unit := ask.unit(unit_id)) is not None
         ]
         tags = ask.tags_of(ids[:size])

@@ -11,23 +11,31 @@ import msgspec
 
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.errors import BadStore
+from leasebook.store.rows.postings import DAY, VIEW
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.there import store_in
 
+_NUMBERS: Final = (
+    "CREATE TABLE account_numbers AS SELECT * FROM store.account_numbers WHERE account_id IN (SELECT id FROM accounts)"
+)
 _POSTINGS: Final = (
     # The accounts first, so that the indexes of an account's postings are used.
-    "CREATE TABLE postings AS "
-    "SELECT p.* FROM accounts a CROSS JOIN store.postings p ON p.account_id = a.id AND p.at >= ? AND p.at < ? "
-    "UNION ALL "
-    "SELECT p.* FROM accounts a CROSS JOIN store.postings p ON p.account_id = a.id AND p.kind <> 'Usage' AND p.at < ?"
+    "CREATE TABLE posting_rows AS "
+    "SELECT p.* FROM account_numbers n CROSS JOIN store.posting_rows p ON p.account = n.seq AND p.at >= ? AND p.at < ? "
+    "UNION ALL SELECT p.* FROM account_numbers n "
+    "CROSS JOIN store.posting_rows p ON p.account = n.seq AND p.kind <> 'Usage' AND p.at < ?"
 )
 """The postings of the period, and all earlier ones that are no hourly charges: terms reach into later months."""
 _REST: Final = (
-    "CREATE INDEX postings_account ON postings (account_id, at, seq)",
-    "CREATE INDEX postings_unit ON postings (unit_id, seq) WHERE unit_id IS NOT NULL",
-    "CREATE INDEX postings_unusual ON postings (account_id, at, seq) WHERE kind <> 'Usage'",
-    "CREATE TABLE units AS SELECT * FROM store.units WHERE id IN (SELECT unit_id FROM postings)",
+    "CREATE UNIQUE INDEX account_numbers_seq ON account_numbers (seq)",
+    "CREATE UNIQUE INDEX account_numbers_account ON account_numbers (account_id)",
+    "CREATE INDEX posting_rows_account ON posting_rows (account, at)",
+    f"CREATE INDEX posting_rows_unit ON posting_rows (unit, {DAY}) WHERE unit IS NOT NULL",
+    "CREATE INDEX posting_rows_unusual ON posting_rows (account, at, seq) WHERE kind <> 'Usage'",
+    "CREATE TABLE units AS SELECT * FROM store.units WHERE seq IN (SELECT unit FROM posting_rows)",
     "CREATE UNIQUE INDEX units_id ON units (id)",
+    "CREATE UNIQUE INDEX units_seq ON units (seq)",
+    VIEW,
     "CREATE TABLE tags AS SELECT * FROM store.tags WHERE id IN (SELECT id FROM units)",
     "CREATE UNIQUE INDEX tags_id ON tags (id)",
     "CREATE TABLE projects AS SELECT * FROM store.projects WHERE account_id IN (SELECT id FROM accounts)",
@@ -74,6 +82,7 @@ class Excerpt(msgspec.Struct, frozen=True):
         marks = "" if self.accounts is None else f" WHERE id IN ({', '.join('?' * len(self.accounts))})"
         ids: Sequence[str] = self.accounts or ()
         copy.execute(f"CREATE TABLE accounts AS SELECT * FROM store.accounts{marks}", ids)
+        copy.execute(_NUMBERS)
         copy.execute(_POSTINGS, (self.since, self.until, self.since))
         for statement in _REST:
             copy.execute(statement)

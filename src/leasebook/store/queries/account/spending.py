@@ -13,6 +13,7 @@ from leasebook.ports.queries.spending import Spender, Spent
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.queries.bills import BILLS_AT_ONCE, BillQueries, padded
 from leasebook.store.rows.codec import CODECS, POSTINGS
+from leasebook.store.rows.postings import units_in
 from leasebook.store.tags import TagQueries
 
 PAGE: Final = 100_000
@@ -27,24 +28,22 @@ class SpendingQueries(BillQueries, TagQueries):
 
     def spending(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
         """Yield an account's instances that cost something in a period, by their ids."""
-        numbers, after = self.numbers_between(account_id, since, until) if with_bills else None, ""
+        after = ""
         while True:
             page = self.spenders(account_id, since, until, after=after, limit=PAGE)
             for some in _portions(page, with_bills=with_bills):
-                yield from self._spent(some, numbers, since, until)
+                yield from self._spent(some, since, until, with_bills=with_bills)
             if len(page) < PAGE:
                 return
             after = page[-1].unit_id
 
-    def _spent(
-        self, some: list[Spender], numbers: tuple[int, int] | None, since: Instant, until: Instant
-    ) -> Iterator[Spent]:
+    def _spent(self, some: list[Spender], since: Instant, until: Instant, *, with_bills: bool) -> Iterator[Spent]:
         ids = [one.unit_id for one in some]
         units, tags = self._units(ids), self.tags_of(ids)
-        bills = self.some_bills(ids, numbers, since, until)
+        bills = self.some_bills(ids if with_bills else [], since, until)
         terms = self._terms([one.unit_id for one in some if one.prepaid], until)
         for unit_id in ids:
-            yield Spent(units[unit_id], tags.get(unit_id), bills[unit_id], terms.get(unit_id, []))
+            yield Spent(units[unit_id], tags.get(unit_id), bills.get(unit_id, []), terms.get(unit_id, []))
 
     def _units(self, ids: list[str]) -> dict[str, Instance]:
         codec = CODECS[INSTANCES]
@@ -55,8 +54,8 @@ class SpendingQueries(BillQueries, TagQueries):
         found: dict[str, list[Posting]] = {unit_id: [] for unit_id in ids}
         if ids:
             text = (
-                f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id IN ({_MARKS}) AND kind <> 'Usage' AND at < ? "
-                "ORDER BY seq"
+                f"SELECT {columns(POSTINGS)} FROM postings WHERE {units_in(BILLS_AT_ONCE)} AND kind <> 'Usage' "
+                "AND at < ? ORDER BY seq"
             )
             for posting in map(POSTINGS.read, self._fetch(text, (*padded(ids), until))):
                 found[posting.unit_id or ""].append(posting)

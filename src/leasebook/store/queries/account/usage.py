@@ -12,6 +12,7 @@ from leasebook.domain.costs.rows import COSTS_SUMMED
 from leasebook.store.costs.queries import CHARGED, TAGS
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.postings import NUMBER_OF_ACCOUNT, OF_ACCOUNT
 from leasebook.store.rows.sums import parts_of, total
 
 IDS_AT_ONCE: Final = 100
@@ -23,8 +24,8 @@ HELD_TEXT = (
     "GROUP BY created_by, type, project_id"
 )
 SPENT_TEXT = (
-    f"SELECT u.created_by, p.project_id, {parts_of(CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
-    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by, p.project_id"
+    f"SELECT u.created_by, p.project_id, {parts_of(CHARGED)} FROM postings p JOIN units u ON u.seq = p.unit "
+    f"WHERE p.{OF_ACCOUNT} AND p.at >= ? GROUP BY u.created_by, p.project_id"
 )
 
 
@@ -42,7 +43,7 @@ def usage_totals_of(units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any,
 
 _BY_TAGS: Final = (
     f"SELECT 'posting' AS kind, '' AS id, tags, {parts_of('amount')} FROM (SELECT {TAGS} AS tags, {CHARGED} AS amount "
-    "FROM postings p WHERE p.account_id || '' = ? AND p.at >= ? AND p.unit_id IS NOT NULL "
+    f"FROM postings p WHERE p.account + 0 = {NUMBER_OF_ACCOUNT} AND p.at >= ? AND p.unit_id IS NOT NULL "
     "AND p.seq > {after}) AS charged GROUP BY tags"
 )
 # One statement, so that no posting becomes part of the sums between two looks.

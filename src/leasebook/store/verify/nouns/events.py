@@ -14,6 +14,7 @@ from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.store.queries.read_repository import Fetch
 from leasebook.store.rows.packing import unpacked
+from leasebook.store.rows.postings import OF_ACCOUNT
 from leasebook.store.rows.sums import parts_of, total
 from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, StoredRow, Stories, Story
@@ -103,13 +104,13 @@ _HELD: Final = (
 )
 _MOVED: Final = "CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END"
 _SPENT: Final = (
-    f"SELECT u.created_by, {parts_of(_MOVED)} FROM postings p JOIN units u ON u.id = p.unit_id "
-    "WHERE p.account_id = ? AND p.at >= ? AND p.at < ? GROUP BY u.created_by"
+    f"SELECT u.created_by, {parts_of(_MOVED)} FROM postings p JOIN units u ON u.seq = p.unit "
+    f"WHERE p.{OF_ACCOUNT} AND p.at >= ? AND p.at < ? GROUP BY u.created_by"
 )
 
 
 _SPENT_IN_PROJECTS: Final = (
-    f"SELECT p.project_id, {parts_of(_MOVED)} FROM postings p WHERE p.account_id = ? AND p.at >= ? AND p.at < ? "
+    f"SELECT p.project_id, {parts_of(_MOVED)} FROM postings p WHERE p.{OF_ACCOUNT} AND p.at >= ? AND p.at < ? "
     "AND p.unit_id IS NOT NULL AND p.project_id IS NOT NULL GROUP BY p.project_id"
 )
 
@@ -200,6 +201,8 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
             yield f"page {page} of the events and unit {story.unit_id} disagree"
         if story.row is not None:
             yield from _compared(story, story.row, is_new=before is not None and story.row.seq > before)
+        elif story.bought_by is not None:
+            yield f"unit {story.unit_id} was bought, as its events tell, and does not exist"
 
 
 def units_before_events(fetch: Fetch) -> int | None:

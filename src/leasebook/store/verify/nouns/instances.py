@@ -19,7 +19,7 @@ ROWS_AT_ONCE: Final = 5_000
 _UP: Final = "u.status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
 _OVER: Final = "u.status IN ('Releasing', 'Released', 'CreateFailed')"
 _METERED: Final = f"u.meter_from + u.metered_minutes * {MINUTE_US}"
-_CHARGED: Final = f"p.since + p.minutes * {MINUTE_US}"
+_CHARGED: Final = f"p.since + CAST(p.minutes AS BIGINT) * {MINUTE_US}"
 
 RULES: Final = (
     Rule(
@@ -39,20 +39,22 @@ RULES: Final = (
         "unit {0} is {1} and is to have {2} units",
     ),
     Rule(
-        "SELECT u.id, u.target_count, o.count FROM units u JOIN orders o ON o.seq = (SELECT max(r.seq) FROM orders r "
-        "WHERE r.unit_id = u.id AND r.kind = 'Resize') WHERE u.target_count IS NOT NULL AND u.target_count <> o.count",
+        "SELECT u.id, u.target_count, o.count FROM units u JOIN order_rows o "
+        "ON o.seq = (SELECT max(r.seq) FROM order_rows r WHERE r.unit = u.seq AND r.kind = 'Resize') "
+        "WHERE u.target_count IS NOT NULL AND u.target_count <> o.count",
         "unit {0} is to have {1} units, and its last resize was to {2}",
     ),
     Rule(
-        "SELECT u.id, u.resize_paid, coalesce(o.paid, 0) FROM units u LEFT JOIN (SELECT unit_id, sum(amount) AS paid "
-        "FROM orders WHERE kind IN ('Resize', 'Renewal') GROUP BY unit_id) o ON o.unit_id = u.id "
+        "SELECT u.id, u.resize_paid, coalesce(o.paid, 0) FROM units u LEFT JOIN (SELECT unit, sum(amount) AS paid "
+        "FROM order_rows WHERE kind IN ('Resize', 'Renewal') GROUP BY unit) o ON o.unit = u.seq "
         "WHERE u.resize_paid < 0 OR u.resize_paid > coalesce(o.paid, 0) "
         f"OR (u.resize_paid <> 0 AND u.target_count IS NULL AND NOT ({_OVER}))",
         "unit {0} has {1} micro paid for a resize, and its orders say {2}",
     ),
     Rule(
-        "SELECT u.id, u.resize_paid, o.amount FROM units u JOIN orders o ON o.seq = (SELECT max(r.seq) FROM orders r "
-        "WHERE r.unit_id = u.id) WHERE u.status = 'Reconfiguring' AND o.kind = 'Resize' AND u.resize_paid <> o.amount",
+        "SELECT u.id, u.resize_paid, o.amount FROM units u JOIN order_rows o "
+        "ON o.seq = (SELECT max(r.seq) FROM order_rows r WHERE r.unit = u.seq) "
+        "WHERE u.status = 'Reconfiguring' AND o.kind = 'Resize' AND u.resize_paid <> o.amount",
         "unit {0} has {1} micro paid for a resize, and its order says {2}",
     ),
     Rule(
@@ -99,20 +101,20 @@ RULES: Final = (
         "unit {0} is metered since {1} for {2} minutes, and charged next at {3}",
     ),
     Rule(
-        f"SELECT u.id, max({_CHARGED}), max({_METERED}) FROM units u JOIN postings p ON p.unit_id = u.id "
+        f"SELECT u.id, max({_CHARGED}), max({_METERED}) FROM units u JOIN posting_rows p ON p.unit = u.seq "
         "WHERE p.kind = 'Usage' AND u.meter_from IS NOT NULL AND p.since >= u.meter_from "
         f"GROUP BY u.id HAVING max({_CHARGED}) > max({_METERED})",
         "unit {0} was charged until {1}, and is metered until {2}",
     ),
     Rule(
-        "SELECT u.id, u.metered_peak, sum(p.count) FROM units u JOIN postings p ON p.unit_id = u.id "
+        "SELECT u.id, u.metered_peak, sum(p.count) FROM units u JOIN posting_rows p ON p.unit = u.seq "
         f"WHERE p.kind = 'Usage' AND {_CHARGED} = {_METERED} AND p.since >= u.meter_from AND u.meter_from IS NOT NULL "
         "AND u.payment_timing = 'Postpaid' "
         f"GROUP BY u.id, u.metered_peak HAVING u.metered_peak <> sum(p.count) AND max(p.minutes) <= {HOURLY_MAX}",
         "unit {0} was charged for {1} units in its last minute, and its postings say {2}",
     ),
     Rule(
-        "SELECT p.seq, u.id, p.since FROM units u JOIN postings p ON p.unit_id = u.id "
+        "SELECT p.seq, u.id, p.since FROM units u JOIN posting_rows p ON p.unit = u.seq "
         "WHERE p.kind = 'Usage' AND u.meter_from = u.started_at AND p.since >= u.meter_from "
         f"AND (p.since - u.meter_from) / {MINUTE_US} * {MINUTE_US} <> p.since - u.meter_from",
         "posting {0} charges unit {1} from {2}, when no minute of its meter began",

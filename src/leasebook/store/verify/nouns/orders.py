@@ -25,23 +25,23 @@ class Rule(NamedTuple):
 
 RULES: Final = (
     Rule(
-        "SELECT o.id, o.unit_id FROM orders o LEFT JOIN units u ON u.id = o.unit_id WHERE u.id IS NULL",
-        "order {0} is for unit {1}, which does not exist",
+        "SELECT o.seq, o.unit FROM orders o WHERE o.unit_id IS NULL",
+        "order number {0} is for unit number {1}, which does not exist",
     ),
     Rule(
-        "SELECT u.id, count(o.id) FROM units u LEFT JOIN orders o ON o.unit_id = u.id AND o.kind = 'Purchase' "
-        "GROUP BY u.id HAVING count(o.id) <> 1",
+        "SELECT u.id, count(o.seq) FROM units u LEFT JOIN order_rows o ON o.unit = u.seq AND o.kind = 'Purchase' "
+        "GROUP BY u.id HAVING count(o.seq) <> 1",
         "unit {0} was bought by {1} orders",
     ),
     Rule(
         "SELECT o.id, o.account_id, o.region, o.type, u.id, u.account_id, u.region, u.type FROM orders o "
-        "JOIN units u ON u.id = o.unit_id WHERE o.account_id <> u.account_id OR o.region <> u.region "
+        "JOIN units u ON u.seq = o.unit WHERE o.account_id <> u.account_id OR o.region <> u.region "
         "OR o.type <> u.type",
         "order {0} is of account {1} for {2} {3}, and its unit {4} of account {5} for {6} {7}",
     ),
     Rule(
         "SELECT o.id, o.created_by, o.created_at, u.id, u.created_by, u.created_at, u.order_id FROM units u "
-        "JOIN orders o ON o.unit_id = u.id WHERE o.kind = 'Purchase' "
+        "JOIN orders o ON o.unit = u.seq WHERE o.kind = 'Purchase' "
         "AND (o.id <> u.order_id OR o.created_by <> u.created_by OR o.created_at <> u.created_at)",
         "order {0} was given by {1} at {2}, and unit {3} was bought by {4} at {5} with order {6}",
     ),
@@ -57,7 +57,7 @@ RULES: Final = (
     ),
     Rule(
         "SELECT o.id, o.amount, coalesce(p.total, 0) FROM orders o LEFT JOIN (SELECT order_id, sum(amount) AS total "
-        "FROM postings WHERE order_id IS NOT NULL GROUP BY order_id) p ON p.order_id = o.id "
+        "FROM posting_rows WHERE order_id IS NOT NULL GROUP BY order_id) p ON p.order_id = o.id "
         "WHERE o.amount <> coalesce(p.total, 0)",
         "order {0} is about {1} micro, and {2} were posted for it",
     ),
@@ -69,9 +69,9 @@ RULES: Final = (
         "posting {0} of account {1} is a {2} at {3} for unit {4}, and its order {5} is another one",
     ),
     Rule(
-        "SELECT p.seq, p.account_id, p.kind, p.unit_id FROM postings p LEFT JOIN units u ON u.id = p.unit_id "
+        "SELECT p.seq, p.account_id, p.kind, p.unit_id FROM postings p LEFT JOIN units u ON u.seq = p.unit "
         "WHERE (p.unit_id IS NULL) <> (p.kind IN ('TopUp', 'PayOut', 'WriteOff')) "
-        "OR (p.unit_id IS NOT NULL AND u.id IS NULL) "
+        "OR (p.unit IS NOT NULL AND u.id IS NULL) "
         "OR u.account_id <> p.account_id",
         "posting {0} of account {1} is a {2} for unit {3}, which is none of that account's",
     ),
@@ -86,23 +86,23 @@ RULES: Final = (
         "posting {0} of account {1} is a {2} from {3} to {4}, which goes another way",
     ),
     Rule(
-        "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.id = p.unit_id "
+        "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.seq = p.unit "
         "WHERE p.kind = 'Usage' AND p.price IS NOT NULL AND p.since IS NOT NULL AND (p.count < 1 OR p.minutes < 1 "
         f"OR p.since < u.created_at OR (p.minutes <= {HOURLY_MAX} AND p.at < {_END} - {MINUTE_US}) "
         f"OR p.at > {_END} + {2 * HOUR_US} OR p.until IS NOT NULL)",
         "posting {0} charges unit {1} from {2} for {3} minutes, at {4}",
     ),
     Rule(
-        "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.id = p.unit_id "
+        "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.seq = p.unit "
         "JOIN prices l ON l.region = u.region AND l.type = u.type WHERE p.kind = 'Usage' AND p.price IS NOT NULL "
         # Units added to a charged minute are charged by a posting of their own, and later (decision 28).
         f"AND p.since IS NOT NULL AND p.minutes > 1 AND p.at > {_END} "
         "AND replace(l.changes, 'null', '') = l.changes AND replace(l.changes, ',0]', '') = l.changes "
-        "AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.unit_id = p.unit_id AND q.at = p.at AND q.since > p.since)",
+        "AND NOT EXISTS (SELECT 1 FROM posting_rows q WHERE q.unit = p.unit AND q.at = p.at AND q.since > p.since)",
         "posting {0} charges unit {1} from {2} for {3} minutes only at {4}",
     ),
     Rule(
-        "SELECT seq, kind, count, minutes, price, since, until FROM postings WHERE "
+        "SELECT seq, kind, count, minutes, price, since, until FROM posting_rows WHERE "
         "CASE WHEN kind IN ('TopUp', 'Refund', 'PayOut', 'WriteOff') THEN count IS NOT NULL "
         "OR minutes IS NOT NULL OR price IS NOT NULL "
         "OR since IS NOT NULL OR until IS NOT NULL "

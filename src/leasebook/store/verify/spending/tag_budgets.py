@@ -10,6 +10,7 @@ import msgspec
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.money import Micro, amount_text
 from leasebook.store.queries.read_repository import Fetch
+from leasebook.store.rows.postings import OF_ACCOUNT
 from leasebook.store.rows.sums import parts_of, total
 
 # Written again, and not the query by which the service counts: a mistake there would show as a difference here.
@@ -21,7 +22,7 @@ _TAGS: Final = (
 _MOVED: Final = "CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END"
 _SPENT: Final = (
     f"SELECT tags, {parts_of('amount')} FROM (SELECT {_TAGS} AS tags, {_MOVED} AS amount FROM postings p "
-    "WHERE p.account_id = ? AND p.at >= ? AND p.at < ? AND p.unit_id IS NOT NULL) AS charged GROUP BY tags"
+    f"WHERE p.{OF_ACCOUNT} AND p.at >= ? AND p.at < ? AND p.unit_id IS NOT NULL) AS charged GROUP BY tags"
 )
 
 
