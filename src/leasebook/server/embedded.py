@@ -69,4 +69,7 @@ class EmbeddedListener:
         until = loop.time() + CLOSE_S
         while self._state.connections and loop.time() < until:  # noqa: ASYNC110 - no event tells of the last
             await asyncio.sleep(LOOK_S)
+        for connection in tuple(self._state.connections):
+            # Its answer is later than that. The loop may end with this call, and then nothing else closes it.
+            connection.transport.abort()
         await self._listener.wait_closed()
