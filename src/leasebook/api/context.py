@@ -107,9 +107,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         try:
             answer = await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
         except Refusal as refusal:
-            once.decided(refusal)
+            once.refused(refusal)
             raise
-        once.decided(None)
+        once.is_spent = True
         return answer
 
     async def submit_checked(self, call: Call[Any], command: Command, check: Callable[[], Awaitable[None]]) -> Any:
