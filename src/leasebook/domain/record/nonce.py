@@ -1,4 +1,4 @@
-"""Records of nonces: which ones were used, so that a signature with a nonce is valid only once."""
+"""Records of used nonces: a signature with a nonce is valid only once."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class NoncePage(msgspec.Struct, frozen=True):
 class UsedNonces:
     """The used nonces of one key and second, kept from batch to batch.
 
-    The store decides: what a batch loads replaces what is known, where the two differ. Only full pages that the store
-    was seen to have are not loaded again.
+    The store decides: if a batch loads other pages than those known here, they replace them. Only full pages that were
+    loaded once are not loaded again.
     """
 
     __slots__ = ("_added", "_full", "_rest", "_used")

@@ -1,6 +1,6 @@
 """The used nonces of a key and second are kept on several pages, so that a batch writes a small one.
 
-What an earlier version wrote is page 0. It may hold more than a page takes now, and is full then.
+The row of an earlier version becomes page 0. It is full where it has more nonces than a page takes now.
 """
 
 from __future__ import annotations
