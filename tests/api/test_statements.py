@@ -207,13 +207,13 @@ def test_the_sums_of_several_accounts_are_those_of_each_statement_a_page_of_acco
     assert (single[1]["paidOut"], single[2]["closingBalance"]) == ("0.000001", "-340.00")
     some = {**month, "accountId": [ids[2], ids[0], ids[1], ids[2]]}
     shown = either.operator.do(ACCOUNT, "DescribeStatements", some)["statements"]
-    assert [one["accountName"] for one in shown] == ["customer", "berlin", "customer"]
-    names = set(shown[0]) | set(shown[1])
-    for sums, whole in zip(shown, single[:3], strict=True):
-        assert without_name(sums) == {name: whole[name] for name in whole if name in names}
+    sums = {one["accountId"]: one for one in shown}
+    assert [sums[one]["accountName"] for one in ids[:3]] == ["customer", "berlin", "customer"]
+    for one, whole in zip(ids[:3], single, strict=False):
+        assert without_name(sums[one]) == {name: whole[name] for name in whole if name in sums[one]}
     every = either.operator.do(ACCOUNT, "DescribeStatements", {**month, "accountId": "*"})["statements"]
     assert [one for one in every if one["accountId"] in ids[:3]] == shown
-    assert [one["accountId"] for one in every][-len(ids) :] == ids
+    assert {one["accountId"] for one in every} >= {*ids, either.operator.account_id()}
     for accounts in (some, {**month, "accountId": "*"}):
         for size in (1, 2):
             pages = either.operator.pages(ACCOUNT, "DescribeStatements", {**accounts, "maxKeys": size})
@@ -223,7 +223,7 @@ def test_the_sums_of_several_accounts_are_those_of_each_statement_a_page_of_acco
     for other in ({**some, "month": "2030-02"}, {**month, "accountId": "*"}, month):
         assert either.operator.refused(ACCOUNT, "DescribeStatements", {**other, "marker": marked}) == "InvalidMarker"
     (own,) = owners[0].do(ACCOUNT, "DescribeStatements", month)["statements"]
-    assert own == shown[0]
+    assert own == sums[ids[0]]
     assert owners[0].refused(ACCOUNT, "DescribeStatements", {**month, "accountId": ids[2]}) == "AccessDenied"
 
 
