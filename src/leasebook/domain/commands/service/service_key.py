@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import SERVICE_KEYS as MADE
 from leasebook.domain.book.tables import SERVICE_KEYS, SERVICES
@@ -15,7 +16,7 @@ from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
+from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, Refusal
 from leasebook.domain.values.resource_tags import NewTags
 from leasebook.domain.values.rule_settings import Rules
 
@@ -41,9 +42,16 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
             yield SERVICES, (self.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:
-        """Raises Refusal: unknown service, or too many keys."""
+        """Raises Refusal: unknown service, too many keys, or no service from a caller with a policy for projects."""
         if self.service_id is not None:
             own_service(draft, self.account_id, self.service_id)
+        elif self.within is not None:
+            raise Refusal(
+                DENIED,
+                "A key for every service of the account takes a policy for the whole account, and this key's user has "
+                "it for projects only. Give serviceId: a service of these projects.",
+                field="serviceId",
+            )
         check_bound(draft, rules, MADE, self.account_id)
         row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
         draft.add(SERVICE_KEYS, row)
@@ -62,6 +70,12 @@ class DeleteServiceKey(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The key."""
         yield SERVICE_KEYS, (self.key_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The service that it opens, whose project says whether the caller sees the key."""
+        key = book.get(SERVICE_KEYS, self.key_id)
+        if self.within is not None and key is not None and key.service_id is not None:
+            yield SERVICES, (key.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Raises Refusal (NO_RESOURCE) if the account has no active key of that id."""
