@@ -187,6 +187,11 @@ class ScopedReads(ScopedEvents):
             after = some[-1].seq
         return found[:limit]
 
+    def service_key(self, key_id: str) -> ServiceKey | None:
+        """Return a key by id, if it opens one service of the projects."""
+        key = self._ask.service_key(key_id)
+        return key if key is not None and self._is_own_key(key) else None
+
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
         """Return users by id; the handler asks for those who made a key that it shows."""
         return self._ask.makers(user_ids)
@@ -323,8 +328,7 @@ class ScopedReads(ScopedEvents):
         if kind == "svco":
             return self.service(thing_id) is not None
         if kind == "key":
-            key = self._ask.service_key(thing_id)
-            return key is not None and self._is_own_key(key)
+            return self.service_key(thing_id) is not None
         return kind == "pkg" and self.package(thing_id) is not None
 
 

@@ -70,5 +70,6 @@ def _is_in(table: Table[Any], row: Any, within: Projects, services: Services) ->
     if table in IN_PROJECTS:
         return public_project(row.project_id) in within
     service = services.get((row.service_id,))
-    is_its = service is not None and service.account_id == row.account_id
-    return is_its and public_project(service.project_id) in within
+    if service is None or service.account_id != row.account_id:
+        return False
+    return public_project(service.project_id) in within

@@ -9,7 +9,7 @@ from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace
 from leasebook.store.queries.audit_log import Fetch
 from leasebook.store.rows.codec import EVENTS
-from leasebook.store.rows.record_schema import WITH_MOVES
+from leasebook.store.rows.conditions import WITH_MOVES
 
 PAGES_AT_ONCE: Final = 16
 """Pages of events in memory at once; each has an account's events of one batch."""

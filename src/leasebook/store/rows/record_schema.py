@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlalchemy import Column, Index, Integer, LargeBinary, Text, text
 
-from leasebook.domain.record.event import MOVED, types_mask
+from leasebook.store.rows.conditions import WITH_MOVES
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
 from leasebook.store.rows.table import numbered as _numbered
 from leasebook.store.rows.table import table as _table
 from leasebook.store.rows.table import where as _where
 from leasebook.store.rows.table import word as _text
-
-WITH_MOVES: Final = f"types & {types_mask((MOVED,))} <> 0"
-"""The condition for pages with moves from project to project: few, and asked for by events of projects."""
 
 # An account's events of a batch are one row. Rows of an account are numbered in the order of their commits, so that a
 # reader who follows them misses none.

@@ -100,13 +100,11 @@ def _orphans(
     projects: dict[str, str | None] = {}
     for row in rows:
         maker, has_access_key = makers.get(row.created_by, (None, False))
-        by_project = maker is not None and row.service_id is not None and not may_make(maker, WRITERS)
-        if by_project and row.service_id not in projects:
-            service = ask.service(row.service_id)
-            projects[row.service_id] = None if service is None else service.project_id
-        orphan = orphan_of(
-            row, maker, WRITERS, project_id=projects.get(row.service_id or ""), has_access_key=has_access_key
-        )
+        name = row.service_id or ""
+        if name and name not in projects and maker is not None and not may_make(maker, WRITERS):
+            service = ask.service(name)
+            projects[name] = None if service is None else service.project_id
+        orphan = orphan_of(row, maker, WRITERS, project_id=projects.get(name), has_access_key=has_access_key)
         if orphan is not None and row.status == "Active":
             found[row.id] = orphan
     return found
@@ -114,7 +112,14 @@ def _orphans(
 
 async def delete_service_key(context: Context, call: Call[k.DeleteServiceKeyRequest]) -> bool:
     """Make a key useless from now on."""
-    command = DeleteServiceKey(token=call.token(), account_id=call.caller.account_id, key_id=call.request.key_id)
+    key_id = call.request.key_id
+    key = None if call.within is None else await context.read(call, lambda ask: ask.service_key(key_id))
+    command = DeleteServiceKey(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        key_id=key_id,
+        service_id=None if key is None else key.service_id,
+    )
     done: bool = await context.submit(call, command)
     return done
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import SERVICE_KEYS as MADE
 from leasebook.domain.book.tables import SERVICE_KEYS, SERVICES
@@ -60,22 +59,23 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
 
 
 class DeleteServiceKey(Command, frozen=True, kw_only=True):
-    """Delete a key: the next call with it is refused. Its row stays, so that its calls stay attributed."""
+    """Delete a key: the next call with it is refused. Its row stays, so that its calls stay attributed.
+
+    ``service_id`` is the service that it opens, if the caller's policy is for projects: its project says whether the
+    caller sees the key.
+    """
 
     answer: ClassVar[type] = bool
 
     account_id: str
     key_id: str
+    service_id: str | None = None
 
     def needs(self) -> Needs:
-        """The key."""
+        """The key, and the service."""
         yield SERVICE_KEYS, (self.key_id,)
-
-    def needs_more(self, book: Book) -> Needs:
-        """The service that it opens, whose project says whether the caller sees the key."""
-        key = book.get(SERVICE_KEYS, self.key_id)
-        if self.within is not None and key is not None and key.service_id is not None:
-            yield SERVICES, (key.service_id,)
+        if self.service_id is not None:
+            yield SERVICES, (self.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Raises Refusal (NO_RESOURCE) if the account has no active key of that id."""
