@@ -10,9 +10,10 @@ from starlette.responses import Response
 from leasebook.console.desk import Desk
 from leasebook.console.navigation import marked
 from leasebook.contract.action import CATALOG, CLOCK
-from leasebook.contract.nouns.clock import LatenessCount
+from leasebook.contract.nouns.clock import DueKindWork, LatenessCount
 
 READY: Final = 200
+RELEASE: Final = "release"
 LATE_S: Final = 60
 """From this many seconds of lateness on, a release is shown as late; before, as in hand."""
 SILENT_S: Final = 30
@@ -58,6 +59,8 @@ async def health(desk: Desk) -> Response:
         "work": work,
         "work_fault": fault,
         "bars": () if work is None else histogram(work.lateness),
+        "shown": [] if work is None else [one for one in work.kinds if one.kind == RELEASE or is_busy(one)],
+        "coming": 0 if work is None else sum(one.due_within_hour for one in work.kinds if one.kind == RELEASE),
         "releases": 0 if work is None else sum(one.releases for one in work.lateness),
         "kinds": KINDS,
         "late_s": LATE_S,
@@ -81,6 +84,11 @@ async def move_clock(desk: Desk) -> Response:
     """Move a virtual clock, with everything that falls due until then."""
     await desk.do(CLOCK, "AdvanceClock", {"to": desk.on_own_clocks(desk.field("to"))})
     return desk.go("/admin/health")
+
+
+def is_busy(work: DueKindWork) -> bool:
+    """Whether there was, is or comes work of a kind. The page leaves the other kinds out."""
+    return bool(work.overdue or work.due_within_hour or work.done)
 
 
 def histogram(counts: Sequence[LatenessCount]) -> list[LateBar]:
