@@ -88,6 +88,8 @@ class Components(msgspec.Struct, frozen=True):
     metrics: Metrics
     facts: SharedState
     keeper: KeyKeeper
+    server_id: str
+    """The id of this server among those on its store."""
     plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
 
@@ -458,7 +460,7 @@ async def reconciling(
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
-    worker_id = hex_id()
+    worker_id = ground.server_id
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,

@@ -184,6 +184,7 @@ subscriptions redeliver-given-up redeliver_given_up subscription
 clock show              describe_clock              clock
 clock advance           advance_clock               clock
 clock confirm           confirm_clock               clock
+clock due-work          describe_due_work           clock
 faults list             describe_faults             fault.faults
 faults set              set_faults                  fault.faults
 faults clear            clear_faults                fault.faults

@@ -55,6 +55,7 @@ ACCOUNT: Final = frozenset(
         *("create_project", "modify_project", "close_project"),
         *("describe_approvals", "approve_purchase", "reject_purchase"),
         *("set_reminders", "describe_reminders", "advance_clock", "confirm_clock"),
+        "describe_due_work",
         *("set_offering", "close_offering", "reopen_offering", "remove_offering", "describe_engines"),
         *("set_faults", "clear_faults", "describe_faults"),
         # They are about people and keys, or show what everybody in the account did.
