@@ -16,6 +16,7 @@ from leasebook.console.factor.second_factors import SecondFactors
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import Sessions
+from leasebook.gateway.chat.inside import InsideAnswer, InsideRequest
 
 BASE: Final = "/console"
 
@@ -25,6 +26,14 @@ class SignInMeter(Protocol):
 
     def signed_in(self, how: str, outcome: str) -> None:
         """Count an attempt to sign in."""
+
+
+class Services(Protocol):
+    """Passes calls of services on to replicas."""
+
+    async def ask(self, request: InsideRequest) -> InsideAnswer:
+        """Call a service for a signed-in user; returns the answer once it has begun. Close it."""
+        ...
 
 
 class SignInWay(NamedTuple):
@@ -38,6 +47,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The parts that pages use. They are complete when they are made, and do not change."""
 
     calls: InsideCalls
+    services: Services
     sessions: Sessions
     passwords: Passwords
     factors: SecondFactors

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from leasebook.api.fault import Fault, bad_field
 from leasebook.console.desk import Desk
 from leasebook.console.frame import words
+from leasebook.console.pages.services.asking import TOKENS_USUAL, Tried, may_try, summed
 from leasebook.console.pages.services.calls import SPANS, calls_of
 from leasebook.console.pages.services.snippets import snippets_of
 from leasebook.contract.action import RESOURCES, SERVICE, UNITS
 
 ROWS: Final = 200
-LINES: Final = 200
 NOTICES: Final = {
     "scaled": words.marked("Its replicas are changed. They start and end within seconds."),
     "stopped": words.marked("It is off. Its instances stay, and are paid for."),
@@ -28,27 +28,7 @@ async def service(desk: Desk) -> Response:
     service_id = desk.request.path_params["service"]
     if desk.is_fragment:
         return desk.page("services/replicas_part.html", **await _replicas(desk, service_id), service_id=service_id)
-    return await _page(desk, service_id)
-
-
-async def logs(desk: Desk) -> Response:
-    """Show the last lines of a replica; the lines alone where the script asks, every few seconds."""
-    service_id, number = desk.request.path_params["service"], desk.asked("replica")
-    asked = {
-        "serviceId": service_id,
-        "instanceId": desk.asked("unit"),
-        "replica": int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 0,  # noqa: PLR2004
-        "linesMax": LINES,
-    }
-    found = await desk.do(SERVICE, "DescribeReplicaLogs", asked)
-    return desk.page(
-        "services/logs_part.html" if desk.is_fragment else "services/logs.html",
-        found=found,
-        service_id=service_id,
-        unit=asked["instanceId"],
-        replica=asked["replica"],
-        lines=LINES,
-    )
+    return await page_of(desk, service_id)
 
 
 async def scale(desk: Desk) -> Response:
@@ -65,7 +45,7 @@ async def scale(desk: Desk) -> Response:
         body = {"serviceId": service_id, "instanceId": unit, "deploymentReplicasCount": wanted}
         await desk.do(SERVICE, "ScaleService", body, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go(f"/services/{service_id}", done="scaled")
 
 
@@ -89,7 +69,7 @@ async def delete(desk: Desk) -> Response:
     try:
         await desk.do(SERVICE, "DeleteService", {"serviceId": service_id}, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go("/services")
 
 
@@ -109,17 +89,23 @@ async def _done(desk: Desk, action: str, done: str) -> Response:
     try:
         await desk.do(SERVICE, action, {"serviceId": service_id}, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go(f"/services/{service_id}", done=done)
 
 
-async def _page(desk: Desk, service_id: str, fault: Fault | None = None) -> Response:
+async def page_of(
+    desk: Desk, service_id: str, fault: Fault | None = None, *, tried: Tried | None = None, status: int = 200
+) -> Response:
+    """Show the page of a service: with a form that was refused (``fault``), or with an answer of it (``tried``)."""
     row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
     instances = await _instances(desk, service_id)
     return desk.page(
         "services/service.html",
-        200 if fault is None else fault.error.status,
+        status if fault is None else fault.error.status,
         service=row,
+        may_try=may_try(desk, row),
+        tried=tried or Tried(question="", tokens_max=str(TOKENS_USUAL)),
+        took=lambda one: summed(desk, one),
         service_id=service_id,
         instances=instances,
         others=await _others(desk, row, {one.instance_id for one in instances}),
