@@ -17,6 +17,8 @@ from leasebook.contract.action import RESOURCES, SERVICE, UNITS
 ROWS: Final = 200
 NOTICES: Final = {
     "scaled": words.marked("Its replicas are changed. They start and end within seconds."),
+    "moved": words.marked("Its replicas move. They start on the other instance within seconds."),
+    "made": words.marked("It was created."),
     "stopped": words.marked("It is off. Its instances stay, and are paid for."),
     "started": words.marked("It is on. Its replicas start."),
 }
@@ -47,6 +49,31 @@ async def scale(desk: Desk) -> Response:
     except Fault as fault:
         return await page_of(desk, service_id, fault)
     return desk.go(f"/services/{service_id}", done="scaled")
+
+
+async def move(desk: Desk) -> Response:
+    """Have the replicas of one instance run on another, once the reader is sure: they start there, and end here."""
+    service_id, unit, target = desk.request.path_params["service"], desk.field("unit"), desk.field("to")
+    try:
+        present = {one.instance_id: one.replicas_count for one in await _instances(desk, service_id)}
+        moved = present.get(unit, 0)
+        is_sure = desk.field("sure") == "1"
+        if target in ("", unit) or not (moved or is_sure):
+            raise bad_field("to", desk.gettext("Choose an instance that it runs on, and another one."))
+        if not is_sure:
+            row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
+            wanted = present.get(target, 0) + moved
+            values = {"unit": unit, "to": target, "moved": moved, "wanted": wanted}
+            return desk.page("services/sure.html", deed="move", service=row, **values)
+        # The new place is asked first: where it has no room nothing has changed.
+        for place, count in ((target, _number(desk, desk.field("replicas"))), (unit, 0)):
+            body = {"serviceId": service_id, "instanceId": place, "deploymentReplicasCount": count}
+            await desk.do(
+                SERVICE, "ScaleService", body, client_token=f"{once}-{count}" if (once := desk.field("once")) else None
+            )
+    except Fault as fault:
+        return await page_of(desk, service_id, fault)
+    return desk.go(f"/services/{service_id}", done="moved")
 
 
 async def stop(desk: Desk) -> Response:
