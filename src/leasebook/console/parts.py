@@ -12,6 +12,7 @@ from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
 from leasebook.api.responses import Meter
+from leasebook.console.calendar.kept import KeptCalendars
 from leasebook.console.factor.second_factors import SecondFactors
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
@@ -60,6 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     path_prefix: str
     is_public_https: bool
     """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""
+    calendars: KeptCalendars = msgspec.field(default_factory=KeptCalendars)
     ways: Sequence[SignInWay] = ()
     signed_out: Mapping[str, str] = {}
     """The page that a browser comes to when a session has ended, by how it was begun; the others come to the first."""
