@@ -35,7 +35,8 @@ def tag_of(text: str) -> str:
     """Return the ETag of a calendar: the same for the same entries."""
     # The time at which it was made is in every entry, and is no difference.
     lines = (line for line in text.split("\r\n") if not line.startswith(("DTSTAMP:", "LAST-MODIFIED:")))
-    return f'"{sha256("\n".join(lines).encode()).hexdigest()[:32]}"'
+    digest = sha256("\n".join(lines).encode()).hexdigest()
+    return f'"{digest[:32]}"'
 
 
 class KeptCalendars:

@@ -12,7 +12,7 @@ from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
-from leasebook.contract.action import ACCOUNT, CATALOG
+from leasebook.contract.action import ACCOUNT, CATALOG, UNITS
 
 SHOWN: Final = 8
 MONTHS: Final = 6
@@ -26,6 +26,8 @@ async def balance(desk: Desk) -> Response:
     account = await desk.do(ACCOUNT, "DescribeAccount")
     postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
     spent, chart = await _months(desk, month)
+    advice = await _advice(desk, months.moved(month, -1))
+    turnable = await _turnable(desk, advice)
     return desk.page(
         "money/balance.html",
         account_detail=account,
@@ -35,7 +37,9 @@ async def balance(desk: Desk) -> Response:
         month=month,
         wallet=f"wallet:{account.account_id}",
         last_month=months.moved(month, -1),
-        advice=await _advice(desk, months.moved(month, -1)),
+        advice=advice,
+        may_turn=bool(turnable),
+        turnable=turnable,
     )
 
 
@@ -65,6 +69,15 @@ async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
         for row in past.costs
     }
     return spent, stacked(names, amounts)
+
+
+async def _turnable(desk: Desk, advice: list[Advice]) -> set[str]:
+    """Return the instances of an advice that still run by the minute, where the user may make them prepaid."""
+    if not desk.can(UNITS, "ChangeBilling"):
+        return set()
+    found = [(await desk.try_to(UNITS, "DescribeComputeUnit", {"instanceId": one.instance_id}))[0] for one in advice]
+    rows = (one.compute_unit_instance for one in found if one is not None)
+    return {row.instance_id for row in rows if (row.payment_timing, row.status) == ("Postpaid", "Running")}
 
 
 async def _advice(desk: Desk, month: str) -> list[Advice]:
