@@ -57,13 +57,25 @@
     const live = document.querySelector("[data-live]");
     if (!live || !window.EventSource) return;
     const source = new EventSource(live.dataset.live);
+    let busy = false, again = false;
+    // One load at a time: what happens meanwhile is in the next one.
+    async function refresh() {
+      if (busy) { again = true; return; }
+      busy = true;
+      try {
+        const answer = await fetch(live.dataset.part, { headers: { "hx-request": "true" } });
+        if (answer.headers.get("hx-redirect")) { source.close(); location.reload(); return; }
+        if (answer.ok) { live.innerHTML = await answer.text(); localize(live); count(); }
+      } catch { /* The stream connects again, and says what happened meanwhile. */ } finally { busy = false; }
+      if (again) { again = false; refresh(); }
+    }
     source.addEventListener("changed", () => {
       if (document.hidden) { live.dataset.stale = "1"; return; }
-      htmx.trigger(live, "refresh");
+      refresh();
     });
     source.addEventListener("ended", () => { source.close(); location.reload(); });
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && live.dataset.stale) { delete live.dataset.stale; htmx.trigger(live, "refresh"); }
+      if (!document.hidden && live.dataset.stale) { delete live.dataset.stale; refresh(); }
     });
     window.addEventListener("pagehide", () => source.close());
   }
