@@ -50,7 +50,7 @@
     const take = {
       text(piece) { first = first || performance.now() - began; out.textContent += piece; },
       error(said) { bad.textContent = said; bad.hidden = false; },
-      done(said) { note.textContent = first ? `${said} ${place.dataset.first.replace("%s", (first / 1000).toFixed(2))}` : said; },
+      done(said) { note.textContent = first ? `${said} ${place.dataset.first.replace("{}", (first / 1000).toFixed(2))}` : said; },
     };
     const takeLine = (line) => { if (line) for (const [kind, value] of Object.entries(JSON.parse(line))) take[kind](value); };
     try {

@@ -21,8 +21,8 @@ from leasebook.contract.action import MODEL, SERVICE, UNITS
 PURPOSES: Final = {
     "chat": marked("Chat"),
     "completions": marked("Completions"),
-    "text2image": marked("Images of texts"),
-    "image2text": marked("Texts of images"),
+    "text2image": marked("Text to image"),
+    "image2text": marked("Image to text"),
 }
 PLACES: Final = ("instance", "buy", "none")
 SETS_MAX: Final = 100
