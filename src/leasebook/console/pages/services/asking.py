@@ -43,6 +43,12 @@ class _Choice(msgspec.Struct):
     delta: _Delta | None = None
     message: _Delta | None = None
 
+    @property
+    def said(self) -> str:
+        """The text, wherever it is: in a piece or in a whole answer, of chat or of completions."""
+        parts = (one.content for one in (self.delta, self.message) if one is not None)
+        return self.text or next((part for part in parts if part), "")
+
 
 class _Usage(msgspec.Struct):
     prompt_tokens: int = 0
@@ -139,10 +145,7 @@ def _read(data: bytes, tried: Tried) -> str:
         tried.read, tried.written = piece.usage.prompt_tokens, piece.usage.completion_tokens
     if piece.error is not None:
         tried.error = piece.error if isinstance(piece.error, str) else piece.error.message
-    return "".join(
-        one.text or (one.delta and one.delta.content) or (one.message and one.message.content) or ""
-        for one in piece.choices
-    )
+    return "".join(one.said for one in piece.choices)
 
 
 def summed(desk: Desk, tried: Tried) -> str:
