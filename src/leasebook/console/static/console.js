@@ -80,7 +80,14 @@
     window.addEventListener("pagehide", () => source.close());
   }
 
+  // A part that takes long comes after its page.
+  async function load(place) {
+    const answer = await fetch(place.dataset.load, { headers: { "hx-request": "true" } });
+    if (answer.ok && !answer.headers.get("hx-redirect")) { place.innerHTML = await answer.text(); localize(place); }
+  }
+
   function begin() {
+    document.querySelectorAll("[data-load]").forEach(load);
     localize(document);
     count();
     setInterval(count, 1000);

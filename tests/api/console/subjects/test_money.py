@@ -181,7 +181,9 @@ def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_t
     # The month after that in which they ran.
     scene.advance((begin.replace(day=1, hour=12) + timedelta(days=32)).replace(day=2).isoformat())
     browser = signed_in(scene, owner)
-    page = browser.get("/console/money")
+    assert "/console/money/advice" in browser.get("/console/money").text
+    assert "<html" not in browser.get("/console/money/advice", hx_request="true").text
+    page = browser.get("/console/money/advice")
     assert "Prepaid would have been cheaper in" in page.words()
     forms = [one for one in (unit, gone) if page.has_form(f"/console/units/{one}/prepaid")]
     assert (forms, gone in page.text) == ([unit], True)
@@ -191,6 +193,6 @@ def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_t
     before = owner.unit(unit)["paymentTiming"]
     page = browser.send(sure, f"/console/units/{unit}/prepaid")
     assert (before, owner.unit(unit)["paymentTiming"]) == ("Postpaid", "Prepaid")
-    assert not browser.get("/console/money").has_form(f"/console/units/{unit}/prepaid")
-    reader = signed_in(scene, owner, READ).get("/console/money")
+    assert not browser.get("/console/money/advice").has_form(f"/console/units/{unit}/prepaid")
+    reader = signed_in(scene, owner, READ).get("/console/money/advice")
     assert ("Prepaid would have been cheaper in" in reader.words(), "/prepaid" in reader.text) == (True, False)

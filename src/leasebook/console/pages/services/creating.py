@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
+from leasebook.api.auth.identity import not_permitted
 from leasebook.api.fault import Fault, bad_field
 from leasebook.console.desk import Desk
 from leasebook.console.frame import choices
@@ -16,7 +17,9 @@ from leasebook.console.frame.words import marked
 from leasebook.console.pages.buy.purchase import Filled, billing_of, quote_values, quoted, sold_to, whole
 from leasebook.console.pages.units.bulk import tags_of
 from leasebook.console.pages.units.listing import AT_ONCE, projects
+from leasebook.contract import errors as e
 from leasebook.contract.action import MODEL, SERVICE, UNITS
+from leasebook.contract.actions import TABLE
 
 PURPOSES: Final = {
     "chat": marked("Chat"),
@@ -83,7 +86,9 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def new(desk: Desk) -> Response:
-    """Show the form; a link may fill in fields."""
+    """Show the form, to those who may send it; a link may fill in fields."""
+    if not desk.can(SERVICE, "CreateService"):
+        raise Fault(e.ACCESS_DENIED, not_permitted(desk.identity, TABLE[SERVICE, "CreateService"]))
     given = {name: desk.asked(name) for name in FIELDS if desk.asked(name)}
     return await _form(desk, NewService(**given))
 
