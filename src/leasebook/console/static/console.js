@@ -52,6 +52,15 @@
     if (all) for (const box of document.querySelectorAll(all.dataset.selects)) box.checked = all.checked;
   });
 
+  // A part that takes long comes after its page.
+  async function load(place) {
+    try {
+      const answer = await fetch(place.dataset.load, { headers: { "hx-request": "true" } });
+      if (answer.ok && !answer.headers.get("hx-redirect")) { place.innerHTML = await answer.text(); localize(place); }
+    } catch { /* The link that is there leads to it. */ }
+  }
+  function loadAll(root) { root.querySelectorAll("[data-load]").forEach(load); }
+
   // A page that wants to stay current names the stream that says when it is not.
   function follow() {
     const live = document.querySelector("[data-live]");
@@ -65,7 +74,7 @@
       try {
         const answer = await fetch(live.dataset.part, { headers: { "hx-request": "true" } });
         if (answer.headers.get("hx-redirect")) { source.close(); location.reload(); return; }
-        if (answer.ok) { live.innerHTML = await answer.text(); localize(live); count(); }
+        if (answer.ok) { live.innerHTML = await answer.text(); localize(live); count(); loadAll(live); }
       } catch { /* The stream connects again, and says what happened meanwhile. */ } finally { busy = false; }
       if (again) { again = false; refresh(); }
     }
@@ -80,14 +89,8 @@
     window.addEventListener("pagehide", () => source.close());
   }
 
-  // A part that takes long comes after its page.
-  async function load(place) {
-    const answer = await fetch(place.dataset.load, { headers: { "hx-request": "true" } });
-    if (answer.ok && !answer.headers.get("hx-redirect")) { place.innerHTML = await answer.text(); localize(place); }
-  }
-
   function begin() {
-    document.querySelectorAll("[data-load]").forEach(load);
+    loadAll(document);
     localize(document);
     count();
     setInterval(count, 1000);

@@ -11,6 +11,7 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
+from leasebook.console.pages.money.forecasts import is_small
 from leasebook.contract.action import ACCOUNT
 
 SHOWN: Final = 8
@@ -22,7 +23,7 @@ async def balance(desk: Desk) -> Response:
     month = months.month_of(here(desk.now, desk.zone))
     account = await desk.do(ACCOUNT, "DescribeAccount")
     postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
-    spent, chart = await _months(desk, month)
+    spent, chart = await _months(desk, month, has_forecast=is_small(account))
     return desk.page(
         "money/balance.html",
         account_detail=account,
@@ -41,9 +42,9 @@ async def top_up(desk: Desk) -> Response:
     return desk.go("/money")
 
 
-async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
-    """Return the costs of this month with their forecast, and the chart of the last months."""
-    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": True}
+async def _months(desk: Desk, month: str, *, has_forecast: bool) -> tuple[Any, Chart | None]:
+    """Return the costs of this month, of a small account with their forecast, and the chart of the last months."""
+    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": has_forecast}
     spent, _ = await desk.try_to(ACCOUNT, "DescribeCosts", asked)
     first = months.moved(month, 1 - MONTHS)
     past, _ = await desk.try_to(
