@@ -177,7 +177,7 @@ def test_a_kept_calendar_is_that_of_its_reader_and_of_nobody_else() -> None:
     assert kept.find("b", contents, Instant(19)) is None
     assert kept.find("a", contents, Instant(20)) is None
     for changed in ({"rights": "others"}, {"language": "zh"}, {"origin": "http://y"}, {"event": 2}):
-        assert kept.find("a", contents._replace(**changed), Instant(19)) is None, changed  # type: ignore[arg-type]
+        assert kept.find("a", contents._replace(**changed), Instant(19)) is None, changed
     for number in range(KEPT_MAX):
         kept.keep(str(number), Kept(contents, Instant(10), None, "text", "tag"))
     assert kept.find("a", contents, Instant(19)) is None

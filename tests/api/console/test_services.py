@@ -321,7 +321,7 @@ def test_a_service_is_created_on_bought_units_and_on_an_instance_and_moves(
     assert "<html" not in part.text
     # 6 units at 0.5 a minute.
     assert ("4,320.00" in part.words(), "/services/night-shift" in part.words()) == (True, True)
-    sure = browser.send(page, new, **bought)
+    sure = browser.send(page, new, None, **bought)
     assert "Buy 6 units for Night shift?" in sure.words()
     assert "There are no services yet" in browser.get("/console/services").words()
     fields = sure.form(new)
@@ -339,7 +339,7 @@ def test_a_service_is_created_on_bought_units_and_on_an_instance_and_moves(
     placed = {"model": version, "name": "day", "where": "instance", "instance": first, "size": "1", "replicas": "2"}
     part = browser.post(f"{new}/check", page.form(new) | placed, hx_request="true")
     assert "2 of 4 free units" in part.words()
-    page = browser.send(browser.get(new), new, **placed)
+    page = browser.send(browser.get(new), new, None, **placed)
     assert "It was created." in page.words()
     home = page.address
     sure = browser.send(page, f"{home}/move", unit=first, to=second)
@@ -361,9 +361,11 @@ def test_a_service_is_created_on_bought_units_and_on_an_instance_and_moves(
         ({"replicas": "many"}, "whole number"),
         ({"replicas": "9"}, small),
     ):
-        refused = browser.send(browser.get(new), new, **{**placed, "instance": small, **fields})
+        refused = browser.send(browser.get(new), new, None, **{**placed, "instance": small, **fields})
         assert (refused.status >= 400, words in refused.words()) == (True, True), fields
-    page = browser.send(browser.get(new), new, **{**placed, "where": "none", "name": "later", "offering": "bj/gpu-1"})
+    page = browser.send(
+        browser.get(new), new, None, **{**placed, "where": "none", "name": "later", "offering": "bj/gpu-1"}
+    )
     assert "It has replicas on no instance." in page.words()
 
 

@@ -170,7 +170,12 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def end_at(self) -> Instant | None:
-        """When it ends by itself: at its release time, or with its term; None: never."""
+        """When it ends by itself: at its release time, or with its term; None: never, or it has ended.
+
+        With BillingChanging only its term ends, and it goes on.
+        """
+        if self.status in ("CreateFailed", "Releasing", "Released", "BillingChanging"):
+            return None
         return self.expires_at if self.payment_timing == "Prepaid" else self.release_at
 
     @property
