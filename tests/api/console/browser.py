@@ -34,7 +34,7 @@ class Shown(NamedTuple):
         """Return the hidden fields of the form with that address; fails where there is none."""
         for head, body in FORM.findall(self.text):
             found = dict(ATTRIBUTE.findall(head)).get("action", self.address)
-            if html.unescape(found).partition("?")[0] == action:
+            if re.split("[?#]", html.unescape(found))[0] == action:
                 fields = [dict(ATTRIBUTE.findall(field)) for field in FIELD.findall(body) if field.startswith("<input")]
                 return {
                     one["name"]: html.unescape(one.get("value", "")) for one in fields if one.get("type") == "hidden"

@@ -18,7 +18,7 @@ from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_pages import newcomer, signed_in
-from tests.api.scene import ACCOUNT, IAM, ServiceHarness, a_scene
+from tests.api.scene import ACCOUNT, IAM, ServiceHarness
 from tests.copies import STORES
 from tests.depth import few
 
@@ -32,6 +32,12 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made.sell(stock=1_000_000)
         yield made
         assert check_store(made.where).findings == []
+
+
+@pytest.fixture
+def request_of_store(request: pytest.FixtureRequest) -> pytest.FixtureRequest:
+    """The request of a test for its store."""
+    return request
 
 
 def address(browser: Browser) -> str:
@@ -131,9 +137,12 @@ def test_many_units_are_read_no_further_than_the_calendar_goes(
     assert [line for line in unfolded(Browser(scene).get(at)) if line.startswith("UID:")] == soonest[1:6]
 
 
-def test_a_calendar_is_made_again_only_when_something_has_happened_or_an_end_has_passed(tmp_path: Path) -> None:
-    many = {"LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "20"}
-    with a_scene(tmp_path, environment=many) as scene:
+@pytest.mark.parametrize("request_of_store", STORES, indirect=True)
+def test_a_calendar_is_made_again_only_when_something_has_happened_or_an_end_has_passed(
+    request_of_store: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    # Of its own: it moves the clock.
+    with a_copy(request_of_store, tmp_path / "data") as scene:
         scene.sell(stock=1_000_000)
         owner = scene.customer("100000")
         unit, later = owner.buy(release=TONIGHT), owner.buy(release="2030-01-17T12:00:00+08:00")

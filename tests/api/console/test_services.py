@@ -64,7 +64,7 @@ def talker(owner: Caller, name: str = "chatter", *, replicas: int = 1, **more: A
     command = [sys.executable, "-m", "leasebook.examples.completion", "--port", "{port}"]
     run = {"command": command, "healthPath": "/health"}
     model = owner.do(MODEL, "CreateCustomModel", {**models, "run": run})
-    owner.operator.do(MODEL, "ApproveModel", model)
+    owner.operator.do(MODEL, "ApproveModel", {"modelId": model["modelId"]})
     body = new_service(type="cpu-1", region="bj", replicasCount=replicas) | models | model
     named = {"name": name, "urlSuffix": name, "serviceType": "chat", "billing": {"paymentTiming": "Postpaid"}}
     made: dict[str, str] = owner.do(SERVICE, "CreateService", body | named | more)
