@@ -23,6 +23,7 @@ from leasebook.api.auth.rate_limit import Rate, Throttle
 from leasebook.api.body.budget import Bodies
 from leasebook.api.business_figures import BusinessFigures
 from leasebook.api.ids import hex_id
+from leasebook.api.inside.service_users import ServiceUsers
 from leasebook.api.links.tokens import Links
 from leasebook.api.presenters import rows as present
 from leasebook.api.streams.events import StreamBounds, Streams
@@ -89,6 +90,8 @@ class Components(msgspec.Struct, frozen=True):
     metrics: Metrics
     facts: SharedState
     keeper: KeyKeeper
+    server_id: str
+    """The id of this server among those on its store."""
     plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
 
@@ -102,6 +105,7 @@ class Entrance(NamedTuple):
     """The parts that let callers in, which actions and calls of services share."""
 
     tokens: BearerTokens
+    users: ServiceUsers
     bodies: Bodies
     admission: Admission
     throttle: Throttle
@@ -111,6 +115,7 @@ def entrance_of(settings: Settings, identities: Identities, metrics: Metrics) ->
     """Return the parts that let callers in."""
     return Entrance(
         BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us),
+        ServiceUsers(identities),
         Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds),
         Admission(AdmissionLimits(settings.fairness_in_flight_max, settings.queue_length_max)),
         throttle_of(settings, metrics),
@@ -375,6 +380,7 @@ def gateway_of(ground: Components, targets: Targets | None, entrance: Entrance) 
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
         tokens=entrance.tokens,
+        users=entrance.users,
         rooms=entrance.bodies,
         turns=entrance.admission,
         throttle=entrance.throttle,
@@ -452,7 +458,7 @@ async def reconciling(
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
-    worker_id = hex_id()
+    worker_id = ground.server_id
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,
