@@ -350,7 +350,7 @@ class MemoryQuestions(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; live ones unless a status is asked for."""
-        fields = ("account_id", "kind", "status", "payment_timing", "region", "type", "auto_renew")
+        fields = ("account_id", "kind", "status", "payment_timing", "region", "type", "auto_renew", "created_by")
         asked = {name: value for name in fields if (value := getattr(wanted, name)) is not None}
         found = [
             Numbered(seq, row)
@@ -363,6 +363,11 @@ class MemoryQuestions(
             and all(getattr(row, name) == value for name, value in asked.items())
         ]
         return found[:limit]
+
+    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
+        """Return instances that end by themselves after that, the first to end first."""
+        found = [one for one in self.units(wanted) if one.row.end_at is not None and one.row.end_at > since]
+        return sorted(found, key=lambda one: (one.row.end_at, one.seq))[:limit]
 
     def service(self, service_id: str) -> Service | None:
         """Return a service by id."""

@@ -198,7 +198,9 @@ async def running(
         context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        console = await parts.enter_async_context(console_of(ground, context, identities, health, vault, entrance))
+        console = await parts.enter_async_context(
+            console_of(ground, context, identities, health, vault, entrance, gateway)
+        )
         app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:
@@ -231,7 +233,7 @@ def _app(
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
-    tokens, bodies, admission, throttle = entrance
+    tokens, _, bodies, admission, throttle = entrance
     callers = callers_of(settings, identities, bodies, ground.store.ask(lambda ask: ask.former_nonces_until()))
     metrics.calls_waiting(
         {

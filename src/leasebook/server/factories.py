@@ -23,6 +23,7 @@ from leasebook.api.auth.rate_limit import Rate, Throttle
 from leasebook.api.body.budget import Bodies
 from leasebook.api.business_figures import BusinessFigures
 from leasebook.api.ids import hex_id
+from leasebook.api.inside.service_users import ServiceUsers
 from leasebook.api.links.tokens import Links
 from leasebook.api.presenters import rows as present
 from leasebook.api.streams.events import StreamBounds, Streams
@@ -103,6 +104,7 @@ class Entrance(NamedTuple):
     """The parts that let callers in, which actions and calls of services share."""
 
     tokens: BearerTokens
+    users: ServiceUsers
     bodies: Bodies
     admission: Admission
     throttle: Throttle
@@ -112,6 +114,7 @@ def entrance_of(settings: Settings, identities: Identities, metrics: Metrics) ->
     """Return the parts that let callers in."""
     return Entrance(
         BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us),
+        ServiceUsers(identities),
         Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds),
         Admission(AdmissionLimits(settings.fairness_in_flight_max, settings.queue_length_max)),
         throttle_of(settings, metrics),
@@ -376,6 +379,7 @@ def gateway_of(ground: Components, targets: Targets | None, entrance: Entrance) 
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
         tokens=entrance.tokens,
+        users=entrance.users,
         rooms=entrance.bodies,
         turns=entrance.admission,
         throttle=entrance.throttle,

@@ -82,7 +82,8 @@ def served(
         **os.environ,
         "LEASEBOOK_ROOT_ACCESS_KEY": KEY,
         "LEASEBOOK_ROOT_SECRET_KEY": SECRET,
-        "LEASEBOOK_ENGINES": "*=instant",
+        "LEASEBOOK_ENGINES": "cpu=process, *=instant",
+        "LEASEBOOK_ENGINES_PROCESS_UNITS": "cpu=8",
         "LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000",
         **(settings or {}),
     }

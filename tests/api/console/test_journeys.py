@@ -120,6 +120,30 @@ def test_units_are_found_as_one_types_and_released_together(begin: Begin, served
         page.locator("h1", has_text="3 units were changed").wait_for()
 
 
+def test_a_service_is_created_and_its_answer_is_written_as_it_comes(begin: Begin, served: ConsoleServer) -> None:
+    served.buy("cpu", "for-models")
+    with begin("service") as journey:
+        journey.sign_in()
+        page = journey.page
+        journey.open("/console/services/new")
+        page.select_option("[name=model]", label="completion V1")
+        with page.expect_response("**/services/new/check"):
+            page.fill("[name=name]", "Talking")
+        page.locator("#check code", has_text="/services/talking").wait_for()
+        journey.seen("new")
+        page.locator("form#new button", has_text="Create it").click()
+        page.wait_for_url("**/services/svco-*")
+        page.locator("p", has_text="1 healthy").wait_for()
+        page.fill("[name=say]", "What is a lease?")
+        page.locator("form[data-stream] button", has_text="Ask").click()
+        page.locator("[data-note]", has_text="First words after").wait_for()
+        assert page.locator("[data-answer]").inner_text()
+        journey.seen("tried")
+        page.locator("tbody a", has_text="for-models").click()
+        page.locator("details[open] pre.lines", has_text="listening on").wait_for()
+        journey.seen("lines")
+
+
 def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) -> None:
     with begin("overview") as journey:
         journey.sign_in()

@@ -124,6 +124,7 @@ costs show              describe_costs              finance.costs
 costs export            export_costs                finance.cost_export
 bill show               describe_statement          account
 bill postings           describe_postings           account
+bill list               describe_statements         finance.statements
 orders list             describe_orders             account
 accounts list           describe_accounts           account
 accounts show           describe_account            account

@@ -10,12 +10,22 @@ from typing import Literal
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
 from leasebook.export.focus.amortization import Spread, spreads_of
-from leasebook.export.focus.rows import MONTHS, Month, Seller, commitment_of, decimal_of, what_of, whole
+from leasebook.export.focus.rows import (
+    MONTHS,
+    Month,
+    Seller,
+    commitment_of,
+    decimal_of,
+    is_paid_in,
+    what_of,
+    whole,
+)
 
 Standing = Literal["Pending", "Active", "Expired", "Canceled"]
 
@@ -53,14 +63,24 @@ class CommitmentRow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 def commitment_rows(
-    unit: Instance, span: Month, terms: Sequence[Posting], seller: Seller, now: Instant
+    unit: Instance,
+    span: Month,
+    terms: Sequence[Posting],
+    seller: Seller,
+    now: Instant,
+    within: Projects | None = None,
 ) -> Iterator[CommitmentRow]:
     """Return the terms of an instance that cost something in a span of time, or were paid in it.
 
     ``terms`` are all its payments in advance and refunds before the end of the span. The contract is the instance: it
-    lasts from the beginning of the first of these terms to the end of the last.
+    lasts from the beginning of the first of these terms to the end of the last. ``within`` has the public ids of the
+    projects whose terms are returned; None: all.
     """
-    spreads = [spread for spread in spreads_of(terms) if spread.posting.kind != "Refund"]
+    spreads = [
+        spread
+        for spread in spreads_of(terms)
+        if spread.posting.kind != "Refund" and is_paid_in(spread.posting.project_id, within)
+    ]
     if not spreads:
         return
     periods = [_period(spread) for spread in spreads]

@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.rules.statement import Line, lines_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
@@ -60,6 +62,7 @@ def rows_of(
     seller: Seller,
     tags: ResourceTags | None = None,
     projects: Mapping[str, str] | None = None,
+    within: Projects | None = None,
 ) -> Iterator[Row]:
     """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
 
@@ -67,27 +70,33 @@ def rows_of(
     month's end. Metered use is billed and effective at once. A payment in advance is billed when it is made and has
     no effective cost by itself: that is spread over its time, in rows that are not billed. ``tags`` are those of now.
     ``projects`` are the names of the account's projects by id: the project of a charge is its sub-account, and the
-    default project is none.
+    default project is none. ``within`` has the public ids of the projects whose charges are returned; None: all.
+    An instance that is in none of them now shows nothing of what it is now: neither name and tags nor its use.
     """
-    common = _common(account, unit, month, seller)
-    if tags is not None:
+    common, is_here = _common(account, unit, month, seller), is_paid_in(unit.project_id, within)
+    if tags is not None and is_here:
         common["resource_name"] = tags.name
         common["tags"] = msgspec.json.encode(tags.tags).decode() if tags.tags else None
     for line in lines_of(bill):
-        if line.kind == "Usage":
-            yield _metered(_within(common, line.project_id, projects), unit, month, line)
+        if line.kind == "Usage" and is_paid_in(line.project_id, within):
+            yield _metered(_of_project(common, line.project_id, projects), unit, month, line)
     spreads = spreads_of(terms)
     for posting in terms:
-        if month.since <= posting.at < month.until:
-            within = _within(common, posting.project_id, projects)
-            yield _paid(within, unit, month, posting, refunded_posting(spreads, posting))
+        if month.since <= posting.at < month.until and is_paid_in(posting.project_id, within):
+            of_project = _of_project(common, posting.project_id, projects)
+            yield _paid(of_project, unit, month, posting, refunded_posting(spreads, posting))
     for spread in spreads:
-        if amount := spread.part(*month):
-            within = _within(common, spread.posting.project_id, projects)
-            yield from _parts(within, unit, month, spread, amount)
+        if is_paid_in(spread.posting.project_id, within) and (amount := spread.part(*month)):
+            of_project = _of_project(common, spread.posting.project_id, projects)
+            yield from _parts(of_project, unit, month, spread, amount, by_use=is_here)
 
 
-def _within(common: dict[str, Any], project_id: str | None, projects: Mapping[str, str] | None) -> dict[str, Any]:
+def is_paid_in(project_id: str | None, within: Projects | None) -> bool:
+    """Whether the project of a row, None for the default one, is among some projects; these None: every one is."""
+    return within is None or public_project(project_id) in within
+
+
+def _of_project(common: dict[str, Any], project_id: str | None, projects: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the common columns with a charge's project."""
     if project_id is None:
         return common
@@ -195,8 +204,13 @@ def _paid(common: dict[str, Any], unit: Instance, month: Month, posting: Posting
     )
 
 
-def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int) -> Iterator[Row]:
-    """Return the month's part of a payment in advance: in two rows where some of the units are used and some not."""
+def _parts(
+    common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int, *, by_use: bool
+) -> Iterator[Row]:
+    """Return the month's part of a payment in advance: in two rows where some of the units are used and some not.
+
+    Without ``by_use`` it is one row that does not say which.
+    """
     posting, count = spread.posting, spread.posting.count or unit.count
     begin, end = max(spread.begin, month.since), min(spread.end, month.until)
     held = Fraction(count * (spread.elapsed_us(month.until) - spread.elapsed_us(month.since)), MINUTE_US)
@@ -204,7 +218,7 @@ def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread,
     taken_back = amount < 0 < spread.amount
     if taken_back:
         end = spread.refunded_at or end
-    for use, some, share in [(None, amount, Fraction(1))] if taken_back else _by_use(unit, amount):
+    for use, some, share in _by_use(unit, amount) if by_use and not taken_back else [(None, amount, Fraction(1))]:
         told = "taken back by a refund" if taken_back else "part of a term paid in advance"
         yield _row(
             common,

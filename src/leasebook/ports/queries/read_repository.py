@@ -58,6 +58,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     across: Across | None = None
     kind: OfferingKind = UNITS_OF_COMPUTE
     service_id: str | None = None
+    created_by: str | None = None
     status: str | None = None
     payment_timing: str | None = None
     region: str | None = None

@@ -36,6 +36,7 @@ from leasebook.ports.queries.read_repository import (
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged, of_accounts
 from leasebook.store.queries.account.projects import ProjectQueries, in_project
+from leasebook.store.queries.account.scans import ScanQueries
 from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
 from leasebook.store.queries.due import DueQueries
@@ -102,6 +103,7 @@ _SERVED = (
 class Queries(
     AccountQueries,
     ProjectQueries,
+    ScanQueries,
     AcrossQueries,
     SpendingQueries,
     CallQueries,
@@ -237,14 +239,14 @@ class Queries(
             return self._units_tagged(wanted, after, limit)
         if wanted.project_id not in (None, DEFAULT_PROJECT):
             return self.units_in_project(wanted, after, limit)
-        return None
+        return None if wanted.created_by is None else self.units_of_buyer(wanted, after, limit)
 
     def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of an account's instances with some tags, or with tags that break a policy."""
         status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
         where, params = in_project(wanted.project_id, "thing.project_id")
         where.append(f"thing.status {status}")
-        for name in ("status", "kind", *KINDS):
+        for name in ("status", "kind", "created_by", *KINDS):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
                 params.append(value)

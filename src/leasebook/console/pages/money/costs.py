@@ -13,6 +13,7 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here, moment
 from leasebook.console.pages.money import months
+from leasebook.console.pages.money.forecasts import is_small
 from leasebook.contract.action import ACCOUNT
 
 GROUPINGS: Final = ("project", "type", "user", "region", "service", "kind")
@@ -37,11 +38,13 @@ async def costs(desk: Desk) -> Response:
         "groupBy": groups,
     }
     is_current = month == months.month_of(now)
+    account, _ = await desk.try_to(ACCOUNT, "DescribeAccount") if is_current else (None, None)
+    has_forecast = is_current and (is_small(account) or desk.asked("forecast") == "1")
     marker = desk.asked("marker")
     whole = await desk.do(
         ACCOUNT,
         "DescribeCosts",
-        asked | {"forecast": is_current, "maxKeys": ROWS} | ({"marker": marker} if marker else {}),
+        asked | {"forecast": has_forecast, "maxKeys": ROWS} | ({"marker": marker} if marker else {}),
     )
     return desk.page(
         "money/costs.html",
@@ -54,7 +57,8 @@ async def costs(desk: Desk) -> Response:
         groupings=GROUPINGS,
         whole=whole,
         rows=[(named(desk, row.group, row.names), row) for row in whole.costs],
-        is_current=is_current,
+        has_forecast=has_forecast,
+        may_forecast=is_current and not has_forecast,
         chart=await _chart(desk, asked, groups if not whole.is_truncated and len(whole.costs) <= CHARTED_MAX else []),
     )
 

@@ -11,6 +11,7 @@ from leasebook.api.context import Followed
 from leasebook.console.desk import Desk
 from leasebook.console.frame import words
 from leasebook.console.frame.formats import moment
+from leasebook.console.pages.money.forecasts import is_small
 from leasebook.console.pages.overview import figures
 from leasebook.console.pages.units.listing import AT_ONCE, projects
 from leasebook.console.routes import SESSION_COOKIE, get
@@ -56,10 +57,10 @@ async def overview(desk: Desk) -> Response:
 
 
 async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
-    """Return this month's spending, by day and with its forecast; None where the user does not see it."""
+    """Return this month's spending by day, of small accounts with a forecast; None where the user does not see it."""
     since, until = figures.month_of(moment(desk.now), desk.zone)
     period = {"from": since, "to": until}
-    whole, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "forecast": True})
+    whole, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "forecast": is_small(account)})
     if whole is None:
         return None
     daily, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "granularity": "day", "maxKeys": 100})
