@@ -1,4 +1,4 @@
-"""DescribeDueWork: what is late and what comes, how late a server was, and which servers there are."""
+"""DescribeDueWork: late and coming work by kind, how late a server was, and the servers of the store."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Peers:
 
 
 class ServerWork(NamedTuple):
-    """What this server knows of due work besides the books: its id among the servers, and its own figures."""
+    """A server's part in due work, besides the books: its id among the servers, its figures, and its peers."""
 
     server_id: str
     figures: DueFigures

@@ -21,7 +21,6 @@ from leasebook.api.faults.injection import Injection
 from leasebook.api.faults.registry import Faults
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
-from leasebook.api.ids import hex_id
 from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.site import LinkSite
 from leasebook.api.links.tokens import PURPOSE, Links
@@ -187,9 +186,7 @@ async def running(
         limits, engine = _limits(settings, where), _engine(routes, faults)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         scheduler, refusals = Scheduler(store, sequencer, clock, metrics), Refusals(sequencer, clock, metrics)
-        ground = Components(
-            settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, hex_id(), plan
-        )
+        ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         identities = _identities(ground, vault, uses)
         entrance = entrance_of(settings, identities, metrics)

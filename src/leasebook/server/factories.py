@@ -90,10 +90,10 @@ class Components(msgspec.Struct, frozen=True):
     metrics: Metrics
     facts: SharedState
     keeper: KeyKeeper
-    server_id: str
-    """The id of this server among those on its store."""
     plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
+    server_id: str = msgspec.field(default_factory=hex_id)
+    """The id of this server among those on its store."""
 
     @property
     def alone(self) -> bool:

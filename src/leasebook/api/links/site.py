@@ -71,7 +71,7 @@ class LinkSite:
         self._meter = meter
 
     async def __call__(self, rest: str, scope: Scope, receive: Receive, send: Send, *, closes: bool) -> None:
-        """Answer a request for what is at ``rest`` under the site's path; ``closes``: its connection ends then."""
+        """Answer a request; ``rest`` is its path under the site's, ``closes``: the connection ends afterwards."""
         began, method = time.perf_counter(), scope["method"]
         last = ((b"connection", b"close"),) if closes else ()
         if method in READS and (file := self._drawing.file(rest)) is not None:

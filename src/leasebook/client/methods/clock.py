@@ -89,7 +89,7 @@ class ClockMethods(Caller):
         return self._call(CONFIRM_CLOCK, request)
 
     def describe_due_work(self, **request: Unpack[DescribeDueWork]) -> DueWorkReport:
-        """Tell how releases and other due work are doing: what is late, what comes, and which servers do it.
+        """Tell how releases and other due work are doing: late and coming work by kind, and the servers that do it.
 
         ``/v2/clock?Action=DescribeDueWork``
         """
@@ -128,7 +128,7 @@ class AsyncClockMethods(AsyncCaller):
         return await self._call(CONFIRM_CLOCK, request)
 
     async def describe_due_work(self, **request: Unpack[DescribeDueWork]) -> DueWorkReport:
-        """Tell how releases and other due work are doing: what is late, what comes, and which servers do it.
+        """Tell how releases and other due work are doing: late and coming work by kind, and the servers that do it.
 
         ``/v2/clock?Action=DescribeDueWork``
         """

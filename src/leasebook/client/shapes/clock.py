@@ -66,7 +66,7 @@ class SeenServer(Shape, kw_only=True):
 
 
 class DueWorkReport(Shape, kw_only=True):
-    """How releases and other due work are doing: what is late, what comes, and who does it."""
+    """How releases and other due work are doing: late and coming work by kind, and the servers that do it."""
 
     now: datetime
     """The present moment on the clock of instances and bills."""

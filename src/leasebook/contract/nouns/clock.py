@@ -76,7 +76,7 @@ class SeenServer(Shape, kw_only=True):
 
 
 class DueWorkReport(Shape, kw_only=True):
-    """How releases and other due work are doing: what is late, what comes, and who does it."""
+    """How releases and other due work are doing: late and coming work by kind, and the servers that do it."""
 
     now: Annotated[str, Meta(description="The present moment on the clock of instances and bills.")]
     oldest_release_time: Annotated[
@@ -148,7 +148,7 @@ ACTIONS: Final = (
         "describe_due_work",
         Empty,
         DueWorkReport,
-        "Tell how releases and other due work are doing: what is late, what comes, and which servers do it.",
+        "Tell how releases and other due work are doing: late and coming work by kind, and the servers that do it.",
         own_only="Due work is of the whole store.",
         policies=p.OPERATORS,
         example={},
@@ -162,7 +162,7 @@ ACTIONS: Final = (
                     "serverId": "4a0f6c1e2b3d4c5f8a9b0c1d2e3f4a5b",
                     "node": "node-1",
                     "startTime": "2026-11-29T22:00:00+08:00",
-                    "engines": [],
+                    "engines": ["process"],
                     "isAnswering": True,
                     "silentSeconds": 2,
                 }

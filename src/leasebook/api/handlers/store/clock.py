@@ -57,7 +57,7 @@ async def confirm_clock(context: Context, call: Call[base.Empty]) -> clk.ClockDe
 
 
 async def describe_due_work(context: Context, call: Call[base.Empty]) -> clk.DueWorkReport:
-    """Show what is late and what comes, how late this server was, and which servers there are."""
+    """Show late and coming work by kind, how late this server was, and the servers of the store."""
     now = context.clock.now()
     soon = Instant(now + HOUR_US)
     oldest, counts, workers = await context.read(
