@@ -27,7 +27,7 @@ CHARTED_MAX: Final = 30
 
 
 class Wanted(NamedTuple):
-    """The wishes of a reader: a month, the grouping and the key of a tag as they were sent, and as requests name them."""
+    """A reader's wishes: a month, the grouping and the key of a tag as they were sent, and as requests name them."""
 
     month: str
     by: str
