@@ -43,7 +43,8 @@ class AsyncClient(AsyncMethods):
         self.connection: Final[Connection] = connection(url, access_key, secret_key, profile=profile)
         self._retries = retries or Retries()
         self._timeout = timeout
-        self._http = httpx2.AsyncClient(timeout=timeout)
+        # To read the machine's certificates takes 50 ms.
+        self._http = httpx2.AsyncClient(timeout=timeout, verify=not self.connection.keys.url.startswith("http:"))
 
     def within(self, timeout: float, retries: Retries | None = None) -> AsyncClient:
         """Return this client with another timeout in seconds, over the same connections."""
