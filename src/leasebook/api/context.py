@@ -18,6 +18,7 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.api.faults.registry import Faults
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
+from leasebook.api.server_work import ServerWork
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
 from leasebook.batch.shared_state import SharedState, Standing
 from leasebook.contract.action import Action
@@ -94,6 +95,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Engines of this server whose replicas cannot be sent to a log store."""
     faults: Faults | None
     """None: this server makes no faults, and has none of their actions."""
+    work: ServerWork
+    """This server's part in due work."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
@@ -107,9 +110,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         try:
             answer = await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
         except Refusal as refusal:
-            once.decided(refusal)
+            once.refused(refusal)
             raise
-        once.decided(None)
+        once.is_spent = True
         return answer
 
     async def submit_checked(self, call: Call[Any], command: Command, check: Callable[[], Awaitable[None]]) -> Any:

@@ -8,8 +8,8 @@ from leasebook.batch.shared_state import SharedState
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import SERVICE_KEYS, SERVICES, USERS
-from leasebook.domain.model.service_key import DEAD, Key, ServiceKey, TokenKey, may_make, orphan_of, read_key
-from leasebook.gateway.ports import Tokens
+from leasebook.domain.model.service_key import DEAD, Key, ServiceKey, TokenKey, UserKey, may_make, orphan_of, read_key
+from leasebook.gateway.ports import Tokens, Users
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 
 KNOWN_MAX: Final = 100_000
@@ -48,8 +48,9 @@ class Keys:
     so; that does not tell of services that moved, so keys of such users are looked up for every call.
     """
 
-    def __init__(self, reader: Reader, facts: SharedState, tokens: Tokens, *, alone: bool) -> None:
+    def __init__(self, reader: Reader, facts: SharedState, tokens: Tokens, users: Users, *, alone: bool) -> None:
         self._tokens = tokens
+        self._users = users
         self._reader = reader
         self._facts = facts
         self._alone = alone
@@ -92,8 +93,14 @@ class Keys:
             return Sought(None, "wrong", row.id, row)
         return Sought(None, "orphaned", row.id, row) if known.is_orphaned else Sought(row)
 
+    async def of_user(self, user_id: str) -> UserKey | None:
+        """Return what takes the place of a signed-in user's key; None: the user may call no services."""
+        return await self._users.find(user_id)
+
     async def holds(self, key: Key) -> bool:
         """Whether a key that was found still opens what it did."""
+        if isinstance(key, UserKey):
+            return await self._users.find(key.user_id) is not None
         if isinstance(key, TokenKey):
             return await self._tokens.holds(key)
         known = self._known.get(key.id) if self._alone else await self._current(key.id)

@@ -79,6 +79,16 @@ class ScopedReads(ScopedEvents):
         ]
         return self._owned(sorted(found, key=lambda numbered: numbered.seq)[:limit])
 
+    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
+        """Return instances of the projects that end by themselves after ``since``, the first to end first."""
+        self._check(wanted.account_id, wanted.across)
+        found = [
+            numbered
+            for project_id in self._wanted(wanted.project_id)
+            for numbered in self._ask.coming_ends(msgspec.structs.replace(wanted, project_id=project_id), since, limit)
+        ]
+        return self._owned(sorted(found, key=lambda numbered: (numbered.row.end_at or 0, numbered.seq))[:limit])
+
     def unit_place(self, account_id: str, unit_id: str) -> int | None:
         """Return the place of an instance in lists."""
         return None if self.unit(unit_id) is None else self._ask.unit_place(account_id, unit_id)

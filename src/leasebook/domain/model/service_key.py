@@ -130,5 +130,26 @@ class TokenKey(msgspec.Struct, frozen=True):
         return True
 
 
-Key = ServiceKey | TokenKey
-"""A proved key of either kind."""
+class UserKey(msgspec.Struct, frozen=True):
+    """A user who is signed in to the console. It opens what a service key that the user made would open.
+
+    ``id`` is no key's, since no key's id has a colon; calls are counted under it, as their app.
+    """
+
+    id: str
+    account_id: str
+    user_id: str
+    service_id: None = None
+
+    @property
+    def name(self) -> str:
+        """The app that calls are counted under."""
+        return self.id
+
+    def opens(self, service_id: str) -> bool:  # noqa: ARG002 - as a service key is asked
+        """Whether it may call that service of its account: any."""
+        return True
+
+
+Key = ServiceKey | TokenKey | UserKey
+"""A proved key of any kind."""

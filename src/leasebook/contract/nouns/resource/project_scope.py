@@ -47,14 +47,14 @@ ACCOUNT: Final = frozenset(
     {
         # They show or move the money of the account, or tell of its whole balance.
         *("top_up", "describe_account", "describe_orders", "describe_postings", "describe_statement"),
-        "describe_statements",
-        *("quote_purchase", "grant_package"),
+        *("describe_statements", "quote_purchase", "quote_change", "grant_package"),
         # They show or change what holds for the whole account, or for all accounts.
         *("describe_accounts", "rename_account", "suspend_account", "resume_account", "close_account"),
         *("set_guard_rails", "describe_guard_rails", "set_tag_policy"),
         *("create_project", "modify_project", "close_project"),
         *("describe_approvals", "approve_purchase", "reject_purchase"),
         *("set_reminders", "describe_reminders", "advance_clock", "confirm_clock"),
+        "describe_due_work",
         *("set_offering", "close_offering", "reopen_offering", "remove_offering", "describe_engines"),
         *("set_faults", "clear_faults", "describe_faults"),
         # They are about people and keys, or show what everybody in the account did.
