@@ -28,7 +28,7 @@ from leasebook.contract.nouns import (
 )
 from leasebook.contract.nouns.approval import approvals
 from leasebook.contract.nouns.fault import faults
-from leasebook.contract.nouns.finance import cost_export, costs
+from leasebook.contract.nouns.finance import cost_export, costs, statements
 from leasebook.contract.nouns.resource import projects, tag_policy, tags
 
 _LEGACY_NAMES: Final = {
@@ -89,6 +89,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *costs.COSTS,
     *projects.PROJECTS,
     *faults.ACTIONS,
+    *statements.STATEMENTS,
     *term.CHANGES,
 )
 

@@ -34,6 +34,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "console/openid": ("console/openid", "console/templates/openid"),
     "console/calendar": ("console/calendar", "console/templates/calendar"),
+    "console/links": ("api/links", "console/links", "console/templates/links"),
     "console/factor": ("console/factor", "console/templates/factor"),
     "console/device": ("console/device", "console/templates/device"),
     **{f"console/{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},

@@ -125,6 +125,7 @@ costs show              describe_costs              finance.costs
 costs export            export_costs                finance.cost_export
 bill show               describe_statement          account
 bill postings           describe_postings           account
+bill list               describe_statements         finance.statements
 orders list             describe_orders             account
 accounts list           describe_accounts           account
 accounts show           describe_account            account
@@ -184,6 +185,7 @@ subscriptions redeliver-given-up redeliver_given_up subscription
 clock show              describe_clock              clock
 clock advance           advance_clock               clock
 clock confirm           confirm_clock               clock
+clock due-work          describe_due_work           clock
 faults list             describe_faults             fault.faults
 faults set              set_faults                  fault.faults
 faults clear            clear_faults                fault.faults

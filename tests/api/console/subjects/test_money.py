@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leasebook.contract.action import PROJECT
-from leasebook.contract.policies import FULL, OPERATOR
+from leasebook.contract.policies import FULL, OPERATOR, READ
 from tests.api.conftest import open_up
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_pages import MANY, signed_in
@@ -168,3 +168,31 @@ def test_an_empty_page_says_what_will_be_there(scene: ServiceHarness) -> None:
         ("/orders", "No orders"), ("/postings", "No postings"),
     ):  # fmt: skip
         assert said in browser.get(f"/console/money{page}").words(), page
+
+
+def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_that_is_confirmed(
+    scene: ServiceHarness,
+) -> None:
+    owner = scene.customer("100000")
+    unit, gone = owner.buy(count=2), owner.buy()
+    begin = scene.now()
+    hours_later(scene, 5)
+    owner.release(gone)
+    # The month after that in which they ran.
+    scene.advance((begin.replace(day=1, hour=12) + timedelta(days=32)).replace(day=2).isoformat())
+    browser = signed_in(scene, owner)
+    assert "/console/money/advice" in browser.get("/console/money").text
+    assert "<html" not in browser.get("/console/money/advice", hx_request="true").text
+    page = browser.get("/console/money/advice")
+    assert "Prepaid would have been cheaper in" in page.words()
+    forms = [one for one in (unit, gone) if page.has_form(f"/console/units/{one}/prepaid")]
+    assert (forms, gone in page.text) == ([unit], True)
+    sure = browser.send(page, f"/console/units/{unit}/prepaid")
+    assert "Make it prepaid for 1 month?" in sure.words()
+    assert "Charged now 200.00 CNY" in sure.words()
+    before = owner.unit(unit)["paymentTiming"]
+    page = browser.send(sure, f"/console/units/{unit}/prepaid")
+    assert (before, owner.unit(unit)["paymentTiming"]) == ("Postpaid", "Prepaid")
+    assert not browser.get("/console/money/advice").has_form(f"/console/units/{unit}/prepaid")
+    reader = signed_in(scene, owner, READ).get("/console/money/advice")
+    assert ("Prepaid would have been cheaper in" in reader.words(), "/prepaid" in reader.text) == (True, False)

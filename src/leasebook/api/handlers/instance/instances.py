@@ -21,6 +21,7 @@ from leasebook.contract.nouns import instance as s
 from leasebook.contract.nouns import replica as r
 from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
+from leasebook.contract.shapes import PageInfo
 from leasebook.domain.commands.instance.billing_switch import ChangeBilling, Turned
 from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits, Purchased
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
@@ -87,12 +88,15 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         type=asked.type,
         tags=wanted_tags(asked.name, asked.tags),
         project_id=asked.project_id,
+        created_by=asked.user_id,
         # The policy itself is read with each page, so that a change of it does not void markers.
         broken=NO_POLICY if asked.breaks_tag_policy else None,
     )
     long = wanted.across is not None
     if long and asked.breaks_tag_policy:
         raise bad_field("breaksTagPolicy", "Each account has a tag policy of its own: name one account.")
+    if asked.coming_ends:
+        return await _ends(context, call, meant, wanted)
     if asked.marker is None and asked.max_keys is None:
         owners, found = await context.read(call, lambda ask: _units(ask, meant, wanted, 0, PIECE + 1), long=long)
         if len(found.rows) > PIECE:
@@ -112,6 +116,34 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
+    )
+
+
+async def _ends(
+    context: Context, call: Call[s.DescribeComputeUnitsRequest], meant: Meant, wanted: UnitFilter
+) -> s.ComputeUnitList:
+    """List the instances that end by themselves, the first to end first. Raises Fault."""
+    asked, size = call.request, OWN.of(call.request.max_keys)
+    for name, is_given in (
+        ("accountId", wanted.across is not None),
+        ("breaksTagPolicy", asked.breaks_tag_policy),
+        ("marker", asked.marker is not None),
+    ):
+        if is_given:
+            raise bad_field(name, "comingEnds is of one account, has one page, and does not go with breaksTagPolicy.")
+    now = context.clock.now()
+
+    def look(ask: ReadRepository) -> tuple[Owners, _Found]:
+        meant.require(ask)
+        return _with_owners(ask, meant, ask.coming_ends(wanted, now, size + 1))
+
+    owners, found = await context.read(call, look)
+    is_truncated = len(found.rows) > size
+    return s.ComputeUnitList(
+        compute_unit_instance_list=_instances(context, owners, found._replace(rows=found.rows[:size])),
+        page_info=PageInfo(marker="", max_keys=size, is_truncated=is_truncated),
+        is_truncated=is_truncated,
+        max_keys=size,
     )
 
 
@@ -147,7 +179,10 @@ def _units(ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, li
         account = ask.account(wanted.account_id)
         policy = None if account is None else account.tag_policy
         wanted = msgspec.structs.replace(wanted, broken=policy or NO_POLICY)
-    found = ask.units(wanted, after=after, limit=limit)
+    return _with_owners(ask, meant, ask.units(wanted, after=after, limit=limit))
+
+
+def _with_owners(ask: ReadRepository, meant: Meant, found: Sequence[Numbered]) -> tuple[Owners, _Found]:
     tags = ask.tags_of([numbered.row.id for numbered in found])
     return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), _Found(found, tags)
 
