@@ -14,7 +14,7 @@ from leasebook.api.inside.calls import InsideCalls
 from leasebook.api.responses import Meter
 from leasebook.console.calendar.kept import KeptCalendars
 from leasebook.console.factor.second_factors import SecondFactors
-from leasebook.console.pages.money.kept_forecasts import KeptForecasts
+from leasebook.console.frame.kept import KeptAnswers
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import Sessions
@@ -62,7 +62,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     path_prefix: str
     is_public_https: bool
     """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""
-    forecasts: KeptForecasts = msgspec.field(default_factory=KeptForecasts)
+    kept: KeptAnswers = msgspec.field(default_factory=KeptAnswers)
     calendars: KeptCalendars = msgspec.field(default_factory=KeptCalendars)
     ways: Sequence[SignInWay] = ()
     signed_out: Mapping[str, str] = {}

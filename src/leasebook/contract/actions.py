@@ -90,6 +90,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *projects.PROJECTS,
     *faults.ACTIONS,
     *statements.STATEMENTS,
+    *term.CHANGES,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}
@@ -100,3 +101,11 @@ TABLE: Final[dict[tuple[str, str], Action]] = {
     **_NAMED,
     **{(path, ""): _NAMED[path, name] for path, name in UNNAMED.items()},
 }
+
+
+def permitted_operations() -> list[Action]:
+    """Return one row for each operation that a policy permits, by path and name; of several paths not an old one."""
+    first: dict[str, Action] = {}
+    for action in sorted(ACTIONS, key=lambda one: (one.legacy, one.path, one.name)):
+        first.setdefault(action.operation, action)
+    return sorted((one for one in first.values() if one.permitted), key=lambda one: (one.path, one.name))

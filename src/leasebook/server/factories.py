@@ -61,6 +61,7 @@ from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.ports.queries.tags import Names
+from leasebook.reconciler.followed_logs import FollowedLogs
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -438,15 +439,8 @@ async def sending_lines(
     if store is None or not with_parts:
         yield
         return
-    sender = LogSender(
-        ground.store,
-        with_parts,
-        store,
-        holder=worker_id,
-        node=node_of(ground.settings),
-        call_s=timing.call_s,
-        meter=ground.metrics.log_store,
-    )
+    logs = FollowedLogs(with_parts, node_of(ground.settings), timing.call_s)
+    sender = LogSender(ground.store, logs, store, holder=worker_id, meter=ground.metrics.log_store)
     ground.sequencer.watch(sender)
     sender.start()
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 import msgspec
@@ -106,13 +105,12 @@ def _row(
     now: Instant,
 ) -> CommitmentRow:
     posting = spread.posting
-    months = Fraction(posting.amount, posting.price) if posting.price else None
     where = {"Dimension": "ResourceId", "Operator": "In", "Values": [unit.id]}
     return CommitmentRow(
         billing_currency=seller.currency,
         contract_commitment_applicability=json.dumps({"InclusionOperator": "And", "Inclusions": [where]}),
         contract_commitment_benefit_category="Availability" if unit.kind == UNITS_OF_COMPUTE else "Entitlement",
-        contract_commitment_category="Spend" if months is None else "Usage",
+        contract_commitment_category="Usage" if posting.price else "Spend",
         contract_commitment_cost=posting.amount,
         contract_commitment_created=whole(posting.at),
         contract_commitment_description=f"{posting.kind}: {what_of(unit, posting.count or unit.count)}",
@@ -128,9 +126,9 @@ def _row(
         contract_commitment_payment_model="All Upfront",
         contract_commitment_period_start=period[0],
         contract_commitment_period_end=period[1],
-        contract_commitment_quantity=None if months is None else decimal_of(months),
+        contract_commitment_quantity=decimal_of(posting.amount, posting.price) if posting.price else None,
         contract_commitment_type="Prepaid term",
-        contract_commitment_unit=None if months is None else MONTHS,
+        contract_commitment_unit=MONTHS if posting.price else None,
         contract_id=unit.id,
         contract_period_start=contract[0],
         contract_period_end=contract[1],

@@ -11,7 +11,7 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
-from leasebook.console.pages.money.forecasts import is_small
+from leasebook.console.pages.money.forecasts import account_of, is_small
 from leasebook.contract.action import ACCOUNT
 
 SHOWN: Final = 8
@@ -21,7 +21,10 @@ MONTHS: Final = 6
 async def balance(desk: Desk) -> Response:
     """Show the balance and what leads to the other pages."""
     month = months.month_of(here(desk.now, desk.zone))
-    account = await desk.do(ACCOUNT, "DescribeAccount")
+    account = await account_of(desk)
+    if account is None:
+        # That it is refused makes the page that says why.
+        account = await desk.do(ACCOUNT, "DescribeAccount")
     postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
     spent, chart = await _months(desk, month, has_forecast=is_small(account))
     return desk.page(

@@ -1,4 +1,4 @@
-"""The forecast of a month, which looks at every live instance: in a page of a small account, else after the page."""
+"""What takes long for large accounts: the forecast, which looks at every live instance, and their count."""
 
 from __future__ import annotations
 
@@ -6,32 +6,65 @@ import time
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 from starlette.responses import Response
 
+from leasebook.api.presenters.rows import account_facts
 from leasebook.console.desk import Desk
 from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
-from leasebook.console.pages.money.kept_forecasts import Forecast
 from leasebook.contract.action import ACCOUNT
+from leasebook.domain.values.calendar import Instant
 
 AT_ONCE: Final = 500
 """Instances that a page forecasts itself, in some hundredths of a second."""
 
 
+class Forecast(msgspec.Struct, frozen=True):
+    """The charges of a month at its end, and when they were forecast."""
+
+    month: str
+    billed: Decimal
+    made_at: Instant
+
+
+async def account_of(desk: Desk) -> Any | None:
+    """Return DescribeAccount's answer; None where the user may not see it.
+
+    For a large account it counts a hundred thousand instances. What it holds may then be as old as some seconds, where
+    something has happened since; the balance and the status never are. Raises Fault.
+    """
+    account_id = desk.session.account.id
+    if not desk.can(ACCOUNT, "DescribeAccount"):
+        return None
+    row, event = await desk.parts.context.reader.read(
+        lambda ask: (ask.account(account_id), ask.last_event(account_id)), party=account_id
+    )
+    key, stamp = ("account", account_id), (row, event, months.month_of(here(desk.now, desk.zone)))
+    found = desk.parts.kept.find(key, stamp)
+    if found is None or row is None:
+        began = time.monotonic()
+        found = await desk.do(ACCOUNT, "DescribeAccount")
+        desk.parts.kept.keep(key, found, time.monotonic() - began, stamp)
+        return found
+    return msgspec.structs.replace(found, **account_facts(row, desk.currency, desk.parts.context.shown))
+
+
 def is_small(account: Any | None) -> bool:
-    """Whether a page may forecast by itself. ``account`` is the answer of DescribeAccount; None: it was refused."""
+    """Whether a page may forecast by itself. ``account`` is what ``account_of`` returned."""
     return account is not None and account.prepaid.instances + account.postpaid.instances <= AT_ONCE
 
 
 async def forecast(desk: Desk) -> Response:
     """Show the forecast of this month, for the pages that load it."""
     month = months.month_of(here(desk.now, desk.zone))
-    user_id = desk.session.user.id
-    found = desk.parts.forecasts.find(user_id, month)
-    if found is None or not desk.can(ACCOUNT, "DescribeCosts"):
+    # Users of an account may have rights for different projects.
+    key = ("forecast", desk.session.user.id, month)
+    found = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
+    if found is None:
         began = time.monotonic()
         asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": True}
         total = (await desk.do(ACCOUNT, "DescribeCosts", asked)).total
         found = Forecast(month, Decimal(total.forecast_billed or 0), desk.now)
-        desk.parts.forecasts.keep(user_id, found, time.monotonic() - began)
+        desk.parts.kept.keep(key, found, time.monotonic() - began)
     return desk.page("money/forecast_part.html" if desk.is_fragment else "money/forecast.html", found=found)

@@ -47,8 +47,7 @@ ACCOUNT: Final = frozenset(
     {
         # They show or move the money of the account, or tell of its whole balance.
         *("top_up", "describe_account", "describe_orders", "describe_postings", "describe_statement"),
-        "describe_statements",
-        *("quote_purchase", "grant_package"),
+        *("describe_statements", "quote_purchase", "quote_change", "grant_package"),
         # They show or change what holds for the whole account, or for all accounts.
         *("describe_accounts", "rename_account", "suspend_account", "resume_account", "close_account"),
         *("set_guard_rails", "describe_guard_rails", "set_tag_policy"),
