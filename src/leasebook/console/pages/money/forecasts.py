@@ -31,8 +31,8 @@ class Forecast(msgspec.Struct, frozen=True):
 async def account_of(desk: Desk) -> Any | None:
     """Return DescribeAccount's answer; None where the user may not see it.
 
-    For a large account it counts a hundred thousand instances. Their count may then be some seconds old, where something
-    has happened since; the balance and the status never are. Raises Fault.
+    For a large account it counts a hundred thousand instances. Their count may then be some seconds old, where
+    something has happened since; the balance and the status never are. Raises Fault.
     """
     account_id = desk.session.account.id
     if not desk.can(ACCOUNT, "DescribeAccount"):
