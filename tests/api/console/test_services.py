@@ -240,7 +240,7 @@ def test_a_service_is_tried_as_the_user_who_is_signed_in(scene: ServiceHarness, 
     assert lines[-1]["done"].endswith("out.")
     # Both are counted for the service, under the user.
     user = next(one["userId"] for one in owner.do(IAM, "DescribeUsers")["users"] if one["isRoot"])
-    until(scene, lambda: f"The console {user} 2 0" in browser.get(home).words())
+    until(scene, lambda: f"The console {user} 2 " in browser.get(home).words())
     for fields, words in (
         ({"say": ""}, "Write something"),
         ({"tokens": "0"}, "from 1 to"),
