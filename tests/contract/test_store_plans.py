@@ -122,6 +122,18 @@ def test_an_overdue_release_is_looked_for_along_the_index_of_due_work(planner: P
     assert planner.plans == ["SEARCH units USING COVERING INDEX units_due (due_at<?)"] * 3
 
 
+def test_moves_between_projects_are_found_along_an_index_of_their_own(planner: Planner) -> None:
+    planner.ask.moves(WHO)
+    assert planner.plans == ["SEARCH event_pages USING INDEX event_pages_moves (account_id=?)"]
+
+
+def test_due_work_is_counted_along_its_index_alone(planner: Planner) -> None:
+    planner.ask.due_counts(Instant(5), Instant(2**62))
+    units, approvals = planner.plans
+    assert units == "SEARCH units USING COVERING INDEX units_due (due_at<?) / USE TEMP B-TREE FOR GROUP BY"
+    assert approvals == "SEARCH approvals USING COVERING INDEX approvals_due (due_at<?)"
+
+
 def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) -> None:
     planner.ask.orders(HistoryFilter(account_id=WHO, kind="Renewal"), after=None, limit=101)
     planner.ask.postings(HistoryFilter(account_id=WHO, kind="TopUp"), after=None, limit=101)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import UserGone
@@ -34,11 +35,32 @@ FORM_MAX: Final = 256 << 10
 FIELDS_MAX: Final = 2000
 TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 OWN_SITES: Final = ("same-origin", "none")
+_PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+
+class PageRoute(Route):
+    """The route of a page, or of a form; ``shows`` is the handler of that page, or of the page with the form."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Sequence[str],
+        shows: Handler | None = None,
+    ) -> None:
+        super().__init__(path_of(path), endpoint, methods=methods)
+        self.shows: Final = shows
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the address can be opened, and does not only take a form."""
+        return "GET" in (self.methods or ())
 
 
 def get(path: str, handler: Handler) -> Route:
     """Return the route of a page."""
-    return Route(path_of(path), _signed_in(handler), methods=["GET", "HEAD"])
+    return PageRoute(path, _signed_in(handler), methods=["GET", "HEAD"], shows=handler)
 
 
 def post(path: str, handler: Handler, page: Handler | None = None) -> Route:
@@ -46,17 +68,51 @@ def post(path: str, handler: Handler, page: Handler | None = None) -> Route:
 
     ``page`` shows the form again where it is refused; None: another page says why.
     """
-    return Route(path_of(path), _signed_in(handler, page), methods=["POST"])
+    return PageRoute(path, _signed_in(handler, page), methods=["POST"], shows=page)
 
 
 def open_get(path: str, handler: OpenHandler) -> Route:
     """Return the route of a page that needs no session."""
-    return Route(path_of(path), _open(handler), methods=["GET", "HEAD"])
+    return PageRoute(path, _open(handler), methods=["GET", "HEAD"])
 
 
 def open_post(path: str, handler: OpenHandler) -> Route:
     """Return the route of a form that needs no session, but a token that this browser's pages have."""
-    return Route(path_of(path), _open(handler), methods=["POST"])
+    return PageRoute(path, _open(handler), methods=["POST"])
+
+
+def ways_back(routes: Iterable[BaseRoute]) -> list[Route]:
+    """Return a route for each address that only takes a form: opened as a page, it leads to the page of the form.
+
+    A refused form is answered at that address, and its reader may reload it, go back to it, or change the language
+    there. The page of a form is the one that shows it again, or else the nearest one above its address.
+    """
+    known = [one for one in routes if isinstance(one, PageRoute)]
+    pages = {one.path: one for one in known if one.is_page}
+    forms = {one.path: one for one in known if one.path not in pages}
+    back = [_way_back(path, _page_of(form, pages)) for path, form in forms.items()]
+    # An address in full goes before one with a parameter, which it fits too.
+    return sorted(back, key=lambda one: "{" in one.path)
+
+
+def _page_of(form: PageRoute, pages: Mapping[str, PageRoute]) -> str:
+    """Return the path of the page of a form."""
+    for path, page in pages.items():
+        if form.shows is not None and page.shows == form.shows:
+            return path
+    above = form.path
+    while above not in pages and "/" in above:
+        above = above.rpartition("/")[0]
+    return above or path_of("/")
+
+
+def _way_back(path: str, page: str) -> Route:
+    async def endpoint(request: Request) -> Response:
+        given = request.path_params
+        own = _PARAMETER.sub(lambda name: quote(str(given.get(name[1], "")), safe=""), page)
+        return RedirectResponse(parts_of(request).path_prefix + own, SEE_OTHER)
+
+    return Route(path, endpoint, methods=["GET", "HEAD"])
 
 
 def path_of(path: str) -> str:

@@ -61,6 +61,7 @@ from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.ports.queries.tags import Names
+from leasebook.reconciler.followed_logs import FollowedLogs
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -91,6 +92,8 @@ class Components(msgspec.Struct, frozen=True):
     keeper: KeyKeeper
     plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
+    server_id: str = msgspec.field(default_factory=hex_id)
+    """The id of this server among those on its store."""
 
     @property
     def alone(self) -> bool:
@@ -436,15 +439,8 @@ async def sending_lines(
     if store is None or not with_parts:
         yield
         return
-    sender = LogSender(
-        ground.store,
-        with_parts,
-        store,
-        holder=worker_id,
-        node=node_of(ground.settings),
-        call_s=timing.call_s,
-        meter=ground.metrics.log_store,
-    )
+    logs = FollowedLogs(with_parts, node_of(ground.settings), timing.call_s)
+    sender = LogSender(ground.store, logs, store, holder=worker_id, meter=ground.metrics.log_store)
     ground.sequencer.watch(sender)
     sender.start()
     try:
@@ -462,7 +458,7 @@ async def reconciling(
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
-    worker_id = hex_id()
+    worker_id = ground.server_id
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -73,9 +73,11 @@ class ConsoleServer:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[ConsoleServer]:
-    """Serve from a process of its own."""
-    port, data, log = free_port(), directory / "data", directory / "log"
+def served(
+    directory: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[ConsoleServer]:
+    """Serve from a process of its own; ``settings`` are variables of its environment."""
+    port, data, log = port or free_port(), directory / "data", directory / "log"
     environment = {
         **os.environ,
         "LEASEBOOK_ROOT_ACCESS_KEY": KEY,
@@ -83,6 +85,7 @@ def served(directory: Path) -> Iterator[ConsoleServer]:
         "LEASEBOOK_ENGINES": "cpu=process, *=instant",
         "LEASEBOOK_ENGINES_PROCESS_UNITS": "cpu=8",
         "LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000",
+        **(settings or {}),
     }
     arguments = ["serve", "--demo", "--clock", "virtual", "--port", str(port), "--data", str(data)]
     with log.open("wb") as output:
@@ -112,9 +115,11 @@ def _await(address: str, log: Path) -> None:
 class Journey:
     """The visit of a person, with pictures on the way. No page may have faults, script errors or an odd breadth."""
 
-    def __init__(self, context: Any, served: ConsoleServer, name: str) -> None:
+    def __init__(self, context: Any, served: ConsoleServer, name: str, *others: str) -> None:
+        """``others`` are the addresses of other hosts that the browser may be sent to."""
         self.served = served
         self.name = name
+        self.hosts = (served.url, "data:", *others)
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
@@ -122,7 +127,7 @@ class Journey:
         self.page.on("request", self._own_only)
 
     def _own_only(self, request: Any) -> None:
-        if not request.url.startswith((self.served.url, "data:")):
+        if not request.url.startswith(self.hosts):
             self.errors.append(f"a request to another host: {request.url}")
 
     def sign_in(self, *arguments: str) -> None:

@@ -21,6 +21,7 @@ from leasebook.ports.clock import wall_us
 from leasebook.store.queries.snapshot import snapshot
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
+from tests.api.console import qr_reader
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_passwords import LOGINS, MANY, PASSWORD, is_in, put, root_browser
 from tests.api.scene import IAM, Caller, ServiceHarness
@@ -335,6 +336,16 @@ def test_an_offer_is_confirmed_in_time_in_the_session_that_got_it_and_by_a_right
     assert press(person.browser, person.offer, ADD, code=person.code()).status == 409
     assert person.row.totp is None
     assert is_in(person.asked()[0])
+
+
+def test_a_phone_reads_the_secret_from_the_page_and_no_other_request_has_it(person: Enrolled) -> None:
+    page = person.offer
+    (read,) = qr_reader.read(page.text)
+    assert read == html.unescape(re.findall(r'href="(otpauth:[^"]*)"', page.text)[0])
+    asked = [one for one in re.findall(r'(?:src|href|action)="([^"]*)"', page.text) if not one.startswith("otpauth:")]
+    assert asked
+    assert not [one for one in asked if person.totp.secret in one]
+    assert page.headers["cache-control"] == "no-store"
 
 
 def test_without_a_password_there_is_no_second_factor(scene: ServiceHarness) -> None:

@@ -84,6 +84,10 @@ class Passwords:
         )
         await self._sequencer.submit(command, None, record, party=user.account_id)
 
+    async def is_present(self, row: Password, password: str) -> bool:
+        """Whether it is the password that a user has now."""
+        return await self._computed(self._fits, row.hash, password[: PASSWORD_MAX + 1])
+
     async def login_of(self, user: User) -> str | None:
         """Return the login name of a user; None: the user has no password."""
         row = await self._reader.read(lambda ask: ask.password_of(user.id))

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from leasebook.domain.model.account import User
+from leasebook.domain.model.account import User, holds_for
 from leasebook.domain.values.calendar import Instant
 
 ServiceKeyStatus = Literal["Active", "Deleted"]
@@ -55,14 +55,28 @@ DEAD: Final = frozenset({"MakerGone", "MakerMayNot"})
 
 
 def orphan_of(
-    key: ServiceKey, maker: User | None, makers: frozenset[str], *, has_access_key: bool = True
+    key: ServiceKey,
+    maker: User | None,
+    makers: frozenset[str],
+    *,
+    project_id: str | None = None,
+    has_access_key: bool = True,
 ) -> Orphan | None:
-    """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys."""
+    """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys.
+
+    ``project_id`` is the project, None for the default one, of the service that the key opens: a user with a policy for
+    it may make keys for that service, and no key for all services.
+    """
     if maker is None or maker.account_id != key.account_id or maker.deleted_at is not None:
         return "MakerGone"
-    if not maker.is_root and makers.isdisjoint(maker.policies):
+    if not may_make(maker, makers) and not (key.service_id is not None and holds_for(maker, project_id, makers)):
         return "MakerMayNot"
     return None if has_access_key else "MakerHasNoKey"
+
+
+def may_make(maker: User, makers: frozenset[str]) -> bool:
+    """Whether a user may make keys for every service of the account; ``makers`` are the policies that allow it."""
+    return maker.is_root or not makers.isdisjoint(maker.policies)
 
 
 class KeyText(NamedTuple):

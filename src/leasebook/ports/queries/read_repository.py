@@ -30,6 +30,7 @@ from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
+from leasebook.ports.queries.due_work import DueQuestions
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
 from leasebook.ports.queries.places import PlaceQuestions
@@ -214,6 +215,7 @@ class ReadRepository(
     AccountQuestions,
     AcrossQuestions,
     CallQuestions,
+    DueQuestions,
     SpendingQuestions,
     IdentityQuestions,
     LogStoreQuestions,
