@@ -81,6 +81,7 @@ STEPS: Final = (
         leaves_line=False,
     ),
     *_on_both("history_size", "--units 200", "--units 10", 3),
+    Step("console_pages", "--units 100000 --rounds 20", "--units 400 --rounds 1", 4),
 )
 
 

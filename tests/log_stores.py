@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from tests.raw_connections import raw_server
+
 HOST = "127.0.0.1"
 TAKEN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -58,7 +60,6 @@ class LogKeeper:
         self.requests: list[LogRequest] = []
         self.answer: Callable[[LogRequest], Awaitable[bytes] | bytes] = lambda _request: TAKEN
         self.url = ""
-        self.tasks: set[asyncio.Task[None]] = set()
 
     @property
     def records(self) -> list[LogRecord]:
@@ -72,42 +73,25 @@ class LogKeeper:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests on one connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        try:
-            while True:
-                head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                request = LogRequest(
-                    head, headers, json.loads(await reader.readexactly(int(headers["content-length"])))
-                )
-                answer = self.answer(request)
-                content = answer if isinstance(answer, bytes) else await answer
-                if content.startswith(b"HTTP/1.1 2"):
-                    self.requests.append(request)
-                writer.write(content)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
+        while True:
+            head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            request = LogRequest(head, headers, json.loads(await reader.readexactly(int(headers["content-length"]))))
+            answer = self.answer(request)
+            content = answer if isinstance(answer, bytes) else await answer
+            if content.startswith(b"HTTP/1.1 2"):
+                self.requests.append(request)
+            writer.write(content)
+            await writer.drain()
 
 
 @asynccontextmanager
 async def a_log_store(port: int = 0) -> AsyncIterator[LogKeeper]:
     """Serve one; afterwards connections to it are refused."""
     keeper = LogKeeper()
-    server = await asyncio.start_server(keeper.serve, HOST, port, limit=1 << 26)
-    keeper.url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/v1/logs"
-    try:
+    async with raw_server(keeper.serve, port=port, limit=1 << 26) as taken:
+        keeper.url = f"http://{HOST}:{taken}/v1/logs"
         yield keeper
-    finally:
-        server.close()
-        for task in list(keeper.tasks):
-            task.cancel()
-        await asyncio.gather(*keeper.tasks, return_exceptions=True)
 
 
 @contextmanager

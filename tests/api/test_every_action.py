@@ -72,6 +72,7 @@ def run_the_service(operator: Caller) -> None:
     operator.do(IAM, "DescribeUsers", {"accountId": account["accountId"]})
     operator.do(CLOCK, "ConfirmClock")
     operator.do(CLOCK, "DescribeClock")
+    operator.do(CLOCK, "DescribeDueWork")
 
 
 def use_units(caller: Caller) -> None:

@@ -37,6 +37,9 @@ class Following:
     def events(self) -> list[Any]:
         return events_of(b"".join(self.received).decode())
 
+    def tells_of(self, unit: str) -> bool:
+        return any(event.get("subject") == unit for event in self.events)
+
     async def until(self, is_enough: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
             while not is_enough():

@@ -271,3 +271,95 @@ def test_a_retry_with_a_client_token_is_no_second_use(either: ServiceHarness) ->
     first = caller.do(UNITS, "PurchaseComputeUnit", body)
     assert caller.do(UNITS, "PurchaseComputeUnit", body) == first
     assert caller.free() == 9
+
+
+# --- changes ---------------------------------------------------------------------------------------------
+
+
+def limited(caller: Caller, **limits: Any) -> None:
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": limits})
+
+
+def test_a_renewal_is_quoted_with_its_price_and_its_end(either: ServiceHarness) -> None:
+    caller = either.customer()
+    unit = caller.buy(count=2, months=1)
+    before = caller.unit(unit)
+    shown = caller.do(UNITS, "QuoteChange", {"instanceId": unit, "months": 3})
+    assert [verdict["rule"] for verdict in shown["verdicts"]] == [
+        *("permission", "state", "stock", "price", "spend", "balance", "end")
+    ]
+    assert shown["passed"] is all(verdict["passed"] for verdict in shown["verdicts"]) is True
+    assert (shown["amount"], shown["balance"], shown["pricePerUnit"], shown["priceUnit"]) == (
+        *("600.00", "800.00", "100.00", "Month"),
+    )
+    assert caller.unit(unit) == before
+    renewed = caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 3})
+    assert renewed["expiredTime"] == shown["expiredTime"]
+    assert caller.do(ACCOUNT, "DescribeOrders", {"kind": "Renewal"})["orders"][0]["amount"] == "600.00"
+
+
+def test_a_resize_is_quoted_for_the_units_that_are_added(either: ServiceHarness) -> None:
+    caller = either.customer()
+    prepaid, postpaid = caller.buy(count=2, months=1), caller.buy(count=1)
+    shown = caller.do(UNITS, "QuoteChange", {"instanceId": prepaid, "count": 3})
+    assert [verdict["rule"] for verdict in shown["verdicts"]] == [
+        *("permission", "state", "units", "spend", "stock", "price", "balance", "approval")
+    ]
+    assert (shown["passed"], shown["amount"], shown["computeUnitCount"]) == (True, "100.00", 3)
+    assert caller.unit(prepaid)["totalComputeUnits"] == 2
+    caller.do(UNITS, "ResizeComputeUnit", {"instanceId": prepaid, "count": 3})
+    assert caller.do(ACCOUNT, "DescribeOrders", {"kind": "Resize"})["orders"][0]["amount"] == shown["amount"]
+    metered = caller.do(UNITS, "QuoteChange", {"instanceId": postpaid, "count": 4})
+    assert (metered["amount"], metered["pricePerUnit"], metered["priceUnit"]) == ("0.00", "0.50", "Minute")
+    assert "expiredTime" not in metered
+
+
+@pytest.mark.parametrize(
+    ("wanted", "change", "failing"),
+    [
+        # A limit on units, the stock and the balance refuse, and each of them says so.
+        ({"count": 1, "months": 1}, {"count": 12}, {"units", "stock", "balance"}),
+        ({"count": 1, "months": 1}, {"count": 5}, {"units"}),
+        ({"count": 1}, {"count": 12}, {"units", "stock"}),
+        ({"count": 1, "months": 1}, {"months": 30}, {"spend", "balance"}),
+        ({"count": 1, "months": 1}, {"months": 8}, {"spend"}),
+        ({"count": 1}, {"months": 1}, {"state"}),
+        ({"count": 2, "months": 1}, {"count": 1}, {"state"}),
+        ({"count": 1, "months": 1}, {"count": 1}, {"state"}),
+        ({"count": 1}, {"count": 3}, {"approval"}),
+        ({"count": 1, "months": 1}, {"months": 2}, set()),
+        ({"count": 1}, {"count": 2}, set()),
+    ],
+)
+def test_a_change_is_refused_with_the_first_verdict_that_does_not_pass(
+    either: ServiceHarness, wanted: Any, change: Any, failing: set[str]
+) -> None:
+    caller = either.customer()
+    unit = caller.buy(**wanted)
+    limited(caller, units={"gpu-1": 4}, spend="700", needsApproval={"units": {"gpu-1": 2}})
+    shown = caller.do(UNITS, "QuoteChange", {"instanceId": unit, **change})
+    bad = [verdict for verdict in shown["verdicts"] if not verdict["passed"]]
+    assert {verdict["rule"] for verdict in bad} >= failing
+    assert shown["passed"] is not bool(bad)
+    action = "ResizeComputeUnit" if "count" in change else "RenewComputeUnit"
+    answer = caller.ask(UNITS, action, {"instanceId": unit, **change})
+    if bad:
+        assert answer.code == bad[0]["code"]
+        assert failing <= {"approval"} or answer.body["message"].startswith(bad[0]["message"])
+    else:
+        assert answer.status == 200
+        assert failing == set()
+
+
+def test_a_reader_is_quoted_a_change_and_learns_that_it_may_not_make_it(either: ServiceHarness) -> None:
+    owner = either.customer()
+    unit = owner.buy(months=1)
+    shown = either.user(owner, READ).do(UNITS, "QuoteChange", {"instanceId": unit, "months": 1})
+    assert (shown["passed"], shown["verdicts"][0]["code"]) == (False, "AccessDenied")
+    assert OPERATE in shown["verdicts"][0]["message"]
+
+
+@pytest.mark.parametrize("change", [{}, {"count": 2, "months": 1}, {"count": 2, "expiryDay": 1}])
+def test_a_quote_is_for_a_renewal_or_for_a_resize(either: ServiceHarness, change: Any) -> None:
+    caller = either.customer()
+    assert caller.field_refused(UNITS, "QuoteChange", {"instanceId": caller.buy(months=1), **change}) == "count"

@@ -16,14 +16,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.api.auth.nonce import SeenNonces
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.signing import parse_authorization
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import FORMER_NONCES
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.record import signature
-from leasebook.domain.record.signature import FormerNonce
+from leasebook.domain.record import nonce
+from leasebook.domain.record.nonce import FormerNonce
 from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.store.opening import Target
@@ -249,13 +248,13 @@ def test_a_nonce_stays_used_when_the_server_is_upgraded(tmp_path: Path) -> None:
         assert found == [200, 403]
 
 
-def test_more_nonces_than_a_page_takes_are_refused_and_not_used_up(
+def test_more_nonces_than_a_second_takes_are_refused_and_not_used_up(
     market: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = market.customer()
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     signed = [caller.desk.signed(UNITS, BUY, body_of(1), strong=True, timestamp=moment) for _ in range(3)]
-    monkeypatch.setattr(signature, "PAGE_MAX", 2)
+    monkeypatch.setattr(nonce, "NONCES_MAX", 2)
     assert [buy(caller, headers, body_of(1)).status for headers in signed] == [200, 200, 429]
     full = buy(caller, signed[2], body_of(1))
     assert (full.code, "sign the request again" in full.body["message"]) == ("TooManyRequests", True)
@@ -279,8 +278,6 @@ def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fres
     first = with_nonce(CLOCK, "Action=DescribeClock")
     assert fresh.operator.send(CLOCK, "Action=DescribeClock", b"", headers=first).status == 200
     stood = fresh.now()
-    # As another server of the same store, or this one after its next start, knows it: from the store alone.
-    fresh.running.app._callers._seen = SeenNonces()
     second = with_nonce(CLOCK, "Action=AdvanceClock")
     answer = fresh.operator.send(CLOCK, "Action=AdvanceClock", b'{"to": "2031-01-01 00:00:00"}', headers=second)
     assert answer.code == "RequestReplayed"
@@ -428,6 +425,7 @@ def test_a_host_without_its_port_is_taken_or_not_by_a_setting(tmp_path: Path) ->
         ("UPDATE nonce_pages SET access_key_id = 'AKNOBODY'", "there is no such key"),
         ("UPDATE nonce_pages SET digests = substr(digests, 2)", "no digests of 8 bytes"),
         ("UPDATE nonce_pages SET digests = digests || digests", "is not what a server wrote"),
+        ("UPDATE nonce_pages SET number = 1", "does not follow a full page"),
         ("UPDATE refused_calls SET calls = calls + 1", "refused calls"),
         ("UPDATE refused_calls SET minute = minute + 1", "refused calls"),
         ("UPDATE refused_calls SET last_at = last_at + 60000000", "refused calls"),
@@ -453,11 +451,3 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert scene.operator.send(CLOCK, "Action=DescribeClock", headers=[]).code == "SignatureEmpty"
         keep_former(scene, strong(scene.operator, CLOCK, "Action=DescribeClock"))
     return directory
-
-
-def test_a_full_cache_of_seen_signatures_keeps_the_newer_half() -> None:
-    seen = SeenNonces(most=10)
-    for number in range(23):
-        seen.add(str(number))
-        assert str(number) in seen
-    assert [number for number in range(23) if str(number) in seen] == list(range(15, 23))

@@ -27,6 +27,11 @@ def in_berlin(scene: ServiceHarness, funds: str) -> Caller:
     return scene.caller(made)
 
 
+def without_name(sums: Any) -> Any:
+    """Return the sums of a statement among those of several accounts as the statement of one account has them."""
+    return {name: value for name, value in sums.items() if name != "accountName"}
+
+
 def check_sums(caller: Caller, month: str, since: str, until: str) -> Any:
     """Fail where a statement, its instances, its lines and the postings of the month do not agree."""
     shown = statement(caller, month)
@@ -45,6 +50,8 @@ def check_sums(caller: Caller, month: str, since: str, until: str) -> Any:
     assert Decimal(shown["paidIn"]) == paid_in
     assert Decimal(shown["charged"]) == charged
     assert Decimal(shown["closingBalance"]) == opening + paid_in - charged
+    (sums,) = caller.do(ACCOUNT, "DescribeStatements", {"month": month})["statements"]
+    assert {name: shown[name] for name in sums if name != "accountName"} == without_name(sums)
     by_unit: dict[str, Decimal] = {}
     for one in inside:
         if "instanceId" in one:
@@ -184,14 +191,52 @@ def test_only_an_operator_sees_the_statement_of_another_account(either: ServiceH
     assert either.operator.refused(ACCOUNT, "DescribeStatement", nobody) == "ResourceNotFound"
 
 
+def test_the_sums_of_several_accounts_are_those_of_each_statement_a_page_of_accounts_at_a_time(
+    either: ServiceHarness,
+) -> None:
+    owners = [either.customer("1000"), in_berlin(either, "0.000001"), either.customer("30"), either.customer(None)]
+    ids = [one.account_id() for one in owners]
+    for _ in range(2):
+        owners[0].buy(months=1)
+    owners[2].buy()
+    either.advance("2030-01-15 20:00:00")
+    either.operator.do(IAM, "CloseAccount", {"accountId": ids[1], "payOut": True})
+    month = {"month": "2030-01"}
+    single = [statement(either.operator, accountId=one) for one in ids]
+    assert {one["charged"] for one in single} == {"200.00", "0.00", "360.00"}
+    assert (single[1]["paidOut"], single[2]["closingBalance"]) == ("0.000001", "-330.00")
+    some = {**month, "accountId": [ids[2], ids[0], ids[1], ids[2]]}
+    shown = either.operator.do(ACCOUNT, "DescribeStatements", some)["statements"]
+    sums = {one["accountId"]: one for one in shown}
+    assert [sums[one]["accountName"] for one in ids[:3]] == ["customer", "berlin", "customer"]
+    for one, whole in zip(ids[:3], single, strict=False):
+        assert without_name(sums[one]) == {name: whole[name] for name in whole if name in sums[one]}
+    every = either.operator.do(ACCOUNT, "DescribeStatements", {**month, "accountId": "*"})["statements"]
+    assert [one for one in every if one["accountId"] in ids[:3]] == shown
+    assert {one["accountId"] for one in every} >= {*ids, either.operator.account_id()}
+    for accounts in (some, {**month, "accountId": "*"}):
+        for size in (1, 2):
+            pages = either.operator.pages(ACCOUNT, "DescribeStatements", {**accounts, "maxKeys": size})
+            found = [one for page in pages for one in page["statements"]]
+            assert found == (shown if accounts is some else every)
+    marked = either.operator.do(ACCOUNT, "DescribeStatements", {**some, "maxKeys": 1})["nextMarker"]
+    for other in ({**some, "month": "2030-02"}, {**month, "accountId": "*"}, month):
+        assert either.operator.refused(ACCOUNT, "DescribeStatements", {**other, "marker": marked}) == "InvalidMarker"
+    (own,) = owners[0].do(ACCOUNT, "DescribeStatements", month)["statements"]
+    assert own == sums[ids[0]]
+    assert owners[0].refused(ACCOUNT, "DescribeStatements", {**month, "accountId": ids[2]}) == "AccessDenied"
+
+
 @pytest.mark.parametrize("month", ["2030-1", "2030-13", "2030-00", "January", "2030-01-15", "", "2030-01\n", None])
 def test_what_is_no_month_is_refused(either: ServiceHarness, month: Any) -> None:
-    assert either.operator.field_refused(ACCOUNT, "DescribeStatement", {"month": month}) == "month"
+    for action in ("DescribeStatement", "DescribeStatements"):
+        assert either.operator.field_refused(ACCOUNT, action, {"month": month}) == "month"
 
 
 @pytest.mark.parametrize("month", ["0000-01", "1969-12", "9000-01"])
 def test_there_is_no_month_before_or_after_all_time(either: ServiceHarness, month: str) -> None:
     assert either.operator.refused(ACCOUNT, "DescribeStatement", {"month": month}) == "ResourceNotFound"
+    assert either.operator.field_refused(ACCOUNT, "DescribeStatements", {"month": month}) == "month"
 
 
 def test_a_page_has_as_many_instances_as_are_asked_for(fresh: ServiceHarness) -> None:

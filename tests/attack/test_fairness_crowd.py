@@ -23,6 +23,7 @@ import pytest
 from leasebook.contract.signing import sign
 from tests.crash.fleet import HOST, UNITS, Account, FleetClient, Process, offer, open_account, postpaid
 from tests.crash.lone import lone_server, root_of
+from tests.raw_connections import raw_connection
 
 CROWD = 256
 SECONDS = 1.0
@@ -88,17 +89,16 @@ class Crowd:
         await asyncio.gather(*(self._one() for _ in range(CROWD)))
 
     async def _one(self) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=("127.0.0.2", 0))
-        while not self._stop.is_set():
-            began = time.perf_counter()
-            writer.write(self._sent)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            assert length is not None
-            await reader.readexactly(int(length[1]))
-            self.times.append(time.perf_counter() - began)
-            self.statuses[int(head.split(b" ", 2)[1])] += 1
-        writer.close()
+        async with raw_connection(self._port, local_addr=("127.0.0.2", 0)) as (reader, writer):
+            while not self._stop.is_set():
+                began = time.perf_counter()
+                writer.write(self._sent)
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = _LENGTH.search(head)
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+                self.times.append(time.perf_counter() - began)
+                self.statuses[int(head.split(b" ", 2)[1])] += 1
 
 
 def buys(caller: FleetClient) -> list[float]:

@@ -16,6 +16,7 @@ import pytest
 from tests.attack import hostile
 from tests.crash.fleet import CATALOG, UNITS, Process, eventually
 from tests.crash.lone import lone_server, root_of
+from tests.raw_connections import raw_connection
 
 SERVICE, MODEL = "/v2/service", "/v2/model"
 TYPE = "gw"
@@ -34,9 +35,14 @@ class HostileService(NamedTuple):
     service: str
 
     @property
+    def address(self) -> str:
+        """The host and the port of the server."""
+        return f"127.0.0.1:{self.server.port}"
+
+    @property
     def base(self) -> str:
         """Where the service is."""
-        return f"http://127.0.0.1:{self.server.port}/services/hostile"
+        return f"http://{self.address}/services/hostile"
 
     @property
     def auth(self) -> dict[str, str]:
@@ -124,16 +130,15 @@ async def head_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     "asking", ["", "Connection: Upgrade\r\nUpgrade: websocket", "Connection: Upgrade\r\nUpgrade: h2c"]
 )
 async def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileService, asking: str) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
-    writer.write(raw(scene, "/101", *(asking.split("\r\n") if asking else ())))
-    head, body = await head_of(reader)
-    assert b" 101 " not in head.split(b"\r\n")[0]
-    assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
-    if not asking:
-        # The next answer on the connection is still HTTP, and answered by the server itself.
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
-    writer.close()
+    async with raw_connection(scene.address) as (reader, writer):
+        writer.write(raw(scene, "/101", *(asking.split("\r\n") if asking else ())))
+        head, body = await head_of(reader)
+        assert b" 101 " not in head.split(b"\r\n")[0]
+        assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
+        if not asking:
+            # The next answer on the connection is still HTTP, and answered by the server itself.
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("path", ["/999", "/split", "/nul", "/headers"])
@@ -166,11 +171,9 @@ async def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: Hos
 
 def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene: HostileService) -> None:
     async def attack() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
-        writer.write(raw(scene, "/drip"))
-        async with asyncio.timeout(BOUND_S):
+        async with raw_connection(scene.address) as (reader, writer), asyncio.timeout(BOUND_S):
+            writer.write(raw(scene, "/drip"))
             await reader.readuntil(b"1\r\nx\r\n1\r\nx\r\n")
-        writer.close()
 
     asyncio.run(attack())
     eventually("the call is over", lambda: in_flight(scene) == 0, within_s=60)
@@ -190,23 +193,22 @@ def in_flight(scene: HostileService) -> float:
 @pytest.mark.parametrize("path", ["/pour", "/deaf"])
 def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene: HostileService, path: str) -> None:
     async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
         key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="
         asked = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
-        writer.write(raw(scene, path, *asked))
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
-        writer.transport.set_write_buffer_limits(1 << 16)
         frame = b"\x82\xfe\xff\xff" + bytes(4) + bytes(65_535)
-        try:
-            async with asyncio.timeout(2):
-                while path == "/deaf":
-                    writer.write(frame)
-                    await writer.drain()
-                await asyncio.sleep(60)
-        except TimeoutError:
-            pass
-        held.append(scene.memory())
-        writer.transport.abort()
+        async with raw_connection(scene.address) as (reader, writer):
+            writer.write(raw(scene, path, *asked))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+            writer.transport.set_write_buffer_limits(1 << 16)
+            try:
+                async with asyncio.timeout(2):
+                    while path == "/deaf":
+                        writer.write(frame)
+                        await writer.drain()
+                    await asyncio.sleep(60)
+            except TimeoutError:
+                pass
+            held.append(scene.memory())
 
     held: list[int] = []
 

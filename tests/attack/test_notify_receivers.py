@@ -14,8 +14,9 @@ import pytest
 
 from leasebook.store.opening import Target
 from tests.harness import Client, a_service
-from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, close, subscribe, until
+from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, subscribe, until
 from tests.postgres import shared_server
+from tests.raw_connections import raw_server
 
 TIMEOUT_S = 4
 ENVIRONMENT = LOCAL | {
@@ -45,13 +46,9 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
         return OK
 
     receiver.answer = hang
-    server = await asyncio.start_server(receiver.serve, "0.0.0.0", 0, backlog=4096)  # noqa: S104 - all of 127.0.0.0/8
-    port = server.sockets[0].getsockname()[1]
-    receiver.url = " ".join(f"http://127.0.{n // 250}.{n % 250 + 1}:{port}/" for n in range(count))
-    try:
+    async with raw_server(receiver.serve, host="0.0.0.0", backlog=4096) as port:  # noqa: S104 - all of 127.0.0.0/8
+        receiver.url = " ".join(f"http://127.0.{n // 250}.{n % 250 + 1}:{port}/" for n in range(count))
         yield receiver
-    finally:
-        await close(server, receiver)
 
 
 async def receives_event(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:

@@ -16,6 +16,7 @@ import yaml
 from leasebook.cli.commands.calling.session import Session
 from leasebook.cli.commands.profiles.files import put
 from leasebook.contract.action import Action
+from leasebook.contract.policies import POLICY_NAMES
 from tests.commands.conftest import Run
 
 Asked = Callable[..., Any]
@@ -88,6 +89,35 @@ def test_a_dry_run_of_everything_that_costs_money_changes_nothing(command: list[
 def test_a_dry_run_says_what_would_be_refused(run: Run) -> None:
     tried = run("units", "buy", "--type", "gpu-1", "--count", "99999", "--dry-run", code=1)
     assert "InsufficientStock" in tried.stderr
+
+
+def test_a_dry_run_of_a_renewal_or_a_resize_says_what_would_be_refused(run: Run, asked: Asked) -> None:
+    prepaid = bought(asked, "--months", "1")
+    renewed = run("units", "renew", prepaid, "--months", "2", "--dry-run")
+    assert f"The renewal of {prepaid} to " in renewed.stderr
+    assert {one["rule"] for one in json.loads(renewed.stdout)["verdicts"]} >= {"state", "balance", "spend", "end"}
+    many = run("units", "resize", prepaid, "99999", "--dry-run", code=1)
+    assert "InsufficientStock" in many.stderr
+    few = run("units", "resize", prepaid, "1", "--dry-run", code=1, LEASEBOOK_LANG="zh")
+    assert f"InvalidState: {prepaid} 已有 1 个算力单元。" in few.stderr
+    table = run("units", "resize", prepaid, "99999", "--dry-run", "-o", "table", code=1, LEASEBOOK_LANG="zh")
+    assert "请减少数量" in table.stdout
+
+
+def test_policies_are_listed_with_what_they_permit(run: Run, asked: Asked) -> None:
+    away = {"LEASEBOOK_CLIENT_URL": "http://127.0.0.1:9"}
+    listed = {one["policy"]: one for one in asked("policies", "list", **away)}
+    assert set(listed) == set(POLICY_NAMES)
+    reader = listed["QianfanReadAccessPolicy"]
+    assert "/v2/iam DescribeUsers" in reader["actions"]
+    assert "/v2/computeunit PurchaseComputeUnit" not in reader["actions"]
+    assert reader["scope"] == "account, projects"
+    permitted = asked("policies", "list", "leasebooksupportpolicy", **away)
+    assert {"/v2/computeunit ReleaseComputeUnit"} <= {f"{one['path']} {one['action']}" for one in permitted}
+    assert "every account" in permitted[0]["scope"]
+    assert "Do you mean LeasebookFleetReadPolicy?" in run("policies", "list", "FleetRead", code=2).stderr
+    assert "查看账户中的一切" in run("policies", "list", "-o", "table", LEASEBOOK_LANG="zh").stdout
+    assert "List the policies" in run("policies", "--help").stdout
 
 
 def test_exit_codes_are_of_the_kind_of_failure(run: Run, tmp_path: Path) -> None:
@@ -223,10 +253,24 @@ def test_costs_are_exported_as_a_file_that_is_never_written_over(run: Run, tmp_p
     assert len(run("costs", "export", "2026-10").stdout_bytes) == size
 
 
-def test_refusals_are_explained_in_chinese_with_their_code(run: Run) -> None:
-    found = run("units", "show", "unit-none", code=1, LEASEBOOK_LANG="zh")
-    assert "InstanceNotFound" in found.stderr
-    assert "实例" in found.stderr
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["units", "show", "unit-none"], 1, "InstanceNotFound: 这里没有实例 'unit-none'。"),
+        (["units", "buy", "--type", "gpu-9", "--release-in", "8h", "--yes"], 1, "目录中没有 gpu-9。"),
+        (["units", "buy", "--type", "gpu-1", "--count", "99999", "--release-in", "8h", "--yes"], 1, "请减少数量"),
+        (["units", "buy", "--type", "gpu-1", "--until", "2020-01-01 00:00", "--yes"], 1, "不在将来。请给更晚的时间"),
+        (["services", "show", "svco-none"], 1, "ServiceNotFound: 这里没有服务 'svco-none'。"),
+        (["keys", "disable", "none"], 1, "没有访问密钥 'none'。"),
+        (["units", "list", "--url", "http://127.0.0.1:9"], 3, "没有应答"),
+        (["units", "list", "--profile", "none"], 2, "没有配置 'none'"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_refusals_are_said_in_chinese_with_their_code(run: Run, arguments: list[str], code: int, message: str) -> None:
+    found = run(*arguments, code=code, LEASEBOOK_LANG="zh")
+    assert message in found.stderr
+    assert not re.search(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,} ", found.stderr.replace("Connection refused", ""))
 
 
 def test_call_has_profiles_files_and_pipes_too(run: Run, tmp_path: Path, variables: dict[str, str]) -> None:

@@ -70,8 +70,9 @@ from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import MinuteCount, ServiceUsage, TokenPackage
 from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.record.nonce import FormerNonce, NoncePage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
-from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
+from leasebook.domain.record.signature import RefusedCalls
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags
@@ -360,7 +361,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         },
     ),
     FORMER_NONCES: (FormerNonce("key-1", TEXT, Instant(HIGH)), {}),
-    NONCE_PAGES: (NoncePage(Instant(HIGH), TEXT, bytes(range(8))), {"digests": bytes(range(256))}),
+    NONCE_PAGES: (NoncePage(Instant(HIGH), TEXT, bytes(range(8)), 7), {"digests": bytes(range(256))}),
     REFUSED_CALLS: (
         RefusedCalls("row-1", Instant(LOW), TEXT, "", "", 0, {}, Instant(LOW), Instant(LOW)),
         {"calls": HIGH, "codes": {TEXT: HIGH}, "last_at": Instant(HIGH)},

@@ -123,6 +123,19 @@ def test_an_overdue_release_is_looked_for_along_the_index_of_due_work(planner: P
     assert planner.plans == ["SEARCH units USING COVERING INDEX units_due (due_at<?)"] * 3
 
 
+def test_moves_between_projects_are_found_along_an_index_of_their_own(planner: Planner) -> None:
+    planner.ask.moves(WHO)
+    assert planner.plans == ["SEARCH event_pages USING INDEX event_pages_moves (account_id=?)"]
+
+
+def test_due_work_is_counted_along_its_index_alone(planner: Planner) -> None:
+    planner.ask.due_counts(Instant(5), Instant(2**62))
+    units, releases, approvals = planner.plans
+    assert units == "SEARCH units USING COVERING INDEX units_due (due_at<?) / USE TEMP B-TREE FOR GROUP BY"
+    assert releases == "SEARCH units USING COVERING INDEX units_due (due_at<?)"
+    assert approvals == "SEARCH approvals USING COVERING INDEX approvals_due (due_at<?)"
+
+
 def test_rare_orders_and_postings_have_indexes_of_their_own(planner: Planner) -> None:
     planner.ask.orders(HistoryFilter(account_id=WHO, kind="Renewal"), after=None, limit=101)
     planner.ask.postings(HistoryFilter(account_id=WHO, kind="TopUp"), after=None, limit=101)
@@ -256,3 +269,17 @@ def test_a_purchase_into_the_default_project_writes_no_index_entry_for_it() -> N
         for index in table.indexes:
             if index.name in partial:
                 assert "project_id IS NOT NULL" in str(index.dialect_options["sqlite"]["where"])
+
+
+@pytest.mark.parametrize("status", [None, "Running", "Released"])
+def test_scans_read_the_instances_of_their_account_and_no_others(
+    planner: Planner, status: InstanceStatus | None
+) -> None:
+    for kinds in KINDS:
+        wanted = UnitFilter(account_id=WHO, created_by="user-1", status=status, **kinds)
+        planner.ask.units_of_buyer(wanted, 9, 101)
+        planner.ask.coming_ends(wanted, Instant(5), 101)
+    index = "units_released_kinds" if status == "Released" else "units_live_kinds"
+    searches = {plan.partition(" (")[0] for plan in planner.plans}
+    assert searches == {f"SEARCH units USING INDEX {index}"}
+    assert all("(account_id=?" in plan for plan in planner.plans)

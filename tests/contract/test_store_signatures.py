@@ -26,7 +26,8 @@ from leasebook.domain.commands.command import Command
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.console.device_login import DeviceLogin
 from leasebook.domain.model.console.sign_in import SpentSignIn
-from leasebook.domain.record.signature import PAGE_MAX, REPLAYED_TEXT, FormerNonce, Nonce, NoncePage, RefusedCalls
+from leasebook.domain.record.nonce import NONCES_MAX, PAGE_BYTES, REPLAYED_TEXT, FormerNonce, Nonce, NoncePage
+from leasebook.domain.record.signature import RefusedCalls
 from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import NO_RESOURCE, REPLAYED, SIGNED_TOO_OFTEN, Refusal
@@ -110,7 +111,7 @@ async def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> Non
         assert await outcome(sequencer, refused) == NO_RESOURCE
         await founded(sequencer)
         assert await outcome(sequencer, top_up("c" * 16)) == REPLAYED
-        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page("c" * 16)
+        assert await get(store, NONCE_PAGES, UNTIL, KEY, 0) == page("c" * 16)
         await sequencer.close()
 
 
@@ -124,8 +125,8 @@ async def test_nonces_of_signatures_with_the_same_end_are_on_one_page_of_their_k
         later = UNTIL + SECOND_US
         assert await outcome(sequencer, UseNonce(nonce=nonce("a" * 16, later))) == "done"
         assert await outcome(sequencer, UseNonce(nonce=nonce("a" * 16, later))) == REPLAYED
-        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page("a" * 16, "b" * 16)
-        assert await get(store, NONCE_PAGES, later, KEY) == page("a" * 16, until=later)
+        assert await get(store, NONCE_PAGES, UNTIL, KEY, 0) == page("a" * 16, "b" * 16)
+        assert await get(store, NONCE_PAGES, later, KEY, 0) == page("a" * 16, until=later)
         await sequencer.close()
 
 
@@ -142,7 +143,7 @@ async def test_a_nonce_that_an_earlier_version_kept_is_used_for_as_long_as_its_r
 
 
 async def test_a_full_page_takes_no_more_nonces_and_refuses_those_that_it_has_as_before(on_store: OnStore) -> None:
-    values = [f"{number:016}" for number in range(PAGE_MAX)]
+    values = [f"{number:016}" for number in range(NONCES_MAX)]
     async with on_store() as store:
         await write(store, page(*values))
         sequencer = a_sequencer(store)
@@ -151,11 +152,40 @@ async def test_a_full_page_takes_no_more_nonces_and_refuses_those_that_it_has_as
         before = top_ups(store)
         assert await outcome(sequencer, top_up("a" * 16)) == SIGNED_TOO_OFTEN
         assert await outcome(sequencer, top_up(values[-1])) == REPLAYED
-        assert await get(store, NONCE_PAGES, UNTIL, KEY) == page(*values)
+        assert await get(store, NONCE_PAGES, UNTIL, KEY, 0) == page(*values)
         assert top_ups(store) == before
         other = UseNonce(nonce=Nonce("key-2", "a" * 16, UNTIL))
         assert await outcome(sequencer, other) == "done"
         await sequencer.close()
+
+
+async def test_a_page_that_is_full_is_followed_by_another_and_all_of_them_count(on_store: OnStore) -> None:
+    """A server that has the pages from earlier batches, one that has just started, and one that was away meanwhile."""
+    most = PAGE_BYTES // 8
+    values = [f"{number:016}" for number in range(3 * most)]
+    async with on_store() as store:
+        known = a_sequencer(store)
+        known.start()
+        await founded(known)
+        for begin in range(0, len(values) - most // 2, most // 2):
+            some = [top_up(value) for value in values[begin : begin + most // 2]]
+            assert set(await asyncio.gather(*(outcome(known, one) for one in some))) == {"done"}
+            fresh = a_sequencer(store)
+            fresh.start()
+            for value in (values[0], values[begin // 2], values[begin + most // 2 - 1]):
+                assert await outcome(fresh, top_up(value)) == REPLAYED
+                assert await outcome(known, top_up(value)) == REPLAYED
+            await fresh.close()
+        other = a_sequencer(store)
+        other.start()
+        assert await outcome(other, top_up(values[-1])) == "done"
+        assert await outcome(known, top_up(values[-1])) == REPLAYED
+        assert await outcome(known, top_up("a" * 16)) == "done"
+        assert await outcome(other, top_up("a" * 16)) == REPLAYED
+        sizes = [await get(store, NONCE_PAGES, UNTIL, KEY, number) for number in range(4)]
+        assert [None if page is None else len(page.digests) // 8 for page in sizes] == [most, most, most // 2 + 2, None]
+        for sequencer in (known, other):
+            await sequencer.close()
 
 
 @pytest.mark.slow
@@ -197,8 +227,8 @@ async def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_u
             assert await outcome(sequencer, top_up(value)) == "done"
         holding = await first.begin()
         book = Book()
-        await holding.load([(ACCOUNTS, (ACCOUNT,)), (NONCE_PAGES, (UNTIL, KEY))], book)
-        book.use_nonce(nonce("d" * 16))
+        await holding.load([(ACCOUNTS, (ACCOUNT,)), (NONCE_PAGES, (UNTIL, KEY, 0))], book)
+        assert book.use_nonces([(0, nonce("d" * 16))]) == {}
         await holding.save(book.changes())
         waiting = asyncio.create_task(outcome(sequencer, top_up("d" * 16)))
         done, _ = await asyncio.wait({waiting}, timeout=0.3)
@@ -206,7 +236,7 @@ async def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_u
         await holding.commit()
         assert await waiting == REPLAYED
         assert await outcome(sequencer, top_up("f" * 16)) == "done"
-        assert await get(second, NONCE_PAGES, UNTIL, KEY) == page(*before, "d" * 16, "f" * 16)
+        assert await get(second, NONCE_PAGES, UNTIL, KEY, 0) == page(*before, "d" * 16, "f" * 16)
         await sequencer.close()
         for store in (first, second):
             await store.close()
@@ -236,7 +266,9 @@ def device(number: int) -> DeviceLogin:
 
 async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
     async with on_store() as store:
-        await write(store, *[page("a" * 16, until=number * HOUR_US) for number in range(10)])
+        full = bytes(PAGE_BYTES)
+        await write(store, *[NoncePage(Instant(number * HOUR_US), KEY, full) for number in range(10)])
+        await write(store, *[NoncePage(Instant(number * HOUR_US), KEY, bytes(8), 1) for number in range(10)])
         await write(store, *[FormerNonce(KEY, f"{number:016}", Instant(number * HOUR_US)) for number in range(10)])
         assert store.ask(lambda ask: ask.former_nonces_until()) == 9 * HOUR_US
         await write(
@@ -250,15 +282,18 @@ async def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_
             await transaction.commit()
             book = await load(
                 store,
-                *[(NONCE_PAGES, (number * HOUR_US, KEY)) for number in range(10)],
+                *[(NONCE_PAGES, (number * HOUR_US, KEY, page)) for number in range(10) for page in (0, 1)],
                 *[(FORMER_NONCES, (KEY, f"{number:016}")) for number in range(10)],
                 *[(REFUSED_CALLS, (f"row-{number}",)) for number in range(10)],
             )
-            kept = [number for number in range(10) if book.get(NONCE_PAGES, number * HOUR_US, KEY) is not None]
+            kept, follow = (
+                [number for number in range(10) if book.get(NONCE_PAGES, number * HOUR_US, KEY, page) is not None]
+                for page in (0, 1)
+            )
             former = [number for number in range(10) if book.get(FORMER_NONCES, KEY, f"{number:016}") is not None]
             spent = [number for number in range(10) if store.ask(lambda ask, one=f"s{number}": ask.is_spent(one))]  # type: ignore[misc]
             waiting = [number for number in range(10) if store.ask(lambda ask, one=f"d{number}": ask.device_login(one))]  # type: ignore[misc]
-            assert kept == former == spent == waiting == list(range(10 - nonces, 10))
+            assert kept == follow == former == spent == waiting == list(range(10 - nonces, 10))
             assert [number for number in range(10) if book.get(REFUSED_CALLS, f"row-{number}")] == list(
                 range(10 - rows, 10)
             )

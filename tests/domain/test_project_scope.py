@@ -12,20 +12,32 @@ from leasebook.api.auth.scoped_reads import NotScoped, scoped
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.project_scope import IN_PROJECTS, is_seen
-from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA, PROJECTS, QUOTES, TABLES, USERS
+from leasebook.domain.book.tables import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    METADATA,
+    PROJECTS,
+    QUOTES,
+    SERVICE_KEYS,
+    SERVICES,
+    TABLES,
+    USERS,
+)
 from leasebook.domain.commands.command import Command, Decision, Engine, decide
 from leasebook.domain.model.account import Account, ProjectPolicy, User, holds_for
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.resource.project import Project
+from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.rules.resource import project_scope
-from leasebook.domain.rules.resource.project_scope import SCOPED
+from leasebook.domain.rules.resource.project_scope import SCOPED, check_written
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import DENIED, QUOTA, Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import ReadRepository, ServiceFilter, UnitFilter
-from tests.contract.rows import unit
+from tests.contract.rows import service, unit
 
 NOW = Instant(5)
 ATLAS = frozenset({"prj-1"})
@@ -81,6 +93,34 @@ def test_a_draft_finds_the_rows_of_the_projects(within: frozenset[str] | None, s
     assert draft.get(ACCOUNTS, "acc-1") is not None
 
 
+@pytest.mark.parametrize(
+    ("service_id", "project", "seen"),
+    [
+        ("svco-1", "prj-1", True),
+        ("svco-1", "prj-2", False),
+        ("svco-1", None, False),
+        ("svco-2", "prj-1", False),
+        (None, "prj-1", False),
+    ],
+)
+def test_a_service_key_is_of_the_project_of_the_one_service_that_it_opens(
+    service_id: str | None, project: str | None, *, seen: bool
+) -> None:
+    book = a_book()
+    book.load(SERVICES, ("svco-1",), service("svco-1", project_id=project))
+    book.load(SERVICES, ("svco-2",), None)
+    key = ServiceKey("key-1", "acc-1", "user-1", "shop", service_id, "", NOW)
+    book.load(SERVICE_KEYS, ("key-1",), key)
+    draft = Draft(book, NOW, ATLAS)
+    assert (draft.get(SERVICE_KEYS, "key-1") == key) is seen
+    draft.put(SERVICE_KEYS, msgspec.structs.replace(key, status="Deleted"))
+    if seen:
+        check_written(draft, ATLAS)
+    else:
+        with pytest.raises(Refusal):
+            check_written(draft, ATLAS)
+
+
 def test_a_row_that_the_command_itself_wrote_is_found_as_little() -> None:
     draft = Draft(a_book(), NOW, ATLAS)
     draft.put(INSTANCES, msgspec.structs.replace(draft.require(INSTANCES, "unit-1"), project_id="prj-2"))
@@ -88,7 +128,7 @@ def test_a_row_that_the_command_itself_wrote_is_found_as_little() -> None:
 
 
 def test_a_table_that_is_not_entered_is_hidden_as_a_whole() -> None:
-    hidden = {table.name for table in TABLES if not is_seen(table, unit("unit-1", project_id="prj-1"), ATLAS)}
+    hidden = {table.name for table in TABLES if not is_seen(table, unit("unit-1", project_id="prj-1"), ATLAS, {})}
     assert {QUOTES.name, USERS.name, "tokens", "hooks", "service_keys"} <= hidden
     for table in TABLES:
         # Each table of rows with a project is entered, or hidden.
@@ -142,7 +182,8 @@ def test_a_query_that_is_not_entered_is_not_answered() -> None:
     ask = cast("ReadRepository", Answering())
     assert scoped(ask, "acc-1", None) is ask
     confined = scoped(ask, "acc-1", ATLAS)
-    entered = {name for name in vars(type(confined)) if not name.startswith("_")}
+    own = [base for base in type(confined).__mro__ if base is not object]
+    entered = {name for base in own for name in vars(base) if not name.startswith("_")}
     queries = {
         name
         for base in ReadRepository.__mro__
@@ -164,6 +205,9 @@ def test_replicas_and_places_are_those_of_services_that_are_seen() -> None:
         def service(self, service_id: str) -> Any:
             return Found(service_id, "acc-1", "prj-1" if service_id == "svco-1" else "prj-2")
 
+        def unit(self, unit_id: str) -> Any:
+            return Found(unit_id, "acc-1", "prj-1" if unit_id == "unit-1" else "prj-2")
+
         def replicas(self, *_: Any, **__: Any) -> list[str]:
             return ["replica"]
 
@@ -183,6 +227,8 @@ def test_replicas_and_places_are_those_of_services_that_are_seen() -> None:
 
     confined: Any = scoped(cast("ReadRepository", Replicating()), "acc-1", ATLAS)
     assert [confined.replicas("acc-1", service_id=one) for one in ("svco-1", "svco-2", None)] == [["replica"], [], []]
+    for unit_id in ("unit-1", "unit-2"):
+        assert confined.replicas("acc-1", unit_id=unit_id) == (["replica"] if unit_id == "unit-1" else [])
     assert [confined.run_places(one) for one in ("svco-1", "svco-2", None)] == [["place"], [], []]
     assert confined.called("acc-1", 0, 9, apps=None) == ["svco-1"]
     for asked in (confined.calls, confined.hours_with_minutes, partial(confined.call_intervals, interval_us=1)):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from leasebook.engines.process.health import FAILURES_MAX, Checks, Health, Target
+from tests.raw_connections import raw_server
 
 HOST = "127.0.0.1"
 FOR_EVER_S = 600.0
@@ -21,32 +22,26 @@ class Servers:
     def __init__(self) -> None:
         self.answers: dict[int, bytes | None] = {}
         self.asked: list[bytes] = []
-        self._servers: list[asyncio.Server] = []
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._stack = contextlib.AsyncExitStack()
 
     async def add(self, answer: bytes | None) -> int:
         """Start one; with an answer of None it hangs."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._writers.add(writer)
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                self.asked.append(await reader.readuntil(b"\r\n\r\n"))
-                if (now := self.answers[port]) is not None:
-                    writer.write(now)
-                    await writer.drain()
-                    writer.close()
+            self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            now = self.answers[port]
+            if now is None:
+                await asyncio.Event().wait()
+            else:
+                writer.write(now)
+                await writer.drain()
 
-        server = await asyncio.start_server(serve, HOST, 0)
-        port: int = server.sockets[0].getsockname()[1]
+        port = await self._stack.enter_async_context(raw_server(serve))
         self.answers[port] = answer
-        self._servers.append(server)
         return port
 
-    def close(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        for server in self._servers:
-            server.close()
+    async def close(self) -> None:
+        await self._stack.aclose()
 
 
 @contextlib.asynccontextmanager
@@ -55,7 +50,7 @@ async def servers() -> AsyncIterator[Servers]:
     try:
         yield made
     finally:
-        made.close()
+        await made.close()
 
 
 def answer(status: int) -> bytes:
@@ -96,7 +91,7 @@ async def test_without_a_path_a_connection_is_enough() -> None:
         port = await made.add(None)
         checks = Checks(wait_s=FOR_EVER_S)
         assert (await checks.look({"a": Target(HOST, port, None, was_ready=False)}))["a"].ready
-        made.close()
+        await made.close()
         refused = (await Checks(wait_s=FOR_EVER_S).look({"a": Target(HOST, 1, None, was_ready=False)}))["a"]
         assert not refused.ready
         assert "port 1" in (refused.reason or "")

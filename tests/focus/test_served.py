@@ -18,7 +18,7 @@ import pytest
 
 from leasebook.batch import Unavailable
 from leasebook.domain.values.calendar import Instant
-from leasebook.export.focus import served
+from leasebook.export.focus import served, turns
 from leasebook.export.focus.export import Wanted, rows_wanted
 from leasebook.export.focus.rows import Seller
 from leasebook.export.focus.served import Bounds, CostExports
@@ -299,6 +299,22 @@ def test_work_that_makes_no_row_of_its_own_is_paced_too(life: ExportScenario, da
         list(rows_wanted(ask, export, work.append))
         spent = sum(len(list(ask.spending(account.id, *export.span()))) for account in ask.accounts())
     assert sum(work) > spent > 5
+
+
+@pytest.mark.parametrize(("row_us", "pauses"), [(10, 9), (100, 97), (5000, 999)])
+def test_pauses_come_with_processor_time_and_not_with_rows(
+    monkeypatch: pytest.MonkeyPatch, row_us: int, pauses: int
+) -> None:
+    spent, slept = iter(range(10**6)), list[float]()
+    clock = SimpleNamespace(thread_time=lambda: next(spent) * row_us / 10**6, sleep=slept.append)
+    monkeypatch.setattr(turns, "time", clock)
+    paused, checked = turns.Turns(), list[int]()
+    with paused.taken():
+        pace = paused.pace(lambda: checked.append(1))
+        for _ in range(1000):
+            pace(1)
+    assert abs(len(slept) - pauses) <= 1
+    assert len(checked) == len(slept)
 
 
 class Turnless(AbstractContextManager["Turnless"]):

@@ -18,11 +18,11 @@ from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.opening import Target as Store
 from tests.harness import Client, a_service
+from tests.raw_connections import Serve, ended, raw_server
 
 BOUND_S = 20.0
 SERVICE, MODEL, UNITS = "/v2/service", "/v2/model", "/v2/computeunit"
 App = Callable[[Any, Any, Any], Awaitable[None]]
-Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class ReplicaTable:
@@ -77,25 +77,16 @@ async def served(app: App, *, ws: Any = "none") -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
+        # It leaves those open that had an answer under way for longer than it waits.
+        await ended(connection.transport for connection in tuple(server.server_state.connections))
         listener.close()
 
 
 @contextlib.asynccontextmanager
-async def raw(handle: Handle) -> AsyncIterator[str]:
-    """Serve bytes: a replica that need not keep to any rule."""
-
-    async def each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handle(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    listener = bound()
-    server = await asyncio.start_server(each, sock=listener)
-    async with server:
-        yield address_of(listener)
+async def raw(handle: Serve) -> AsyncIterator[str]:
+    """Serve bytes: a replica that need not keep to any rule; yields its address."""
+    async with raw_server(handle) as port:
+        yield f"127.0.0.1:{port}"
 
 
 async def until(true: Callable[[], Any]) -> None:

@@ -26,6 +26,7 @@ from tests.gateway.scene import (
     until,
 )
 from tests.gateway.test_access import completion
+from tests.raw_connections import raw_connection
 
 CHAT = "/v2/chat/completions"
 MESSAGES = [{"role": "user", "content": "What is a lease?"}]
@@ -171,14 +172,12 @@ async def test_every_refusal_has_the_shape_that_clients_read_also_of_a_stream(tm
 
 async def test_a_body_of_twenty_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
     async with an_office(tmp_path) as office:
-        host, _, port = office.base.rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
         head = (
             f"POST {CHAT} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {office.key}\r\nContent-Length: 20971520\r\n\r\n"
         )
-        writer.write(head.encode())
-        assert b" 413 " in await reader.readline()
-        writer.close()
+        async with raw_connection(office.base) as (reader, writer):
+            writer.write(head.encode())
+            assert b" 413 " in await reader.readline()
 
 
 async def test_a_service_beyond_its_queries_per_second_answers_429_in_the_shape_that_clients_read(

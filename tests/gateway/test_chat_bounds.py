@@ -16,6 +16,7 @@ from yarl import URL
 from tests.copies import STORES, empty
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, echo, raw, served, until
 from tests.gateway.test_chat import CHAT, asked, in_shape
+from tests.raw_connections import raw_connection
 
 BIG = 15 << 20
 """More than the buffers of two sockets hold."""
@@ -56,17 +57,14 @@ async def test_a_body_counts_until_it_was_written_also_if_the_replica_answers_be
 
 async def late(office: GatewayHarness, key: str, meanwhile: Callable[[], Awaitable[Any]]) -> int:
     """Send a head, do something, and send the body; returns the status."""
-    host, _, port = office.base.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
     body = b'{"model":"echo"}'
     head = f"POST {CHAT} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body[:1])
-    await asyncio.sleep(0.3)
-    await meanwhile()
-    writer.write(body[1:])
-    status = int((await reader.readline()).split()[1])
-    writer.close()
-    return status
+    async with raw_connection(office.base) as (reader, writer):
+        writer.write(head.encode() + body[:1])
+        await asyncio.sleep(0.3)
+        await meanwhile()
+        writer.write(body[1:])
+        return int((await reader.readline()).split()[1])
 
 
 async def test_a_key_that_is_deleted_before_the_body_has_come_starts_no_call(tmp_path: Path) -> None:

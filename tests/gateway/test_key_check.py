@@ -48,7 +48,7 @@ def refusals() -> NotedRefusals:
 @pytest.fixture
 def check(refusals: NotedRefusals) -> KeyCheck:
     """A check whose keys are not read from a store: none of these calls has the form of one."""
-    keys = Keys(None, None, NoTokens(), alone=True)  # type: ignore[arg-type]
+    keys = Keys(None, None, NoTokens(), None, alone=True)  # type: ignore[arg-type]
     limits = Limits(headers_max=1000)
     return KeyCheck(keys, refusals, Metrics().gateway, limits, behind_a_proxy)  # type: ignore[arg-type]
 

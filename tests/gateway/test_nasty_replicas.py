@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.gateway.scene import GatewayHarness, an_office, raw
+from tests.raw_connections import raw_connection
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
 WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -31,13 +32,10 @@ class WholeAnswer(NamedTuple):
 
 async def asked(office: GatewayHarness, method: str = "GET", more: bytes = b"") -> WholeAnswer:
     """Call the service over a bare socket and read to the end."""
-    host, _, port = office.base.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
     head = f"{method} /services/echo/ HTTP/1.1\r\nHost: {office.base}\r\nConnection: close\r\n"
-    writer.write(f"{head}Authorization: Bearer {office.key}\r\n".encode() + more + b"\r\n")
-    async with asyncio.timeout(15):
+    async with raw_connection(office.base) as (reader, writer), asyncio.timeout(15):
+        writer.write(f"{head}Authorization: Bearer {office.key}\r\n".encode() + more + b"\r\n")
         text = await reader.read()
-    writer.close()
     top, _, body = text.partition(b"\r\n\r\n")
     first, *lines = top.decode("latin-1").split("\r\n")
     pairs = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]

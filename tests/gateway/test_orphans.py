@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from leasebook.contract.policies import WRITERS
-from leasebook.domain.model.account import User
+from leasebook.domain.model.account import ProjectPolicy, User
 from leasebook.domain.model.service_key import Orphan, ServiceKey, orphan_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.gateway.keys import Sought
@@ -66,6 +66,40 @@ async def test_a_key_whose_maker_cannot_sign_goes_on_and_is_shown_as_an_orphan(t
         assert await reasons(office) == [None, "MakerHasNoKey"]
 
 
+async def test_a_key_made_by_a_policy_for_a_project_opens_its_service_while_both_are_in_it(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        desk, policy, _ = await maker_of(office)
+        await office.do(IAM, "DetachPolicy", policy)
+        for_project = {**policy, "projectIds": ["default"]}
+        await office.do(IAM, "AttachPolicy", for_project)
+        assert (await desk.call(SERVICE, "CreateServiceKey", {"name": "all"})).code == "AccessDenied"
+        made = {"name": "shop", "serviceId": office.service}
+        key = (await desk.call(SERVICE, "CreateServiceKey", made)).result["key"]
+        for _ in range(2):
+            assert (await office.said(key=key))[0] == 200
+        await office.do(IAM, "DetachPolicy", for_project)
+        assert (await office.said(key=key))[0] == 401
+        await office.do(IAM, "AttachPolicy", for_project)
+        assert (await office.said(key=key))[0] == 200
+        # A service without replicas can move. Its keys are known by then.
+        project = (await office.do("/v2/project", "CreateProject", {"name": "atlas"}))["projectId"]
+        shown = await office.do(SERVICE, "DescribeService", {"serviceId": office.service})
+        spare = {name: shown[name] for name in ("modelSetId", "modelId")} | {"name": "spare", "urlSuffix": "spare"}
+        made["serviceId"] = (
+            await office.do(SERVICE, "CreateService", {**spare, "resourceConfig": {"type": "GPU-1-1"}})
+        )["serviceId"]
+        key = (await desk.call(SERVICE, "CreateServiceKey", made)).result["key"]
+        seen = []
+        for where in ("default", project, "default"):
+            await office.do("/v2/project", "MoveResource", {"resourceId": made["serviceId"], "projectId": where})
+            headers = {"authorization": f"Bearer {key}"}
+            async with office.http.get(office.url(name="spare"), headers=headers) as answer:
+                seen.append(answer.status)
+        assert seen == [503, 401, 503]
+        assert (await reasons(office))[-1] is None
+
+
 async def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with (
@@ -105,6 +139,16 @@ async def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_
 def test_who_answers_for_a_key(*, maker: User | None, has_access_key: bool, found: Orphan | None) -> None:
     key = ServiceKey("key-1", "acc-1", "u", "shop", None, "", Instant(1))
     assert orphan_of(key, maker, WRITERS, has_access_key=has_access_key) == found
+
+
+def test_who_answers_for_a_key_of_one_service() -> None:
+    held = ProjectPolicy(OPERATE, ("prj-1",))
+    maker = User("u", "acc-1", "", False, (), Instant(1), project_policies=(held,))
+    found = []
+    for service, project in ((None, "prj-1"), ("svco-1", "prj-1"), ("svco-1", "prj-2"), ("svco-1", None)):
+        key = ServiceKey("key-1", "acc-1", "u", "shop", service, "", Instant(1))
+        found.append(orphan_of(key, maker, WRITERS, project_id=project))
+    assert found == ["MakerMayNot", None, "MakerMayNot", "MakerMayNot"]
 
 
 async def noted(office: GatewayHarness) -> list[Any]:

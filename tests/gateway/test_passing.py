@@ -14,6 +14,7 @@ import pytest
 
 from leasebook.gateway.ports import Target
 from tests.gateway.scene import SERVICE, UNITS, address_of, an_office, answer, body_of, bound, echo, raw, served, until
+from tests.raw_connections import raw_connection
 
 MIB = 2**20
 
@@ -53,13 +54,11 @@ async def test_a_replica_that_shares_its_port_is_called_below_its_path_and_nobod
         said = (await office.said(rest="/v1/a%2Fb?c=d"))[1]
         assert (said["path"], said["query"]) == ("/apps/one/v1/a%2Fb", "c=d")
         assert (await office.said(rest=""))[1]["path"] == "/apps/one/"
-        host, _, number = office.base.rpartition(":")
         for out in ("/../two", "/%2e%2e/two", "/x/../../two"):
             head = f"GET /services/echo{out} HTTP/1.1\r\nHost: {office.base}\r\nConnection: close\r\n"
-            reader, writer = await asyncio.open_connection(host, int(number))
-            writer.write(f"{head}Authorization: Bearer {office.key}\r\n\r\n".encode())
-            answered = await reader.read()
-            writer.close()
+            async with raw_connection(office.base) as (reader, writer):
+                writer.write(f"{head}Authorization: Bearer {office.key}\r\n\r\n".encode())
+                answered = await reader.read()
             assert b"/apps/two" not in answered
             assert f'"/apps/one{out}"'.encode() in answered, "it arrives as it was written"
 

@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, WSServerHandshakeError, web
 from leasebook.gateway.websocket.frames import close_frame
 from leasebook.gateway.websocket.handshake import accept_of
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, GatewayHarness, an_office, bound, echo, raw, served, until
+from tests.raw_connections import raw_connection
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
 
@@ -186,14 +187,11 @@ async def asked(
     office: GatewayHarness, headers: str, *, method: str = "GET", path: str = "/services/echo/"
 ) -> tuple[int, Any]:
     """Ask over a bare socket; returns the status and what was said."""
-    host, _, port = office.base.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
     head = f"{method} {path} HTTP/1.1\r\nHost: {office.base}\r\nAuthorization: Bearer {office.key}\r\n{headers}\r\n"
-    writer.write(head.encode())
-    async with asyncio.timeout(BOUND_S):
+    async with raw_connection(office.base) as (reader, writer), asyncio.timeout(BOUND_S):
+        writer.write(head.encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         body = b"" if head.startswith("HTTP/1.1 101") else await reader.read()
-    writer.close()
     assert head.lower().count("date:") == 1
     with contextlib.suppress(ValueError):
         return int(head.split(" ")[1]), json.loads(body)

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from leasebook.gateway.upstream import Upstream
+from tests.raw_connections import raw_server
 
 
 class OpenReplica:
@@ -25,7 +26,6 @@ class OpenReplica:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         finally:
             self.open -= 1
-            writer.close()
 
 
 async def call(upstream: Upstream, port: int) -> None:
@@ -37,12 +37,8 @@ async def test_what_is_idle_for_longest_is_closed_where_a_call_needs_its_place()
     upstream = Upstream(connect_s=5, headers_max=8192, connections_max=3)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(upstream.close)
-        replicas, ports = [OpenReplica() for _ in range(5)], []
-        for replica in replicas:
-            server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
-            stack.push_async_callback(server.wait_closed)
-            stack.callback(server.close)
-            ports.append(server.sockets[0].getsockname()[1])
+        replicas = [OpenReplica() for _ in range(5)]
+        ports = [await stack.enter_async_context(raw_server(replica.serve)) for replica in replicas]
         for port in ports:
             await call(upstream, port)
             await asyncio.sleep(0.02)
@@ -60,10 +56,7 @@ async def test_without_a_bound_all_are_kept() -> None:
     async with AsyncExitStack() as stack:
         replicas = [OpenReplica() for _ in range(4)]
         for replica in replicas:
-            server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
-            stack.push_async_callback(server.wait_closed)
-            stack.callback(server.close)
-            await call(upstream, server.sockets[0].getsockname()[1])
+            await call(upstream, await stack.enter_async_context(raw_server(replica.serve)))
         assert [replica.open for replica in replicas] == [1] * 4
         await upstream.close()
         await asyncio.sleep(0.02)

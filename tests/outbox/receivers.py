@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from tests.harness import Client
+from tests.raw_connections import raw_server
 from tests.rests import Rests
 
 PATH = "/v2/notification"
 LOCAL = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes", "LEASEBOOK_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
 WITHIN_S = 60.0
-TURNS = 10
-"""More turns of the loop than a connection takes from being accepted to being served."""
 
 
 class ReceivedDelivery(NamedTuple):
@@ -55,34 +53,22 @@ class Receiver:
         self.answer: Answering = lambda _got: OK
         self.under_way = 0
         self.most_under_way = 0
-        self.tasks: set[asyncio.Task[None]] = set()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one request."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        got = ReceivedDelivery(head, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+        self.got.append(got)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            got = ReceivedDelivery(head, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
-            self.got.append(got)
-            self.under_way += 1
-            self.most_under_way = max(self.most_under_way, self.under_way)
-            try:
-                answer = self.answer(got)
-                writer.write(answer if isinstance(answer, bytes) else await answer)
-                await writer.drain()
-            finally:
-                self.under_way -= 1
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
+            answer = self.answer(got)
+            writer.write(answer if isinstance(answer, bytes) else await answer)
+            await writer.drain()
         finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            self.under_way -= 1
 
     @property
     def events(self) -> list[tuple[str, str | None]]:
@@ -94,26 +80,9 @@ class Receiver:
 async def a_receiver(port: int = 0) -> AsyncIterator[Receiver]:
     """Serve one; afterwards connections to it are refused."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    try:
+    async with raw_server(receiver.serve, port=port) as taken:
+        receiver.url = f"http://127.0.0.1:{taken}/hook"
         yield receiver
-    finally:
-        await close(server, receiver)
-
-
-async def close(server: asyncio.Server, receiver: Receiver) -> None:
-    """Let no connection in any more, and end all that there are."""
-    server.close()
-    # A connection of the last moment gets its transport, its protocol and its task in turns of the loop of their own. A
-    # task that is cancelled before it begins would close nothing.
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
-    while receiver.tasks:
-        tasks = list(receiver.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def until(what: str, is_so: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:

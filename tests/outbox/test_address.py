@@ -24,6 +24,7 @@ from leasebook.notifications.webhook import WebhookSender
 from leasebook.notifications.webhook_signature import new_secret
 from tests.harness import a_service
 from tests.outbox.receivers import PATH, Receiver, a_receiver
+from tests.raw_connections import raw_server
 
 NOTHING, LOCAL = Allowed(), Allowed(http=True, networks=networks_of("127.0.0.0/8"))
 
@@ -269,19 +270,17 @@ async def test_tls_asks_for_the_name_and_believes_no_other_certificate(tmp_path:
     context.load_cert_chain(cert, key)
     context.sni_callback = lambda _socket, server_name, _context: asked.append(server_name)
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
 
     async def look_up(_host: str, _port: int) -> list[Address]:
         return [ipaddress.ip_address("127.0.0.1")]
 
     trusting = ssl.create_default_context(cafile=str(cert))
     sender = WebhookSender(LOCAL, lambda _hook, _sealed: new_secret(), look_up=look_up, tls=trusting)
-    outcome = await sender.send(parcel(f"https://{name}:{port}/"))
-    await sender.close()
+    async with raw_server(receiver.serve, ssl=context) as port:
+        outcome = await sender.send(parcel(f"https://{name}:{port}/"))
+        await sender.close()
     assert outcome.kind == kind
     assert bool(receiver.got) is (kind == "Delivered")
-    server.close()
     assert asked == [name]
 
 

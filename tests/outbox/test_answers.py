@@ -28,6 +28,7 @@ from tests.outbox.receivers import (
 )
 from tests.outbox.scenes import served, tried
 from tests.outbox.test_mail import confirming, parcel
+from tests.raw_connections import raw_server
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 BODIES = {
@@ -50,7 +51,6 @@ async def test_a_success_is_a_success_whatever_becomes_of_its_body(
 
     async with served(tmp_path, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1") as (desk, receiver):
         names = iter(BODIES)
-        held: list[asyncio.StreamWriter] = []
 
         async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
@@ -58,14 +58,10 @@ async def test_a_success_is_a_success_whatever_becomes_of_its_body(
             writer.write(BODIES[name])
             await writer.drain()
             if name in HELD:
-                held.append(writer)
-            else:
-                writer.close()
+                await asyncio.Event().wait()
 
         del receiver
-        server = await asyncio.start_server(answering, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
+        async with raw_server(answering) as port:
             await subscribe(desk, f"http://127.0.0.1:{port}/hook", types=["unit.bought"])
             for count in range(1, len(BODIES) + 1):
                 await buy(desk)
@@ -74,9 +70,6 @@ async def test_a_success_is_a_success_whatever_becomes_of_its_body(
             assert [(row["state"], row["attempts"], row["answer"]) for row in rows] == [("Delivered", 1, 200)] * len(
                 BODIES
             )
-            for writer in held:
-                writer.close()
-                await writer.wait_closed()
 
 
 async def _mail_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,9 +97,7 @@ async def test_a_mail_that_was_taken_is_delivered_however_the_mail_server_says_g
         await writer.wait_closed()
         left.set()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with raw_server(serve) as port:
         sender = MailSender(server_of(f"smtp://127.0.0.1:{port}"), "a@b.test", str, confirming, timeout_s=0.5)
         outcome = await sender.send(parcel("unit-1", "Schedule"))
         assert (outcome.kind, outcome.status) == ("Delivered", 250), outcome

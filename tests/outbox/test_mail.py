@@ -8,7 +8,6 @@ import email.policy
 import re
 import socket
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,8 +15,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from leasebook.addressing.mail import ADDRESS, Server, server_of
 from leasebook.config.load import BadSettings, load_settings
@@ -29,69 +26,21 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.mail import MailSender, message_of
 from leasebook.notifications.ports import Parcel
 from tests.harness import Client, a_service, play
+from tests.outbox.mail_servers import Box, mail_server
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
 from tests.outbox.test_address import certificate
-from tests.ports import free_port
-from tests.rests import Rests
-
-HANGS_UP_S = 5.0
+from tests.raw_connections import ended
 
 TO = "ops@example.org"
-
-
-class Box:
-    """The messages that the mail server got, and its answer to each receiver."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.answers: list[str] = []
-        self.logins: list[tuple[bytes, bytes]] = []
-
-    async def handle_RCPT(  # noqa: N802 - the library's own interface
-        self, _server: Any, _session: Any, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.answers:
-            return self.answers.pop(0)
-        envelope.rcpt_tos.append(address)
-        envelope.rcpt_options.extend(options)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802
-        self.envelopes.append(envelope)
-        return "250 OK"
-
-    def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: LoginPassword) -> AuthResult:
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=(data.login, data.password) == (b"lease@hold", b"pass:word"), handled=False)
-
-    def message(self, index: int = 0) -> EmailMessage:
-        content = self.envelopes[index].content
-        assert isinstance(content, bytes)
-        return email.message_from_bytes(content, policy=email.policy.default)
 
 
 @pytest.fixture
 def mail() -> Iterator[tuple[Box, int]]:
     """A mail server that takes everything, unless the test says otherwise."""
     box = Box()
-    controller = Controller(
-        box,
-        hostname="127.0.0.1",
-        port=free_port(),
-        authenticator=box.login,
-        auth_require_tls=False,
-        auth_required=False,
-    )
-    controller.start()
-    try:
-        yield box, controller.port
-    finally:
-        # Its callers have hung up. A loop that stops before it hears of that leaves their connections open.
-        until_s, rests = time.monotonic() + HANGS_UP_S, Rests(0.001)
-        while asyncio.all_tasks(controller.loop) and time.monotonic() < until_s:
-            time.sleep(rests.next_s())
-        controller.stop()
+    with mail_server(box, auth_require_tls=False, auth_required=False) as port:
+        yield box, port
 
 
 def played(folder: Path, port: int, scene: Callable[[Client], Awaitable[None]], user: str = "") -> None:
@@ -445,8 +394,6 @@ async def test_on_this_machine_it_is_only_warned_of(
             assert "hunter2" not in said
 
 
-# A handshake that we break off leaves the test's own server with a transport that it never closes.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("trusted", [True, False])
 @pytest.mark.parametrize("name", ["mail.example", "other.example"])
 async def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
@@ -465,24 +412,17 @@ async def test_starttls_believes_no_other_certificate_and_sends_no_password_befo
         return real("127.0.0.1" if str(host).endswith(".example") else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    controller = Controller(
-        box, hostname="127.0.0.1", port=free_port(), authenticator=box.login, tls_context=context, require_starttls=True
-    )
-    controller.start()
-    try:
-
-        async def scene() -> None:
-            sender = MailSender(
-                Server(name, controller.port, "lease@hold", "pass:word", tls=False, start_tls=True),
-                "a@b.c",
-                str,
-                confirming,
-                tls=ssl.create_default_context(cafile=str(cert)) if trusted else None,
-            )
-            outcome = await sender.send(parcel("unit-1", ""))
-            assert outcome.kind == ("Delivered" if trusted and name == "mail.example" else "Retry")
-
-        await scene()
-    finally:
-        controller.stop()
+    with mail_server(box, tls_context=context, require_starttls=True) as port:
+        sender = MailSender(
+            Server(name, port, "lease@hold", "pass:word", tls=False, start_tls=True),
+            "a@b.c",
+            str,
+            confirming,
+            tls=ssl.create_default_context(cafile=str(cert)) if trusted else None,
+        )
+        outcome = await sender.send(parcel("unit-1", ""))
+        await ended([])
+        transports: Any = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]
+        assert [one for one in transports.values() if one._sock is not None] == []
+    assert outcome.kind == ("Delivered" if trusted and name == "mail.example" else "Retry")
     assert len(box.logins) == len(box.envelopes) == int(trusted and name == "mail.example")

@@ -20,6 +20,7 @@ from leasebook.notifications import log_store as log_store_client
 from leasebook.notifications.log_store import LogStoreClient
 from leasebook.ports.queries.log_stores import LogSources
 from leasebook.reconciler import log_sender
+from leasebook.reconciler.followed_logs import FollowedLogs
 from leasebook.reconciler.log_sender import EVERY_S, PAUSE_MAX_S, LogSender
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.log_stores import LogKeeper, LogRequest, a_log_store, answer_of
@@ -62,14 +63,12 @@ class Sending:
 
     def another(self) -> LogSender:
         """Return a sender that knows nothing yet, as after a restart."""
-        engines = {"fake": FakeEngine(self.world)}
+        logs = FollowedLogs({"fake": FakeEngine(self.world)}, "node-1", 5.0)
         return LogSender(
             self,
-            engines,
+            logs,
             self.client,
             holder="w",
-            node="node-1",
-            call_s=5.0,
             meter=self.meter,
             now_ns=lambda: 1000,
             now_s=lambda: self.now_s,
@@ -286,7 +285,7 @@ async def test_the_last_lines_of_a_replica_that_is_gone_are_sent(sending: Sendin
     await sending.sender.turn()
     await sending.sender.turn()
     assert sending.keeper.lines == ["one", "last words"]
-    assert sending.sender._followed == {}
+    assert sending.sender._logs.in_turn() == []
 
 
 async def test_a_try_that_came_and_went_between_two_looks_is_followed(sending: Sending) -> None:

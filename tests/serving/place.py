@@ -16,6 +16,7 @@ from leasebook.server.transport.connection_limits import Caps
 from leasebook.server.transport.listener import Listener
 from leasebook.server.transport.pace import Limits
 from leasebook.server.transport.tls import Tls
+from tests.raw_connections import ended
 
 LIMITS = Limits(head_s=10, body_s=10, body_rate=1000, idle_s=75, write_s=60)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -86,13 +87,10 @@ async def listening(
         try:
             yield place
         finally:
-            for writer in place.writers:
-                writer.transport.abort()
             listener.close()
             await listener.wait_closed()
-            for connection in tuple(listener._open):
-                connection.transport.abort()
-            await asyncio.sleep(0.01)
+            await ended(writer.transport for writer in place.writers)
+            await ended(connection.transport for connection in tuple(listener._open))
 
 
 def answering(text: bytes = b"fine", *, before: Callable[[], Awaitable[None]] | None = None) -> Any:

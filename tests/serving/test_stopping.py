@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
+import pytest
 import uvloop
 
-from tests.serving.place import answering, listening
+from leasebook.server import embedded
+from leasebook.server.embedded import EmbeddedListener
+from tests.raw_connections import raw_connection
+from tests.serving.place import GET, answering, listening
 
 
 def test_nobody_who_is_on_the_way_in_keeps_a_stop_waiting() -> None:
@@ -24,6 +29,24 @@ def test_nobody_who_is_on_the_way_in_keeps_a_stop_waiting() -> None:
             assert place.listener._open == set()
 
     uvloop.run(asyncio.wait_for(scene(), 60))
+
+
+async def test_an_embedded_listener_closes_connections_whose_answer_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "CLOSE_S", 0.01)
+    asked = asyncio.Event()
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        listener = EmbeddedListener(app, door)
+        async with raw_connection(door.getsockname()[1]) as (reader, writer), asyncio.timeout(10):
+            writer.write(GET)
+            await asked.wait()
+            await listener.close()
+            assert await reader.read() == b""
 
 
 def _ended(caller: socket.socket) -> None:

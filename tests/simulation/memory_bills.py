@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import SETTLEMENTS, Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 from leasebook.ports.queries.spending import Spender, Spent
 
@@ -77,6 +79,10 @@ class BillQuestions(ReadRepository):
             assert unit is not None
             bill = self.bill(unit_id, since, until) if with_bills else []
             yield Spent(unit, self.tags_of([unit_id]).get(unit_id), bill, self.terms(unit_id, until) if prepaid else [])
+
+    def charged(self, unit: Instance) -> Micro:
+        """Return what an instance was charged in all."""
+        return unit.charged
 
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:
         """Return what was paid in advance for an instance, or paid back, before a moment."""

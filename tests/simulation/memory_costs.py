@@ -42,6 +42,10 @@ class CostsOfMemory(ReadRepository):
         """Nothing changes meanwhile."""
         yield
 
+    def costs_within(self) -> frozenset[str] | None:
+        """Return None: questions of memory are about every project."""
+        return None
+
     def costs_summed(self) -> int:
         """Return the number of the last posting that is part of the sums."""
         row = self._rows(METADATA).get((COSTS_SUMMED,))

@@ -16,7 +16,7 @@ from leasebook.domain.book.tables import (
     Table,
 )
 from leasebook.domain.model.subscription import Delivery, Subscription
-from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.event import MOVED, Event, EventPage
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.ports.queries.across import Across
@@ -82,6 +82,15 @@ class OutboxOfMemory:
             for number, page in enumerate(self._pages(), start=1)
             if page.account_id == account_id and number > after
         ][:limit]
+
+    def moves(self, account_id: str) -> list[tuple[EventPlace, Event]]:
+        """Return the events of moves from project to project in an account, oldest first."""
+        return [
+            (EventPlace(number, line), event)
+            for number, events in self.event_pages(account_id, after=0, limit=2**62)
+            for line, event in enumerate(events)
+            if event.type == MOVED
+        ]
 
     def event_at(self, account_id: str, place: EventPlace) -> Event | None:
         """Return an account's event by its place."""

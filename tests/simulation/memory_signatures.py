@@ -77,7 +77,8 @@ class SignaturesOfMemory:
 
 def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refused_before: Instant, limit: int) -> None:
     """Forget at most ``limit`` rows of used nonces, and old rows of refused calls."""
-    for key in sorted(key for key, row in rows[NONCE_PAGES].items() if row.until < nonces_before)[:limit]:
+    seconds = sorted({key[:2] for key, row in rows[NONCE_PAGES].items() if row.until < nonces_before})[:limit]
+    for key in [key for key in rows[NONCE_PAGES] if key[:2] in seconds]:
         del rows[NONCE_PAGES][key]
     old = sorted((row.hour, key) for key, row in rows[FORMER_NONCES].items() if row.hour < nonces_before)
     for _, key in old[:limit]:

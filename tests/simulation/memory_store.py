@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.record.agenda import Due, DueKind, agenda_of, approval_due
+from leasebook.domain.record.agenda import Due, agenda_of, approval_due
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.identity_log import LOG_END, read_mark
@@ -72,6 +72,7 @@ from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_calls import CallsOfMemory
 from tests.simulation.memory_costs import CostsOfMemory
+from tests.simulation.memory_due import DueOfMemory
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -301,6 +302,7 @@ class MemoryQuestions(
     BillQuestions,
     CallsOfMemory,
     CostsOfMemory,
+    DueOfMemory,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,
@@ -318,6 +320,9 @@ class MemoryQuestions(
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
         return self._store.rows[table]
+
+    def _agenda(self) -> list[Due]:
+        return self._store.agenda
 
     def _pages(self) -> list[EventPage]:
         return self._store.events
@@ -345,7 +350,7 @@ class MemoryQuestions(
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; live ones unless a status is asked for."""
-        fields = ("account_id", "kind", "status", "payment_timing", "region", "type", "auto_renew")
+        fields = ("account_id", "kind", "status", "payment_timing", "region", "type", "auto_renew", "created_by")
         asked = {name: value for name in fields if (value := getattr(wanted, name)) is not None}
         found = [
             Numbered(seq, row)
@@ -474,19 +479,6 @@ class MemoryQuestions(
         """Return the place of an account's last event."""
         found = self.events(EventFilter(account_id=account_id), after=None, limit=1, oldest_first=False)
         return found[0][0] if found else None
-
-    def due(self, until: Instant, limit: int) -> list[Due]:
-        """Return the work that is due by then, in the order in which it is to be done."""
-        agenda, units = self._store.agenda, list(self._store.rows[INSTANCES])
-        due = agenda[: bisect_right(agenda, until, key=lambda due: due.at)]
-        places = {key: place for place, key in enumerate(units)}
-        due.sort(key=lambda one: (one.at, one.kind, places.get((one.unit_id,), 0), one.unit_id))
-        return due[:limit]
-
-    def oldest_release_due(self, until: Instant) -> Instant | None:
-        """Return since when the oldest release that should have been done by then is due."""
-        releases = [due.at for due in self._store.agenda if due.kind is DueKind.RELEASE and due.at <= until]
-        return min(releases, default=None)
 
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""

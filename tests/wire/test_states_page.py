@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from leasebook.contract.nouns.instance import UnitStatus as Shown
+from leasebook.contract.shapes import UnitStatus as Shown
 from leasebook.docsgen.pages import pages
 from leasebook.docsgen.reference import states_page
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus

@@ -86,7 +86,12 @@ def is_at_home(call: Call[Any], account_ids: tuple[str, ...] | None) -> bool:
 
 
 def sees_money(call: Call[Any], account_ids: tuple[str, ...] | None) -> bool:
-    """Whether the caller may see the balances and budgets of accounts; None: all accounts."""
+    """Whether the caller may see the balances and budgets of accounts; None: all accounts.
+
+    A caller with a policy for some projects of the account may not.
+    """
+    if call.within is not None:
+        return False
     return is_at_home(call, account_ids) or not BILLING_READERS.isdisjoint(call.caller.policies)
 
 

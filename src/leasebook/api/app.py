@@ -27,8 +27,7 @@ from leasebook.api.faults.injection import Injection
 from leasebook.api.health import Health
 from leasebook.api.ids import uuid4_text
 from leasebook.api.inside.operating import operate
-from leasebook.api.links.html import HEADERS, HTML, Sheet, written
-from leasebook.api.links.pages import LinkPages
+from leasebook.api.links.site import LinkSite
 from leasebook.api.links.tokens import PATH
 from leasebook.api.responses import (
     JSON,
@@ -59,7 +58,6 @@ log = structlog.get_logger()
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
 LINKS: Final = PATH.encode()
-NO_METHOD: Final = 405
 DOCUMENT: Final = "/openapi.json"
 """Where the reference is, for programs as for people."""
 QUERY_REMEMBERED: Final = 512
@@ -111,7 +109,7 @@ class App:
         *,
         path_prefix: str = "",
         trusted_proxies: Sequence[str] = (),
-        links: LinkPages | None = None,
+        links: LinkSite | None = None,
         passing: Passing | None = None,
         console: Pages | None = None,
         admission: Admission,
@@ -164,7 +162,7 @@ class App:
         if scope["method"] in ("GET", "HEAD") and await self._monitored(scope, path, send):
             return
         if self._links is not None and (link := self._own(path)).startswith(LINKS):
-            await self._link(link[len(LINKS) :].decode("latin-1"), scope, receive, send)
+            await self._links(link[len(LINKS) :].decode("latin-1"), scope, receive, send, closes=self._stopping)
             return
         request_id = uuid4_text()
         token = current_request_id.set(request_id)
@@ -257,31 +255,6 @@ class App:
     def _own(self, path: bytes) -> bytes:
         """Return a path without the prefix, which a proxy may have taken off already."""
         return path[len(self._prefix) :] if self._prefix and path.startswith(self._prefix + b"/") else path
-
-    async def _link(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a reminder's link with a page. Its address is never logged: anyone who has it may use it."""
-        began, method = time.perf_counter(), scope["method"]
-        assert self._links is not None  # noqa: S101 - only then is it asked
-        try:
-            if method in ("GET", "HEAD"):
-                sheet = await self._links.show(token)
-            elif method == "POST":
-                peer = scope.get("client")
-                address = self._addresses.of(peer[0] if peer else "", scope["headers"])
-                record = CallRecord(uuid4_text(), address, "/links", "UseLink")
-                sheet = await self._links.do(token, await self._callers.small_body(scope["headers"], receive), record)
-            else:
-                sheet = Sheet(NO_METHOD, "This is a page", ("Open it in a browser.",))
-        except Fault as fault:
-            sheet = Sheet(fault.error.status, "This cannot be done", (fault.message,))
-        except Exception:
-            log.exception("a link failed")
-            sheet = Sheet(500, "Something went wrong", ("Nothing is known of what was done. Open the link again.",))
-        self._meter.request_done("/links", "Link", sheet.status, "", time.perf_counter() - began)
-        more = (*HEADERS, *(((b"allow", b"GET, HEAD, POST"),) if sheet.status == NO_METHOD else ()))
-        if self._stopping:
-            more += ((b"connection", b"close"),)
-        await answer(send, sheet.status, written(sheet), HTML, more, head=method == "HEAD")
 
     async def _answer(
         self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord | None

@@ -18,6 +18,7 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.api.faults.registry import Faults
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
+from leasebook.api.server_work import ServerWork
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
 from leasebook.batch.shared_state import SharedState, Standing
 from leasebook.contract.action import Action
@@ -94,6 +95,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Engines of this server whose replicas cannot be sent to a log store."""
     faults: Faults | None
     """None: this server makes no faults, and has none of their actions."""
+    work: ServerWork
+    """This server's part in due work."""
     public_base: str | None
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
@@ -107,9 +110,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         try:
             answer = await self.sequencer.submit(command, caller.epoch, call.record, party=caller.account_id)
         except Refusal as refusal:
-            once.decided(refusal)
+            once.refused(refusal)
             raise
-        once.decided(None)
+        once.is_spent = True
         return answer
 
     async def submit_checked(self, call: Call[Any], command: Command, check: Callable[[], Awaitable[None]]) -> Any:
@@ -171,7 +174,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         caller = await self.identities.again(call.caller)
         if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
             return False
-        call.caller = caller
+        call.caller_is(caller)
         return True
 
     def shown(self, at: Instant) -> str:
@@ -216,10 +219,8 @@ class Call(Generic[R]):
         self.action = action
         self.once = once
         """The nonce of the call's signature; None where it has none."""
-        self.caller = caller
         self.request = request
-        self.within = caller.within(action, getattr(request, "account_id", None))
-        """The projects that the call is confined to, by their public ids; None: it is not."""
+        self.caller_is(caller)
         self.query_token = query_token
         self.last_event_id = last_event_id
         self.record = record
@@ -227,6 +228,12 @@ class Call(Generic[R]):
         """In which times are read that name none."""
         self.origin = origin
         """Returns the address that the caller used, up to the prefix."""
+
+    def caller_is(self, caller: Identity) -> None:
+        """Note who calls, with the rights of now."""
+        self.caller = caller
+        self.within = caller.within(self.action, getattr(self.request, "account_id", None))
+        """The projects that the call is confined to, by their public ids; None: it is not."""
 
     def token(self) -> IdempotencyKey | None:
         """Return the client token, from the query or the body, with a digest of everything else asked for."""

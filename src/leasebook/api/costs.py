@@ -11,6 +11,7 @@ import msgspec
 from leasebook.api.across import Meant
 from leasebook.api.context import EARLIEST, LATEST
 from leasebook.api.fault import Fault, bad_field
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.costs.folding import GROUPS_MAX, Charge, Fold, Groups, fold_payments
 from leasebook.domain.costs.forecast import Around, expect
 from leasebook.domain.costs.periods import Granularity, Periods, count_max, cover, is_start
@@ -97,7 +98,9 @@ def _name(given: str, field: str) -> str:
 
 def look_at_costs(ask: ReadRepository, meant: Meant, asked: AskedCosts) -> Found:
     """Sum the costs of accounts, all as of one instant; raises Fault."""
-    found = Found({}, Amounts(), set())
+    found, within = Found({}, Amounts(), set()), ask.costs_within()
+    if within is not None:
+        asked = asked._replace(only=confined(asked.only, within))
     with ask.at_one_instant():
         accounts = ask.accounts() if meant.ids is None else list(ask.accounts_by_id(meant.ids).values())
         live = 0
@@ -119,6 +122,14 @@ def look_at_costs(ask: ReadRepository, meant: Meant, asked: AskedCosts) -> Found
                 )
     sums = [sum(column) for column in zip(*found.rows.values(), strict=True)]
     return found._replace(total=Amounts(*sums))
+
+
+def confined(only: Mapping[str, frozenset[str | None]], within: Projects) -> dict[str, frozenset[str | None]]:
+    """Return a filter that passes only costs of the projects, whatever else it passes.
+
+    Charges whose project was not kept, in an account with too many groups of charges, pass in no project.
+    """
+    return {**only, "project": only.get("project", within) & within}
 
 
 def _periods(account: Account, asked: AskedCosts) -> Periods:

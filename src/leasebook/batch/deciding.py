@@ -23,7 +23,7 @@ from leasebook.domain.book.loads import (
 )
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.book.tables import APPROVALS, INSTANCES, SERVICES, Table
-from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
+from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, nonce_needs, token_needs
 from leasebook.domain.record import identity_log
 from leasebook.domain.record.agenda import NOTHING, Due, DueKind, agenda_of, approval_due
 from leasebook.domain.rules.suspension import suspension_needs
@@ -42,7 +42,7 @@ DUE_DEFERRED = Decision(answer=None)
 
 def needs_of(command: Command, book: Book) -> set[Needed]:
     """Return every row that a command needs, as far as the rows loaded so far show."""
-    needs = {*token_needs(command), *suspension_needs(command), *command.needs()}
+    needs = {*token_needs(command), *nonce_needs([command], book), *suspension_needs(command), *command.needs()}
     with suppress(NotLoaded):
         needs.update(command.needs_more(book))
     return needs
@@ -62,7 +62,7 @@ async def load(
     if barred:
         # Now, before anything is loaded, and again below, when it is known which further rows are needed.
         commands = [command for command in commands if barred.isdisjoint(needs_of(command, book))]
-    tokens: set[Needed] = set()
+    tokens = nonce_needs(commands, book)
     first: set[Needed] = set()
     rest: set[Needed] = set()
     for command in commands:
@@ -86,6 +86,9 @@ async def load(
     rest.update(identity_log.needs_of(rest))
     if rest:
         await transaction.load(rest, book)
+    # Hardly ever: another server has filled pages of nonces, or this one has just started.
+    while pages := nonce_needs(commands, book):
+        await transaction.load(pages, book)
     # Whether the charges of an account are counted by tag is in its limits, which are loaded last.
     tags = charged_tags(book)
     if tags is not None:
@@ -113,13 +116,21 @@ def decide_in_parts(
     work makes something due, all work that does not come before its time and kind is deferred to another batch. So the
     result does not depend on how late the work is done, nor on how much of it one batch takes.
     """
+    # A nonce stays used even if its command is refused: otherwise a copied request, refused for lack of stock, could be
+    # sent again later and buy.
+    replayed = book.use_nonces(
+        (number, command.nonce) for number, command in enumerate(commands) if command.nonce is not None
+    )
     outcomes: list[Decision] = []
     next_due: tuple[Instant, DueKind] | None = None
     last = max((command.due.at for command in commands if isinstance(command, DueCommand)), default=None)
-    for command in commands:
+    for number, command in enumerate(commands):
         if len(outcomes) == size:
             yield outcomes
             outcomes = []
+        if number in replayed:
+            outcomes.append(Decision(refusal=replayed[number]))
+            continue
         if not isinstance(command, DueCommand):
             outcomes.append(decide(book, command, rules, now, engine))
             continue

@@ -23,8 +23,8 @@ from leasebook.domain.commands.due_work import due_command
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
+from leasebook.domain.record.nonce import KnownNonces
 from leasebook.domain.record.row_digest import digests_of
-from leasebook.domain.record.signature import KnownPages
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
@@ -88,7 +88,7 @@ class BatchExecutor:
         self._audit = audit
         self._pruner = pruner
         self._before_save = before_save
-        self._known_pages: Final = KnownPages()
+        self._known_nonces: Final = KnownNonces()
 
     async def execute(self, batch: Batch, due: list[Due]) -> CommittedBatch:
         """Execute a batch; returns after the commit. Adds the due work that the batch took to ``due``.
@@ -100,7 +100,7 @@ class BatchExecutor:
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
         batch.is_open = True
-        book, commands = Book(self._known_pages), list[Command]()
+        book, commands = Book(self._known_nonces), list[Command]()
         try:
             clock_now = self._clock.at(transaction.now())
             request = batch.request

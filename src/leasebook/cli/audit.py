@@ -15,7 +15,7 @@ import click
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, leave_unread, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.cli.terminal.texts import _, ngettext
+from leasebook.cli.terminal.texts import _, ngettext, of_error
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
@@ -50,7 +50,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, text: str | No
     try:
         return None if text is None else parse_time(text, "UTC")
     except BadTime as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(of_error(error)) from None
 
 
 @click.command(cls=ServerCommand)

@@ -12,6 +12,7 @@ import click
 from leasebook.cli.exits import stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
+from leasebook.cli.terminal.texts import _
 
 if TYPE_CHECKING:
     from leasebook.domain.model.account import User
@@ -45,14 +46,19 @@ def console(data: Path, store: str | None, user_id: str | None, url: str | None,
     with refusing(), glimpse(where) as ask:
         user = _user(ask, user_id)
         try:
-            vault, _ = keys_of(Keyring(settings, where.directory), rotation_state(ask))
+            vault, _rest = keys_of(Keyring(settings, where.directory), rotation_state(ask))
         except BadMasterKey as error:
             stop(error)
     minutes = settings.console_link_minutes
     link = new_link(vault.derive(PURPOSE), user.id, int(time.time()) + minutes * 60)
     base = (url or settings.public_url or HERE).rstrip("/") + settings.path_prefix.rstrip("/")
     click.echo(f"{base}/console/in/{link}")
-    click.echo(f"It signs in as {user.name} ({user.id}), once, within {minutes} minutes.", err=True)
+    click.echo(
+        _("It signs in as {name} ({user}), once, within {minutes} minutes.").format(
+            name=user.name, user=user.id, minutes=minutes
+        ),
+        err=True,
+    )
 
 
 def _user(ask: ReadRepository, user_id: str | None) -> User:
@@ -61,5 +67,9 @@ def _user(ask: ReadRepository, user_id: str | None) -> User:
 
     user = ask.user(user_id or ask.fact(ROOT_USER) or "")
     if user is None or user.deleted_at is not None:
-        stop(f"There is no user {user_id!r} here. DescribeUsers (/v2/iam) lists the users of an account.")
+        stop(
+            _("There is no user {user!r} here. DescribeUsers (/v2/iam) lists the users of an account.").format(
+                user=user_id
+            )
+        )
     return user

@@ -8,6 +8,8 @@ from typing import Final, NoReturn
 
 import click
 
+from leasebook.cli.terminal.texts import of_error
+
 FAILED: Final = 1
 """The request was refused or failed, or a check has findings."""
 CANNOT_START: Final = 2
@@ -25,7 +27,7 @@ OUT_OF_TIME: Final = 7
 
 
 def stop(message: object, code: int = CANNOT_START) -> NoReturn:
-    """Print an error in one line, and end."""
+    """Print an error in one line, in the reader's language, and end."""
     remark(message)
     sys.exit(code)
 
@@ -36,8 +38,8 @@ def leave_unread() -> None:
 
 
 def remark(message: object) -> None:
-    """Print a remark in one line to the standard error."""
-    click.echo(f"leasebook: {printable(' '.join(str(message).split()))}", err=True)
+    """Print a remark in one line to the standard error, in the reader's language."""
+    click.echo(f"leasebook: {printable(' '.join(of_error(message).split()))}", err=True)
 
 
 def printable(text: str) -> str:

@@ -131,9 +131,10 @@ def work(  # one parameter an option
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
 def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
     """Write the pages and modules that are generated from the code."""
+    from leasebook.cli.reference import PLACE, commands_page
     from leasebook.docsgen.pages import generated
 
-    stale, files = [], generated()
+    stale, files = [], generated() | {PLACE: commands_page(cli).encode()}
     for name, content in files.items():
         path = root / name
         if path.exists() and path.read_bytes() == content:

@@ -10,7 +10,7 @@ import click
 from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.cli.terminal.texts import _
+from leasebook.cli.terminal.texts import _, of_error
 
 
 @click.command("rotate-master-key", cls=ServerCommand)
@@ -46,7 +46,9 @@ def rotate_master_key(
                 return
             settings = load_settings(config, os.environ)
             configure_logging(settings.log_format, "warning", [])
-            asyncio.run(rotating.rotate_master_key(settings, where, wait_s=wait, say=click.echo))
+            asyncio.run(
+                rotating.rotate_master_key(settings, where, wait_s=wait, say=lambda text: click.echo(of_error(text)))
+            )
     except (BadSettings, BadMasterKey) as error:
         stop(error)
     except (NotYet, Unavailable, OutcomeUnknown) as error:

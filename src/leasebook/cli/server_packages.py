@@ -28,6 +28,7 @@ MODULES: Final = (
     "prometheus_client",
     "psycopg",
     "pyotp",
+    "segno",
     "sqlalchemy",
     "starlette",
     "structlog",

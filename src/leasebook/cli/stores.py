@@ -15,7 +15,7 @@ import click
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.terminal.progress import progress_option, shown
-from leasebook.cli.terminal.texts import _, ngettext
+from leasebook.cli.terminal.texts import _, ngettext, of_error
 
 if TYPE_CHECKING:
     from leasebook.config.load import Settings
@@ -180,7 +180,7 @@ def check(data: Path, store: str | None, lines: bool) -> None:  # noqa: FBT001
         # Read from the same snapshot as the rest: the master key may be replaced during the check.
         report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch), unusable), progress)
     for finding in (*report.findings, *unusable):
-        click.echo(finding)
+        click.echo(of_error(finding))
     if not report.findings:
         click.echo(_("The books are right: {summary}.").format(summary=report.summary))
     for remark in report.remarks:

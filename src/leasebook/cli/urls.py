@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from leasebook.cli.terminal.texts import _
+from leasebook.cli.terminal.texts import _, of_error
 
 
 def url_given(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
@@ -19,7 +19,7 @@ def url_given(context: click.Context, parameter: click.Parameter, text: str | No
     except ValueError as error:
         raise click.BadParameter(
             _("{text!r} is no address of a service: {error}. Write it like https://units.example.com:8000.").format(
-                text=text, error=error
+                text=text, error=of_error(error)
             ),
             context,
             parameter,

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import httpx2
 
-from leasebook.client.caller import OK, ActionOf, Retries, pause_before_next, result_of, signed
+from leasebook.client.caller import OK, ActionOf, Retries, result_of, signed
 from leasebook.client.connection import Connection, connection
 from leasebook.client.errors import LeasebookError
 from leasebook.client.following import EventLines, followed, is_over
 from leasebook.client.methods import AsyncMethods
 from leasebook.client.shapes.instance import ComputeUnitDetail
 from leasebook.client.transport import TIMEOUT_S, no_answer, pages_of, with_token
+from leasebook.client.tries import Tries
 from leasebook.client.waiting import FAILED, RELEASED, RUNNING, pauses, too_long
 
 R = TypeVar("R")
@@ -44,7 +43,8 @@ class AsyncClient(AsyncMethods):
         self.connection: Final[Connection] = connection(url, access_key, secret_key, profile=profile)
         self._retries = retries or Retries()
         self._timeout = timeout
-        self._http = httpx2.AsyncClient(timeout=timeout)
+        # To read the machine's certificates takes 50 ms.
+        self._http = httpx2.AsyncClient(timeout=timeout, verify=not self.connection.keys.url.startswith("http:"))
 
     def within(self, timeout: float, retries: Retries | None = None) -> AsyncClient:
         """Return this client with another timeout in seconds, over the same connections."""
@@ -68,23 +68,12 @@ class AsyncClient(AsyncMethods):
     async def _call(self, operation: ActionOf[R], request: Mapping[str, Any]) -> R:
         given = with_token(operation, request)
         body = operation.body(given)
-        began, failed = time.monotonic(), 0
+        tries = Tries(self._retries, operation, has_token=bool(given.get("client_token")))
         while True:
             try:
                 return await self._send(operation, body)
             except LeasebookError as error:
-                failed += 1
-                pause = pause_before_next(
-                    self._retries,
-                    operation,
-                    has_token=bool(given.get("client_token")),
-                    failed=failed,
-                    spent_s=time.monotonic() - began,
-                    error=error,
-                    dice=random.random(),  # noqa: S311
-                )
-                if pause is None:
-                    raise
+                pause = tries.pause_s(error)
             await asyncio.sleep(pause)
 
     async def _send(self, operation: ActionOf[R], body: bytes) -> R:
@@ -123,7 +112,7 @@ class AsyncClient(AsyncMethods):
 
     async def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> AsyncIterator[R]:
         given: dict[str, Any] = dict(request)
-        failed = 0
+        tries = Tries(self._retries, operation, has_token=False, ends=False)
         while True:
             lines: EventLines[R] = EventLines(operation)
             try:
@@ -138,26 +127,14 @@ class AsyncClient(AsyncMethods):
                         found = lines.take(line)
                         if found is not None:
                             given = followed(given, found[0])
-                            failed = 0
+                            tries.worked()
                             yield found[1]
                 problem: LeasebookError = is_over(sent.url)
             except httpx2.HTTPError as error:
                 problem = no_answer(sent.url, error)
             except LeasebookError as error:
                 problem = error
-            failed += 1
-            pause = pause_before_next(
-                self._retries,
-                operation,
-                has_token=False,
-                failed=failed,
-                spent_s=0.0,
-                error=problem,
-                dice=random.random(),  # noqa: S311
-            )
-            if pause is None:
-                raise problem
-            await asyncio.sleep(pause)
+            await asyncio.sleep(tries.pause_s(problem))
 
     async def wait_until_released(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
         """Wait until a unit is released, at most ``timeout_s`` seconds of the real clock; raises WaitedTooLong."""

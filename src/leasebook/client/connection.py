@@ -51,7 +51,8 @@ def connection(
     """
     environment = os.environ if environment is None else environment
     named = profile or environment.get(PROFILE_VARIABLE) or None
-    saved = _profile(profile_file(environment), named)
+    is_whole = profile is None and all((url, access_key, secret_key))
+    saved = _Saved({}, "") if is_whole else _profile(profile_file(environment), named)
     found: dict[str, tuple[str, str]] = {}
     for name, given in (("url", url), ("access_key", access_key), ("secret_key", secret_key)):
         places = ((given, "argument"), *((environment.get(one), one) for one in VARIABLES[name]))

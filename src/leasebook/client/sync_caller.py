@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -10,11 +9,12 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx2
 
-from leasebook.client.caller import OK, ActionOf, Caller, Retries, pause_before_next, result_of, signed
+from leasebook.client.caller import OK, ActionOf, Caller, Retries, result_of, signed
 from leasebook.client.connection import Connection, connection
 from leasebook.client.errors import LeasebookError
 from leasebook.client.following import EventLines, followed, is_over
 from leasebook.client.transport import TIMEOUT_S, no_answer, pages_of, with_token
+from leasebook.client.tries import Tries
 
 R = TypeVar("R")
 
@@ -36,7 +36,8 @@ class SyncCaller(Caller):
         self.connection: Final[Connection] = connection(url, access_key, secret_key, profile=profile)
         self._retries = retries or Retries()
         self._timeout = timeout
-        self._http = httpx2.Client(timeout=timeout)
+        # To read the machine's certificates takes 50 ms.
+        self._http = httpx2.Client(timeout=timeout, verify=not self.connection.keys.url.startswith("http:"))
 
     def within(self, timeout: float, retries: Retries | None = None) -> Self:
         """Return this client with another timeout in seconds, over the same connections."""
@@ -60,23 +61,12 @@ class SyncCaller(Caller):
     def _call(self, operation: ActionOf[R], request: Mapping[str, Any]) -> R:
         given = with_token(operation, request)
         body = operation.body(given)
-        began, failed = time.monotonic(), 0
+        tries = Tries(self._retries, operation, has_token=bool(given.get("client_token")))
         while True:
             try:
                 return self._send(operation, body)
             except LeasebookError as error:
-                failed += 1
-                pause = pause_before_next(
-                    self._retries,
-                    operation,
-                    has_token=bool(given.get("client_token")),
-                    failed=failed,
-                    spent_s=time.monotonic() - began,
-                    error=error,
-                    dice=random.random(),  # noqa: S311
-                )
-                if pause is None:
-                    raise
+                pause = tries.pause_s(error)
             time.sleep(pause)
 
     def _send(self, operation: ActionOf[R], body: bytes) -> R:
@@ -113,7 +103,7 @@ class SyncCaller(Caller):
 
     def _follow(self, operation: ActionOf[R], request: Mapping[str, Any]) -> Iterator[R]:
         given: dict[str, Any] = dict(request)
-        failed = 0
+        tries = Tries(self._retries, operation, has_token=False, ends=False)
         while True:
             lines: EventLines[R] = EventLines(operation)
             try:
@@ -128,23 +118,11 @@ class SyncCaller(Caller):
                         found = lines.take(line)
                         if found is not None:
                             given = followed(given, found[0])
-                            failed = 0
+                            tries.worked()
                             yield found[1]
                 problem: LeasebookError = is_over(sent.url)
             except httpx2.HTTPError as error:
                 problem = no_answer(sent.url, error)
             except LeasebookError as error:
                 problem = error
-            failed += 1
-            pause = pause_before_next(
-                self._retries,
-                operation,
-                has_token=False,
-                failed=failed,
-                spent_s=0.0,
-                error=problem,
-                dice=random.random(),  # noqa: S311
-            )
-            if pause is None:
-                raise problem
-            time.sleep(pause)
+            time.sleep(tries.pause_s(problem))

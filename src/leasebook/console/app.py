@@ -20,7 +20,7 @@ from leasebook.console.frame import languages, static
 from leasebook.console.frame.headers import HEADERS, NO_STORE
 from leasebook.console.pages.table import PAGES
 from leasebook.console.parts import BASE, Parts
-from leasebook.console.routes import parts_of
+from leasebook.console.routes import parts_of, ways_back
 from leasebook.console.session import pages as session_pages
 from leasebook.console.session.sessions import Sessions
 from leasebook.contract import errors as e
@@ -32,14 +32,12 @@ class Console:
     """Answers everything under ``/console``, and ``/`` where a browser asks. ``more`` are routes of other sign-ins."""
 
     def __init__(self, parts: Parts, more: Sequence[BaseRoute] = ()) -> None:
+        pages = [*session_pages.ROUTES, *calendar_pages.ROUTES, *factor_pages.ROUTES, *more, *PAGES]
         routes = [
             landing.ROUTE,
             Route(f"{BASE}/static/{{version}}/{{name}}", _static, methods=["GET", "HEAD"]),
-            *session_pages.ROUTES,
-            *calendar_pages.ROUTES,
-            *factor_pages.ROUTES,
-            *more,
-            *PAGES,
+            *ways_back(pages),
+            *pages,
             # Whatever else is asked for: every page that is not there looks like the others.
             Route(f"{BASE}{{rest:path}}", _no_page, methods=["GET", "HEAD", "POST"]),
         ]
@@ -90,8 +88,7 @@ async def _static(request: Request) -> Response:
     found = static.files().get(request.path_params["name"])
     if found is None:
         return Response(status_code=404)
-    is_current = request.path_params["version"] == found.version
-    headers = {"cache-control": static.FOR_A_YEAR if is_current else "no-cache"}
+    headers = {"cache-control": static.cached(found, request.path_params["version"])}
     return Response(found.content, media_type=found.media_type, headers=headers)
 
 

@@ -31,6 +31,7 @@ from leasebook.contract.actions import TABLE
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.clock import wall_us
 from leasebook.translations.catalogues import Language
+from leasebook.translations.messages import in_language
 
 SEE_OTHER = 303
 FRAGMENT = "hx-request"
@@ -77,6 +78,7 @@ class Look:
         return {
             "look": self,
             "new_once": new_id,
+            "said": self.said,
             "url": self.url,
             "theme": self.theme,
             "language": self.language,
@@ -89,6 +91,10 @@ class Look:
             "menu": (),
             "refusal": None,
         }
+
+    def said(self, message: str) -> str:
+        """Return a message of a refusal, or a sentence of an answer, in the reader's language."""
+        return in_language(message, self.language)
 
     def page(self, template: str, /, status: int = 200, **values: Any) -> Response:
         """Answer with a template."""

@@ -12,10 +12,13 @@ from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
 from leasebook.api.responses import Meter
+from leasebook.console.calendar.kept import KeptCalendars
 from leasebook.console.factor.second_factors import SecondFactors
+from leasebook.console.frame.kept import KeptAnswers
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import Sessions
+from leasebook.gateway.chat.inside import InsideAnswer, InsideRequest
 
 BASE: Final = "/console"
 
@@ -25,6 +28,14 @@ class SignInMeter(Protocol):
 
     def signed_in(self, how: str, outcome: str) -> None:
         """Count an attempt to sign in."""
+
+
+class Services(Protocol):
+    """Passes calls of services on to replicas."""
+
+    async def ask(self, request: InsideRequest) -> InsideAnswer:
+        """Call a service for a signed-in user; returns the answer once it has begun. Close it."""
+        ...
 
 
 class SignInWay(NamedTuple):
@@ -38,6 +49,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The parts that pages use. They are complete when they are made, and do not change."""
 
     calls: InsideCalls
+    services: Services
     sessions: Sessions
     passwords: Passwords
     factors: SecondFactors
@@ -50,6 +62,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     path_prefix: str
     is_public_https: bool
     """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""
+    kept: KeptAnswers = msgspec.field(default_factory=KeptAnswers)
+    calendars: KeptCalendars = msgspec.field(default_factory=KeptCalendars)
     ways: Sequence[SignInWay] = ()
     signed_out: Mapping[str, str] = {}
     """The page that a browser comes to when a session has ended, by how it was begun; the others come to the first."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
+from leasebook.api.body.budget import SMALL
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import UserGone
 from leasebook.api.responses import fault_of
@@ -30,15 +32,36 @@ BROWSER_COOKIE: Final = "leasebook_browser"
 THEME_COOKIE: Final = "leasebook_theme"
 THEMES: Final = ("light", "dark")
 FORM_MAX: Final = 256 << 10
-"""Bytes of a form: a hundred ids with room to spare."""
+"""Bytes of a form of a signed-in user: a hundred ids with room to spare. Others have ``SMALL``."""
 FIELDS_MAX: Final = 2000
 TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 OWN_SITES: Final = ("same-origin", "none")
+_PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+
+class PageRoute(Route):
+    """The route of a page, or of a form; ``shows`` is the handler of that page, or of the page with the form."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Sequence[str],
+        shows: Handler | None = None,
+    ) -> None:
+        super().__init__(path_of(path), endpoint, methods=methods)
+        self.shows: Final = shows
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the address can be opened, and does not only take a form."""
+        return "GET" in (self.methods or ())
 
 
 def get(path: str, handler: Handler) -> Route:
     """Return the route of a page."""
-    return Route(path_of(path), _signed_in(handler), methods=["GET", "HEAD"])
+    return PageRoute(path, _signed_in(handler), methods=["GET", "HEAD"], shows=handler)
 
 
 def post(path: str, handler: Handler, page: Handler | None = None) -> Route:
@@ -46,17 +69,51 @@ def post(path: str, handler: Handler, page: Handler | None = None) -> Route:
 
     ``page`` shows the form again where it is refused; None: another page says why.
     """
-    return Route(path_of(path), _signed_in(handler, page), methods=["POST"])
+    return PageRoute(path, _signed_in(handler, page), methods=["POST"], shows=page)
 
 
 def open_get(path: str, handler: OpenHandler) -> Route:
     """Return the route of a page that needs no session."""
-    return Route(path_of(path), _open(handler), methods=["GET", "HEAD"])
+    return PageRoute(path, _open(handler), methods=["GET", "HEAD"])
 
 
 def open_post(path: str, handler: OpenHandler) -> Route:
     """Return the route of a form that needs no session, but a token that this browser's pages have."""
-    return Route(path_of(path), _open(handler), methods=["POST"])
+    return PageRoute(path, _open(handler), methods=["POST"])
+
+
+def ways_back(routes: Iterable[BaseRoute]) -> list[Route]:
+    """Return a route for each address that only takes a form: opened as a page, it leads to the page of the form.
+
+    A refused form is answered at that address, and its reader may reload it, go back to it, or change the language
+    there. The page of a form is the one that shows it again, or else the nearest one above its address.
+    """
+    known = [one for one in routes if isinstance(one, PageRoute)]
+    pages = {one.path: one for one in known if one.is_page}
+    forms = {one.path: one for one in known if one.path not in pages}
+    back = [_way_back(path, _page_of(form, pages)) for path, form in forms.items()]
+    # An address in full goes before one with a parameter, which it fits too.
+    return sorted(back, key=lambda one: "{" in one.path)
+
+
+def _page_of(form: PageRoute, pages: Mapping[str, PageRoute]) -> str:
+    """Return the path of the page of a form."""
+    for path, page in pages.items():
+        if form.shows is not None and page.shows == form.shows:
+            return path
+    above = form.path
+    while above not in pages and "/" in above:
+        above = above.rpartition("/")[0]
+    return above or path_of("/")
+
+
+def _way_back(path: str, page: str) -> Route:
+    async def endpoint(request: Request) -> Response:
+        given = request.path_params
+        own = _PARAMETER.sub(lambda name: quote(str(given.get(name[1], "")), safe=""), page)
+        return RedirectResponse(parts_of(request).path_prefix + own, SEE_OTHER)
+
+    return Route(path, endpoint, methods=["GET", "HEAD"])
 
 
 def path_of(path: str) -> str:
@@ -119,7 +176,7 @@ def _signed_in(handler: Handler, page: Handler | None = None) -> Callable[[Reque
 
 async def _handled(desk: Desk, handler: Handler, page: Handler | None) -> Response:
     try:
-        fields = await _fields(desk.request, desk.parts, desk.session.token.id)
+        fields = await _fields(desk.request, desk.parts, desk.session.token.id, FORM_MAX)
     except Fault as fault:
         return desk.fault(fault)
     if fields is None:
@@ -152,7 +209,7 @@ def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
         party = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, "")) or browser or new_id()
         look = Look(parts, request, language=language, theme=theme, party=party)
         try:
-            fields = await _fields(request, parts, party)
+            fields = await _fields(request, parts, party, SMALL)
             response = _forged(look) if fields is None else await handler(look, fields)
         except Exception as error:  # noqa: BLE001 - every failure has a page
             fault = fault_of(error)
@@ -182,24 +239,36 @@ def _tastes(request: Request) -> tuple[Language, str]:
     return language, theme if theme in THEMES else ""
 
 
-async def _fields(request: Request, parts: Parts, party: str) -> Fields | None:
+async def _fields(request: Request, parts: Parts, party: str, most: int) -> Fields | None:
     """Return the fields of a form, empty for a page; None where the form is none of ours. Raises Fault if too long."""
     if request.method != "POST":
         return {}
     # A browser says which site a form is from. Where it does not, the token alone says it.
     if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
         return None
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > FORM_MAX:
-            raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {FORM_MAX} bytes.")
+    body = await read_form(request, most)
+    if body is None:
+        raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {most} bytes.")
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         return None
     given = fields.pop(TOKEN, [""])[0]
     return fields if parts.sessions.is_form_token(party, given) else None
+
+
+async def read_form(request: Request, most: int) -> bytes | None:
+    """Return the body of a form; None if it is longer than ``most`` bytes. Of one that never ends it has nothing."""
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > most:
+                return None
+    except ClientDisconnect:
+        # Nobody waits for an answer.
+        return b""
+    return body
 
 
 def _forged(look: Look) -> Response:

@@ -28,7 +28,7 @@ from leasebook.contract.nouns import (
 )
 from leasebook.contract.nouns.approval import approvals
 from leasebook.contract.nouns.fault import faults
-from leasebook.contract.nouns.finance import cost_export, costs
+from leasebook.contract.nouns.finance import cost_export, costs, statements
 from leasebook.contract.nouns.resource import projects, tag_policy, tags
 
 _LEGACY_NAMES: Final = {
@@ -89,6 +89,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *costs.COSTS,
     *projects.PROJECTS,
     *faults.ACTIONS,
+    *statements.STATEMENTS,
+    *term.CHANGES,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}
@@ -99,3 +101,11 @@ TABLE: Final[dict[tuple[str, str], Action]] = {
     **_NAMED,
     **{(path, ""): _NAMED[path, name] for path, name in UNNAMED.items()},
 }
+
+
+def permitted_operations() -> list[Action]:
+    """Return one row for each operation that a policy permits, by path and name; of several paths not an old one."""
+    first: dict[str, Action] = {}
+    for action in sorted(ACTIONS, key=lambda one: (one.legacy, one.path, one.name)):
+        first.setdefault(action.operation, action)
+    return sorted((one for one in first.values() if one.permitted), key=lambda one: (one.path, one.name))

@@ -61,3 +61,19 @@ HOUSE_READERS: Final[Policies] = FLEET_READERS | BILLING_READERS
 """See what has to do with both, such as orders."""
 SUPPORTERS: Final[Policies] = frozenset({OPERATOR, SUPPORT})
 """End instances of every account, with a reason."""
+
+MEANINGS: Final[dict[str, str]] = {
+    FULL: "everything in the account; the account's root user has it without being given it",
+    OPERATE: "buy, change and end what the account holds and runs, and see all of it",
+    READ: "see everything in the account, its users included",
+    SERVICE_READ: "see what the account holds, runs and pays",
+    DATA_FULL: "list services",
+    DATA_OPERATE: "list services",
+    MODEL_FULL: "make and delete models, and see them",
+    MODEL_READ: "see models",
+    OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
+    FLEET_READ: "see what every account holds and runs, and its orders; no balances, budgets or postings",
+    BILLING_READ: "see the money of every account: balances, orders, postings, statements",
+    SUPPORT: "see as fleet readers do, subscribe to events, and end instances and take services off, with a reason",
+}
+"""The purpose of each policy."""

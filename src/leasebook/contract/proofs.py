@@ -71,14 +71,12 @@ def signs_body(covered: Mapping[bytes, bytes]) -> bool:
     return value is not None and value not in (b"", NOT_SIGNED)
 
 
-def nonce_of(covered: Mapping[bytes, bytes]) -> str | None:
-    """Return the nonce that a signature covers, or None if it covers none.
+def nonce_of(covered: Mapping[bytes, bytes]) -> str:
+    """Return the nonce that a signature covers. Raises KeyError where it covers none.
 
     Raises BadProof for one that is too short, too long or of other characters.
     """
-    value = covered.get(NONCE_NAME)
-    if value is None:
-        return None
+    value = covered[NONCE_NAME]
     if not NONCE.fullmatch(value):
         raise BadProof(
             "The header x-bce-nonce must be from 16 to 64 letters, digits and ._~+/=-, a new one for every request."

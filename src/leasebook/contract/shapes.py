@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -51,7 +51,22 @@ TagFilter = Annotated[dict[TagKey, TagValue | None], Meta(max_length=50)]
 NAME_GIVEN: Final = "A name for people, for all lists to show; several may have the same."
 TAGS_GIVEN: Final = "Tags: keys with values, by which lists are filtered and costs are kept apart."
 TAGS_WANTED: Final = "Only with all of these tags; null as a value: with the key, whatever its value."
+UnitStatus = Literal[
+    "Creating",
+    "CreateFailed",
+    "Running",
+    "Stopped",
+    "Releasing",
+    "Released",
+    "Reconfiguring",
+    "ReconfigureFailed",
+    "BillingChanging",
+]
 BREAKS_WANTED: Final = "True: only instances whose tags the account's tag policy would refuse today; of one account."
+ENDS_WANTED: Final = (
+    "True: only instances that will end by themselves, at a release time or with a term, the first to end first. They "
+    "are of one account, on one page, and isTruncated says whether there are more."
+)
 NAME_WANTED: Final = "Only of this name."
 NAMED: Final = "Its name, where it was given one."
 TAGGED: Final = "Its tags, where it has some."

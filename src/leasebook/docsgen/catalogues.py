@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
+from leasebook.docsgen.messages import MESSAGES, message_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
 
 PACKAGE: Final = FOLDER.parent
@@ -25,6 +26,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "commands": ("cli/commands",),
     SUMMARIES: (),
     FIELDS: (),
+    MESSAGES: (),
     "cli": ("cli",),
     "console": (
         *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
@@ -32,6 +34,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "console/openid": ("console/openid", "console/templates/openid"),
     "console/calendar": ("console/calendar", "console/templates/calendar"),
+    "console/links": ("api/links", "console/links", "console/templates/links"),
     "console/factor": ("console/factor", "console/templates/factor"),
     "console/device": ("console/device", "console/templates/device"),
     **{f"console/{name}": (f"console/pages/{name}", f"console/templates/{name}") for name in CONSOLE_PAGES},
@@ -91,6 +94,8 @@ def marked_texts(part: str) -> set[str | tuple[str, str]]:
     """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair."""
     found: set[str | tuple[str, str]] = set()
     found.update(contract_texts(part))
+    if part == MESSAGES:
+        found.update(message_texts(PACKAGE))
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)

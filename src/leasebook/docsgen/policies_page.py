@@ -7,23 +7,7 @@ from typing import Final, get_args
 
 from leasebook.contract import policies as p
 from leasebook.contract.action import Action
-from leasebook.contract.actions import ACTIONS
-
-MEANINGS: Final[dict[str, str]] = {
-    p.FULL: "everything in the account; the account's root user has it without being given it",
-    p.OPERATE: "buy, change and end what the account holds and runs, and see all of it",
-    p.READ: "see everything in the account, its users included",
-    p.SERVICE_READ: "see what the account holds, runs and pays",
-    p.DATA_FULL: "list services",
-    p.DATA_OPERATE: "list services",
-    p.MODEL_FULL: "make and delete models, and see them",
-    p.MODEL_READ: "see models",
-    p.OPERATOR: "run the service: money, prices, stock, accounts, clock; see every account, and end what it holds",
-    p.FLEET_READ: "see what every account holds and runs, and its orders; no balances, budgets or postings",
-    p.BILLING_READ: "see the money of every account: balances, orders, postings, statements",
-    p.SUPPORT: "see as fleet readers do, subscribe to events, and end instances and take services off, with a reason",
-}
-"""The purpose of each policy."""
+from leasebook.contract.actions import permitted_operations
 
 _INTRODUCTION: Final = """\
 # Policies
@@ -59,12 +43,12 @@ def policies_page() -> str:
     names = get_args(p.PolicyName)
     ours = [name for name in names if name in p.OF_THE_HOUSE]
     own = [name for name in names if name not in p.OF_THE_HOUSE]
-    rows = _operations()
+    rows = permitted_operations()
     return "".join(
         (
             _INTRODUCTION,
             "| Policy | Permits |\n|---|---|\n",
-            *(f"| `{name}` | {MEANINGS[name]} |\n" for name in (*own, *ours)),
+            *(f"| `{name}` | {p.MEANINGS[name]} |\n" for name in (*own, *ours)),
             "\n## In an account\n\n",
             _grid(own, rows),
             "\n## For projects\n\n",
@@ -77,14 +61,6 @@ def policies_page() -> str:
             *(f"| `{one.path}` {one.name} | {one.own_only} |\n" for one in rows if one.own_only),
         )
     )
-
-
-def _operations() -> list[Action]:
-    """Return one row for each operation that a policy permits, by path and name."""
-    first: dict[str, Action] = {}
-    for action in sorted(ACTIONS, key=lambda one: (one.legacy, one.path, one.name)):
-        first.setdefault(action.operation, action)
-    return sorted((one for one in first.values() if one.permitted), key=lambda one: (one.path, one.name))
 
 
 def _grid(names: Iterable[str], rows: Iterable[Action]) -> str:

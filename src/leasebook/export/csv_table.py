@@ -14,6 +14,8 @@ BOM: Final = "\ufeff"
 _FORMULA: Final = re.compile(
     r"[\t\r\n]|[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 )
+_QUOTED: Final = re.compile('[",\r\n]')
+"""A cell with one of these is quoted."""
 _NOTHING: Final = "\ufffd"
 """Replaces NUL, at which some programs end the cell and others the file."""
 
@@ -29,6 +31,13 @@ def text_cell(text: str) -> str:
     """Return a foreign text as a cell: an apostrophe goes before a text that a spreadsheet could take for a formula."""
     text = text.replace("\0", _NOTHING)
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def written_cell(text: str) -> str:
+    """Return a cell as it stands in the file, which ``Table`` would write: quoted where it has to be."""
+    if _QUOTED.search(text) is None:
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 class Table:

@@ -20,6 +20,7 @@ from leasebook.gateway.balance import Balance, Rates
 from leasebook.gateway.call import Call
 from leasebook.gateway.caller import Message, Receive, Send
 from leasebook.gateway.chat.call import ChatCall
+from leasebook.gateway.chat.inside import InsideAnswer, InsideRequest
 from leasebook.gateway.chat.listing import ModelLists
 from leasebook.gateway.chat.names import Names
 from leasebook.gateway.chat.paths import CALLS, own_path
@@ -27,7 +28,7 @@ from leasebook.gateway.chat.served_names import ServedNames
 from leasebook.gateway.fault import Fault
 from leasebook.gateway.key_check import KeyCheck
 from leasebook.gateway.keys import Keys
-from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Throttle, Tokens, Turns
+from leasebook.gateway.ports import Limits, Meter, Rooms, Target, Targets, Throttle, Tokens, Turns, Users
 from leasebook.gateway.refused_keys import Refusals
 from leasebook.gateway.routes import Route, Routes
 from leasebook.gateway.upstream import Upstream
@@ -55,6 +56,7 @@ class Gateway:
         meter: Meter,
         limits: Limits,
         tokens: Tokens,
+        users: Users,
         rooms: Rooms,
         turns: Turns,
         throttle: Throttle,
@@ -64,7 +66,7 @@ class Gateway:
         address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
         self.keys = KeyCheck(
-            Keys(reader, facts, tokens, alone=alone), Refusals(sequencer, clock), meter, limits, address_of
+            Keys(reader, facts, tokens, users, alone=alone), Refusals(sequencer, clock), meter, limits, address_of
         )
         self.names = Names(reader, alone=alone)
         self.rooms = rooms
@@ -130,6 +132,19 @@ class Gateway:
                     call.tokens,
                     succeeded=call.outcome == "succeeded",
                 )
+
+    async def ask(self, request: InsideRequest) -> InsideAnswer:
+        """Call a service for a user who is signed in to the console; returns the answer once it has begun.
+
+        The call is let in by the user's rights, bounded and counted as any other. Close the answer.
+        """
+        answer = InsideAnswer(self, request)
+        try:
+            await answer.begin()
+        except BaseException:
+            await answer.close()
+            raise
+        return answer
 
     def address_of_service(self, service_id: str) -> str:
         """Return the path of a service, with the prefix."""

@@ -12,7 +12,7 @@ from leasebook.gateway import headers as h
 from leasebook.gateway.caller import Message
 from leasebook.gateway.fault import Fault
 from leasebook.gateway.keys import Keys, Sought
-from leasebook.gateway.ports import Limits, Meter
+from leasebook.gateway.ports import USER, Limits, Meter
 from leasebook.gateway.refused_keys import Refusals
 from leasebook.gateway.response_check import has_control, shown
 
@@ -27,6 +27,10 @@ UNOPENED: Final = (
 ORPHANED: Final = (
     "The user who made this key is deleted or may not make service keys any more, so it opens nothing. Ask a user who "
     "may to make another (CreateServiceKey)."
+)
+MAY_NOT: Final = (
+    "This user may make no service keys, and so may not call services. A manager of the account can attach a policy "
+    "that permits it (AttachPolicy, /v2/iam)."
 )
 
 
@@ -63,7 +67,7 @@ class KeyCheck:
         await self._refusals.stop()
 
     async def admit(self, scope: Message, request_id: str) -> Key:
-        """Return the key that the call carries; raises Fault."""
+        """Return the key that the call carries, or what takes its place for a signed-in user; raises Fault."""
         given: h.Pairs = scope["headers"]
         size = h.size_of(given)
         if size > self._limits.headers_max:
@@ -75,6 +79,11 @@ class KeyCheck:
                 raise Fault(e.INVALID_HTTP_REQUEST, f"The header {shown(name)} holds a control character.")
         if scope["type"] == "http":
             self._check_kind(scope)
+        if USER in scope:
+            user = await self._keys.of_user(scope[USER])
+            if user is None:
+                raise Fault(e.ACCESS_DENIED, MAY_NOT)
+            return user
         scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
         sought = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else Sought(None, "none")
         if sought.key is None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from leasebook.domain.model.service_key import TokenKey, TokenWhy
+from leasebook.domain.model.service_key import TokenKey, TokenWhy, UserKey
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import ReadRepository
 
@@ -23,6 +23,8 @@ CHECK_S: Final = 2.0
 """How often a longer answer or WebSocket is checked for whether its key is still valid."""
 SWITCH: Final = "leasebook.switch"
 """The ASGI extension under which a server offers a ``Switch``."""
+USER: Final = "leasebook.user"
+"""In the scope of a call from inside this process: the id of the signed-in user who calls, in place of a key."""
 
 
 class Target(NamedTuple):
@@ -54,6 +56,14 @@ class Tokens(Protocol):
 
     async def holds(self, key: TokenKey) -> bool:
         """Whether the access key still is active and its user still may call services, as the store has it now."""
+        ...
+
+
+class Users(Protocol):
+    """Says whether users who are signed in to the console may call services."""
+
+    async def find(self, user_id: str) -> UserKey | None:
+        """Return what takes the place of the user's key, as the store has it now; None: the user may call none."""
         ...
 
 

@@ -18,18 +18,18 @@ import structlog
 
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS
-from leasebook.domain.commands.account.delivery import ClaimLanes, EnqueueDeliveries, LoggedEvent
+from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA
+from leasebook.domain.commands.account.delivery import ClaimLanes
 from leasebook.domain.commands.account.subscription import EndHook
 from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscription
 from leasebook.domain.record.event_rights import hidden_from_subscriber
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
-from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
+from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Turns
+from leasebook.notifications.fan_out import FanOut
 from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
 from leasebook.notifications.wide import Meter as WideMeter
-from leasebook.notifications.wide import Part, WideSubscriptions
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
@@ -41,9 +41,6 @@ LOOK_EVERY_S: Final = 1.0
 """Never sleep longer: other servers write to the store, and the machine's clock may be set."""
 LEASE_US: Final = 60 * SECOND_US
 """Longer than an attempt can take."""
-PAGES_AT_ONCE: Final = 16
-FAN_OUT_AT_ONCE: Final = 32
-"""Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -70,10 +67,6 @@ def receiver_of(hook: Subscription) -> str:
     if hook.status == "Deleting":
         return hook.id  # No receiver: its waiting deliveries are dropped.
     return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
-
-
-def _account_of(one: Subscription | Part) -> str:
-    return one.hook.account_id if isinstance(one, Part) else one.account_id
 
 
 def _due(hook: Subscription, lane: str) -> Due:
@@ -120,9 +113,7 @@ class Dispatcher:
         self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
         self._turns = Turns(places or Places())
-        self._fans: Rota[Subscription | Part] = Rota(_account_of)
-        self._wide = WideSubscriptions(reader, sequencer, alone=alone)
-        self._accounts: set[str] = set()
+        self._fan_out = FanOut(reader, sequencer, alone=alone)
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
         self._attempts = Attempts(
@@ -134,14 +125,8 @@ class Dispatcher:
         self._task = asyncio.create_task(self._run(), name="dispatcher")
 
     def committed(self, changes: Changes) -> None:
-        """Wake up where there may be something to send; events of accounts without hooks are no matter."""
-        if (
-            self._wide.committed(changes)
-            or SUBSCRIPTIONS in changes
-            or DELIVERY_QUEUES in changes
-            or METADATA in changes
-            or any(page.account_id in self._accounts for page in changes.events)
-        ):
+        """Wake up where there may be something to send."""
+        if self._fan_out.committed(changes) or DELIVERY_QUEUES in changes or METADATA in changes:
             self._soon.set()
 
     async def stop(self) -> None:
@@ -187,21 +172,8 @@ class Dispatcher:
         """Do what there is to do now; returns whether to look again at once."""
         await self._count()
         working = await self._reader.read(lambda ask: ask.working_hooks())
-        self._accounts = {one.hook.account_id for one in working}
-        self._turns.keep({one.hook.id for one in working}, self._accounts, _run_us())
-        self._fans.keep(self._accounts)
-        receiving = [one for one in working if one.hook.status in RECEIVING]
-        wide = [one.hook for one in receiving if one.hook.is_wide]
-        await self._wide.look(wide)
-        behind: list[Subscription | Part] = [one.hook for one in receiving if one.behind and not one.hook.is_wide]
-        behind += self._wide.parts(wide, FAN_OUT_AT_ONCE)
-        fans = self._fans.take(behind, lambda _one: True, FAN_OUT_AT_ONCE)
-        # Together, so that they share a batch.
-        more = await asyncio.gather(*(self._fan_out(hook) for hook in fans), return_exceptions=True)
-        for one in more:
-            if isinstance(one, BaseException):
-                raise one
-        again = len(fans) < len(behind) or any(more)
+        self._turns.keep({one.hook.id for one in working}, {one.hook.account_id for one in working}, _run_us())
+        again = await self._fan_out.turn(working, [one for one in working if one.hook.status in RECEIVING])
         return await self._begin_attempts(working) or again
 
     async def _count(self) -> None:
@@ -212,27 +184,7 @@ class Dispatcher:
             age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
             self._meter.deliveries_waiting(count, age)
         self._meter.attempts_under_way(*self._turns.counts(_run_us()))
-        self._meter.accounts_behind(self._wide.waiting)
-
-    async def _fan_out(self, hook: Subscription | Part) -> bool:
-        """Turn the next pages of the log into deliveries; returns whether there may be more."""
-        if isinstance(hook, Part):
-            return await self._wide.enqueue(hook)
-        pages = await self._reader.read(
-            lambda ask: ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
-        )
-        if not pages:
-            return False
-        found = tuple(
-            LoggedEvent(page, line, event)
-            for page, events in pages
-            for line, event in enumerate(events)
-            if hook.wants(event)
-        )
-        await self._sequencer.submit(
-            EnqueueDeliveries(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found)
-        )
-        return len(pages) == PAGES_AT_ONCE
+        self._meter.accounts_behind(self._fan_out.waiting)
 
     async def _begin_attempts(self, working: list[Working]) -> bool:
         """Take due deliveries, as many as have places; returns whether any was taken."""

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from leasebook import __version__
+from leasebook.notifications.network import Network
 from leasebook.notifications.webhook import USER_AGENT
 
 log = structlog.get_logger()
@@ -105,8 +106,13 @@ class LogStoreClient:
         self._url: Final = url
         self._tls: Final = tls or ssl.create_default_context()
         self._headers: Final = [("content-type", "application/json"), ("user-agent", USER_AGENT), *headers]
-        self._pool: Final = httpcore2.AsyncConnectionPool(self._tls, max_connections=1, keepalive_expiry=30.0)
+        self._pool: Final = self._own_pool()
         self._probing: asyncio.Task[LogOutcome] | None = None
+
+    def _own_pool(self) -> httpcore2.AsyncConnectionPool:
+        return httpcore2.AsyncConnectionPool(
+            self._tls, max_connections=1, keepalive_expiry=30.0, network_backend=Network()
+        )
 
     async def probe(self) -> str | None:
         """Post a request without lines; returns None if it was taken within 5 s, else how it failed.
@@ -124,7 +130,7 @@ class LogStoreClient:
 
     async def _probe(self) -> LogOutcome:
         # A connection of its own: one that is busy with lines may be slow.
-        async with httpcore2.AsyncConnectionPool(self._tls, max_connections=1) as pool:
+        async with self._own_pool() as pool:
             outcome = await self._post(pool, encoded((), 0), PROBE_S)
         if outcome.detail is not None:
             log.warning("the log store cannot be reached", why=outcome.failure, detail=outcome.detail)

@@ -8,7 +8,8 @@ import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Final
+from types import TracebackType
+from typing import Final, cast
 
 import aiosmtplib
 import msgspec
@@ -33,6 +34,30 @@ If you want them, open this page, and press its button:
 
 The link holds until {1}. If you do not want them, do nothing: nothing more is sent.
 """
+
+
+class _Client(aiosmtplib.SMTP):
+    """The library's client, whose connection is gone once it is closed.
+
+    The library's own waits for the end of TLS, on a socket that is closed here, and says goodbye to a server also when
+    the mail was cancelled, which takes as long as that server likes.
+    """
+
+    def close(self) -> None:
+        """Close the connection, now."""
+        transport = self.transport
+        super().close()
+        if transport is not None:
+            cast("asyncio.WriteTransport", transport).abort()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye, unless there is no time for that."""
+        if isinstance(error, asyncio.CancelledError):
+            self.close()
+        else:
+            await super().__aexit__(kind, error, trace)
 
 
 class MailSender:
@@ -89,7 +114,7 @@ class MailSender:
         server = self._server
         connection = await self._connected()
         try:
-            client = aiosmtplib.SMTP(
+            client = _Client(
                 hostname=server.host,
                 username=server.user,
                 password=server.password,

@@ -20,6 +20,7 @@ from leasebook.addressing.webhook import Address, Allowed, BadAddress, check_add
 from leasebook.domain.model.subscription import Outcome, Subscription
 from leasebook.domain.values.calendar import SECOND_US, from_datetime
 from leasebook.notifications.name_lookup import Lookups
+from leasebook.notifications.network import Network
 from leasebook.notifications.ports import Parcel
 from leasebook.notifications.webhook_signature import signed
 from leasebook.ports.clock import wall_us
@@ -45,7 +46,7 @@ class _Checked(httpcore2.AsyncNetworkBackend):
     def __init__(self, allowed: Allowed, look_up: Resolve) -> None:
         self._allowed = allowed
         self._resolve = look_up
-        self._network = httpcore2.AnyIOBackend()
+        self._network = Network()
 
     async def connect_tcp(
         self,

@@ -1,6 +1,7 @@
 """Metrics under fixed names."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isinf
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -284,6 +285,21 @@ class Metrics:
         count()
         if "release" in kind:
             self._due.lateness.observe(lateness_seconds)
+
+    def done_by_kind(self) -> Mapping[str, int]:
+        """Return how much due work was done, by kind."""
+        (family,) = self._due.done.collect()
+        return {one.labels["kind"]: int(one.value) for one in family.samples}
+
+    def release_lateness(self) -> Sequence[tuple[float | None, int]]:
+        """Return, by upper bound of the lateness in seconds (None: no bound), the releases beyond the bound before."""
+        (family,) = self._due.lateness.collect()
+        up_to = [(float(one.labels["le"]), int(one.value)) for one in family.samples if "le" in one.labels]
+        fewer = [0, *(count for _, count in up_to)]
+        return [
+            (None if isinf(bound) else bound, count - before)
+            for (bound, count), before in zip(up_to, fewer, strict=False)
+        ]
 
     def oldest_overdue_release(self, seconds: float) -> None:
         """Set the age in seconds of the oldest release that is due and not done; 0 when there is none."""

@@ -7,14 +7,15 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.values.calendar import Instant
 
 
 class CostsWanted(msgspec.Struct, frozen=True, kw_only=True):
     """A file of costs, from the month ``first`` through the month ``last``, each (year, month).
 
-    ``accounts`` None: all of them. ``party`` is the account for which the file is made. ``now`` decides which months
-    are over.
+    ``accounts`` None: all of them. ``within`` has the projects to whose costs the file is confined; None: it is not.
+    ``party`` is the account for which the file is made. ``now`` decides which months are over.
     """
 
     party: str
@@ -26,6 +27,7 @@ class CostsWanted(msgspec.Struct, frozen=True, kw_only=True):
     form: Literal["csv", "parquet"]
     bom: bool
     now: Instant
+    within: Projects | None = None
 
 
 class CannotExportError(Exception):

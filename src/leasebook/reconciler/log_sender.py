@@ -20,8 +20,9 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import REPLICAS
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
-from leasebook.engines.contract import LogPart, LogPlace, ReplicaEngine, Unreachable
+from leasebook.engines.contract import LogPart
 from leasebook.notifications.log_store import LogLines, LogOutcome
+from leasebook.reconciler.followed_logs import FollowedLog, FollowedLogs
 from leasebook.reconciler.line_warnings import LineWarnings
 from leasebook.reconciler.ports import LATER, Reader
 
@@ -60,50 +61,53 @@ class LogReceiver(Protocol):
         ...
 
 
-class Followed:
-    """One try of a replica, and how far its lines were sent. A place of None: as its engine noted."""
+class _Patience:
+    """How long to leave a log store alone that takes no lines."""
 
-    def __init__(self, row: Replica) -> None:
-        self.row: Final = row
-        self.place: LogPlace | None = None
-        self.lost_known = 0
-        """How many of the lines that are lost after ``place`` were counted."""
-        self.is_unreadable = False
-        """Whether reading its log failed, and was logged."""
+    def __init__(self, meter: LogMeter) -> None:
+        self._meter: Final = meter
+        self._outage: Final = OutageLog(log)
+        self._pauses = 0
+
+    def after(self, outcome: LogOutcome) -> float:
+        """Take note that it took nothing; returns how many seconds to wait."""
+        self._meter.log_store_away(away=True)
+        self._outage.goes_on("the log store takes no lines", why=outcome.failure, detail=outcome.detail)
+        pause_s = min(PAUSE_MAX_S, EVERY_S * 2.0 ** min(self._pauses, 10))
+        self._pauses += 1
+        return max(pause_s, outcome.again_s or 0.0)
+
+    def over(self) -> None:
+        """Take note that it answered."""
+        self._meter.log_store_away(away=False)
+        if self._pauses:
+            log.info("the log store takes lines again")
+        self._pauses = 0
+        self._outage.ends()
 
 
 class LogSender:
-    """Sends the lines of replicas of the instances whose leases the worker ``holder`` has.
-
-    ``engines`` have log parts. ``node`` is this machine: a local engine has the logs of its own machine only. An engine
-    that has not answered after ``call_s`` seconds is asked again at the next look.
-    """
+    """Sends the lines of replicas of the instances whose leases the worker ``holder`` has."""
 
     def __init__(
         self,
         reader: Reader,
-        engines: Mapping[str, ReplicaEngine],
+        logs: FollowedLogs,
         receiver: LogReceiver,
         *,
         holder: str,
-        node: str,
-        call_s: float,
         meter: LogMeter,
         now_ns: Callable[[], int] = time.time_ns,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader: Final = reader
-        self._engines: Final = engines
+        self._logs: Final = logs
         self._receiver: Final = receiver
         self._holder: Final = holder
-        self._node: Final = node
-        self._call_s: Final = call_s
         self._meter: Final = meter
         self._now_ns: Final = now_ns
-        self._followed: dict[str, Followed] = {}
         self._services: Mapping[str, Service] = {}
-        self._pauses = 0
-        self._outage: Final = OutageLog(log)
+        self._patience: Final = _Patience(meter)
         self._reading: Final = OutageLog(log)
         self._warnings: Final = LineWarnings(log, now_s)
         self._stopping: Final = asyncio.Event()
@@ -129,12 +133,7 @@ class LogSender:
         for rows in (changes.inserted.get(REPLICAS, ()), changes.updated.get(REPLICAS, ())):
             for row in rows:
                 if row.service_id in self._services and row.is_live:
-                    self._follow(row)
-
-    def _follow(self, row: Replica) -> None:
-        engine = self._engines.get(row.engine)
-        if engine is not None and row.name not in self._followed and (not engine.local or row.node == self._node):
-            self._followed[row.name] = Followed(row)
+                    self._logs.follow(row)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -161,67 +160,54 @@ class LogSender:
         return pause_s or (0.0 if is_full else EVERY_S)
 
     async def _look(self) -> None:
-        followed = {one.row.service_id for one in self._followed.values()}
+        followed = self._logs.service_ids
         sources = await self._reader.read(lambda ask: ask.log_sources(self._holder, followed))
         self._services = sources.services
         for row in sources.replicas:
-            self._follow(row)
+            self._logs.follow(row)
         # Without a log store nothing is sent; its place is noted, for the day on which one is attached again.
-        self._followed = {name: one for name, one in self._followed.items() if one.row.service_id in sources.services}
+        self._logs.keep(sources.services.keys())
 
-    async def _gather(self) -> tuple[list[tuple[Followed, LogPart]], bool]:
+    async def _gather(self) -> tuple[list[tuple[FollowedLog, LogPart]], bool]:
         """Read the next parts, and say whether more may wait. Replicas whose lines go now have their next turn last."""
         size = 0
-        batch: list[tuple[Followed, LogPart]] = []
-        for name, one in list(self._followed.items()):
-            part = await self._part(one)
+        batch: list[tuple[FollowedLog, LogPart]] = []
+        for one in self._logs.in_turn():
+            part = await self._logs.read(one, PART_BYTES)
             if part is None:
                 continue
             self._count_lost(one, part)
             if part.lines:
-                self._followed.pop(name, None)
-                self._followed[name] = one
+                self._logs.put_last(one)
                 batch.append((one, part))
                 size += sum(map(len, part.lines)) + LINE_BYTES * len(part.lines)
             elif part.is_over:
                 if part.lost:
                     # All that was left of it is gone; without the note it would be counted again.
-                    await self._note(one, part.place)
+                    await self._logs.sent(one, part.place)
                 # Or it is about to start: then the store has its row, and it is followed again.
-                self._followed.pop(name, None)
+                self._logs.forget(one)
             if size >= BATCH_BYTES:
                 return batch, True
         is_full = any(sum(map(len, part.lines)) >= PART_BYTES // 2 for _, part in batch)
         return batch, is_full
 
-    async def _part(self, one: Followed) -> LogPart | None:
-        try:
-            async with asyncio.timeout(self._call_s):
-                return await self._engines[one.row.engine].log_part(one.row.name, one.place, PART_BYTES)
-        except (TimeoutError, Unreachable) as error:
-            log.debug("a log cannot be read now", name=one.row.name, error=repr(error))
-        except Exception as error:  # noqa: BLE001 - one log must not keep the lines of all others
-            if not one.is_unreadable:
-                log.warning("a log cannot be read, and its lines wait", name=one.row.name, error=repr(error))
-            one.is_unreadable = True
-        return None
-
-    def _count_lost(self, one: Followed, part: LogPart) -> None:
+    def _count_lost(self, one: FollowedLog, part: LogPart) -> None:
         if part.lost > one.lost_known:
             lost = part.lost - one.lost_known
             one.lost_known = part.lost
             self._meter.log_lines("lost", lost)
             self._warnings.count("lines were dropped from a full log before the log store took them", one.row, lost)
 
-    async def _send(self, batch: Sequence[tuple[Followed, LogPart]]) -> float:
+    async def _send(self, batch: Sequence[tuple[FollowedLog, LogPart]]) -> float:
         """Send parts; returns for how many seconds to leave the log store alone."""
         lines = [LogLines(self._attributes(one.row), part.lines) for one, part in batch]
         outcome = await self._receiver.send(lines, self._now_ns())
         if outcome.kind == "Later":
             self._meter.log_request("later")
-            return self._pause(outcome)
+            return self._patience.after(outcome)
         self._meter.log_request("refused" if outcome.kind == "Refused" else "taken")
-        self._resume()
+        self._patience.over()
         if outcome.kind == "Refused" and len(batch) > 1:
             # One of them may be at fault, and the others must not go with it.
             for alone in batch:
@@ -241,31 +227,8 @@ class LogSender:
         if rejected < count:
             self._meter.log_lines("sent", count - rejected)
         for one, part in batch:
-            await self._note(one, part.place)
+            await self._logs.sent(one, part.place)
         return 0.0
-
-    async def _note(self, one: Followed, place: LogPlace) -> None:
-        one.place, one.lost_known = place, 0
-        try:
-            async with asyncio.timeout(self._call_s):
-                await self._engines[one.row.engine].log_sent(one.row.name, place)
-        except (TimeoutError, Unreachable) as error:
-            # The place is in memory. Without the note, lines are sent twice after a restart.
-            log.debug("a place in a log cannot be noted now", name=one.row.name, error=repr(error))
-
-    def _pause(self, outcome: LogOutcome) -> float:
-        self._meter.log_store_away(away=True)
-        self._outage.goes_on("the log store takes no lines", why=outcome.failure, detail=outcome.detail)
-        pause_s = min(PAUSE_MAX_S, EVERY_S * 2.0 ** min(self._pauses, 10))
-        self._pauses += 1
-        return max(pause_s, outcome.again_s or 0.0)
-
-    def _resume(self) -> None:
-        self._meter.log_store_away(away=False)
-        if self._pauses:
-            log.info("the log store takes lines again")
-        self._pauses = 0
-        self._outage.ends()
 
     def _attributes(self, row: Replica) -> dict[str, str]:
         service = self._services[row.service_id]

@@ -11,6 +11,8 @@ import msgspec
 import structlog
 
 from leasebook.api.app import App
+from leasebook.api.audit_record import Addresses
+from leasebook.api.auth.callers import Callers
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.context import Context, HookMaker, KeyMaker
@@ -20,12 +22,15 @@ from leasebook.api.faults.registry import Faults
 from leasebook.api.health import Concern, Health
 from leasebook.api.hub import Hub
 from leasebook.api.links.pages import LinkPages
+from leasebook.api.links.site import LinkSite
 from leasebook.api.links.tokens import PURPOSE, Links
+from leasebook.api.server_work import Peers, ServerWork
 from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import BatchLimits, KeyUses, Prober, Sequencer, Watcher
 from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Secret, Settings
 from leasebook.console.app import Console
+from leasebook.console.links.drawing import LinkDrawing
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
@@ -193,7 +198,8 @@ async def running(
         context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        console = await parts.enter_async_context(console_of(ground, context, identities, health, vault, entrance))
+        inside = (context, identities, health, vault, entrance, gateway)
+        console = await parts.enter_async_context(console_of(ground, *inside))
         app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:
@@ -226,7 +232,8 @@ def _app(
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
-    tokens, bodies, admission, throttle = entrance
+    tokens, _, bodies, admission, throttle = entrance
+    callers = callers_of(settings, identities, bodies, ground.store.ask(lambda ask: ask.former_nonces_until()))
     metrics.calls_waiting(
         {
             "turn": lambda: admission.waiting,
@@ -237,18 +244,30 @@ def _app(
     return App(
         context,
         identities,
-        callers_of(settings, identities, bodies, ground.store.ask(lambda ask: ask.former_nonces_until())),
+        callers,
         health,
         metrics,
         path_prefix=settings.path_prefix,
         trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
-        links=LinkPages(links, ground.store, sequencer, ground.clock, rules),
+        links=_link_site(ground, links, rules, callers),
         passing=gateway,
         console=console,
         admission=admission,
         throttle=throttle,
         tokens=tokens,
         injection=None if context.faults is None else Injection(context.faults, identities),
+    )
+
+
+def _link_site(ground: Components, links: Links, rules: Rules, callers: Callers) -> LinkSite:
+    """Return what answers links in mails, whether there is a console or not."""
+    settings = ground.settings
+    return LinkSite(
+        LinkPages(links, ground.store, ground.sequencer, ground.clock, rules),
+        LinkDrawing(settings.path_prefix.rstrip("/")),
+        callers,
+        Addresses([text for text in settings.trusted_proxies.split(",") if text]),
+        ground.metrics,
     )
 
 
@@ -322,6 +341,7 @@ def _context(
         faults=faults,
         log_store=None if log_store is None else log_store.probe,
         without_log_parts=logs.without_parts,
+        work=ServerWork(ground.server_id, ground.metrics, Peers()),
         public_base=None if settings.public_url is None else settings.public_url + settings.path_prefix,
     )
 

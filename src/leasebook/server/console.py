@@ -23,7 +23,7 @@ from leasebook.console.openid.flow import Client, CodeFlow
 from leasebook.console.openid.pages import WAY, OpenIdPages
 from leasebook.console.openid.provider import Provider
 from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
-from leasebook.console.parts import BASE, Parts
+from leasebook.console.parts import BASE, Parts, Services
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
 from leasebook.console.session.sessions import SessionLimits, Sessions
@@ -39,7 +39,13 @@ HOUR_S = 3600
 
 @asynccontextmanager
 async def console_of(
-    ground: Components, context: Context, identities: Identities, health: Health, vault: Vault, entrance: Entrance
+    ground: Components,
+    context: Context,
+    identities: Identities,
+    health: Health,
+    vault: Vault,
+    entrance: Entrance,
+    services: Services,
 ) -> AsyncIterator[Console | None]:
     """Keep the console; None: this server has none."""
     settings = ground.settings
@@ -53,6 +59,7 @@ async def console_of(
         yield Console(
             Parts(
                 calls=calls,
+                services=services,
                 sessions=sessions,
                 passwords=Passwords(ground.store, ground.sequencer, wall_us),
                 factors=SecondFactors(ground.store, ground.sequencer, vault, keys, wall_us),

@@ -6,15 +6,13 @@ import asyncio
 import socket
 from typing import Any, Final
 
-import uvicorn
 from uvicorn.server import ServerState
 
 from leasebook.config.fields import Settings
 from leasebook.observability.metrics import Metrics
+from leasebook.server.transport.configuration import config_of, limits_of
 from leasebook.server.transport.connection_limits import Caps
 from leasebook.server.transport.listener import Listener
-from leasebook.server.transport.pace import Limits
-from leasebook.server.transport.websocket_scope import SocketProtocol
 
 CONNECTIONS_MAX: Final = 1024
 SWEEP_S: Final = 1.0
@@ -30,28 +28,11 @@ class EmbeddedListener:
     """
 
     def __init__(self, app: Any, listening: socket.socket) -> None:
-        settings = Settings()
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws=SocketProtocol,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
+        config = config_of(app)
         config.load()
-        limits = Limits(
-            head_s=settings.http_head_seconds,
-            body_s=settings.http_body_seconds,
-            body_rate=settings.http_body_bytes_per_second,
-            idle_s=settings.http_idle_seconds,
-            write_s=settings.http_write_seconds,
-        )
         caps = Caps(CONNECTIONS_MAX, CONNECTIONS_MAX, lambda _: False, seats=0)
         self._state = ServerState()
-        self._listener = Listener(listening, config, self._state, limits, caps, Metrics().connections)
+        self._listener = Listener(listening, config, self._state, limits_of(Settings()), caps, Metrics().connections)
         self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
     async def _sweep(self) -> None:
@@ -69,4 +50,7 @@ class EmbeddedListener:
         until = loop.time() + CLOSE_S
         while self._state.connections and loop.time() < until:  # noqa: ASYNC110 - no event tells of the last
             await asyncio.sleep(LOOK_S)
+        for connection in tuple(self._state.connections):
+            # Its answer is later than that. The loop may end with this call, and then nothing else closes it.
+            connection.transport.abort()
         await self._listener.wait_closed()

@@ -23,6 +23,7 @@ from leasebook.api.auth.rate_limit import Rate, Throttle
 from leasebook.api.body.budget import Bodies
 from leasebook.api.business_figures import BusinessFigures
 from leasebook.api.ids import hex_id
+from leasebook.api.inside.service_users import ServiceUsers
 from leasebook.api.links.tokens import Links
 from leasebook.api.presenters import rows as present
 from leasebook.api.streams.events import StreamBounds, Streams
@@ -60,6 +61,7 @@ from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.ports.queries.tags import Names
+from leasebook.reconciler.followed_logs import FollowedLogs
 from leasebook.reconciler.log_sender import LogSender
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.replica_logs import ReplicaLogs
@@ -90,6 +92,8 @@ class Components(msgspec.Struct, frozen=True):
     keeper: KeyKeeper
     plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
+    server_id: str = msgspec.field(default_factory=hex_id)
+    """The id of this server among those on its store."""
 
     @property
     def alone(self) -> bool:
@@ -101,6 +105,7 @@ class Entrance(NamedTuple):
     """The parts that let callers in, which actions and calls of services share."""
 
     tokens: BearerTokens
+    users: ServiceUsers
     bodies: Bodies
     admission: Admission
     throttle: Throttle
@@ -110,6 +115,7 @@ def entrance_of(settings: Settings, identities: Identities, metrics: Metrics) ->
     """Return the parts that let callers in."""
     return Entrance(
         BearerTokens(identities, seconds_max=settings.bearer_token_max_seconds, now_us=wall_us),
+        ServiceUsers(identities),
         Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds),
         Admission(AdmissionLimits(settings.fairness_in_flight_max, settings.queue_length_max)),
         throttle_of(settings, metrics),
@@ -374,6 +380,7 @@ def gateway_of(ground: Components, targets: Targets | None, entrance: Entrance) 
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
         tokens=entrance.tokens,
+        users=entrance.users,
         rooms=entrance.bodies,
         turns=entrance.admission,
         throttle=entrance.throttle,
@@ -432,15 +439,8 @@ async def sending_lines(
     if store is None or not with_parts:
         yield
         return
-    sender = LogSender(
-        ground.store,
-        with_parts,
-        store,
-        holder=worker_id,
-        node=node_of(ground.settings),
-        call_s=timing.call_s,
-        meter=ground.metrics.log_store,
-    )
+    logs = FollowedLogs(with_parts, node_of(ground.settings), timing.call_s)
+    sender = LogSender(ground.store, logs, store, holder=worker_id, meter=ground.metrics.log_store)
     ground.sequencer.watch(sender)
     sender.start()
     try:
@@ -458,7 +458,7 @@ async def reconciling(
     settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
-    worker_id = hex_id()
+    worker_id = ground.server_id
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,

@@ -8,7 +8,7 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -38,11 +38,10 @@ from leasebook.server.listening import CannotStart, listen
 from leasebook.server.ready_file import Announcer, ReadyReport
 from leasebook.server.signals import SIGNALS, AskedToStop
 from leasebook.server.transport.admin import Admin
+from leasebook.server.transport.configuration import config_of, limits_of
 from leasebook.server.transport.connection_limits import Caps, raise_file_limit
 from leasebook.server.transport.listener import Listener, Make, Server
-from leasebook.server.transport.pace import Limits
 from leasebook.server.transport.tls import BadTls, Tls
-from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.errors import BadStore, NewerStore, StoreInUse
 from leasebook.store.opening import Target
 from leasebook.store.starting import entered
@@ -192,7 +191,7 @@ async def _work(
         service = await entered(stack, running(settings, where, clock_mode=clock_mode, plan=plan), where)
         log.info("doing due work", store=where.name)
         caps = Caps(ADMIN, None, lambda _: False, seats=0)
-        server = Server(_config(Monitor(service.health), settings), _made(settings, caps, service))
+        server = _server(Monitor(service.health), settings, _made(settings, caps, service))
         stopped = asyncio.Event()
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
@@ -204,30 +203,15 @@ async def _work(
     log.info("stopped")
 
 
-def _config(app: App | Monitor | Admin, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws=SocketProtocol,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Scope and setting tell who calls (``api/audit_record.py``), and no header that a program here may write.
-        proxy_headers=False,
-        timeout_graceful_shutdown=settings.server_drain_seconds,
-    )
+def _server(
+    app: App | Monitor | Admin, settings: Settings, make: Make, when_open: Callable[[], None] | None = None
+) -> Server:
+    return Server(config_of(app, drain_s=settings.server_drain_seconds), make, when_open)
 
 
 def _made(settings: Settings, caps: Caps, service: Service, tls: Tls | None = None, name: str = "operators") -> Make:
     """Return what makes a listener of a socket."""
-    limits = Limits(
-        head_s=settings.http_head_seconds,
-        body_s=settings.http_body_seconds,
-        body_rate=settings.http_body_bytes_per_second,
-        idle_s=settings.http_idle_seconds,
-        write_s=settings.http_write_seconds,
-    )
+    limits = limits_of(settings)
 
     def make(config: uvicorn.Config, state: ServerState, listening: socket.socket) -> Listener:
         return Listener(listening, config, state, limits, caps, service.metrics.connections, tls, name)
@@ -275,8 +259,9 @@ async def _serve(
         starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan, starts_at=starts_at)
         service = await entered(stack, starting, where)
         caps = _caps(settings, plan)
-        server = Server(
-            _config(service.app, settings),
+        server = _server(
+            service.app,
+            settings,
             _made(settings, caps, service, doors.tls, "callers"),
             lambda: _announce(announcer, _report(doors, service, where, settings)),
         )
@@ -309,7 +294,7 @@ async def _administered(settings: Settings, listener: socket.socket | None, serv
         return
     service.health.apart = True
     caps = Caps(ADMIN, None, lambda _: False, seats=0)
-    server = Server(_config(Admin(service.health), settings), _made(settings, caps, service))
+    server = _server(Admin(service.health), settings, _made(settings, caps, service))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

@@ -37,7 +37,13 @@ def from_environment(variables: Mapping[str, str]) -> Language:
 
 def from_header(accept_language: str) -> Language:
     """Return the language that a browser asks for first by ``Accept-Language``, of those that there are."""
-    best, best_quality = "en", 0.0
+    return named_in_header(accept_language) or "en"
+
+
+def named_in_header(accept_language: str) -> Language | None:
+    """Return the same; None: the browser names none of the languages that there are."""
+    best: Language | None = None
+    best_quality = 0.0
     for part in accept_language[:1000].split(","):
         tag, _, parameters = part.partition(";")
         language = language_of(tag)
@@ -45,7 +51,7 @@ def from_header(accept_language: str) -> Language:
         quality = 1.0 if found is None else float(found[1])
         if language is not None and quality > best_quality:
             best, best_quality = language, quality
-    return language_of(best) or "en"
+    return best
 
 
 @lru_cache

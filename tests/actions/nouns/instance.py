@@ -21,7 +21,7 @@ from tests.actions.forms import (
 from tests.actions.nouns.event import EVENT
 from tests.actions.office import Office, billed
 from tests.actions.record import FLEET_READERS, READERS, SUPPORTERS, WRITERS, ActionRecord
-from tests.api.scene import order
+from tests.api.scene import IAM, order
 
 UNIT = {
     "instanceId": UNIT_ID,
@@ -107,10 +107,12 @@ RECORDS: Final = {
             "tags": {"team": "vision", "project": None},
             "projectId": "default",
             "breaksTagPolicy": False,
+            "userId": office.caller.do(IAM, "DescribeUsers")["users"][0]["userId"],
+            "comingEnds": False,
             "accountId": office.user["accountId"],
         },
         foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
-        searches=({"projectId": "PROJECT"},),
+        searches=({"projectId": "PROJECT"}, {"userId": "USER"}),
         shape=LIST,
     ),
     "describe_unit": ActionRecord(

@@ -36,6 +36,21 @@ QUOTE = {
     "quoteId": Maybe(HEX_ID),
     "quoteExpiredTime": Maybe(TIME),
 }
+CHANGE_QUOTE = {
+    "passed": bool,
+    "verdicts": [{"rule": str, "passed": bool, "code": (str, None), "message": (str, None)}],
+    "instanceId": UNIT_ID,
+    "region": str,
+    "type": str,
+    "computeUnitCount": int,
+    "paymentTiming": TIMING,
+    "expiredTime": Maybe(TIME),
+    "pricePerUnit": Maybe(AMOUNT),
+    "priceUnit": re.compile("Minute|Month"),
+    "amount": AMOUNT,
+    "balance": AMOUNT,
+    "currency": str,
+}
 
 
 def create_auto_renew_rule(office: Office) -> Any:
@@ -77,6 +92,13 @@ RECORDS: Final = {
         },
         foreign=({**order(), "projectId": "PROJECT"},),
         shape=QUOTE,
+    ),
+    "quote_change": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"instanceId": office.caller.buy(months=1), "months": 2, "expiryDay": 5},
+        foreign=({"instanceId": "UNIT", "months": 1}, {"instanceId": "UNIT", "count": 2}),
+        shape=CHANGE_QUOTE,
+        example_stage=1,
     ),
     "create_auto_renew_rule": ActionRecord(
         permitted=WRITERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -34,7 +34,7 @@ class Shown(NamedTuple):
         """Return the hidden fields of the form with that address; fails where there is none."""
         for head, body in FORM.findall(self.text):
             found = dict(ATTRIBUTE.findall(head)).get("action", self.address)
-            if html.unescape(found).partition("?")[0] == action:
+            if re.split("[?#]", html.unescape(found))[0] == action:
                 fields = [dict(ATTRIBUTE.findall(field)) for field in FIELD.findall(body) if field.startswith("<input")]
                 return {
                     one["name"]: html.unescape(one.get("value", "")) for one in fields if one.get("type") == "hidden"
@@ -74,6 +74,10 @@ class Browser:
         """Open a page."""
         return self._ask("GET", address, b"", headers)
 
+    def follow(self, address: str, enough: Callable[[str], bool]) -> Shown:
+        """Open a page that comes for as long as it is read, and close it once there is enough of it."""
+        return self._ask("GET", address, b"", {}, enough)
+
     def post(self, address: str, fields: Mapping[str, str | Sequence[str]], **headers: str) -> Shown:
         """Send a form."""
         content = urlencode(fields, doseq=True).encode()
@@ -84,7 +88,14 @@ class Browser:
         answer = self.post(action, page.form(action) | dict(button or {}) | fields)
         return self.get(answer.location) if answer.status == 303 else answer
 
-    def _ask(self, method: str, address: str, content: bytes, more: Mapping[str, str]) -> Shown:
+    def _ask(
+        self,
+        method: str,
+        address: str,
+        content: bytes,
+        more: Mapping[str, str],
+        enough: Callable[[str], bool] | None = None,
+    ) -> Shown:
         parts = urlsplit(address)
         headers = {
             "host": "leasebook.test",
@@ -107,20 +118,25 @@ class Browser:
             "client": (self.address, CLIENT[1]),
             "server": ("leasebook.test", 80),
         }
-        return self.scene.runner.run(self._asked(scope, content, address))
+        return self.scene.runner.run(self._asked(scope, content, address, enough))
 
-    async def _asked(self, scope: dict[str, Any], content: bytes, address: str) -> Shown:
+    async def _asked(
+        self, scope: dict[str, Any], content: bytes, address: str, enough: Callable[[str], bool] | None
+    ) -> Shown:
         sent: list[Any] = []
+        closed = asyncio.Event()
         requests = [{"type": "http.request", "body": content, "more_body": False}]
 
         async def receive() -> Any:
             if requests:
                 return requests.pop()
-            await asyncio.Event().wait()
-            return None
+            await closed.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
+            if enough is not None and enough(b"".join(one.get("body", b"") for one in sent).decode()):
+                closed.set()
 
         await self.scene.running.app(scope, receive, send)
         start, *bodies = sent

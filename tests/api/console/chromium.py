@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +17,14 @@ import pytest
 
 from leasebook.client.shapes.instance import Billing, ComputeUnitConfig
 from leasebook.client.sync_client import Client
+from tests.depth import IS_DEEP
 from tests.forked import Forked
 from tests.ports import free_port
 
 NODE: Final = Path(__file__).parent / "node"
 AXE: Final = NODE / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES: Final = Path(__file__).parents[3] / "build" / "console"
-"""Screenshots of the journeys, for people to look at."""
+"""Screenshots of the journeys, for people to look at. Chromium needs as much time for one as for the page."""
 CHROMIUM: Final = Path("/usr/bin/chromium")
 KEY: Final = "AKCONSOLE"
 SECRET: Final = "a-secret-for-the-console-tests"
@@ -73,15 +74,19 @@ class ConsoleServer:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[ConsoleServer]:
-    """Serve from a process of its own."""
-    port, data, log = free_port(), directory / "data", directory / "log"
+def served(
+    directory: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[ConsoleServer]:
+    """Serve from a process of its own; ``settings`` are variables of its environment."""
+    port, data, log = port or free_port(), directory / "data", directory / "log"
     environment = {
         **os.environ,
         "LEASEBOOK_ROOT_ACCESS_KEY": KEY,
         "LEASEBOOK_ROOT_SECRET_KEY": SECRET,
-        "LEASEBOOK_ENGINES": "*=instant",
+        "LEASEBOOK_ENGINES": "cpu=process, *=instant",
+        "LEASEBOOK_ENGINES_PROCESS_UNITS": "cpu=8",
         "LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000",
+        **(settings or {}),
     }
     arguments = ["serve", "--demo", "--clock", "virtual", "--port", str(port), "--data", str(data)]
     with log.open("wb") as output:
@@ -111,9 +116,11 @@ def _await(address: str, log: Path) -> None:
 class Journey:
     """The visit of a person, with pictures on the way. No page may have faults, script errors or an odd breadth."""
 
-    def __init__(self, context: Any, served: ConsoleServer, name: str) -> None:
+    def __init__(self, context: Any, served: ConsoleServer, name: str, *others: str) -> None:
+        """``others`` are the addresses of other hosts that the browser may be sent to."""
         self.served = served
         self.name = name
+        self.hosts = (served.url, "data:", *others)
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
@@ -121,7 +128,7 @@ class Journey:
         self.page.on("request", self._own_only)
 
     def _own_only(self, request: Any) -> None:
-        if not request.url.startswith((self.served.url, "data:")):
+        if not request.url.startswith(self.hosts):
             self.errors.append(f"a request to another host: {request.url}")
 
     def sign_in(self, *arguments: str) -> None:
@@ -135,13 +142,14 @@ class Journey:
         self.page.goto(self.served.url + path)
 
     def seen(self, picture: str) -> None:
-        """Look at the page: axe finds nothing, it is no broader than the window, and its picture is kept."""
+        """Look at the page: axe finds nothing, and it is no broader than the window. A deep run keeps its picture."""
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("axe.run().then(one => one.violations)")
         faults = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
         assert faults == [], f"{self.name}, {picture}"
         window, whole = self.page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
         assert whole <= window, f"{self.name}, {picture} is {whole} pixels wide"
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{self.name}-{picture}.png", full_page=True)
+        if IS_DEEP:
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=PICTURES / f"{self.name}-{picture}.png", full_page=True)
         assert self.errors == [], f"{self.name}, {picture}"

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from leasebook.console.calendar import ical
+from leasebook.console.calendar import ical, pages
+from leasebook.console.calendar.kept import KEPT_MAX, Contents, Kept, KeptCalendars
 from leasebook.contract.action import TAG
 from leasebook.contract.policies import READ
+from leasebook.domain.values.calendar import Instant
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_pages import newcomer, signed_in
-from tests.api.scene import IAM, ServiceHarness
+from tests.api.scene import ACCOUNT, IAM, ServiceHarness
 from tests.copies import STORES
+from tests.depth import few
 
 TONIGHT = "2030-01-15T22:00:00+08:00"
 
@@ -28,6 +32,12 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made.sell(stock=1_000_000)
         yield made
         assert check_store(made.where).findings == []
+
+
+@pytest.fixture
+def request_of_store(request: pytest.FixtureRequest) -> pytest.FixtureRequest:
+    """The request of a test for its store."""
+    return request
 
 
 def address(browser: Browser) -> str:
@@ -108,6 +118,79 @@ def test_a_new_address_ends_the_one_before_and_a_forged_one_opens_nothing(scene:
     token = browser.get("/console").form("/console/sign-out")
     answers = [browser.post("/console/account/calendar", token).status for _ in range(15)]
     assert (answers[0], answers[-1]) == (303, 429)
+
+
+def test_many_units_are_read_no_further_than_the_calendar_goes(
+    scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "ENTRIES_MAX", 5)
+    owner = scene.customer("1000000")
+    for _ in range(few(30, 1200)):
+        owner.buy()
+    units = [owner.buy(release=f"2030-01-{30 - day}T12:00:00+08:00") for day in range(8)]
+    at = address(signed_in(scene, owner))
+    lines = unfolded(Browser(scene).get(at))
+    # The first five ends, the soonest first, of an account with many more units.
+    soonest = [f"UID:{unit}.end@leasebook" for unit in reversed(units)]
+    assert [line for line in lines if line.startswith("UID:")] == soonest[:5]
+    owner.release(units[-1])
+    assert [line for line in unfolded(Browser(scene).get(at)) if line.startswith("UID:")] == soonest[1:6]
+
+
+@pytest.mark.parametrize("request_of_store", STORES, indirect=True)
+def test_a_calendar_is_made_again_only_when_something_has_happened_or_an_end_has_passed(
+    request_of_store: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    # Of its own: it moves the clock.
+    with a_copy(request_of_store, tmp_path / "data") as scene:
+        scene.sell(stock=1_000_000)
+        owner = scene.customer("100000")
+        unit, later = owner.buy(release=TONIGHT), owner.buy(release="2030-01-17T12:00:00+08:00")
+        browser = signed_in(scene, owner)
+        at = address(browser)
+
+        def reads() -> int:
+            found = scene.operator.do(
+                ACCOUNT,
+                "DescribeAuditLog",
+                {"accountId": owner.account_id(), "action": "DescribeComputeUnits", "maxKeys": 100},
+            )
+            return len(found["entries"])
+
+        first = Browser(scene).get(at)
+        assert reads() == 1
+        tag = first.headers["etag"]
+        again = Browser(scene).get(at)
+        assert (again.text, again.headers["etag"], reads()) == (first.text, tag, 1)
+        assert again.headers["last-modified"] == first.headers["last-modified"]
+        same = Browser(scene).get(at, if_none_match=tag)
+        assert (same.status, same.text, same.headers["etag"]) == (304, "", tag)
+        assert Browser(scene).get(at, if_none_match='"another"').status == 200
+        # Something that has nothing to do with ends: it is made again, and is the same to its reader.
+        owner.buy()
+        assert Browser(scene).get(at, if_none_match=tag).status == 304
+        assert reads() == 2
+        owner.do(TAG, "RenameResource", {"resourceId": unit, "name": "tonight"})
+        renamed = Browser(scene).get(at, if_none_match=tag)
+        assert (renamed.status, "SUMMARY:tonight is released" in renamed.text) == (200, True)
+        # An end that passes is an event as well; without the event its time alone is enough.
+        scene.advance("2030-01-16T12:00:00+08:00")
+        passed = Browser(scene).get(at, if_none_match=renamed.headers["etag"])
+        assert (passed.status, unit in passed.text, later in passed.text) == (200, False, True)
+
+
+def test_a_kept_calendar_is_that_of_its_reader_and_of_nobody_else() -> None:
+    kept, contents = KeptCalendars(), Contents("rights", "en", "http://x", 1)
+    kept.keep("a", Kept(contents, Instant(10), Instant(20), "text", "tag"))
+    assert kept.find("a", contents, Instant(19)) is not None
+    assert kept.find("b", contents, Instant(19)) is None
+    assert kept.find("a", contents, Instant(20)) is None
+    for changed in ({"rights": "others"}, {"language": "zh"}, {"origin": "http://y"}, {"event": 2}):
+        assert kept.find("a", contents._replace(**changed), Instant(19)) is None, changed
+    for number in range(KEPT_MAX):
+        kept.keep(str(number), Kept(contents, Instant(10), None, "text", "tag"))
+    assert kept.find("a", contents, Instant(19)) is None
+    assert kept.find("0", contents, Instant(10**18)) is not None
 
 
 def test_rights_that_end_end_the_calendar(scene: ServiceHarness) -> None:

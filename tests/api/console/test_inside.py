@@ -47,6 +47,25 @@ def test_sessions_outlast_a_restart_and_ended_ones_and_used_links_stay_so(where:
         assert "was used before" in Browser(scene).use(link).text
 
 
+@pytest.mark.parametrize("where", [store for store in STORES if store == "postgres"], indirect=True)
+def test_a_session_that_ends_at_one_server_is_refused_by_another_that_knew_it(where: Target) -> None:
+    with a_scene(where) as first, a_scene(where) as second:
+        here, there, other = Browser(first), Browser(second), Browser(second)
+        here.sign_in(root_of(first))
+        other.sign_in(root_of(first))
+        cookies = dict(here.cookies)
+        there.cookies = dict(cookies)
+        page = there.get("/console")
+        assert page.status == 200
+        here.send(here.get("/console"), "/console/sign-out")
+        assert there.get("/console").status == 303
+        there.cookies = cookies
+        # So is a form of a page that it was shown there.
+        answer = there.post("/console/account", page.form("/console/sign-out") | {"login": "too-late"})
+        assert (answer.status, answer.location) == (303, "/console/sign-in")
+        assert other.get("/console").status == 200
+
+
 def test_the_command_line_prints_a_link_beside_a_server(where: Target) -> None:
     with a_scene(where) as scene:
         store = () if scene.where.url is None else ("--store", scene.where.url)

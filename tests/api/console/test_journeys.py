@@ -1,4 +1,4 @@
-"""Journeys of people with a real browser. Each page on the way is looked at by axe, and its picture is kept."""
+"""Journeys of people with a real browser. Each page on the way is looked at by axe; a deep run keeps its picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pytest
 
 from tests.api.console import chromium
 from tests.api.console.chromium import CHROMIUM, ConsoleServer, Journey
+from tests.api.console.test_openid import settings_for
+from tests.console import identity_provider
+from tests.console.identity_provider import IdentityProvider
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 Begin = Callable[..., AbstractContextManager[Journey]]
@@ -33,16 +37,30 @@ def begin(served: ConsoleServer) -> Iterator[Begin]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
         @contextmanager
-        def begun(name: str, *, width: int = 1280, **options: Any) -> Iterator[Journey]:
+        def begun(
+            name: str, *others: str, at: ConsoleServer = served, width: int = 1280, **options: Any
+        ) -> Iterator[Journey]:
             chosen = {"locale": "en-GB", "color_scheme": "light", "timezone_id": "Europe/Berlin", **options}
             context = browser.new_context(viewport={"width": width, "height": 800}, **chosen)
             try:
-                yield Journey(context, served, name)
+                yield Journey(context, at, name, *others)
             finally:
                 context.close()
 
         yield begun
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def organisation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleServer, IdentityProvider]]:
+    """A server whose people sign in with an identity provider."""
+    chromium.needed()
+    port = free_port()
+    public = f"http://127.0.0.1:{port}"
+    with identity_provider.running(f"{public}/console/openid/callback") as provider:
+        settings = settings_for(provider) | {"LEASEBOOK_PUBLIC_URL": public}
+        with chromium.served(tmp_path_factory.mktemp("organisation"), port, settings) as one:
+            yield one, provider
 
 
 def buy(journey: Journey, name: str) -> str:
@@ -102,6 +120,30 @@ def test_units_are_found_as_one_types_and_released_together(begin: Begin, served
         page.locator("h1", has_text="3 units were changed").wait_for()
 
 
+def test_a_service_is_created_and_its_answer_is_written_as_it_comes(begin: Begin, served: ConsoleServer) -> None:
+    served.buy("cpu", "for-models")
+    with begin("service") as journey:
+        journey.sign_in()
+        page = journey.page
+        journey.open("/console/services/new")
+        page.select_option("[name=model]", label="completion V1")
+        with page.expect_response("**/services/new/check"):
+            page.fill("[name=name]", "Talking")
+        page.locator("#check code", has_text="/services/talking").wait_for()
+        journey.seen("new")
+        page.locator("form#new button", has_text="Create it").click()
+        page.wait_for_url("**/services/svco-*")
+        page.locator("p", has_text="1 healthy").wait_for()
+        page.fill("[name=say]", "What is a lease?")
+        page.locator("form[data-stream] button", has_text="Ask").click()
+        page.locator("[data-note]", has_text="First words after").wait_for()
+        assert page.locator("[data-answer]").inner_text()
+        journey.seen("tried")
+        page.locator("tbody a", has_text="for-models").click()
+        page.locator("details[open] pre.lines", has_text="listening on").wait_for()
+        journey.seen("lines")
+
+
 def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) -> None:
     with begin("overview") as journey:
         journey.sign_in()
@@ -133,6 +175,41 @@ def test_a_reader_sees_everything_and_no_button(begin: Begin, served: ConsoleSer
         journey.open("/console/units")
         assert journey.page.locator("main button.danger, main [name=deed]").count() == 0
         journey.seen("units")
+
+
+def test_people_of_an_organisation_sign_in_and_have_the_rights_of_their_groups(
+    begin: Begin, organisation: tuple[ConsoleServer, IdentityProvider]
+) -> None:
+    served, provider = organisation
+    served.buy("gpu-1", "of-the-house")
+    for person, groups in (("newcomer", []), ("reader", ["readers"])):
+        provider.person(sub=person, name=f"Li {person}", groups=groups)
+        with begin(f"openid-{person}", provider.issuer, at=served) as journey:
+            page = journey.page
+            # A page that was asked for is the one to which signing in leads back.
+            journey.open("/console/units")
+            journey.seen("sign-in")
+            with page.expect_response(lambda answer: "/console/openid/callback" in answer.url):
+                page.locator("a.button").first.click()
+            page.wait_for_url("**/console/units")
+            if not groups:
+                page.locator("[role=alert]").wait_for()
+                journey.errors[:] = [one for one in journey.errors if "status of 403" not in one]
+                journey.seen("refused")
+                assert "of-the-house" not in page.content()
+                journey.open("/console")
+                page.locator("strong", has_text="You have no rights yet").wait_for()
+                assert page.locator("header nav a").all_inner_texts() == ["Overview", "Administration", "API"]
+            else:
+                page.locator("td", has_text="of-the-house").first.wait_for()
+                assert page.locator("main button.danger, main [name=deed]").count() == 0
+            assert page.locator("a.who").inner_text() == f"Li {person}"
+            journey.seen("in")
+            page.locator("header button", has_text="Sign out").click()
+            page.locator("h1", has_text="You are signed out").wait_for()
+            journey.seen("out")
+            journey.open("/console/units")
+            page.wait_for_url("**/console/sign-in?*")
 
 
 def test_without_a_script_a_unit_is_bought(begin: Begin) -> None:

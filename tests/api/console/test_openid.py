@@ -90,6 +90,14 @@ def test_the_page_of_signing_in_offers_it_and_leads_back_to_the_page_that_was_wa
         assert page.location == "/console/", elsewhere
 
 
+def test_a_wrong_password_is_refused_beside_the_button_of_the_provider(scene: ServiceHarness) -> None:
+    browser = Browser(scene)
+    wrong = {"login": "no-one", "password": "wrong password"}
+    page = browser.post("/console/sign-in", browser.get("/console/sign-in").form("/console/sign-in") | wrong)
+    assert (page.status, "do not belong together" in page.words()) == (403, True)
+    assert 'href="/console/openid/start"' in page.text
+
+
 def test_a_first_sign_in_has_no_rights_at_all(scene: ServiceHarness, provider: IdentityProvider) -> None:
     inside, page = sign_in(scene, provider, sub="newcomer", groups=["strangers", "LeasebookOperatorPolicy"])
     assert (page.status, page.location) == (303, "/console/")

@@ -85,6 +85,11 @@ def test_a_purchase_that_would_be_refused_says_why_and_keeps_the_form(browser: B
     assert refused.status == 409
     assert "free" in refused.words()
     assert 'value="too-many"' in refused.text
+    browser.language = "zh-CN"
+    refused = browser.post("/console/buy/confirm", buy_form(page, count="90000", name="too-many"))
+    assert "请为账户充值，或减少数量。" in refused.words()  # noqa: RUF001 - Chinese
+    assert "Top up" not in refused.words()
+    browser.language = "en"
     for fields in ({"count": "1.5"}, {"count": ""}, {"offering": ""}, {"choice": "at", "at": "soon"}):
         assert "Choose" in (words := browser.post("/console/buy/quote", buy_form(page, **fields)).words()) or (
             "whole number" in words
@@ -114,13 +119,17 @@ def test_a_unit_is_kept_longer_moved_cleared_and_released(browser: Browser, owne
 def test_a_unit_is_made_prepaid(browser: Browser, owner: Caller) -> None:
     unit = owner.buy()
     home = f"/console/units/{unit}"
-    page = browser.send(browser.get(home), f"{home}/prepaid", months="3")
+    sure = browser.send(browser.get(home), f"{home}/prepaid", months="3")
+    assert "Make it prepaid for 3 months?" in sure.words()
+    assert "Charged now 300.00 CNY" in sure.words()
+    assert owner.unit(unit)["paymentTiming"] == "Postpaid"
+    page = browser.send(sure, f"{home}/prepaid")
     assert "It is prepaid now." in page.words()
     assert owner.unit(unit)["paymentTiming"] == "Prepaid"
     assert owner.unit(unit)["duration"] == 3
 
 
-def test_units_are_filtered_searched_sorted_and_paged(browser: Browser, owner: Caller) -> None:
+def test_units_are_filtered_searched_sorted_and_paged(browser: Browser, owner: Caller, scene: ServiceHarness) -> None:
     for number in range(3):
         unit = owner.buy(count=number + 1, release=f"2030-02-0{3 - number}T00:00:00+08:00")
         owner.do(TAG, "RenameResource", {"resourceId": unit, "name": f"unit-number-{number}"})
@@ -139,6 +148,13 @@ def test_units_are_filtered_searched_sorted_and_paged(browser: Browser, owner: C
     assert "53 units" in browser.get("/console/units").words()
     assert "Page 2 of 2" in browser.get("/console/units?page=2").words()
     assert "No unit fits" in browser.get("/console/units?status=Stopped").words()
+    buyer = scene.user(owner, OPERATE)
+    mine = buyer.buy()
+    users = {one["isRoot"]: one["userId"] for one in owner.do(IAM, "DescribeUsers")["users"]}
+    found = browser.get(f"/console/units?userId={users[False]}")
+    assert ("1 unit" in found.words(), mine in found.text) == (True, True)
+    assert "53 units" in browser.get(f"/console/units?userId={users[True]}").words()
+    assert f'<option value="{users[False]}"' in browser.get("/console/units").text
     assert "<html" not in browser.get("/console/units?q=1", hx_request="true").text
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from leasebook.contract.policies import READ
+from leasebook.console.session.pages import FRESH_S
+from leasebook.contract.policies import OF_THE_HOUSE, READ
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
@@ -36,9 +37,13 @@ def root_browser(scene: ServiceHarness, owner: Caller) -> Browser:
     return browser
 
 
-def put(browser: Browser, login: str, password: str = PASSWORD, *, user: str = "", again: str | None = None) -> Shown:
+def put(
+    browser: Browser, login: str, password: str = PASSWORD, *, user: str = "", again: str | None = None, now: str = ""
+) -> Shown:
+    """Set a login name and a password; ``now`` is the present one."""
     page = browser.get(f"/console/account?user={user}")
-    fields = {"login": login, "password": password, "again": password if again is None else again}
+    assert ('name="present"' in page.text) == bool(now)
+    fields = {"login": login, "password": password, "again": password if again is None else again, "present": now}
     return browser.post("/console/account", page.form("/console/account") | fields)
 
 
@@ -72,10 +77,53 @@ def test_a_new_password_ends_the_sessions_of_the_former_one_and_not_the_present(
     sessions = scene.running.console.sessions  # type: ignore[union-attr]
     for part in (passwords, sessions):
         monkeypatch.setattr(part, "_now_us", lambda now=part._now_us: now() + 2_000_000)
-    assert put(here, next(LOGINS), PASSWORD + "2").status == 303
+    assert put(here, next(LOGINS), PASSWORD + "2", now=PASSWORD).status == 303
     assert is_in(here)
     assert not is_in(elsewhere)
     assert not is_in(enter(scene, login, PASSWORD + "2"))
+
+
+def test_the_own_password_is_changed_with_the_present_one_only(
+    scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, taken = next(LOGINS), "another person's choice"
+    owner = scene.customer()
+    by_link = root_browser(scene, owner)
+    put(by_link, login)
+    found_open = enter(scene, login)
+    for wrong in ("wrong password", PASSWORD + "!"):
+        refused = put(found_open, login, taken, now=wrong)
+        assert (refused.status, "not your present password" in refused.words()) == (400, True)
+    form = found_open.get("/console/account").form("/console/account")
+    fields = form | {"login": login, "password": taken, "again": taken}
+    for more in ({}, {"present": ""}, {"user": ""}):
+        assert found_open.post("/console/account", fields | more).status == 400
+    # A link of the operator is the way back for a person who has forgotten it, and only for some minutes.
+    sessions = scene.running.console.sessions  # type: ignore[union-attr]
+    monkeypatch.setattr(sessions, "_now_us", lambda now=sessions._now_us: now() + FRESH_S * 1_000_000)
+    assert put(by_link, login, taken, now="wrong password").status == 400
+    monkeypatch.undo()
+    assert not is_in(enter(scene, login, taken))
+    assert put(by_link, login, taken).status == 303
+    assert is_in(enter(scene, login, taken))
+
+
+def test_guesses_at_the_present_password_count_with_those_of_signing_in(scene: ServiceHarness) -> None:
+    login = next(LOGINS)
+    put(root_browser(scene, scene.customer()), login)
+    browser = enter(scene, login)
+    attempts = scene.running.console.parts.attempts  # type: ignore[union-attr]
+    attempts._tried.clear()
+    before, attempts._most = attempts._most, 3
+    try:
+        answers = [put(browser, login, now="wrong password").status for _ in range(3)]
+        assert answers == [400] * 3
+        assert put(browser, login, PASSWORD + "2", now=PASSWORD).status == 429
+        assert not is_in(enter(scene, login, address="198.51.100.9"))
+    finally:
+        attempts._most = before
+    attempts._tried.clear()
+    assert is_in(enter(scene, login))
 
 
 def test_a_manager_sets_the_password_of_a_user_and_others_do_not(scene: ServiceHarness) -> None:
@@ -94,6 +142,30 @@ def test_a_manager_sets_the_password_of_a_user_and_others_do_not(scene: ServiceH
         assert guest.post("/console/account", fields).status == 404
     owner.do(IAM, "DeleteUser", {"userId": user})
     assert not is_in(enter(scene, login))
+
+
+@pytest.mark.parametrize("policy", sorted(OF_THE_HOUSE))
+def test_only_an_operator_sets_the_password_of_a_user_with_a_policy_over_every_account(
+    scene: ServiceHarness, policy: str
+) -> None:
+    owner, login = scene.customer(), next(LOGINS)
+    account = owner.do("/v2/account", "DescribeAccount")["accountId"]
+    user = owner.do(IAM, "CreateUser", {"name": "of the house"})["userId"]
+    scene.operator.do(IAM, "AttachPolicy", {"userId": user, "policyName": policy, "accountId": account})
+    manager = root_browser(scene, owner)
+    refused = put(manager, login, user=user)
+    assert refused.status == 403
+    assert f"The user holds {policy}" in refused.text
+    assert not is_in(enter(scene, login))
+    # The user's own password is the user's own.
+    of_the_house = Browser(scene)
+    of_the_house.sign_in(user)
+    assert put(of_the_house, login).status == 303
+    assert put(manager, login, PASSWORD + "2", user=user).status == 403
+    assert is_in(enter(scene, login))
+    # Without the policy it is an ordinary user again.
+    scene.operator.do(IAM, "DetachPolicy", {"userId": user, "policyName": policy, "accountId": account})
+    assert put(manager, login, PASSWORD + "2", user=user).status == 303
 
 
 def test_a_taken_name_a_short_password_and_a_slip_are_refused(scene: ServiceHarness) -> None:

@@ -13,6 +13,7 @@ from pyotp import TOTP, parse_uri
 
 from leasebook.console.factor import codes
 from leasebook.console.factor.second_factors import HOLDS_S, OFFER_HOLDS_S
+from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.console.second_factor import AddSecondFactor, Proof, UseSecondFactor
 from leasebook.domain.commands.console.sign_in import SetPassword
 from leasebook.domain.values.calendar import SECOND_US, Instant
@@ -21,6 +22,7 @@ from leasebook.ports.clock import wall_us
 from leasebook.store.queries.snapshot import snapshot
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
+from tests.api.console import qr_reader
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_passwords import LOGINS, MANY, PASSWORD, is_in, put, root_browser
 from tests.api.scene import IAM, Caller, ServiceHarness
@@ -215,6 +217,7 @@ def test_a_new_name_and_password_keep_the_second_factor(person: Enrolled) -> Non
 def test_of_two_renames_at_once_the_second_is_refused(scene: ServiceHarness, person: Enrolled) -> None:
     row = person.row
     words = {"account_id": user_of(scene, row.user_id).account_id, "user_id": row.user_id, "former": row.login}
+    words |= {"by_operator": False, "operators": frozenset()}
     first, second = (
         SetPassword(login=next(LOGINS), hash=row.hash, at=Instant(row.changed_at), by=row.user_id, **words)
         for _ in range(2)
@@ -281,6 +284,11 @@ def test_a_manager_removes_it_for_a_user_and_another_user_does_not(scene: Servic
     assert stranger.post(REMOVE, theirs | {"user": guest_id}).status == 404
     page = manager.get(f"/console/account?user={guest_id}")
     assert not page.has_form(BEGIN)
+    account = user_of(scene, guest_id).account_id
+    operators = {"userId": guest_id, "policyName": OPERATOR, "accountId": account}
+    scene.operator.do(IAM, "AttachPolicy", operators)
+    assert press(manager, page, REMOVE).status == 403
+    scene.operator.do(IAM, "DetachPolicy", operators)
     assert press(manager, page, REMOVE).status == 303
     with snapshot(scene.where) as ask:
         assert ask.password(login).totp is None  # type: ignore[union-attr]
@@ -335,6 +343,16 @@ def test_an_offer_is_confirmed_in_time_in_the_session_that_got_it_and_by_a_right
     assert press(person.browser, person.offer, ADD, code=person.code()).status == 409
     assert person.row.totp is None
     assert is_in(person.asked()[0])
+
+
+def test_a_phone_reads_the_secret_from_the_page_and_no_other_request_has_it(person: Enrolled) -> None:
+    page = person.offer
+    (read,) = qr_reader.read(page.text)
+    assert read == html.unescape(re.findall(r'href="(otpauth:[^"]*)"', page.text)[0])
+    asked = [one for one in re.findall(r'(?:src|href|action)="([^"]*)"', page.text) if not one.startswith("otpauth:")]
+    assert asked
+    assert not [one for one in asked if person.totp.secret in one]
+    assert page.headers["cache-control"] == "no-store"
 
 
 def test_without_a_password_there_is_no_second_factor(scene: ServiceHarness) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import html
+import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -22,7 +24,7 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.console.browser import Browser
 from tests.api.console.test_pages import newcomer, signed_in
-from tests.api.scene import IAM, MODEL, SERVICE, Caller, ServiceHarness, a_scene, new_service
+from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, ServiceHarness, a_scene, new_service
 from tests.api.test_failure_events import served, until
 from tests.copies import STORES, copy_of
 
@@ -56,6 +58,19 @@ def owner(scene: ServiceHarness) -> Caller:
     return scene.customer("100000")
 
 
+def talker(owner: Caller, name: str = "chatter", *, replicas: int = 1, **more: Any) -> dict[str, str]:
+    """Buy a service that speaks the OpenAI API, with replicas of the small example."""
+    models = owner.do(MODEL, "CreateCustomModelSet", {"modelSetName": name})
+    command = [sys.executable, "-m", "leasebook.examples.completion", "--port", "{port}"]
+    run = {"command": command, "healthPath": "/health"}
+    model = owner.do(MODEL, "CreateCustomModel", {**models, "run": run})
+    owner.operator.do(MODEL, "ApproveModel", {"modelId": model["modelId"]})
+    body = new_service(type="cpu-1", region="bj", replicasCount=replicas) | models | model
+    named = {"name": name, "urlSuffix": name, "serviceType": "chat", "billing": {"paymentTiming": "Postpaid"}}
+    made: dict[str, str] = owner.do(SERVICE, "CreateService", body | named | more)
+    return made
+
+
 def counted(owner: Caller, name: str = "talker", **more: Any) -> str:
     """Make a service that is only counted."""
     body = new_service() | {"name": name, "urlSuffix": name, "serviceType": "chat", "counted": True} | more
@@ -75,9 +90,7 @@ def test_a_replica_is_shown_with_its_health_its_instance_and_its_lines(scene: Se
     assert "1 healthy" in part.words()
     (lines,) = {html.unescape(one) for one in re.findall(r'href="([^"]+/logs[^"]+)"', page.text)}
     until(scene, lambda: "weights <loaded>" in browser.get(lines).words())
-    followed = browser.get(lines, hx_request="true")
-    assert followed.text.strip().startswith("<pre")
-    assert "weights &lt;loaded&gt;" in followed.text
+    assert "weights &lt;loaded&gt;" in browser.get(lines).text
     # Fewer replicas end some: that is asked once more, and stays as it was until it is confirmed.
     sure = browser.send(page, f"{home}/scale", unit=made["instanceId"], replicas="0")
     assert "End 1 replica?" in sure.words()
@@ -205,6 +218,161 @@ def test_the_snippets_have_the_address_that_the_caller_sees_and_are_programs(
         (tmp_path / "call.mjs").write_text(texts["Node.js"])
         assert subprocess.run(["node", "--check", tmp_path / "call.mjs"], check=False).returncode == 0
         assert texts["Go"].count("{") == texts["Go"].count("}")
+
+
+def test_a_service_is_tried_as_the_user_who_is_signed_in(scene: ServiceHarness, owner: Caller) -> None:
+    made = talker(owner, qps=None)
+    home = f"/console/services/{made['serviceId']}"
+    browser = signed_in(scene, owner)
+    until(scene, lambda: "1 of 1 healthy" in browser.get("/console/services").words())
+    page = browser.get(home)
+    asked = page.form(f"{home}/try") | {"say": "Who is <there>?", "tokens": "12"}
+    # A busy machine may answer a look at its health late, and then it takes no calls for a moment.
+    whole = until(scene, lambda: one if (one := browser.post(f"{home}/try", asked)).status == 200 else None)
+    (answer,) = re.findall(r"<p class=\"said\" data-answer>(.+?)</p>", whole.text, re.DOTALL)
+    assert "Who is &lt;there&gt;?</textarea>" in whole.text
+    assert re.search(r"\d+ tokens in, \d+ out\.", whole.words())
+    # The script gets the same piece by piece: the example answers the same question alike.
+    streamed = browser.post(f"{home}/try", asked, hx_request="true")
+    lines = [json.loads(line) for line in streamed.text.splitlines()]
+    assert "".join(line.get("text", "") for line in lines) == html.unescape(answer)
+    assert len([line for line in lines if "text" in line]) > 1
+    assert lines[-1]["done"].endswith("out.")
+    # Both are counted for the service, under the user.
+    user = next(one["userId"] for one in owner.do(IAM, "DescribeUsers")["users"] if one["isRoot"])
+    until(scene, lambda: f"The console {user} 2 " in browser.get(home).words())
+    for fields, words in (
+        ({"say": ""}, "Write something"),
+        ({"tokens": "0"}, "from 1 to"),
+        ({"tokens": "x"}, "from 1"),
+    ):
+        refused = browser.post(f"{home}/try", asked | fields)
+        assert (refused.status, words in refused.words()) == (400, True), fields
+    # A reader of the account may make no service keys: the page has no box, and the gateway lets the call not in.
+    reader = signed_in(scene, owner, READ)
+    assert not reader.get(home).has_form(f"{home}/try")
+    token = reader.get("/console").form("/console/sign-out")
+    refused = reader.post(f"{home}/try", token | {"say": "hello"}, hx_request="true")
+    assert (refused.status, "may not call services" in refused.words()) == (403, True)
+    # Other accounts do not find it.
+    other = signed_in(scene, scene.customer("1000"))
+    token = other.get("/console").form("/console/sign-out")
+    assert other.post(f"{home}/try", token | {"say": "hello"}).status == 404
+    owner.do(SERVICE, "DeactivateService", {"serviceId": made["serviceId"]})
+    off = browser.post(f"{home}/try", asked)
+    assert (off.status, "is switched off" in off.words()) == (503, True)
+    service = counted(owner, "only-counted")
+    assert not browser.get(f"/console/services/{service}").has_form(f"/console/services/{service}/try")
+
+
+def test_a_call_at_the_console_is_bounded_as_any_other(scene: ServiceHarness, owner: Caller) -> None:
+    made = talker(owner, "slow", resourceConfig={"type": "cpu-1", "region": "bj", "replicasCount": 1, "qps": 0.01})
+    home = f"/console/services/{made['serviceId']}"
+    browser = signed_in(scene, owner)
+    until(scene, lambda: "1 healthy" in browser.get(home, hx_request="true").words())
+    asked = browser.get(home).form(f"{home}/try") | {"say": "hello", "tokens": "4"}
+    # A busy machine may answer a look at its health late, and then it takes no calls for a moment.
+    until(scene, lambda: browser.post(f"{home}/try", asked).status == 429)
+    assert "calls a second" in browser.post(f"{home}/try", asked).words()
+
+
+def test_the_lines_of_a_replica_are_followed(scene: ServiceHarness, owner: Caller) -> None:
+    made = served(owner, "counting", "sh", "-c", "n=0; while :; do n=$((n+1)); echo line-$n; sleep 0.1; done")
+    home = f"/console/services/{made['serviceId']}"
+    browser = signed_in(scene, owner)
+    until(scene, lambda: "1 healthy" in browser.get(home, hx_request="true").words())
+    unit = browser.get(f"/console/units/{made['instanceId']}")
+    assert "Replica 0 Healthy" in unit.words()
+    (lines,) = {html.unescape(one) for one in re.findall(r'data-lines="([^"]+)"', unit.text)}
+    stream = browser.follow(lines, lambda text: text.count("event: lines") > 2)
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert stream.text.startswith("event: anew")
+    pieces = [json.loads(one) for one in re.findall(r"event: lines\ndata: (.+)", stream.text)]
+    came = [line for piece in pieces for line in piece]
+    # None twice, and none left out.
+    first = int(came[0].partition("-")[2])
+    assert came == [f"line-{number}" for number in range(first, first + len(came))]
+    refused = signed_in(scene, scene.customer("1000")).get(lines)
+    assert refused.status == 404
+
+
+NEW = "/console/services/new"
+
+
+def version_of(owner: Caller) -> str:
+    """Add a model; returns its set and version as the form names them."""
+    models = owner.do(MODEL, "CreateCustomModelSet", {"modelSetName": "own"})
+    run = {"command": ["sleep", "600"], "port": None}
+    return f"{models['modelSetId']}/{owner.do(MODEL, 'CreateCustomModel', {**models, 'run': run})['modelId']}"
+
+
+def test_a_service_is_created_on_units_that_are_bought_for_a_price_that_is_confirmed(
+    scene: ServiceHarness, owner: Caller
+) -> None:
+    browser, version = signed_in(scene, owner), version_of(owner)
+    page = browser.get(NEW)
+    assert f'<option value="{version}">own V1' in page.text
+    bought = {
+        "model": version,
+        "name": "Night shift",
+        "where": "buy",
+        "offering": "bj/gpu-1",
+        "size": "2",
+        "replicas": "3",
+        "timing": "Postpaid",
+        "choice": "tonight",
+        "months": "1",
+    }
+    part = browser.post(f"{NEW}/check", page.form(NEW) | bought, hx_request="true")
+    assert "<html" not in part.text
+    # 6 units at 0.5 a minute.
+    assert ("4,320.00" in part.words(), "/services/night-shift" in part.words()) == (True, True)
+    sure = browser.send(page, NEW, None, **bought)
+    assert "Buy 6 units for Night shift?" in sure.words()
+    assert "There are no services yet" in browser.get("/console/services").words()
+    fields = sure.form(NEW)
+    made = [browser.post(NEW, fields).location for _ in range(2)]
+    assert made[0] == made[1]
+    service = owner.service(made[0].partition("?")[0].rpartition("/")[2])
+    assert (service["name"], service["urlSuffix"]) == ("Night shift", "night-shift")
+    assert service["resourceConfig"]["type"] == "GPU-1-2"
+    (unit,) = owner.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
+    assert (unit["totalComputeUnits"], unit["releaseTime"]) == (6, "2030-01-15T22:00:00+08:00")
+    page = browser.send(browser.get(NEW), NEW, None, **{**bought, "where": "none", "name": "later"})
+    assert "It has replicas on no instance." in page.words()
+    reader = signed_in(scene, owner, READ)
+    assert (reader.get(NEW).status, NEW in reader.get("/console/services").text) == (403, False)
+
+
+def test_a_service_is_created_on_an_instance_and_moves_to_another(scene: ServiceHarness, owner: Caller) -> None:
+    browser, version = signed_in(scene, owner), version_of(owner)
+    first, second, small = owner.buy(count=4), owner.buy(count=4), owner.buy(count=1)
+    placed = {"model": version, "name": "day", "where": "instance", "instance": first, "size": "1", "replicas": "2"}
+    part = browser.post(f"{NEW}/check", browser.get(NEW).form(NEW) | placed, hx_request="true")
+    assert "2 of 4 free units" in part.words()
+    page = browser.send(browser.get(NEW), NEW, None, **placed)
+    assert "It was created." in page.words()
+    home = page.address
+    sure = browser.send(page, f"{home}/move", unit=first, to=second)
+    assert f"Move day to {second}?" in sure.words()
+    assert (len(owner.usage(first)), owner.usage(second)) == (1, [])
+    page = browser.send(sure, f"{home}/move")
+    assert "Its replicas move." in page.words()
+    assert (owner.usage(first), owner.usage(second)[0]["replicasCount"]) == ([], 2)
+    # A second press finds nothing to do, and where there is no room nothing changes.
+    assert "Its replicas move." in browser.send(sure, f"{home}/move").words()
+    sure = browser.send(page, f"{home}/move", unit=second, to=small)
+    assert browser.send(sure, f"{home}/move").status >= 400
+    assert (owner.usage(second)[0]["replicasCount"], owner.usage(small)) == (2, [])
+    for fields, words in (
+        ({"model": ""}, "Choose a version"),
+        ({"name": "\u8bd5", "suffix": ""}, "Give the end of its address"),
+        ({"instance": ""}, "Choose an instance"),
+        ({"replicas": "many"}, "whole number"),
+        ({"replicas": "9"}, small),
+    ):
+        refused = browser.send(browser.get(NEW), NEW, None, **{**placed, "instance": small, **fields})
+        assert (refused.status >= 400, words in refused.words()) == (True, True), fields
 
 
 ROLES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from leasebook.cli.commands.calling.caller import OperationCaller
 from leasebook.cli.house import server
 from leasebook.cli.main import cli
+from leasebook.client.caller import ActionOf, result_of
 from tests.api.conftest import a_copy
 from tests.api.scene import IAM, Caller, ServiceHarness
 from tests.copies import STORES
@@ -26,6 +28,20 @@ _NUMBERS = itertools.count()
 
 class Cut(BaseException):
     """The process ends at this point."""
+
+
+def calling(post: Callable[..., tuple[int, str]]) -> type[OperationCaller]:
+    """Return the commands' client, with a function in place of the network: all but that is the client's own."""
+
+    class Inside(OperationCaller):
+        def _send(self, operation: ActionOf[Any], body: bytes) -> Any:
+            keys = self.connection.keys
+            status, text = post(
+                keys.url, operation.path, operation.action, body.decode(), keys.access_key, keys.secret_key
+            )
+            return result_of(operation, status, {}, text.encode())
+
+    return Inside
 
 
 class Applying:
@@ -125,7 +141,7 @@ def lone_house(either_shared: ServiceHarness, tmp_path: Path, monkeypatch: pytes
 def applying(scene: ServiceHarness, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Applying:
     """Have the commands call a service inside the test, without a pause."""
     made = Applying(scene, folder)
-    monkeypatch.setattr(server, "post", made.post)
+    monkeypatch.setattr(server, "OperationCaller", calling(made.post))
     monkeypatch.setattr(server, "PAUSES_S", ())
     return made
 

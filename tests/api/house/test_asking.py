@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from leasebook.cli.caller import NoAnswer
 from leasebook.cli.house import server
 from leasebook.cli.house.plan import Plan
-from tests.api.house.conftest import Applying
+from leasebook.client.errors import NoAnswer
+from tests.api.house.conftest import Applying, calling
 from tests.api.house.test_interrupted import whole
 from tests.api.house.test_kinds import house_of
 from tests.api.scene import IAM
@@ -95,7 +95,10 @@ def test_a_service_that_is_busy_or_starts_again_is_asked_again(
     house: Applying, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "PAUSES_S", (0, 0))
-    troubles: list[object] = [NoAnswer("It stopped."), (503, '{"code": "Overloaded", "message": "Later."}')]
+    troubles: list[object] = [
+        NoAnswer("It stopped.", may_be_done=True),
+        (503, '{"code": "Overloaded", "message": "Later."}'),
+    ]
 
     def trouble(*given: str) -> tuple[int, str]:
         if given[2] != "CreateAccount" or not troubles:
@@ -106,7 +109,7 @@ def test_a_service_that_is_busy_or_starts_again_is_asked_again(
             raise found
         return cast("tuple[int, str]", found)
 
-    monkeypatch.setattr(server, "post", trouble)
+    monkeypatch.setattr(server, "OperationCaller", calling(trouble))
     done = house.apply(house_of(name))
     assert (done.exit_code, troubles) == (0, []), done.output
     house.account(name)
@@ -124,16 +127,16 @@ def test_no_answer_is_3_at_once_where_none_ever_came(
         asked.append(given[2])
         if answered and len(asked) == 1:
             return house.post(*given)
-        raise NoAnswer("It does not answer.")
+        raise NoAnswer("It does not answer.", may_be_done=True)
 
-    monkeypatch.setattr(server, "post", silent)
+    monkeypatch.setattr(server, "OperationCaller", calling(silent))
     done = house.apply(house_of(name))
     assert (done.exit_code, done.stderr) == (3, "leasebook: It does not answer.\n")
     assert len(asked) == (4 if answered else 1)
 
 
 def test_an_address_of_something_else_is_said(house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "post", lambda *_: (200, "<html>"))
+    monkeypatch.setattr(server, "OperationCaller", calling(lambda *_: (200, "<html>")))
     done = house.apply(house_of(name))
     assert (done.exit_code, "does not answer as this service does" in done.stderr) == (1, True)
 

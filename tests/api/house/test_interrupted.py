@@ -9,7 +9,7 @@ import pytest
 
 from leasebook.cli.house import secrets_file
 from leasebook.cli.house.server import Server
-from tests.api.house.conftest import Applying, Cut
+from tests.api.house.conftest import Applying, Cut, calling
 from tests.api.house.test_kinds import house_of, of_target
 from tests.api.scene import IAM
 from tests.depth import some
@@ -100,7 +100,7 @@ def test_runs_that_begin_at_the_same_moment_make_everything_once(house: Applying
 
         def run_second(second: Applying = second, other: str = other) -> None:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("leasebook.cli.house.server.post", second.post)
+                patch.setattr("leasebook.cli.house.server.OperationCaller", calling(second.post))
                 assert second.apply(whole(other)).exit_code == 0
 
         house.before[action] = run_second
@@ -120,7 +120,7 @@ def test_another_operator_who_makes_the_account_first_is_not_doubled(house: Appl
 
     def run_second() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("leasebook.cli.house.server.post", second.post)
+            patch.setattr("leasebook.cli.house.server.OperationCaller", calling(second.post))
             assert second.apply(house_of(name)).exit_code == 0
 
     house.before["CreateAccount"] = run_second

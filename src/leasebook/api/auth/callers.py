@@ -10,12 +10,12 @@ from leasebook.api.asgi import Headers, Receive, Scope
 from leasebook.api.audit_record import CallRecord
 from leasebook.api.auth.admission import Turn
 from leasebook.api.auth.identity import Identities, Identity
-from leasebook.api.auth.nonce import CallNonce, SeenNonces
+from leasebook.api.auth.nonce import CallNonce
 from leasebook.api.body.budget import SMALL, Bodies
-from leasebook.api.fault import Fault, refused
+from leasebook.api.fault import Fault
 from leasebook.contract import errors as e
 from leasebook.contract.action import Action
-from leasebook.contract.proofs import BadProof, WrongDigest, check_body, nonce_of, signs_body
+from leasebook.contract.proofs import NONCE_NAME, BadProof, WrongDigest, check_body, nonce_of, signs_body
 from leasebook.contract.signing import (
     Authorization,
     SignatureRefused,
@@ -24,9 +24,9 @@ from leasebook.contract.signing import (
     parse_authorization,
     verify,
 )
-from leasebook.domain.record.signature import REPLAYED_TEXT, REQUIREMENTS, Nonce
+from leasebook.domain.record.nonce import Nonce
+from leasebook.domain.record.signature import REQUIREMENTS
 from leasebook.domain.values.calendar import SECOND_US, Instant
-from leasebook.domain.values.refusal import REPLAYED, Refusal
 from leasebook.ports.clock import wall_us
 
 STRICT: Final = frozenset({"set_key_rules"})
@@ -75,7 +75,6 @@ class Callers:
         self._identities = identities
         self._limits = limits
         self._prefix = path_prefix.rstrip("/").encode()
-        self._seen = SeenNonces()
 
     async def admit(
         self,
@@ -154,17 +153,15 @@ class Callers:
             )
 
     def _once(self, auth: Authorization, covered: dict[bytes, bytes]) -> CallNonce | None:
+        if NONCE_NAME not in covered:
+            return None
         try:
             value = nonce_of(covered)
         except BadProof as error:
             raise Fault(e.INVALID_HTTP_REQUEST, str(error)) from None
-        if value is None:
-            return None
-        if auth.signature in self._seen:
-            raise refused(Refusal(REPLAYED, REPLAYED_TEXT)) from None
         # The lifetime that the signer chose, not the server's present limit: after a restart the limit may be higher.
         until = Instant(auth.signed_at_us + lifetime_s(auth) * SECOND_US)
-        return CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until), auth.signature, self._seen)
+        return CallNonce(Nonce(auth.access_key, value, until, until <= self._former_until))
 
     async def body_of(self, headers: Headers, receive: Receive, turn: Turn, account_id: str) -> bytes:
         """Read a body and check it against the digests in the headers. Raises Fault, or Overloaded if there is no room.

@@ -7,12 +7,16 @@ that is not here raises ``NotScoped``, so a handler that begins to ask it fails 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from leasebook.api.auth.scoped_events import ScopedEvents
 from leasebook.domain.book.project_scope import Projects
+from leasebook.domain.costs.folding import Charge, Payment
+from leasebook.domain.costs.rows import CostGroup, CostPeriod, Level
 from leasebook.domain.model.account import Account, User
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import Model
@@ -20,12 +24,14 @@ from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
+from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.resource_tags import ResourceKind, ResourceTags, kind_of
 from leasebook.ports.queries.across import Across
+from leasebook.ports.queries.costs import Span
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter, UnitFilter
 from leasebook.ports.queries.service_calls import Used, UsedIn
 
@@ -42,7 +48,7 @@ def scoped(ask: ReadRepository, account_id: str, within: Projects | None) -> Rea
     return ask if within is None else cast("ReadRepository", ScopedReads(ask, account_id, within))
 
 
-class ScopedReads:
+class ScopedReads(ScopedEvents):
     """Queries confined to projects of one account. Each has the meaning that ``ReadRepository`` gives it."""
 
     def __init__(self, ask: ReadRepository, account_id: str, within: Projects) -> None:
@@ -72,6 +78,16 @@ class ScopedReads:
             )
         ]
         return self._owned(sorted(found, key=lambda numbered: numbered.seq)[:limit])
+
+    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
+        """Return instances of the projects that end by themselves after ``since``, the first to end first."""
+        self._check(wanted.account_id, wanted.across)
+        found = [
+            numbered
+            for project_id in self._wanted(wanted.project_id)
+            for numbered in self._ask.coming_ends(msgspec.structs.replace(wanted, project_id=project_id), since, limit)
+        ]
+        return self._owned(sorted(found, key=lambda numbered: (numbered.row.end_at or 0, numbered.seq))[:limit])
 
     def unit_place(self, account_id: str, unit_id: str) -> int | None:
         """Return the place of an instance in lists."""
@@ -110,8 +126,10 @@ class ScopedReads:
         return [] if service_id is None or self.service(service_id) is None else self._ask.run_places(service_id)
 
     def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
-        """Return the replicas of a service. It runs on instances of its own project only."""
-        if service_id is None or self.service(service_id) is None:
+        """Return the replicas of a service, or on an instance. Both are of one project."""
+        if (service_id is None or self.service(service_id) is None) and (
+            service_id is not None or unit_id is None or self.unit(unit_id) is None
+        ):
             return []
         return self._ask.replicas(account_id, service_id=service_id, unit_id=unit_id)
 
@@ -159,6 +177,79 @@ class ScopedReads:
     def projects(self, account_id: str) -> list[Project]:
         """Return the projects, closed ones included, oldest first."""
         return [row for row in self._ask.projects(account_id) if row.id in self._within]
+
+    def project(self, project_id: str) -> Project | None:
+        """Return one of the projects by id."""
+        return self._ask.project(project_id) if project_id in self._within else None
+
+    def service_keys(
+        self, account_id: str | Across, *, service_id: str | None, after: int | None, limit: int, **more: Any
+    ) -> list[Numbered]:
+        """Return the keys that open one service of the projects, oldest first; with a service, only keys for that."""
+        if account_id not in (self._account_id, Across((self._account_id,))):
+            raise NotScoped("keys of other accounts are not confined to projects of one")
+        found: list[Numbered] = []
+        while len(found) < limit:
+            some = self._ask.service_keys(account_id, service_id=service_id, after=after, limit=limit, **more)
+            found += [numbered for numbered in some if self._is_own_key(numbered.row)]
+            if len(some) < limit:
+                break
+            after = some[-1].seq
+        return found[:limit]
+
+    def service_key(self, key_id: str) -> ServiceKey | None:
+        """Return a key by id, if it opens one service of the projects."""
+        key = self._ask.service_key(key_id)
+        return key if key is not None and self._is_own_key(key) else None
+
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id; the handler asks for those who made a key that it shows."""
+        return self._ask.makers(user_ids)
+
+    # --- costs: `api/costs.py` confines them to the projects of costs_within -----------------------------------
+
+    def costs_within(self) -> Projects:
+        """Return the projects to which answers about costs are confined."""
+        return self._within
+
+    def at_one_instant(self) -> AbstractContextManager[None]:
+        """Have all queries in a block see the same rows."""
+        return self._ask.at_one_instant()
+
+    def costs_summed(self) -> int:
+        """Return the number of the last posting that is part of the sums."""
+        return self._ask.costs_summed()
+
+    def cost_groups(self, account_id: str) -> dict[str, CostGroup]:
+        """Return the account's groups of charges by id, those of other projects too."""
+        self._check(account_id, None)
+        return self._ask.cost_groups(account_id)
+
+    def cost_periods(self, account_id: str, level: Level, since: Instant, until: Instant) -> list[CostPeriod]:
+        """Return the account's sums by hour, day or month, those of other projects too."""
+        self._check(account_id, None)
+        return self._ask.cost_periods(account_id, level, since, until)
+
+    def charges(self, span: Span, account_id: str, since: Instant, until: Instant) -> list[Charge]:
+        """Return metered use of the account, that of other projects too."""
+        self._check(account_id, None)
+        return self._ask.charges(span, account_id, since, until)
+
+    def payments(self, span: Span, account_id: str) -> list[Payment]:
+        """Return payments in advance and refunds of the account, those of other projects too."""
+        self._check(account_id, None)
+        return self._ask.payments(span, account_id)
+
+    def payments_of(self, unit_ids: Sequence[str], until: int) -> dict[str, list[Payment]]:
+        """Return the payments and refunds of instances that ``payments`` has refunds of."""
+        return self._ask.payments_of(unit_ids, until)
+
+    def payments_reaching(self, account_id: str, since: Instant, until: Instant) -> Iterator[list[Payment]]:
+        """Yield all payments and refunds of the account's instances, those of other projects too."""
+        self._check(account_id, None)
+        return self._ask.payments_reaching(account_id, since, until)
+
+    # --- names and tags ----------------------------------------------------------------------------------------
 
     def tags_of(self, ids: Sequence[str]) -> dict[str, ResourceTags]:
         """Return the names and tags of what belongs to the projects."""
@@ -230,6 +321,13 @@ class ScopedReads:
     def _owned(self, found: list[Numbered]) -> list[Numbered]:
         return [numbered for numbered in found if self._own(numbered.row) is not None]
 
+    def _is_own_key(self, key: ServiceKey) -> bool:
+        """Whether a key opens one service, which belongs to the projects."""
+        is_own = key.account_id == self._account_id and key.service_id is not None and self._is_own(key.service_id)
+        if is_own:
+            self._found.add(key.id)
+        return is_own
+
     def _is_own(self, thing_id: str) -> bool:
         """Whether something belongs to the projects."""
         if thing_id in self._found:
@@ -239,6 +337,8 @@ class ScopedReads:
             return self.unit(thing_id) is not None
         if kind == "svco":
             return self.service(thing_id) is not None
+        if kind == "key":
+            return self.service_key(thing_id) is not None
         return kind == "pkg" and self.package(thing_id) is not None
 
 

@@ -25,6 +25,10 @@ ALONE: Final[dict[str, Late]] = {
     "completion": Late("completion.scripts", "Completion", marked("Print the completion for bash, zsh or fish.")),
 }
 """The commands that are in no group."""
+IN_GROUPS: Final[dict[str, Late]] = {
+    "policies list": Late("byhand.policies", "Policies", marked("List the policies, and what each permits.")),
+}
+"""The commands of groups that call no operation."""
 
 
 class LateCommand(click.Command):

@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, str]] = {
     "quota": marked("Quota of models: tokens and requests a minute."),
     "packages": marked("Packages of tokens that were paid in advance."),
     "renewals": marked("Instances that are renewed by themselves."),
-    "costs": marked("What was spent, by project, user, type or tag, and what will be."),
+    "costs": marked("Spending by project, user, type or tag, and forecasts of it."),
     "bill": marked("The statement of a month, and the movements of money."),
     "orders": marked("Purchases, renewals and changes, with their prices."),
     "accounts": marked("Accounts and their balances."),
@@ -30,13 +30,13 @@ GROUPS: Final[dict[str, str]] = {
     "users": marked("Users, and what they may do."),
     "keys": marked("Access keys of users."),
     "policies": marked("Policies: what permits a user which actions."),
-    "limits": marked("What an account and its users may hold and spend."),
+    "limits": marked("Limits on what an account and its users hold and spend."),
     "approvals": marked("Purchases that need the consent of a second person."),
     "reminders": marked("How long before an end the account is reminded of it."),
     "catalog": marked("Offerings, their prices and free units; and the engines behind them."),
     "tags": marked("Names, tags and projects of things that were bought or made."),
     "tag-policy": marked("Which tags an account requires."),
-    "events": marked("What happened, and what happens now."),
+    "events": marked("Events: past ones, and new ones as they happen."),
     "subscriptions": marked("Events as webhooks and mail."),
     "clock": marked("The clock that units and bills go by."),
     "faults": marked("Faults that a server makes so that tests meet them."),
@@ -74,6 +74,7 @@ units resize            resize_unit                 instance
 units renew             renew_unit                  term
 units billing           change_billing              term
 quote ask               quote_purchase              term
+quote change            quote_change            term
 renewals list           describe_auto_renew_rules   term
 renewals set            create_auto_renew_rule      term
 renewals remove         delete_auto_renew_rule      term
@@ -124,6 +125,7 @@ costs show              describe_costs              finance.costs
 costs export            export_costs                finance.cost_export
 bill show               describe_statement          account
 bill postings           describe_postings           account
+bill list               describe_statements         finance.statements
 orders list             describe_orders             account
 accounts list           describe_accounts           account
 accounts show           describe_account            account
@@ -183,6 +185,7 @@ subscriptions redeliver-given-up redeliver_given_up subscription
 clock show              describe_clock              clock
 clock advance           advance_clock               clock
 clock confirm           confirm_clock               clock
+clock due-work          describe_due_work           clock
 faults list             describe_faults             fault.faults
 faults set              set_faults                  fault.faults
 faults clear            clear_faults                fault.faults

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from leasebook.cli.commands.language import _
+from leasebook.cli.commands.late import IN_GROUPS, LateCommand
 from leasebook.cli.commands.places import ALONE, GROUPS, MORE, PLACES, in_group
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ BY_HAND: Final[dict[str, str]] = {
     "units resize": "spending.purchases.Resize",
     "units billing": "spending.purchases.Billing",
     "quote ask": "spending.purchases.Quote",
+    "quote change": "spending.purchases.ChangeQuote",
     "services buy": "spending.purchases.Replicas",
     "services create": "spending.purchases.Service",
     "quota buy": "spending.purchases.Quota",
@@ -95,7 +97,7 @@ class NounGroup(click.Group):
         del ctx
         if self.name == MORE:
             return _without_place()
-        return list(in_group(str(self.name)))
+        return [*_late(str(self.name)), *in_group(str(self.name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a name."""
@@ -104,6 +106,8 @@ class NounGroup(click.Group):
         from leasebook.cli.commands.generated.command import command_of
 
         path = f"{self.name} {cmd_name}"
+        if path in IN_GROUPS:
+            return LateCommand(cmd_name, IN_GROUPS[path])
         if self.name == MORE:
             action = in_table(cmd_name.replace("-", "_"))
             return None if action is None else command_of(action, cmd_name, path, kind_of(path))
@@ -137,7 +141,12 @@ class NounGroup(click.Group):
 
     def _sentence(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
-        return "" if command is None else str(command.short_help)
+        return "" if command is None else command.get_short_help_str()
+
+
+def _late(group: str) -> list[str]:
+    """Return the commands of a group that call no operation."""
+    return [name.partition(" ")[2] for name in IN_GROUPS if name.partition(" ")[0] == group]
 
 
 def no_such(group: str, given: str, names: list[str]) -> str:

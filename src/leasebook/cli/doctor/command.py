@@ -14,7 +14,7 @@ import click
 from leasebook.cli.doctor.finding import Finding
 from leasebook.cli.exits import FAILED, printable
 from leasebook.cli.server_packages import need_server_packages
-from leasebook.cli.terminal.texts import _, ngettext
+from leasebook.cli.terminal.texts import _, ngettext, of_error
 from leasebook.cli.urls import url_given
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def _of_operator(
 def _show(findings: list[Finding]) -> None:
     right, remedy = _("Right would be:"), _("What to do:")
     for number, one in enumerate(findings, 1):
-        click.echo(click.style(f"{number}. {one.fault}", bold=True) + f": {printable(' '.join(one.so.split()))}")
+        click.echo(
+            click.style(f"{number}. {one.fault}", bold=True) + f": {printable(' '.join(of_error(one.so).split()))}"
+        )
         click.echo(f"   {right} {printable(one.allowed)}")
         click.echo(f"   {remedy} {printable(one.remedy)}")
     if findings:

@@ -127,10 +127,10 @@ def _service(url: str, access_key: str, secret_key: str) -> Iterator[Server]:
 @contextmanager
 def _errors_of(file: Path) -> Iterator[None]:
     """End with one line where the file, the service or the file of secrets does not let the command go on."""
-    from leasebook.cli.caller import NoAnswer
     from leasebook.cli.house import words
     from leasebook.cli.house.secrets_file import BadSecretsFile
     from leasebook.cli.house.server import Refused
+    from leasebook.client.errors import NoAnswer
 
     try:
         yield
@@ -176,9 +176,9 @@ def _ask(plan: Plan, *, yes: bool) -> bool:
 
 def _do(plan: Plan, run: Run, *, ends: bool) -> int:
     """Do the steps, and return the exit code. A step that fails is the last one; an end that is refused is not."""
-    from leasebook.cli.caller import NoAnswer
     from leasebook.cli.house import words
     from leasebook.cli.house.server import Refused
+    from leasebook.client.errors import NoAnswer
 
     code = 0
     for step in (*plan.steps, *(plan.ends if ends else ())):

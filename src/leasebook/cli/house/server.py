@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from leasebook.cli.caller import NoAnswer, post
+from leasebook.cli.commands.calling.caller import OperationCaller
 from leasebook.cli.house import words
 from leasebook.cli.terminal.texts import _
+from leasebook.client.caller import ActionOf, Retries
+from leasebook.client.errors import ErrorAnswer, NoAnswer, UnexpectedAnswer
 
 ACCOUNT, CATALOG, EVENTS, IAM, NOTIFICATION = "/v2/account", "/v2/catalog", "/v2/events", "/v2/iam", "/v2/notification"
 PROJECT: Final = "/v2/project"
-OK: Final = 200
 BUSY: Final = frozenset({"Overloaded", "RowsLocked", "StoreUnavailable", "TooManyRequests", "OutcomeUnknown"})
 """Errors after which the same call is sent again: nothing was done, or the call is safe to repeat."""
 PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -38,13 +39,10 @@ class Server:
     """Calls the service with one operator's key. Every call of it is safe to send twice."""
 
     def __init__(self, url: str, access_key: str, secret_key: str) -> None:
-        import httpx2
-
         self.url = url
         self.access_key = access_key
-        self._secret_key = secret_key
-        # To read the machine's certificates takes 50 ms.
-        self._connection = httpx2.Client(verify=url.startswith("https:"))
+        # This class knows better which calls are sent again: all of them, but not to an address that never answered.
+        self._caller = OperationCaller(url, access_key, secret_key, retries=Retries(tries=1))
         self._has_answered = False
 
     def call(self, path: str, action: str, /, **body: Any) -> Any:
@@ -53,10 +51,9 @@ class Server:
 
     def call_exactly(self, path: str, action: str, body: Mapping[str, Any]) -> Any:
         """Do the same, and send None as null, which clears a value."""
-        given = json.dumps(body)
         for pause in PAUSES_S:
             try:
-                return self._asked(path, action, given)
+                return self._asked(path, action, body)
             except NoAnswer:
                 # A server that never answered is the wrong address. One that did may have been started again.
                 if not self._has_answered:
@@ -65,18 +62,18 @@ class Server:
                 if refused.code not in BUSY:
                     raise
             time.sleep(pause)
-        return self._asked(path, action, given)
+        return self._asked(path, action, body)
 
-    def _asked(self, path: str, action: str, body: str) -> Any:
-        status, text = post(self.url, path, action, body, self.access_key, self._secret_key, self._connection)
+    def _asked(self, path: str, action: str, body: Mapping[str, Any]) -> Any:
+        operation: ActionOf[Any] = ActionOf.with_names(path, action, {name: name for name in body}, Any, writes=True)
         try:
-            answer = json.loads(text)
-        except ValueError:
-            raise Refused(action, str(status), words.not_json(self.url)) from None
-        if status == OK:
-            self._has_answered = True
-            return answer["result"]
-        raise Refused(action, str(answer.get("code", status)), str(answer.get("message", "")))
+            result = self._caller.call(operation, body)
+        except UnexpectedAnswer as error:
+            raise Refused(action, str(error.status), words.not_json(self.url)) from None
+        except ErrorAnswer as error:
+            raise Refused(action, error.code, error.message) from None
+        self._has_answered = True
+        return result
 
     def rows(self, path: str, action: str, rows: str, /, **body: Any) -> Iterator[dict[str, Any]]:
         """Return all rows of a list, page by page."""
@@ -94,7 +91,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._caller.close()
 
 
 def token_of(*parts: object) -> str:

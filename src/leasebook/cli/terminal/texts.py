@@ -39,6 +39,19 @@ def ngettext(one: str, several: str, number: int) -> str:
     return catalogue(PART, language()).ngettext(one, several, number)
 
 
+def of_error(error: object) -> str:
+    """Return a message of the service, the client, the store or a setting in the language of this process.
+
+    Its sentences for which there is no translation stay in English.
+    """
+    spoken = language()
+    if spoken == "en":
+        return str(error)
+    from leasebook.translations.messages import in_language
+
+    return in_language(str(error), spoken)
+
+
 def help_text(text: str) -> str:
     """Return a help text of ours or of the library's in the language of this process."""
     found = _(text)

@@ -10,6 +10,7 @@ from leasebook.client.methods.event import AsyncEventMethods, EventMethods
 from leasebook.client.methods.fault.faults import AsyncFaultsMethods, FaultsMethods
 from leasebook.client.methods.finance.cost_export import AsyncCostExportMethods, CostExportMethods
 from leasebook.client.methods.finance.costs import AsyncCostsMethods, CostsMethods
+from leasebook.client.methods.finance.statements import AsyncStatementsMethods, StatementsMethods
 from leasebook.client.methods.instance import AsyncInstanceMethods, InstanceMethods
 from leasebook.client.methods.limits import AsyncLimitsMethods, LimitsMethods
 from leasebook.client.methods.model import AsyncModelMethods, ModelMethods
@@ -38,6 +39,7 @@ class Methods(
     FaultsMethods,
     CostExportMethods,
     CostsMethods,
+    StatementsMethods,
     InstanceMethods,
     LimitsMethods,
     ModelMethods,
@@ -68,6 +70,7 @@ class AsyncMethods(
     AsyncFaultsMethods,
     AsyncCostExportMethods,
     AsyncCostsMethods,
+    AsyncStatementsMethods,
     AsyncInstanceMethods,
     AsyncLimitsMethods,
     AsyncModelMethods,

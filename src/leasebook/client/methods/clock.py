@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
-from leasebook.client.shapes.clock import ClockDetail
+from leasebook.client.shapes.clock import ClockDetail, DueWorkReport
 from leasebook.client.shapes.fault.faults import FaultList
 
 
@@ -46,6 +46,15 @@ CONFIRM_CLOCK: Final[ActionOf[ClockDetail]] = ActionOf(
 )
 
 
+class DescribeDueWork(TypedDict, total=False):
+    """Parameters of ``describe_due_work``."""
+
+
+DESCRIBE_DUE_WORK: Final[ActionOf[DueWorkReport]] = ActionOf(
+    "/v2/clock", "DescribeDueWork", DescribeDueWork, DueWorkReport, writes=False
+)
+
+
 class DescribeFaults(TypedDict, total=False):
     """Parameters of ``describe_faults``."""
 
@@ -79,6 +88,13 @@ class ClockMethods(Caller):
         """
         return self._call(CONFIRM_CLOCK, request)
 
+    def describe_due_work(self, **request: Unpack[DescribeDueWork]) -> DueWorkReport:
+        """Tell how releases and other due work are doing: late and coming work by kind, and the servers that do it.
+
+        ``/v2/clock?Action=DescribeDueWork``
+        """
+        return self._call(DESCRIBE_DUE_WORK, request)
+
     def describe_faults(self, **request: Unpack[DescribeFaults]) -> FaultList:
         """List the faults that the server makes, and how often each has happened.
 
@@ -110,6 +126,13 @@ class AsyncClockMethods(AsyncCaller):
         ``/v2/clock?Action=ConfirmClock``
         """
         return await self._call(CONFIRM_CLOCK, request)
+
+    async def describe_due_work(self, **request: Unpack[DescribeDueWork]) -> DueWorkReport:
+        """Tell how releases and other due work are doing: late and coming work by kind, and the servers that do it.
+
+        ``/v2/clock?Action=DescribeDueWork``
+        """
+        return await self._call(DESCRIBE_DUE_WORK, request)
 
     async def describe_faults(self, **request: Unpack[DescribeFaults]) -> FaultList:
         """List the faults that the server makes, and how often each has happened.

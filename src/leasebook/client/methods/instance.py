@@ -140,6 +140,14 @@ class DescribeUnits(TypedDict, total=False):
     breaks_tag_policy: bool | None
     """True: only instances whose tags the account's tag policy would refuse today; of one account."""
 
+    user_id: str | None
+    """Only instances that this user bought."""
+
+    coming_ends: bool | None
+    """True: only instances that will end by themselves, at a release time or with a term, the first to end first. They
+    are of one account, on one page, and isTruncated says whether there are more.
+    """
+
 
 DESCRIBE_UNITS: Final[ActionOf[ComputeUnitList]] = ActionOf(
     "/v2/computeunit", "DescribeComputeUnits", DescribeUnits, ComputeUnitList, writes=False

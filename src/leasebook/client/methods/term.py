@@ -7,7 +7,7 @@ from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
 from leasebook.client.shapes.instance import Billing, ComputeUnitConfig, Reservation
-from leasebook.client.shapes.term import AutoRenewRule, AutoRenewRules, BillingChanged, Quote, Renewed
+from leasebook.client.shapes.term import AutoRenewRule, AutoRenewRules, BillingChanged, ChangeQuote, Quote, Renewed
 
 
 class RenewUnit(TypedDict, total=False):
@@ -146,6 +146,30 @@ DELETE_AUTO_RENEW_RULE: Final[ActionOf[bool]] = ActionOf(
 )
 
 
+class QuoteChange(TypedDict, total=False):
+    """Parameters of ``quote_change``."""
+
+    client_token: str | None
+    """Makes the request safe to repeat; the same as the query parameter, which goes before it."""
+
+    instance_id: Required[str]
+    """The instance."""
+
+    count: int | None
+    """How many units it would have after a resize."""
+
+    months: int | None
+    """By how many months it would be renewed."""
+
+    expiry_day: int | None
+    """The day of the month to which it would be renewed."""
+
+
+QUOTE_CHANGE: Final[ActionOf[ChangeQuote]] = ActionOf(
+    "/v2/computeunit", "QuoteChange", QuoteChange, ChangeQuote, writes=True
+)
+
+
 class TermMethods(Caller):
     """Methods of a client that waits for its answers."""
 
@@ -194,6 +218,13 @@ class TermMethods(Caller):
         ``/v2/charge?Action=DeleteAutoRenewRules``
         """
         return self._call(DELETE_AUTO_RENEW_RULE, request)
+
+    def quote_change(self, **request: Unpack[QuoteChange]) -> ChangeQuote:
+        """Judge a renewal or a resize by every rule without making it, and tell its price.
+
+        ``/v2/computeunit?Action=QuoteChange``
+        """
+        return self._call(QUOTE_CHANGE, request)
 
 
 class AsyncTermMethods(AsyncCaller):
@@ -244,3 +275,10 @@ class AsyncTermMethods(AsyncCaller):
         ``/v2/charge?Action=DeleteAutoRenewRules``
         """
         return await self._call(DELETE_AUTO_RENEW_RULE, request)
+
+    async def quote_change(self, **request: Unpack[QuoteChange]) -> ChangeQuote:
+        """Judge a renewal or a resize by every rule without making it, and tell its price.
+
+        ``/v2/computeunit?Action=QuoteChange``
+        """
+        return await self._call(QUOTE_CHANGE, request)

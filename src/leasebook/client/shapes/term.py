@@ -115,3 +115,38 @@ class AutoRenewRules(Shape, kw_only=True):
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
     next_marker: str | None = None
     """Give it as marker to get the page after this one."""
+
+
+class ChangeQuote(Shape, kw_only=True):
+    """The price of a change and the verdict of every rule; nothing is changed. Prices are decimal strings.
+
+    ``amount`` is paid at once. A postpaid instance pays nothing at once: ``pricePerUnit`` is that of a unit for a
+    minute. If the rule ``state`` does not allow the change, no other rule is asked.
+    """
+
+    passed: bool
+    """Whether every rule allows the change."""
+    verdicts: list[Verdict]
+    """The verdict of each rule."""
+    instance_id: str
+    """The instance."""
+    region: str
+    """Its region."""
+    type: str
+    """Its type of unit."""
+    compute_unit_count: int
+    """How many units it has after the change."""
+    payment_timing: str
+    """Prepaid: by the month, in advance. Postpaid: by the minute."""
+    expired_time: datetime | None = None
+    """When its term ends after the change; absent: it has no term."""
+    price_per_unit: Decimal | None = None
+    """The price of one unit now; absent: it is not sold that way."""
+    price_unit: str
+    """The time that pricePerUnit pays for: a Minute with Postpaid, a Month with Prepaid."""
+    amount: Decimal
+    """The amount to pay at once; zero with Postpaid."""
+    balance: Decimal
+    """The balance now."""
+    currency: str
+    """The currency of every amount."""

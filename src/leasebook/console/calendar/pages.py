@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import UserGone
 from leasebook.console.calendar import ical
+from leasebook.console.calendar.kept import Contents, Kept, tag_of
 from leasebook.console.desk import Desk, Look
 from leasebook.console.frame.formats import moment
 from leasebook.console.frame.languages import texts
@@ -19,11 +21,15 @@ from leasebook.console.routes import Fields, open_get, post
 from leasebook.console.session.pages import record_of
 from leasebook.contract import errors as e
 from leasebook.contract.action import UNITS
-from leasebook.translations.catalogues import language_of
+from leasebook.contract.actions import TABLE
+from leasebook.domain.model.account import User
+from leasebook.domain.values.calendar import from_datetime
+from leasebook.translations.catalogues import Language, language_of
 
-AT_ONCE: Final = 1000
-PAGES_MAX: Final = 100
-"""Pages of instances that are read: 100,000 of them."""
+LIST: Final = "DescribeComputeUnits"
+NOT_MODIFIED: Final = 304
+ENTRIES_MAX: Final = 500
+"""The first ends that a calendar has. The others come in when these have passed."""
 
 
 async def calendar(look: Look, _: Fields) -> Response:
@@ -32,17 +38,42 @@ async def calendar(look: Look, _: Fields) -> Response:
     user = await parts.sessions.user_of_calendar(look.request.path_params["token"])
     if user is None:
         raise _ended(look)
+    language = language_of(look.request.query_params.get("language", "")) or look.language
     try:
-        units = await _units(look, user.id)
+        kept = await _kept(look, user, language)
     except UserGone:
         raise _ended(look) from None
-    language = language_of(look.request.query_params.get("language", "")) or look.language
-    now = parts.context.clock.now()
-    ends = sorted((moment(end), one.instance_id, one) for one in units if (end := end_of(one)) is not None)
+    headers = {
+        "etag": kept.tag,
+        "last-modified": format_datetime(moment(kept.made).astimezone(UTC), usegmt=True),
+        # Its reader asks each time, and gets the text only where it has changed.
+        "cache-control": "private, no-cache",
+    }
+    if kept.tag in look.request.headers.get("if-none-match", ""):
+        return Response(status_code=NOT_MODIFIED, headers=headers)
+    return Response(kept.text, media_type=ical.MEDIA_TYPE, headers=headers)
+
+
+async def _kept(look: Look, user: User, language: Language) -> Kept:
+    """Return the calendar of a user: the one that was made last where nothing has happened since. Raises UserGone."""
+    parts = look.parts
+    identity = await parts.calls.identity(user.id)
+    rights = (identity.policies, identity.project_policies)
+    # The last event is read before the ends: what happens in between makes the calendar be made again.
+    event = await parts.context.reader.read(lambda ask: ask.last_event(user.account_id), party=user.account_id)
+    contents, now = Contents(rights, language, look.address("/"), event), parts.context.clock.now()
+    kept = parts.calendars.find(user.id, contents, now) if identity.may(TABLE[UNITS, LIST]) else None
+    if kept is not None:
+        return kept
+    asked = {"comingEnds": True, "maxKeys": ENTRIES_MAX}
+    found = (await parts.calls.do(look.visitor(user.id), UNITS, LIST, asked)).compute_unit_instance_list
     translate = texts(language).gettext
-    entries = [_entry(look, one, end, translate) for end, _, one in ends if end > moment(now)]
-    name = translate(marked("Leasebook: coming ends"))
-    return Response(ical.calendar(name, entries, moment(now)), media_type=ical.MEDIA_TYPE)
+    ends = [(moment(end), one) for one in found if (end := end_of(one)) is not None]
+    entries = [_entry(look, one, end, translate) for end, one in ends]
+    text = ical.calendar(translate(marked("Leasebook: coming ends")), entries, moment(now))
+    kept = Kept(contents, now, from_datetime(ends[0][0]) if ends else None, text, tag_of(text))
+    parts.calendars.keep(user.id, kept)
+    return kept
 
 
 async def renew(desk: Desk) -> Response:
@@ -59,19 +90,6 @@ def _ended(look: Look) -> Fault:
         e.RESOURCE_NOT_FOUND,
         look.gettext("This calendar has ended, or its address is not complete. The page behind your name has it."),
     )
-
-
-async def _units(look: Look, user_id: str) -> list[Any]:
-    """Return the instances that the user may see. Raises Fault and UserGone."""
-    visitor, found, marker = look.visitor(user_id), [], None
-    for _ in range(PAGES_MAX):
-        asked = {"maxKeys": AT_ONCE} | ({"marker": marker} if marker else {})
-        page = await look.parts.calls.do(visitor, UNITS, "DescribeComputeUnits", asked)
-        found += page.compute_unit_instance_list
-        marker = page.next_marker
-        if not marker:
-            break
-    return found
 
 
 def _entry(look: Look, unit: Any, end: datetime, translate: Translate) -> ical.Entry:

@@ -10,9 +10,10 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.api.responses import fault_of
 from leasebook.console.desk import Desk, Look
 from leasebook.console.factor import codes
+from leasebook.console.factor.qr_code import svg_of
 from leasebook.console.factor.second_factors import CodeRefused, Offer
 from leasebook.console.routes import Fields, begin_session, open_post, post
-from leasebook.console.session.pages import LOGIN_SHOWN, account_of, record_of, too_often, user_meant
+from leasebook.console.session.pages import LOGIN_SHOWN, account_of, record_of, sign_in_again, too_often, user_meant
 from leasebook.contract import errors as e
 
 
@@ -39,8 +40,7 @@ async def use_code(look: Look, fields: Fields) -> Response:
 def _refused(look: Look, state: str, refusal: CodeRefused) -> Response:
     parts, status = look.parts, e.ACCESS_DENIED.status
     if refusal.why == "ended":
-        values = {"ways": parts.ways, "link": None, "why": "code_ended", "wanted": ""}
-        return look.page("session/sign_in.html", status, **values)
+        return sign_in_again(look, status, "code_ended")
     address = record_of(parts, look.request, "SignIn").address
     parts.context.refusals.count(address, "", "", e.ACCESS_DENIED.code)
     return look.page("factor/code.html", status, state=state, why=refusal.why)
@@ -96,6 +96,7 @@ def _offered(desk: Desk, offer: Offer, fault: Fault | None = None) -> Response:
         200 if fault is None else fault.error.status,
         secret=codes.grouped(offer.secret, " "),
         address=offer.address,
+        code=svg_of(offer.address),
         sealed=offer.sealed,
         fault=fault,
     )

@@ -38,3 +38,8 @@ def files() -> dict[str, StaticFile]:
 def address(name: str) -> str:
     """Return the address of a file under the console's; raises KeyError."""
     return f"/static/{files()[name].version}/{name}"
+
+
+def cached(file: StaticFile, version: str) -> str:
+    """Return how long browsers keep a file that was asked for under a version: under an old one they ask again."""
+    return FOR_A_YEAR if version == file.version else "no-cache"

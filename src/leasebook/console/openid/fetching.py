@@ -11,17 +11,22 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
+import httpcore2
 import httpx2
 import msgspec
 
 from leasebook import __version__
 from leasebook.addressing.secure_web import secure_web_of
 from leasebook.console.openid.failures import away
+from leasebook.notifications.network import Network
 
 TIMEOUT_S: Final = 10.0
 """Upper bound on one request, name lookup included, in seconds."""
 ANSWER_MAX: Final = 256 * 1024
 """Upper bound on an answer, in bytes."""
+CONNECTIONS_MAX: Final = 100
+IDLE_S: Final = 5.0
+"""How long an unused connection is kept, in seconds."""
 OK: Final = 200
 
 
@@ -32,13 +37,24 @@ class Answer(msgspec.Struct, frozen=True):
     content: dict[str, Any]
 
 
+class _Transport(httpx2.AsyncHTTPTransport):
+    """The library's own, over connections that are closed however a TLS handshake ends."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        # There is no other way to say it.
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls, max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_S, network_backend=Network()
+        )
+
+
 class Fetcher:
     """Asks the identity provider. Proxies of the environment are not used; ``SSL_CERT_FILE`` is."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._client = httpx2.AsyncClient(
-            verify=tls or ssl.create_default_context(),
+            transport=_Transport(tls or ssl.create_default_context()),
             timeout=timeout_s,
             trust_env=False,
             headers={

@@ -42,12 +42,18 @@ TOO_MANY: Final = 429
 LOGIN_SHOWN: Final = 64
 GONE: Final = 410
 A_YEAR_S: Final = 365 * 86_400
+FRESH_S: Final = 900
+"""For how long a session that a link has begun may set a password without the present one, in seconds."""
 
 
 async def sign_in_page(look: Look, _: Fields) -> Response:
     """Say how to sign in."""
-    wanted = look.request.query_params.get("next", "")
-    return look.page("session/sign_in.html", ways=look.parts.ways, link=None, why="", wanted=wanted)
+    return sign_in_again(look, 200, wanted=look.request.query_params.get("next", ""))
+
+
+def sign_in_again(look: Look, status: int, why: str = "", wanted: str = "") -> Response:
+    """Show how to sign in, with what was refused before; ``wanted`` is the page to go on to."""
+    return look.page("session/sign_in.html", status, ways=look.parts.ways, why=why, wanted=wanted)
 
 
 async def link_page(look: Look, _: Fields) -> Response:
@@ -90,7 +96,7 @@ async def use_password(look: Look, fields: Fields) -> Response:
     if user is None:
         parts.sign_ins.signed_in("password", "wrong")
         parts.context.refusals.count(record.address, "", "", e.ACCESS_DENIED.code)
-        return look.page("session/sign_in.html", e.ACCESS_DENIED.status, ways=parts.ways, link=None, why="wrong")
+        return sign_in_again(look, e.ACCESS_DENIED.status, "wrong")
     if (state := await parts.factors.asks(user, look.party)) is not None:
         parts.sign_ins.signed_in("password", "code_asked")
         return look.page("factor/code.html", state=state, why="")
@@ -111,6 +117,13 @@ async def set_password(desk: Desk) -> Response:
     """Set the login name and the password of the user, or as a manager of another one."""
     to = await user_meant(desk, desk.field("user"))
     password, session = desk.field("password"), desk.session
+    row = await desk.parts.factors.password_of(to.id)
+    if row is not None and asks_present(desk, to):
+        # Someone may have found this browser open. Guesses count with those of the sign-in page.
+        if (too_many := too_often(desk, f"login {row.login[:LOGIN_SHOWN]}")) is not None:
+            return too_many
+        if not await desk.parts.passwords.is_present(row, desk.field("present")):
+            return await account_of(desk, to, bad_field("present", desk.gettext("This is not your present password.")))
     if password != desk.field("again"):
         fault = bad_field("password", desk.gettext("The two passwords differ."))
         return await account_of(desk, to, fault)
@@ -135,6 +148,7 @@ async def account_of(desk: Desk, to: User, fault: Fault | None = None) -> Respon
         to=to,
         login=desk.field("login") or ("" if row is None else row.login),
         has_password=row is not None,
+        asks_present=row is not None and asks_present(desk, to),
         has_factor=row is not None and row.totp is not None,
         recovery_left=0 if row is None else len(row.recovery),
         is_own=to.id == desk.session.user.id,
@@ -144,6 +158,16 @@ async def account_of(desk: Desk, to: User, fault: Fault | None = None) -> Respon
         done=desk.asked("done"),
         shortest=PASSWORD_MIN,
     )
+
+
+def asks_present(desk: Desk, to: User) -> bool:
+    """Whether a new password takes the present one: that of the own user does.
+
+    A link that an operator has printed is the way back for a person who has forgotten it, for some minutes.
+    """
+    token = desk.session.token
+    is_fresh_link = token.how == "link" and desk.parts.sessions.age_s(token) < FRESH_S
+    return to.id == desk.session.user.id and not is_fresh_link
 
 
 async def _calendar(desk: Desk, to: User) -> str | None:
@@ -202,13 +226,13 @@ def too_often(look: Look, *parties: str) -> Response | None:
     if not wait_s:
         return None
     look.parts.sign_ins.signed_in("any", "too_many")
-    response = look.page("session/sign_in.html", TOO_MANY, ways=look.parts.ways, link=None, why="too_many", wanted="")
+    response = sign_in_again(look, TOO_MANY, "too_many")
     response.headers["retry-after"] = str(math.ceil(wait_s))
     return response
 
 
 def _refused(look: Look, refusal: LinkRefused) -> Response:
-    return look.page("session/sign_in.html", GONE, ways=look.parts.ways, link=None, why=refusal.why, wanted="")
+    return sign_in_again(look, GONE, refusal.why)
 
 
 ROUTES: Final = (

@@ -116,6 +116,10 @@ class Sessions:
             return None
         return session_text(self._keys()[0], token._replace(seen_s=now))
 
+    def age_s(self, token: SessionToken) -> int:
+        """Return for how many seconds a session has been there."""
+        return self._now_s() - token.began_s
+
     async def end(self, session: Session, record: CallRecord) -> None:
         """End a session, at every server and for good. Raises what ``Sequencer.submit`` raises."""
         token = session.token

@@ -52,23 +52,45 @@
     if (all) for (const box of document.querySelectorAll(all.dataset.selects)) box.checked = all.checked;
   });
 
+  // A part that takes long comes after its page.
+  async function load(place) {
+    try {
+      const answer = await fetch(place.dataset.load, { headers: { "hx-request": "true" } });
+      if (answer.ok && !answer.headers.get("hx-redirect")) { place.innerHTML = await answer.text(); localize(place); }
+    } catch { /* The link that is there leads to it. */ }
+  }
+  function loadAll(root) { root.querySelectorAll("[data-load]").forEach(load); }
+
   // A page that wants to stay current names the stream that says when it is not.
   function follow() {
     const live = document.querySelector("[data-live]");
     if (!live || !window.EventSource) return;
     const source = new EventSource(live.dataset.live);
+    let busy = false, again = false;
+    // One load at a time: what happens meanwhile is in the next one.
+    async function refresh() {
+      if (busy) { again = true; return; }
+      busy = true;
+      try {
+        const answer = await fetch(live.dataset.part, { headers: { "hx-request": "true" } });
+        if (answer.headers.get("hx-redirect")) { source.close(); location.reload(); return; }
+        if (answer.ok) { live.innerHTML = await answer.text(); localize(live); count(); loadAll(live); }
+      } catch { /* The stream connects again, and says what happened meanwhile. */ } finally { busy = false; }
+      if (again) { again = false; refresh(); }
+    }
     source.addEventListener("changed", () => {
       if (document.hidden) { live.dataset.stale = "1"; return; }
-      htmx.trigger(live, "refresh");
+      refresh();
     });
     source.addEventListener("ended", () => { source.close(); location.reload(); });
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && live.dataset.stale) { delete live.dataset.stale; htmx.trigger(live, "refresh"); }
+      if (!document.hidden && live.dataset.stale) { delete live.dataset.stale; refresh(); }
     });
     window.addEventListener("pagehide", () => source.close());
   }
 
   function begin() {
+    loadAll(document);
     localize(document);
     count();
     setInterval(count, 1000);

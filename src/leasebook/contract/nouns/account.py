@@ -9,6 +9,7 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, IAM, read, write
+from leasebook.contract.nouns.finance.statements import Month, StatementSums
 from leasebook.contract.nouns.instance import PaymentTiming
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
@@ -197,9 +198,7 @@ class PostingPage(Shape, kw_only=True):
 class DescribeStatementRequest(PagedRequest, kw_only=True):
     """Ask for a month's statement, in the account's own time; a page of its instances at a time."""
 
-    month: Annotated[
-        str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="The month, on the account's clocks.")
-    ]
+    month: Month
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
@@ -244,23 +243,12 @@ class StatementUnit(Shape, kw_only=True):
     tags: Annotated[dict[str, str] | None, Meta(description=TAGGED)] = None
 
 
-class Statement(Shape, kw_only=True):
+class Statement(StatementSums, kw_only=True):
     """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``.
 
     In the month in which the account was closed ``paidOut`` is subtracted as well, and ``writtenOff`` added.
     """
 
-    account_id: Annotated[str, Meta(description="The account.")]
-    month: Annotated[str, Meta(description="The month, on the account's clocks.")]
-    start_time: Annotated[str, Meta(description="When the month begins on the account's clocks.")]
-    end_time: Annotated[str, Meta(description="When the month ends on the account's clocks.")]
-    currency: Annotated[str, Meta(description="The currency of every amount.")]
-    opening_balance: Annotated[str, Meta(description="The balance when the month begins.")]
-    paid_in: Annotated[str, Meta(description="The sum of the month's top-ups.")]
-    charged: Annotated[str, Meta(description="The month's charges, less refunds.")]
-    paid_out: Annotated[str | None, Meta(description="Paid back when the account was closed.")] = None
-    written_off: Annotated[str | None, Meta(description="The debt given up when the account was closed.")] = None
-    closing_balance: Annotated[str, Meta(description="The balance when the month ends.")]
     instances: Annotated[
         list[StatementUnit], Meta(description="The instances that have charges or refunds in the month, by their ids.")
     ]

@@ -13,6 +13,7 @@ from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
     BREAKS_WANTED,
+    ENDS_WANTED,
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
@@ -40,6 +41,7 @@ from leasebook.contract.shapes import (
     TagFilter,
     Tags,
     Time,
+    UnitStatus,
     UnitType,
 )
 
@@ -111,19 +113,6 @@ class Purchased(Shape, kw_only=True):
     order_id: Annotated[str, Meta(description="The order.")]
 
 
-UnitStatus = Literal[
-    "Creating",
-    "CreateFailed",
-    "Running",
-    "Stopped",
-    "Releasing",
-    "Released",
-    "Reconfiguring",
-    "ReconfigureFailed",
-    "BillingChanging",
-]
-
-
 class DescribeComputeUnitsRequest(Request, kw_only=True):
     """List the account's live instances, or those in one status.
 
@@ -147,6 +136,8 @@ class DescribeComputeUnitsRequest(Request, kw_only=True):
     tags: Annotated[TagFilter | None, Meta(description=TAGS_WANTED)] = None
     project_id: Annotated[Id | None, Meta(description=PROJECT_WANTED)] = None
     breaks_tag_policy: Annotated[bool | None, Meta(description=BREAKS_WANTED)] = None
+    user_id: Annotated[Id | None, Meta(description="Only instances that this user bought.")] = None
+    coming_ends: Annotated[bool | None, Meta(description=ENDS_WANTED)] = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):

@@ -89,7 +89,19 @@ class Verdict(Shape, kw_only=True, omit_defaults=False):
     """One rule's verdict on the purchase. ``code`` is the error that the purchase would be refused with."""
 
     rule: Annotated[
-        Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance", "approval", "tags"],
+        Literal[
+            "permission",
+            "releaseTime",
+            "end",
+            "stock",
+            "units",
+            "price",
+            "spend",
+            "balance",
+            "approval",
+            "tags",
+            "state",
+        ],
         Meta(description="The rule."),
     ]
     passed: Annotated[bool, Meta(description="Whether this rule allows the purchase.")]
@@ -136,6 +148,49 @@ class Quote(Shape, kw_only=True):
         None
     )
     quote_expired_time: Annotated[str | None, Meta(description="Until when the price is kept.")] = None
+
+
+class QuoteChangeRequest(Request, kw_only=True):
+    """Ask what a renewal or a resize would cost and whether it would be refused.
+
+    A resize has ``count``; a renewal has ``months``, or ``expiryDay``, or both, as RenewComputeUnit has them.
+    """
+
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    count: Annotated[PositiveCount | None, Meta(description="How many units it would have after a resize.")] = None
+    months: Annotated[Term | None, Meta(description="By how many months it would be renewed.")] = None
+    expiry_day: Annotated[Day | None, Meta(description="The day of the month to which it would be renewed.")] = None
+
+
+class ChangeQuote(Shape, kw_only=True):
+    """The price of a change and the verdict of every rule; nothing is changed. Prices are decimal strings.
+
+    ``amount`` is paid at once. A postpaid instance pays nothing at once: ``pricePerUnit`` is that of a unit for a
+    minute. If the rule ``state`` does not allow the change, no other rule is asked.
+    """
+
+    passed: Annotated[bool, Meta(description="Whether every rule allows the change.")]
+    verdicts: Annotated[list[Verdict], Meta(description="The verdict of each rule.")]
+    instance_id: Annotated[str, Meta(description="The instance.")]
+    region: Annotated[str, Meta(description="Its region.")]
+    type: Annotated[str, Meta(description="Its type of unit.")]
+    compute_unit_count: Annotated[int, Meta(description="How many units it has after the change.")]
+    payment_timing: Annotated[
+        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
+    ]
+    expired_time: Annotated[
+        str | None, Meta(description="When its term ends after the change; absent: it has no term.")
+    ] = None
+    price_per_unit: Annotated[
+        str | None, Meta(description="The price of one unit now; absent: it is not sold that way.")
+    ] = None
+    price_unit: Annotated[
+        Literal["Minute", "Month"],
+        Meta(description="The time that pricePerUnit pays for: a Minute with Postpaid, a Month with Prepaid."),
+    ]
+    amount: Annotated[str, Meta(description="The amount to pay at once; zero with Postpaid.")]
+    balance: Annotated[str, Meta(description="The balance now.")]
+    currency: Annotated[str, Meta(description="The currency of every amount.")]
 
 
 InstanceType = Literal["ComputingUnit", "TPM"]
@@ -258,6 +313,36 @@ ACTIONS: Final = (
             "currency": "CNY",
             "quoteId": "a78efeb2de942b4c25cb5a3c485cf633",
             "quoteExpiredTime": "2026-11-30T07:33:45+08:00",
+        },
+    ),
+)
+
+
+CHANGES: Final = (
+    write(
+        UNITS,
+        "QuoteChange",
+        "quote_change",
+        QuoteChangeRequest,
+        ChangeQuote,
+        "Judge a renewal or a resize by every rule without making it, and tell its price.",
+        policies=p.READERS,
+        errors=(e.INSTANCE_NOT_FOUND,),
+        example={"instanceId": "unit-Qw4rTy7U", "months": 1},
+        answer={
+            "passed": True,
+            "verdicts": [{"rule": "state", "passed": True, "code": None, "message": None}],
+            "instanceId": "unit-Qw4rTy7U",
+            "region": "bj",
+            "type": "gpu-1",
+            "computeUnitCount": 1,
+            "paymentTiming": "Prepaid",
+            "expiredTime": "2027-05-30T06:13:45+08:00",
+            "pricePerUnit": "9000.00",
+            "priceUnit": "Month",
+            "amount": "9000.00",
+            "balance": "99650929.50",
+            "currency": "CNY",
         },
     ),
 )

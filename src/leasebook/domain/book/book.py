@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -61,7 +61,7 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
-from leasebook.domain.record.signature import REPLAYED_TEXT, KnownPages, Nonce, NoncePage, UsedNonces
+from leasebook.domain.record.nonce import REPLAYED_TEXT, KnownNonces, Nonce, NoncePage, UsedNonces
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REPLAYED, Refusal
 from leasebook.domain.values.resource_tags import ResourceTags
@@ -95,8 +95,8 @@ class Book:
     ``load…`` takes what the store has; commands change it through a ``Draft``; ``changes`` returns what to write.
     """
 
-    def __init__(self, known_pages: KnownPages | None = None) -> None:
-        """``known_pages``: those of earlier batches, to save time."""
+    def __init__(self, known_nonces: KnownNonces | None = None) -> None:
+        """``known_nonces``: those of earlier batches, to save time."""
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._offerings_of: dict[str, list[Key]] = {}
         self._suspended: dict[str, dict[str, None]] = {}
@@ -107,8 +107,10 @@ class Book:
         self.postings: list[Posting] = []
         self.events: dict[str, list[Event]] = {}
         self.answers = Answers()
-        self._nonces: dict[Key, UsedNonces] = {}
-        self._known_pages: Final = KnownPages() if known_pages is None else known_pages
+        self._nonces: dict[tuple[Instant, str], UsedNonces] = {}
+        self._known_here: dict[tuple[Instant, str], UsedNonces] = {}
+        """Those of ``known_nonces`` that the batch loads for, as long as it lasts."""
+        self._known_nonces: Final = KnownNonces() if known_nonces is None else known_nonces
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Load a row from the store; None: the store has no row with this key."""
@@ -250,19 +252,58 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
-    def use_nonce(self, nonce: Nonce) -> None:
-        """Use a nonce up; raises Refusal where it was used before, or its page is full.
+    def use_nonces(self, nonces: Iterable[tuple[int, Nonce]]) -> dict[int, Refusal]:
+        """Use up the nonces of a batch; returns a refusal for each that was used before, or has too many beside it.
 
-        No event tells of it and no limit counts it, so it needs no draft.
+        The numbers are the callers'. No event tells of a nonce and no limit counts it, so it needs no draft.
         """
-        if nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None:
-            raise Refusal(REPLAYED, REPLAYED_TEXT)
-        key = (nonce.until, nonce.access_key_id)
-        used = self._nonces.get(key)
+        refusals: dict[int, Refusal] = {}
+        seconds = self._nonces
+        for number, nonce in nonces:
+            key = (nonce.until, nonce.access_key_id)
+            used = seconds.get(key)
+            if used is None:
+                used = self._nonces_of(key)
+                used.loaded(self._nonce_pages(key, used))
+                seconds[key] = used
+            is_former = nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None
+            refusal = Refusal(REPLAYED, REPLAYED_TEXT) if is_former else used.use(nonce.value)
+            if refusal is not None:
+                refusals[number] = refusal
+        return refusals
+
+    def nonce_needs(self, until: Instant, access_key_id: str) -> Iterator[tuple[Table[Any], Key]]:
+        """Yield the pages that a use of a nonce needs and that are not loaded.
+
+        Only a page that is loaded and full shows that the next one is needed too. After full pages that were not known
+        as many more are loaded at once, so that many pages take few round trips.
+        """
+        numbers, pages = self._nonces_of((until, access_key_id)).numbers, self.rows[NONCE_PAGES]
+        number, page = numbers.start, None
+        while number in numbers or (page is not None and page.is_full):
+            key = (until, access_key_id, number)
+            page = pages.get(key)
+            if key not in pages:
+                more = 1 if number in numbers else number - numbers.start
+                for ahead in range(number, number + more):
+                    yield NONCE_PAGES, (until, access_key_id, ahead)
+            number += 1
+
+    def _nonces_of(self, key: tuple[Instant, str]) -> UsedNonces:
+        used = self._known_here.get(key)
         if used is None:
-            page = self.get(NONCE_PAGES, *key) or NoncePage(*key, b"")
-            used = self._nonces[key] = self._known_pages.open(page)
-        used.use(nonce.value)
+            used = self._known_here[key] = self._known_nonces.of(*key)
+        return used
+
+    def _nonce_pages(self, key: tuple[Instant, str], used: UsedNonces) -> list[NoncePage]:
+        """Return the pages that the store has of a key and second, from the first that is loaded on."""
+        found: list[NoncePage] = []
+        while not found or found[-1].is_full:
+            page = self.get(NONCE_PAGES, *key, used.numbers.start + len(found))
+            if page is None:
+                break
+            found.append(page)
+        return found
 
     def _give_reason(self, known: Mapping[str, int], why: str) -> None:
         """Add a reason to the events of instances and of services taken off, after those that are known."""
@@ -347,9 +388,12 @@ class Book:
 
     def changes(self) -> Changes:
         """Return what the batch changed and no part had, for the store to write."""
+        pages = self.rows[NONCE_PAGES]
         for key, used in self._nonces.items():
-            self._first.setdefault((NONCE_PAGES, key), self.rows[NONCE_PAGES][key])
-            self.rows[NONCE_PAGES][key] = used.written(self._known_pages)
+            for page in used.written(*key):
+                place = (*key, page.number)
+                self._first.setdefault((NONCE_PAGES, place), pages.get(place))
+                pages[place] = page
         self._nonces.clear()
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]

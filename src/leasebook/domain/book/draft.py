@@ -9,7 +9,7 @@ import msgspec
 
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.project_scope import Projects, is_seen
-from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, INSTANCES, OFFERINGS, Key, R, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES, Key, R, Table
 from leasebook.domain.model.account import AccessKey
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import Offering
@@ -46,7 +46,7 @@ class Draft:
             row = self.book.get(table, *key)
         if self.within is None or row is None:
             return row
-        return row if is_seen(table, row, self.within) else None
+        return row if is_seen(table, row, self.within, self.book.rows[SERVICES]) else None
 
     def require(self, table: Table[R], *key: Any) -> R:
         """Return a row that must exist: one that another row refers to."""

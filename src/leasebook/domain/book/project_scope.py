@@ -7,6 +7,7 @@ is entered here on purpose.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from leasebook.domain.book.tables import (
@@ -23,8 +24,10 @@ from leasebook.domain.book.tables import (
     PRICES,
     PROJECTS,
     RESOURCE_TAGS,
+    SERVICE_KEYS,
     SERVICES,
     TOKEN_PACKAGES,
+    Key,
     Table,
 )
 from leasebook.domain.model.resource.project import public_project
@@ -34,6 +37,10 @@ Projects = frozenset[str]
 
 IN_PROJECTS: Final[frozenset[Table[Any]]] = frozenset({INSTANCES, SERVICES, TOKEN_PACKAGES})
 """The rows with a project."""
+OF_SERVICES: Final[frozenset[Table[Any]]] = frozenset({SERVICE_KEYS})
+"""The rows of a service, in whose project they are; those of no single service are in none."""
+Services = Mapping[Key, Any]
+"""The services that a batch has loaded, by key; None: there is none."""
 _OF_ALL: Final[frozenset[Table[Any]]] = frozenset(
     {
         # Rules need these rows to decide, and show none of them. The keys of tags are the ids of what has them.
@@ -41,16 +48,28 @@ _OF_ALL: Final[frozenset[Table[Any]]] = frozenset(
         *(RESOURCE_TAGS, FORMER_TAGS),
     }
 )
-_CHANGED: Final = IN_PROJECTS | {ACCOUNTS, ACCOUNT_LIMITS, OFFERINGS, MODELS, RESOURCE_TAGS, FORMER_TAGS, APPROVALS}
+_CHANGED: Final = {ACCOUNTS, ACCOUNT_LIMITS, OFFERINGS, MODELS, RESOURCE_TAGS, FORMER_TAGS, APPROVALS}
 
 
-def is_seen(table: Table[Any], row: Any, within: Projects) -> bool:
+def is_seen(table: Table[Any], row: Any, within: Projects, services: Services) -> bool:
     """Whether a caller with a policy for those projects sees a row."""
-    if table in IN_PROJECTS:
-        return public_project(row.project_id) in within
+    if table in IN_PROJECTS or table in OF_SERVICES:
+        return _is_in(table, row, within, services)
     return row.id in within if table is PROJECTS else table in _OF_ALL
 
 
-def may_change(table: Table[Any], row: Any, within: Projects) -> bool:
+def may_change(table: Table[Any], row: Any, within: Projects, services: Services) -> bool:
     """Whether a command for a caller with a policy for those projects may write a row."""
-    return table in _CHANGED and (table not in IN_PROJECTS or public_project(row.project_id) in within)
+    if table in IN_PROJECTS or table in OF_SERVICES:
+        return _is_in(table, row, within, services)
+    return table in _CHANGED
+
+
+def _is_in(table: Table[Any], row: Any, within: Projects, services: Services) -> bool:
+    """Whether a row is in one of the projects; one whose service is not loaded is in none."""
+    if table in IN_PROJECTS:
+        return public_project(row.project_id) in within
+    service = services.get((row.service_id,))
+    if service is None or service.account_id != row.account_id:
+        return False
+    return public_project(service.project_id) in within

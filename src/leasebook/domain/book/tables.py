@@ -28,8 +28,9 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.model.subscription import AccountPlace, Delivery, DeliveryQueue, Subscription
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.record.nonce import FormerNonce, NoncePage
 from leasebook.domain.record.notice import NoticeRate, UsedLink
-from leasebook.domain.record.signature import FormerNonce, NoncePage, RefusedCalls
+from leasebook.domain.record.signature import RefusedCalls
 from leasebook.domain.values.resource_tags import ResourceTags
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -63,7 +64,7 @@ class Table(Generic[R]):
 
 IDEMPOTENCY_RECORDS = Table("tokens", IdempotencyRecord, "account_id", "value")
 FORMER_NONCES = Table("nonces", FormerNonce, "access_key_id", "value")
-NONCE_PAGES = Table("nonce_pages", NoncePage, "until", "access_key_id")
+NONCE_PAGES = Table("nonce_pages", NoncePage, "until", "access_key_id", "number")
 INSTANCES = Table("units", Instance, "id")
 SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")

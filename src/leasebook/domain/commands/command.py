@@ -11,11 +11,11 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import Needed
 from leasebook.domain.book.project_scope import Projects
-from leasebook.domain.book.tables import FORMER_NONCES, IDEMPOTENCY_RECORDS, NONCE_PAGES
+from leasebook.domain.book.tables import FORMER_NONCES, IDEMPOTENCY_RECORDS
 from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
-from leasebook.domain.record.signature import Nonce
+from leasebook.domain.record.nonce import Nonce
 from leasebook.domain.rules.approval import ApprovalNeeded, keep_request
 from leasebook.domain.rules.resource.project_scope import check_command, check_written, veiled
 from leasebook.domain.rules.resource.tag_policy import check_new_things
@@ -109,13 +109,6 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     The engine's immediate confirmations for instances in transition are decided right after it, with the commands that
     slower engines report by.
     """
-    if command.nonce is not None:
-        # It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be
-        # sent again later and buy.
-        try:
-            book.use_nonce(command.nonce)
-        except Refusal as refusal:
-            return Decision(refusal=refusal)
     token = command.token
     if token is not None:
         before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
@@ -159,15 +152,24 @@ def _refused(
 
 
 def token_needs(command: Command) -> Needs:
-    """Return the rows that show whether the command came before: by its client token, and by its signature's nonce."""
-    token, nonce = command.token, command.nonce
-    if nonce is None:
-        return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)
-    needs: list[Needed] = [(NONCE_PAGES, (nonce.until, nonce.access_key_id))]
-    if nonce.may_be_former:
-        needs.append((FORMER_NONCES, (nonce.access_key_id, nonce.value)))
-    if token is not None:
-        needs.append((IDEMPOTENCY_RECORDS, (token.account_id, token.value)))
+    """Return the row that shows whether the command came before, by its client token."""
+    token = command.token
+    return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)
+
+
+def nonce_needs(commands: Iterable[Command], book: Book) -> set[Needed]:
+    """Return the rows not yet loaded that show whether the nonces of the commands' signatures were used before."""
+    needs: set[Needed] = set()
+    seconds: set[tuple[Instant, str]] = set()
+    for command in commands:
+        nonce = command.nonce
+        if nonce is None:
+            continue
+        seconds.add((nonce.until, nonce.access_key_id))
+        if nonce.may_be_former and not book.has(FORMER_NONCES, (nonce.access_key_id, nonce.value)):
+            needs.add((FORMER_NONCES, (nonce.access_key_id, nonce.value)))
+    for until, access_key_id in seconds:
+        needs.update(book.nonce_needs(until, access_key_id))
     return needs
 
 

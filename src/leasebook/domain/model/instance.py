@@ -169,6 +169,16 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
         return self.region, self.type
 
     @property
+    def end_at(self) -> Instant | None:
+        """When it ends by itself: at its release time, or with its term; None: never, or it has ended.
+
+        With BillingChanging only its term ends, and it goes on.
+        """
+        if self.status in ("CreateFailed", "Releasing", "Released", "BillingChanging"):
+            return None
+        return self.expires_at if self.payment_timing == "Prepaid" else self.release_at
+
+    @property
     def reserved(self) -> int:
         """How many units it reserves."""
         return 0 if self.status in GONE else max(self.count, self.target_count or 0)

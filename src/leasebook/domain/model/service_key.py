@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from leasebook.domain.model.account import User
+from leasebook.domain.model.account import User, holds_for
 from leasebook.domain.values.calendar import Instant
 
 ServiceKeyStatus = Literal["Active", "Deleted"]
@@ -55,14 +55,28 @@ DEAD: Final = frozenset({"MakerGone", "MakerMayNot"})
 
 
 def orphan_of(
-    key: ServiceKey, maker: User | None, makers: frozenset[str], *, has_access_key: bool = True
+    key: ServiceKey,
+    maker: User | None,
+    makers: frozenset[str],
+    *,
+    project_id: str | None = None,
+    has_access_key: bool = True,
 ) -> Orphan | None:
-    """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys."""
+    """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys.
+
+    ``project_id`` is the project, None for the default one, of the service that the key opens: a user with a policy for
+    it may make keys for that service, and no key for all services.
+    """
     if maker is None or maker.account_id != key.account_id or maker.deleted_at is not None:
         return "MakerGone"
-    if not maker.is_root and makers.isdisjoint(maker.policies):
+    if not may_make(maker, makers) and not (key.service_id is not None and holds_for(maker, project_id, makers)):
         return "MakerMayNot"
     return None if has_access_key else "MakerHasNoKey"
+
+
+def may_make(maker: User, makers: frozenset[str]) -> bool:
+    """Whether a user may make keys for every service of the account; ``makers`` are the policies that allow it."""
+    return maker.is_root or not makers.isdisjoint(maker.policies)
 
 
 class KeyText(NamedTuple):
@@ -116,5 +130,26 @@ class TokenKey(msgspec.Struct, frozen=True):
         return True
 
 
-Key = ServiceKey | TokenKey
-"""A proved key of either kind."""
+class UserKey(msgspec.Struct, frozen=True):
+    """A user who is signed in to the console. It opens what a service key that the user made would open.
+
+    ``id`` is no key's, since no key's id has a colon; calls are counted under it, as their app.
+    """
+
+    id: str
+    account_id: str
+    user_id: str
+    service_id: None = None
+
+    @property
+    def name(self) -> str:
+        """The app that calls are counted under."""
+        return self.id
+
+    def opens(self, service_id: str) -> bool:  # noqa: ARG002 - as a service key is asked
+        """Whether it may call that service of its account: any."""
+        return True
+
+
+Key = ServiceKey | TokenKey | UserKey
+"""A proved key of any kind."""

@@ -72,24 +72,31 @@ def explain(
     *,
     tags: Mapping[str, str] = NO_TAGS,
     shows_balance: bool = True,
+    knows_funds: bool = True,
 ) -> Explained:
     """Explain an instance at ``now``, on the assumption that no command is given and that prices stay.
 
     ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
     engine runs on it, ``guard`` are the account's limits, ``names`` the words for people beside ids, ``tags`` its tags.
     Arrears caused by the instance's own cost are not predicted. Without ``shows_balance`` the sentences do not say how
-    large a debt is.
+    large a debt is. Without ``knows_funds`` the explanation takes for granted that balance and limits allow what is to
+    come, and foresees no renewal, because how many the balance pays for would tell of the balance.
     """
+    if not knows_funds:
+        account, guard = msgspec.structs.replace(account, balance=Micro(MICRO_MAX - 1)), None
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
     renewals, hindrance = _renewals(unit, offering, account, rules, guard, tags)
     cost_then = _cost_at(unit, offering, prices, now, end, month_end, switch, renewals)
+    if not knows_funds:
+        renewals = ()
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
         *_why(unit, account, rules, names, shows_balance=shows_balance),
         *_waits(unit, replicas, rules),
         *idle(unit, rules.routes),
         *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, switch, hindrance)),
+        *([] if knows_funds else _hidden_funds(unit)),
         _costs(unit, cost_then, account, rules, month_end),
     ]
     if end is not None and switch is not None and switch.hindrance is None:
@@ -260,7 +267,8 @@ def _why(unit: Instance, account: Account, rules: Rules, names: Names, *, shows_
         use = "uses" if unit.replicas == 1 else "use"
         yield f"{counted(unit.replicas, 'replica')} {use} {unit.used} of its {counted(unit.count, 'unit')}."
     if account.status != "Active" and unit.status not in GONE:
-        yield f"Its account is suspended, so it is neither resized nor renewed: {account.status_reason}"
+        why = f": {account.status_reason}" if account.status_reason else "."
+        yield f"Its account is suspended, so it is neither resized nor renewed{why}"
     if account.arrears_since is not None and unit.status in UP:
         balance = f", with {amount_text(account.balance)}" if shows_balance else ""
         yield f"Its account is in debt since {when(account.arrears_since)}{balance}."
@@ -313,6 +321,11 @@ def _end(
     if unit.auto_renew:
         tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.written_zone)}"
         yield f"Its renewal by {by} is {tried}{'' if hindrance is None else f'; as things stand, {hindrance}'}."
+
+
+def _hidden_funds(unit: Instance) -> Iterator[str]:
+    if unit.auto_renew or unit.status == "BillingChanging":
+        yield "Users with a policy for the whole account see whether its balance and its limits allow that."
 
 
 def _renewed(unit: Instance, renewals: Sequence[_Renewal], rules: Rules) -> str:

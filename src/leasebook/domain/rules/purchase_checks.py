@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -127,10 +127,20 @@ def large_purchase(terms: PurchaseTerms) -> LargePurchase:
     )
 
 
+def first_refusal(verdicts: Iterable[Verdict]) -> Refusal | None:
+    """Return the refusal that counts: that of the first rule that does not allow it."""
+    return next((refusal for _, refusal in verdicts if refusal is not None), None)
+
+
 def _of_approval(guard: AccountLimits | None, terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
+    return approval_refusal(guard, large_purchase(terms), rules, now)
+
+
+def approval_refusal(guard: AccountLimits | None, large: LargePurchase, rules: Rules, now: Instant) -> Refusal | None:
+    """Return the refusal that tells, before it is asked for, that a purchase would wait for an approval."""
     if guard is None:
         return None
-    over = exceeded(guard.rules.approval_limits(terms.by), large_purchase(terms), now, rules.currency)
+    over = exceeded(guard.rules.approval_limits(large.user_id), large, now, rules.currency)
     if over is None:
         return None
     return Refusal(

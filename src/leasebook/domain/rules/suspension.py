@@ -53,6 +53,7 @@ REFUSED: Final = {
     "BuyUnits": _BUYER,
     "BuyReplicas": _BUYER,
     "QuoteUnits": _BUYER,
+    "QuoteChange": _OWN,
     "Resize": _OWN,
     "Renew": _OWN,
     "SetAutoRenew": Suspension(_OWN.account_of, lambda _draft, command: command.months is not None),

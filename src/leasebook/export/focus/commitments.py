@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
 from leasebook.export.focus.amortization import Spread, spreads_of
-from leasebook.export.focus.rows import MONTHS, Month, Seller, commitment_of, decimal_of, what_of, whole
+from leasebook.export.focus.rows import (
+    MONTHS,
+    Month,
+    Seller,
+    commitment_of,
+    decimal_of,
+    is_paid_in,
+    what_of,
+    whole,
+)
 
 Standing = Literal["Pending", "Active", "Expired", "Canceled"]
 
@@ -53,14 +62,24 @@ class CommitmentRow(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 def commitment_rows(
-    unit: Instance, span: Month, terms: Sequence[Posting], seller: Seller, now: Instant
+    unit: Instance,
+    span: Month,
+    terms: Sequence[Posting],
+    seller: Seller,
+    now: Instant,
+    within: Projects | None = None,
 ) -> Iterator[CommitmentRow]:
     """Return the terms of an instance that cost something in a span of time, or were paid in it.
 
     ``terms`` are all its payments in advance and refunds before the end of the span. The contract is the instance: it
-    lasts from the beginning of the first of these terms to the end of the last.
+    lasts from the beginning of the first of these terms to the end of the last. ``within`` has the public ids of the
+    projects whose terms are returned; None: all.
     """
-    spreads = [spread for spread in spreads_of(terms) if spread.posting.kind != "Refund"]
+    spreads = [
+        spread
+        for spread in spreads_of(terms)
+        if spread.posting.kind != "Refund" and is_paid_in(spread.posting.project_id, within)
+    ]
     if not spreads:
         return
     periods = [_period(spread) for spread in spreads]
@@ -86,13 +105,12 @@ def _row(
     now: Instant,
 ) -> CommitmentRow:
     posting = spread.posting
-    months = Fraction(posting.amount, posting.price) if posting.price else None
     where = {"Dimension": "ResourceId", "Operator": "In", "Values": [unit.id]}
     return CommitmentRow(
         billing_currency=seller.currency,
         contract_commitment_applicability=json.dumps({"InclusionOperator": "And", "Inclusions": [where]}),
         contract_commitment_benefit_category="Availability" if unit.kind == UNITS_OF_COMPUTE else "Entitlement",
-        contract_commitment_category="Spend" if months is None else "Usage",
+        contract_commitment_category="Usage" if posting.price else "Spend",
         contract_commitment_cost=posting.amount,
         contract_commitment_created=whole(posting.at),
         contract_commitment_description=f"{posting.kind}: {what_of(unit, posting.count or unit.count)}",
@@ -108,9 +126,9 @@ def _row(
         contract_commitment_payment_model="All Upfront",
         contract_commitment_period_start=period[0],
         contract_commitment_period_end=period[1],
-        contract_commitment_quantity=None if months is None else decimal_of(months),
+        contract_commitment_quantity=decimal_of(posting.amount, posting.price) if posting.price else None,
         contract_commitment_type="Prepaid term",
-        contract_commitment_unit=None if months is None else MONTHS,
+        contract_commitment_unit=MONTHS if posting.price else None,
         contract_id=unit.id,
         contract_period_start=contract[0],
         contract_period_end=contract[1],

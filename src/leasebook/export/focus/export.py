@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.account import Account
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import DAY_US, Instant
@@ -36,7 +37,8 @@ class UnknownAccountError(Exception):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """An export: the rows of a dataset, from the month ``first`` through the month ``last``, each (year, month).
 
-    Months are each account's own. ``accounts`` None: all of them. ``now`` decides which months are over.
+    Months are each account's own. ``accounts`` None: all of them. ``now`` decides which months are over. ``within`` has
+    the public ids of the projects whose costs are exported; None: those of every project, and of none.
     """
 
     dataset: DatasetName
@@ -45,6 +47,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] | None
     seller: Seller
     now: Instant
+    within: Projects | None = None
 
     def span(self) -> tuple[Instant, Instant]:
         """Return a time in which these months lie in every time zone."""
@@ -63,12 +66,12 @@ def rows_wanted(ask: ReadRepository, wanted: Wanted, pace: Pace = _unpaced) -> I
 
     ``pace`` is called before each piece of work, also where many pieces make one row. Raises UnknownAccountError.
     """
-    accounts, seller, now = _accounts(ask, wanted.accounts), wanted.seller, wanted.now
+    accounts, seller, now, within = _accounts(ask, wanted.accounts), wanted.seller, wanted.now, wanted.within
     if wanted.dataset == "ContractCommitment":
         # A term that lies in several months has one row.
         for account in accounts:
             span = Month(_month(wanted.first, account).since, _month(wanted.last, account).until)
-            yield from _commitments(ask, account, span, seller, now, pace)
+            yield from _commitments(ask, account, span, seller, now, within, pace)
         return
     if wanted.dataset == "BillingPeriod":
         zones = {account.time_zone: account for account in accounts}
@@ -78,7 +81,7 @@ def rows_wanted(ask: ReadRepository, wanted: Wanted, pace: Pace = _unpaced) -> I
         return
     for month in wanted.months():
         for account in accounts:
-            rows = _rows(ask, account, _month(month, account), seller, pace)
+            rows = _rows(ask, account, _month(month, account), seller, within, pace)
             if wanted.dataset == "InvoiceDetail":
                 yield from invoice_rows(account, _month(month, account), rows, seller, now)
             else:
@@ -100,7 +103,7 @@ def export(ask: ReadRepository, year: int, month: int, seller: Seller, account_i
     The month is each account's own. Raises UnknownAccountError.
     """
     for account in _accounts(ask, None if account_id is None else (account_id,)):
-        yield from _rows(ask, account, _month((year, month), account), seller, _unpaced)
+        yield from _rows(ask, account, _month((year, month), account), seller, None, _unpaced)
 
 
 def not_over(ask: ReadRepository, wanted: Wanted) -> str | None:
@@ -124,20 +127,28 @@ def _accounts(ask: ReadRepository, account_ids: Sequence[str] | None) -> list[Ac
     return [found[account_id] for account_id in account_ids]
 
 
-def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller, pace: Pace) -> Iterator[Row]:
+def _rows(
+    ask: ReadRepository, account: Account, month: Month, seller: Seller, within: Projects | None, pace: Pace
+) -> Iterator[Row]:
     pace(1)
     projects = {row.id: row.name for row in ask.projects(account.id)}
     for unit, tags, bill, terms in ask.spending(account.id, *month):
         pace(1 + len(bill) // POSTINGS_A_ROW)
-        for row in rows_of(account, unit, month, bill, terms, seller, tags, projects):
+        for row in rows_of(account, unit, month, bill, terms, seller, tags, projects, within):
             pace(1)
             yield row
 
 
 def _commitments(
-    ask: ReadRepository, account: Account, span: Month, seller: Seller, now: Instant, pace: Pace
+    ask: ReadRepository,
+    account: Account,
+    span: Month,
+    seller: Seller,
+    now: Instant,
+    within: Projects | None,
+    pace: Pace,
 ) -> Iterator[CommitmentRow]:
     pace(1)
     for unit, _, _, terms in ask.spending(account.id, *span, with_bills=False):
         pace(1 + len(terms))
-        yield from commitment_rows(unit, span, terms, seller, now)
+        yield from commitment_rows(unit, span, terms, seller, now, within)

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
 
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import amount_text
-from leasebook.export.csv_table import Table, text_cell
+from leasebook.export.csv_table import Table, text_cell, written_cell
 from leasebook.export.focus.columns import Column, Kind
 
 Form = Literal["csv", "parquet"]
@@ -87,13 +88,12 @@ def _counted(rows: Iterable[Any], done: Written) -> Iterator[Any]:
 def _write_csv(goal: BinaryIO, rows: Iterable[Any], columns: Sequence[Column], *, bom: bool) -> None:
     file = io.TextIOWrapper(goal, encoding="utf-8", newline="")
     try:
-        table = Table(file, bom=bom)
-        table.put(column.name for column in columns)
-        cells = [(column.field, _TEXTS[column.kind]) for column in columns]
+        Table(file, bom=bom).put(column.name for column in columns)
+        fields, texts = attrgetter(*(column.field for column in columns)), [_TEXTS[column.kind] for column in columns]
         for row in rows:
-            table.put(
-                ["" if (value := getattr(row, field)) is None else text(value) for field, text in cells],
-            )
+            # A table's writer would look for what is to be quoted in each cell again.
+            cells = ["" if value is None else text(value) for text, value in zip(texts, fields(row), strict=True)]
+            file.write(",".join(cells) + "\n")
     finally:
         file.detach()
 
@@ -108,12 +108,16 @@ def _quantity_text(quantity: Decimal) -> str:
     return f"{whole}.{decimals.rstrip('0') or '0'}"
 
 
+def _text_text(text: str) -> str:
+    return written_cell(text_cell(text))
+
+
 # Most cells of a row are those of the row before, and a text takes ten times as long to write as to look up.
 _TEXTS: Final[dict[Kind, Callable[[Any], str]]] = {
     "money": lru_cache(KEPT)(amount_text),
     "quantity": _quantity_text,
     "moment": lru_cache(KEPT)(_moment_text),
-    "text": lru_cache(KEPT)(text_cell),
+    "text": lru_cache(KEPT)(_text_text),
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal
-from fractions import Fraction
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.rules.statement import Line, lines_of
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
@@ -23,6 +25,7 @@ from leasebook.export.focus.columns import Category, Row, Use
 
 DECIMALS: Final = 18
 """Of quantities that are no whole numbers: a price times a quantity is the cost to less than a micro-unit."""
+_SCALE: Final = 10**DECIMALS
 MINUTES: Final = "Unit-Minutes"
 MONTHS: Final = "Unit-Months"
 _EXACT: Final = Context(prec=80)
@@ -46,9 +49,18 @@ class _Priced(NamedTuple):
     """A cost as a quantity times a price; cost and price in micro-units."""
 
     cost: int
-    quantity: Fraction
+    quantity: Decimal
     price: int
     unit: str
+
+
+class _Use(NamedTuple):
+    """Units of an instance that replicas use, or do not use (None: not known): their cost, and their share."""
+
+    use: Use | None
+    cost: int
+    parts: int
+    of: int
 
 
 def rows_of(
@@ -60,6 +72,7 @@ def rows_of(
     seller: Seller,
     tags: ResourceTags | None = None,
     projects: Mapping[str, str] | None = None,
+    within: Projects | None = None,
 ) -> Iterator[Row]:
     """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
 
@@ -67,27 +80,33 @@ def rows_of(
     month's end. Metered use is billed and effective at once. A payment in advance is billed when it is made and has
     no effective cost by itself: that is spread over its time, in rows that are not billed. ``tags`` are those of now.
     ``projects`` are the names of the account's projects by id: the project of a charge is its sub-account, and the
-    default project is none.
+    default project is none. ``within`` has the public ids of the projects whose charges are returned; None: all.
+    An instance that is in none of them now shows nothing of what it is now: neither name and tags nor its use.
     """
-    common = _common(account, unit, month, seller)
-    if tags is not None:
+    common, is_here = _common(account, unit, month, seller), is_paid_in(unit.project_id, within)
+    if tags is not None and is_here:
         common["resource_name"] = tags.name
         common["tags"] = msgspec.json.encode(tags.tags).decode() if tags.tags else None
     for line in lines_of(bill):
-        if line.kind == "Usage":
-            yield _metered(_within(common, line.project_id, projects), unit, month, line)
+        if line.kind == "Usage" and is_paid_in(line.project_id, within):
+            yield _metered(_of_project(common, line.project_id, projects), unit, month, line)
     spreads = spreads_of(terms)
     for posting in terms:
-        if month.since <= posting.at < month.until:
-            within = _within(common, posting.project_id, projects)
-            yield _paid(within, unit, month, posting, refunded_posting(spreads, posting))
+        if month.since <= posting.at < month.until and is_paid_in(posting.project_id, within):
+            of_project = _of_project(common, posting.project_id, projects)
+            yield _paid(of_project, unit, month, posting, refunded_posting(spreads, posting))
     for spread in spreads:
-        if amount := spread.part(*month):
-            within = _within(common, spread.posting.project_id, projects)
-            yield from _parts(within, unit, month, spread, amount)
+        if is_paid_in(spread.posting.project_id, within) and (amount := spread.part(*month)):
+            of_project = _of_project(common, spread.posting.project_id, projects)
+            yield from _parts(of_project, unit, month, spread, amount, by_use=is_here)
 
 
-def _within(common: dict[str, Any], project_id: str | None, projects: Mapping[str, str] | None) -> dict[str, Any]:
+def is_paid_in(project_id: str | None, within: Projects | None) -> bool:
+    """Whether the project of a row, None for the default one, is among some projects; these None: every one is."""
+    return within is None or public_project(project_id) in within
+
+
+def _of_project(common: dict[str, Any], project_id: str | None, projects: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the common columns with a charge's project."""
     if project_id is None:
         return common
@@ -96,9 +115,14 @@ def _within(common: dict[str, Any], project_id: str | None, projects: Mapping[st
 
 def invoice_of(account: Account, month: Month) -> str:
     """Return the id of an account's invoice for a month: its statement of that name."""
-    return f"{account.id}/{to_datetime(month.since, account.time_zone):%Y-%m}"
+    return _invoice_of(account.id, account.time_zone, month)
 
 
+def _invoice_of(account_id: str, time_zone: str, month: Month) -> str:
+    return f"{account_id}/{to_datetime(month.since, time_zone):%Y-%m}"
+
+
+@lru_cache(1000)
 def invoice_detail_of(invoice_id: str, service_name: str, category: Category) -> str:
     """Return the id of the line of an invoice on which charges of a service and a category are."""
     return f"{invoice_id}/{service_name.replace(' ', '-').lower()}/{category.lower()}"
@@ -111,16 +135,17 @@ def commitment_of(posting: Posting) -> str:
 
 def _applied(unit: Instance, posting: Posting, cost: int) -> str:
     """Return how much of a cost is drawn from a commitment, as a JSON object."""
-    names = json.dumps({"ContractId": unit.id, "ContractCommitmentId": commitment_of(posting)}, ensure_ascii=False)
-    return f'{{"Elements": [{names[:-1]}, "ContractCommitmentAppliedCost": {amount_text(cost)}}}]}}'
+    names = f'"ContractId": {encode_basestring(unit.id)}, "ContractCommitmentId": '
+    names += encode_basestring(commitment_of(posting))
+    return f'{{"Elements": [{{{names}, "ContractCommitmentAppliedCost": {amount_text(cost)}}}]}}'
 
 
-def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> dict[str, Any]:
-    quota = unit.kind == QUOTA
-    region = None if unit.region == EVERYWHERE else unit.region
+@lru_cache(1000)
+def _of_month(account_id: str, account_name: str, time_zone: str, month: Month, seller: Seller) -> dict[str, Any]:
+    """Return the columns that all rows of an account's month have in common; callers copy them."""
     return {
-        "billing_account_id": account.id,
-        "billing_account_name": account.name,
+        "billing_account_id": account_id,
+        "billing_account_name": account_name,
         "billing_currency": seller.currency,
         "billing_period_start": whole(month.since),
         "billing_period_end": whole(month.until),
@@ -128,27 +153,34 @@ def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> d
         "commitment_discount_id": None,
         "commitment_discount_status": None,
         "host_provider_name": seller.name,
-        "invoice_id": invoice_of(account, month),
+        "invoice_id": _invoice_of(account_id, time_zone, month),
         "invoice_issuer_name": seller.name,
         "pricing_category": "Standard",
         "pricing_currency": seller.currency,
         "provider_name": seller.name,
         "publisher_name": seller.name,
-        "region_id": region,
-        "region_name": region,
-        "resource_id": unit.id,
-        "resource_name": None,
-        "resource_type": "TPM quota" if quota else "Compute unit",
-        "service_category": "AI and Machine Learning" if quota else "Compute",
-        "service_name": "Model quota" if quota else "Compute units",
         "service_provider_name": seller.name,
-        "service_subcategory": "Generative AI" if quota else "Other (Compute)",
-        "sku_id": _sku(unit),
-        "sku_meter": "Quota held" if quota else "Units held",
         "sku_price_details": None,
         "sub_account_id": None,
         "sub_account_name": None,
+        "resource_name": None,
         "tags": None,
+    }
+
+
+def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> dict[str, Any]:
+    quota = unit.kind == QUOTA
+    region = None if unit.region == EVERYWHERE else unit.region
+    return _of_month(account.id, account.name, account.time_zone, month, seller) | {
+        "region_id": region,
+        "region_name": region,
+        "resource_id": unit.id,
+        "resource_type": "TPM quota" if quota else "Compute unit",
+        "service_category": "AI and Machine Learning" if quota else "Compute",
+        "service_name": "Model quota" if quota else "Compute units",
+        "service_subcategory": "Generative AI" if quota else "Other (Compute)",
+        "sku_id": _sku(unit),
+        "sku_meter": "Quota held" if quota else "Units held",
         "created_by": unit.created_by,
     }
 
@@ -168,7 +200,7 @@ def _metered(common: dict[str, Any], unit: Instance, month: Month, line: Line) -
         charge_class=None,
         charge_description=f"{what_of(unit, count)}, metered by the minute",
         charge_frequency="Usage-Based",
-        consumed=Fraction(count * minutes),
+        consumed=decimal_of(count * minutes),
         order_id=line.order_id or unit.order_id,
         posting_kind=line.kind,
     )
@@ -195,16 +227,21 @@ def _paid(common: dict[str, Any], unit: Instance, month: Month, posting: Posting
     )
 
 
-def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int) -> Iterator[Row]:
-    """Return the month's part of a payment in advance: in two rows where some of the units are used and some not."""
+def _parts(
+    common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int, *, by_use: bool
+) -> Iterator[Row]:
+    """Return the month's part of a payment in advance: in two rows where some of the units are used and some not.
+
+    Without ``by_use`` it is one row that does not say which.
+    """
     posting, count = spread.posting, spread.posting.count or unit.count
     begin, end = max(spread.begin, month.since), min(spread.end, month.until)
-    held = Fraction(count * (spread.elapsed_us(month.until) - spread.elapsed_us(month.since)), MINUTE_US)
+    held_us = count * (spread.elapsed_us(month.until) - spread.elapsed_us(month.since))
     what = what_of(unit, count)
     taken_back = amount < 0 < spread.amount
     if taken_back:
         end = spread.refunded_at or end
-    for use, some, share in [(None, amount, Fraction(1))] if taken_back else _by_use(unit, amount):
+    for use, some, share, of in _by_use(unit, amount) if by_use and not taken_back else [_Use(None, amount, 1, 1)]:
         told = "taken back by a refund" if taken_back else "part of a term paid in advance"
         yield _row(
             common,
@@ -219,25 +256,26 @@ def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread,
             charge_class="Correction" if taken_back else None,
             charge_description=f"{what}, {told}{f', {use.lower()}' if use else ''}",
             charge_frequency="Usage-Based",
-            consumed=held * share,
+            consumed=decimal_of(held_us * share, MINUTE_US * of),
             contract_applied=_applied(unit, posting, some),
             order_id=posting.order_id or unit.order_id,
             posting_kind=posting.kind,
         )
 
 
-def _by_use(unit: Instance, amount: int) -> list[tuple[Use | None, int, Fraction]]:
+def _by_use(unit: Instance, amount: int) -> list[_Use]:
     """Divide an amount between the units that replicas use and the unused ones.
 
     The present use counts, since use over time is not recorded. The use of an ended instance is unknown, and replicas
     use no quota; their amounts are not divided.
     """
     if unit.kind != UNITS_OF_COMPUTE or unit.status in GONE or unit.status == "Releasing":
-        return [(None, amount, Fraction(1))]
-    share = Fraction(unit.used, unit.reserved)
-    used = int(amount * share)
-    parts: list[tuple[Use | None, int, Fraction]] = [("Used", used, share), ("Unused", amount - used, 1 - share)]
-    return [part for part in parts if part[1]]
+        return [_Use(None, amount, 1, 1)]
+    units, of = unit.used, unit.reserved
+    # Towards zero, whatever the sign of the amount is.
+    used = abs(amount) * units // of * (1 if amount > 0 else -1)
+    parts = (_Use("Used", used, units, of), _Use("Unused", amount - used, of - units, of))
+    return [part for part in parts if part.cost]
 
 
 def _row(
@@ -248,7 +286,7 @@ def _row(
     *,
     effective_cost: int,
     charge_category: Category,
-    consumed: Fraction | None = None,
+    consumed: Decimal | None = None,
     capacity_reservation_id: str | None = None,
     capacity_reservation_status: Use | None = None,
     **more: Any,
@@ -266,7 +304,7 @@ def _row(
         charge_period_start=start,
         # The end is exclusive, and no period is empty.
         charge_period_end=max(whole(period[1]), Instant(start + SECOND_US)),
-        consumed_quantity=None if consumed is None else decimal_of(consumed),
+        consumed_quantity=consumed,
         consumed_unit=None if consumed is None else MINUTES,
         list_cost=priced.cost,
         list_unit_price=priced.price,
@@ -274,7 +312,7 @@ def _row(
         contracted_unit_price=priced.price,
         pricing_currency_list_unit_price=priced.price,
         pricing_currency_contracted_unit_price=priced.price,
-        pricing_quantity=decimal_of(priced.quantity),
+        pricing_quantity=priced.quantity,
         pricing_unit=priced.unit,
         sku_price_id=f"{_sku(unit)}/{'minute' if priced.unit == MINUTES else 'month'}",
     )
@@ -283,8 +321,8 @@ def _row(
 def _priced(cost: int, price: int | None, unit: str) -> _Priced:
     """Say how many at that price a cost is; one at the whole cost where no price is on record."""
     if price:
-        return _Priced(cost, Fraction(cost, price), price, unit)
-    return _Priced(cost, Fraction(1 if cost > 0 else -1), abs(cost), "Units")
+        return _Priced(cost, decimal_of(cost, price), price, unit)
+    return _Priced(cost, decimal_of(1 if cost > 0 else -1), abs(cost), "Units")
 
 
 def _sku(unit: Instance) -> str:
@@ -302,6 +340,9 @@ def whole(at: int) -> Instant:
     return Instant(at - at % SECOND_US)
 
 
-def decimal_of(number: Fraction) -> Decimal:
-    """Write a quantity with ``DECIMALS`` decimal places."""
-    return Decimal(round(number * 10**DECIMALS)).scaleb(-DECIMALS, _EXACT)
+def decimal_of(numerator: int, denominator: int = 1) -> Decimal:
+    """Write a quotient as a quantity with ``DECIMALS`` decimal places; a half is rounded to the even digit."""
+    whole_part, rest = divmod(numerator * _SCALE, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and whole_part % 2):
+        whole_part += 1
+    return Decimal(whole_part).scaleb(-DECIMALS, _EXACT)

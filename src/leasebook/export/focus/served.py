@@ -179,6 +179,7 @@ class CostExports:
             accounts=wanted.accounts,
             seller=self._seller,
             now=wanted.now,
+            within=wanted.within,
         )
         columns = layout_of(wanted.version, wanted.dataset)
         with self._turns.taken(), self._views(wanted.accounts, *export.span(), self._turns.passed) as ask:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-ROWS_AT_ONCE: Final = 10
-"""Rows between two pauses, about a millisecond's work."""
+STEP_S: Final = 0.001
+"""Processor time between two pauses: a bound on how long callers wait for the interpreter."""
 PAUSE_S: Final = 0.0002
 """A pause lets the event loop have the interpreter, and another export have its turn."""
 
@@ -40,19 +40,22 @@ class Turns:
             self._busy.acquire()
 
     def pace(self, check: Callable[[], None]) -> Callable[[int], None]:
-        """Return what a thread calls before a piece of work, with the size of that work in rows.
+        """Return what a thread calls before a piece of work.
 
-        It pauses now and then, and calls ``check`` before that.
+        It pauses now and then, and calls ``check`` before that. What counts is the thread's processor time and not the
+        size of the work: a pause takes as long as several rows, so pauses that come too often take most of the time.
         """
-        done = 0
+        begun: float | None = None
 
-        def pace(rows: int) -> None:
-            nonlocal done
-            done += rows
-            if done >= ROWS_AT_ONCE:
-                done = 0
+        def pace(_: int) -> None:
+            nonlocal begun
+            now = time.thread_time()
+            if begun is None:
+                begun = now
+            elif now - begun >= STEP_S:
                 check()
                 with self.passed():
                     time.sleep(PAUSE_S)
+                begun = time.thread_time()
 
         return pace

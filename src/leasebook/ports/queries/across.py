@@ -42,6 +42,10 @@ class AcrossQuestions(Protocol):
         """Return events of several accounts, each with its account, newest first or oldest first."""
         ...
 
+    def moves(self, account_id: str) -> list[tuple[EventPlace, Event]]:
+        """Return the events of moves from project to project in an account, oldest first."""
+        ...
+
     def event_edge(self) -> PostingEdge:
         """Return where the pages of events end now."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.costs.folding import Charge, Payment
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, Level
 from leasebook.domain.values.calendar import Instant
@@ -35,6 +36,13 @@ class CostQuestions(Protocol):
 
     def at_one_instant(self) -> AbstractContextManager[None]:
         """Have all queries in a block see the same rows."""
+        ...
+
+    def costs_within(self) -> Projects | None:
+        """Return the projects to which answers about costs are confined, by their public ids; None: they are not.
+
+        The other queries about costs are not confined: a refund takes back a payment of whichever project.
+        """
         ...
 
     def costs_summed(self) -> int:

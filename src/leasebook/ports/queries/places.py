@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.domain.values.calendar import Instant
+
+if TYPE_CHECKING:
+    from leasebook.ports.queries.read_repository import Numbered, UnitFilter
 
 
 class UnitEnds(NamedTuple):
@@ -28,6 +31,10 @@ class PlaceQuestions(Protocol):
 
     def unit_ends(self, region: str, unit_type: str) -> UnitEnds:
         """Return when the live instances of an offering end."""
+        ...
+
+    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
+        """Return an account's instances that end by themselves after ``since``, the first to end first."""
         ...
 
     def service_place(self, account_id: str, service_id: str) -> int | None:

@@ -30,6 +30,7 @@ from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.accounts import AccountQuestions
 from leasebook.ports.queries.across import Across, AcrossQuestions
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
+from leasebook.ports.queries.due_work import DueQuestions
 from leasebook.ports.queries.identities import IdentityQuestions
 from leasebook.ports.queries.log_stores import LogStoreQuestions
 from leasebook.ports.queries.places import PlaceQuestions
@@ -57,6 +58,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
     across: Across | None = None
     kind: OfferingKind = UNITS_OF_COMPUTE
     service_id: str | None = None
+    created_by: str | None = None
     status: str | None = None
     payment_timing: str | None = None
     region: str | None = None
@@ -100,8 +102,7 @@ class Place(NamedTuple):
     seq: int
 
 
-CALLED_MAX: Final = 20
-"""More services of one name than a message can list."""
+CALLED_MAX: Final = 20  # More services of one name than a message can list.
 
 
 class Called(NamedTuple):
@@ -213,6 +214,7 @@ class ReadRepository(
     AccountQuestions,
     AcrossQuestions,
     CallQuestions,
+    DueQuestions,
     SpendingQuestions,
     IdentityQuestions,
     LogStoreQuestions,

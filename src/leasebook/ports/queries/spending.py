@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags
 
 
@@ -41,6 +42,10 @@ class SpendingQuestions(Protocol):
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
         """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
+        ...
+
+    def charged(self, unit: Instance) -> Micro:
+        """Return what an instance was charged in all; to a caller with a policy for projects, in these projects."""
         ...
 
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.book.tables import COST_GROUPS, COST_PERIODS
 from leasebook.domain.costs.folding import Charge, Payment
 from leasebook.domain.costs.rows import COSTS_SUMMED, Alike, CostGroup, CostPeriod, Level
@@ -57,6 +58,10 @@ class CostQueries:
 
     def _begin_text(self) -> str:
         return "BEGIN"
+
+    def costs_within(self) -> Projects | None:
+        """Return None: the store answers about every project."""
+        return None
 
     def costs_summed(self) -> int:
         """Return the number of the last posting that is part of the sums; 0: none is."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from leasebook.domain.record.event import Event, types_mask
+from leasebook.domain.record.event import MOVED, Event, types_mask
 from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import EventFilter, EventPlace
 from leasebook.store.queries.audit_log import Fetch
 from leasebook.store.rows.codec import EVENTS
+from leasebook.store.rows.conditions import WITH_MOVES
 
 PAGES_AT_ONCE: Final = 16
 """Pages of events in memory at once; each has an account's events of one batch."""
@@ -48,6 +49,20 @@ class EventQueries:
                 break
             page = rows[-1][0] + (1 if oldest_first else -1)
         return found[:limit]
+
+    def moves(self, account_id: str) -> list[tuple[EventPlace, Event]]:
+        """Return the events of moves from project to project in an account, oldest first."""
+        rows = self._fetch(
+            "SELECT seq, account_id, first_at, last_at, types, events FROM event_pages "
+            f"WHERE account_id = ? AND {WITH_MOVES} ORDER BY seq",
+            (account_id,),
+        )
+        return [
+            (EventPlace(seq, line), event)
+            for seq, *row in rows
+            for line, event in enumerate(EVENTS.read(tuple(row)).events)
+            if event.type == MOVED
+        ]
 
     def event_edge(self) -> PostingEdge:
         """Return where the pages of events end now. On the embedded store one transaction is under way at a time."""

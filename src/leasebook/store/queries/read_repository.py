@@ -24,8 +24,6 @@ from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering, PriceList
 from leasebook.domain.model.resource.project import DEFAULT_PROJECT
 from leasebook.domain.model.service import Service
-from leasebook.domain.record.agenda import Due
-from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import (
     EventPlace,
@@ -38,17 +36,10 @@ from leasebook.ports.queries.read_repository import (
 from leasebook.store.queries.account.accounts import AccountQueries
 from leasebook.store.queries.account.across import AcrossQueries, merged, of_accounts
 from leasebook.store.queries.account.projects import ProjectQueries, in_project
+from leasebook.store.queries.account.scans import ScanQueries
 from leasebook.store.queries.account.spending import SpendingQueries
 from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
-from leasebook.store.queries.due import (
-    APPROVALS_DUE_TEXT,
-    FIRST_RELEASE_TEXT,
-    HEADS_TEXT,
-    RELEASE_BEFORE_TEXT,
-    RELEASE_BY_TEXT,
-    due_of,
-    heads_of,
-)
+from leasebook.store.queries.due import DueQueries
 from leasebook.store.queries.events import EventQueries
 from leasebook.store.queries.identities import IdentityQueries
 from leasebook.store.queries.models import RepositoryQueries
@@ -113,9 +104,11 @@ _SERVED = (
 class Queries(
     AccountQueries,
     ProjectQueries,
+    ScanQueries,
     AcrossQueries,
     SpendingQueries,
     CallQueries,
+    DueQueries,
     SignatureQueries,
     AuditQueries,
     EventQueries,
@@ -247,14 +240,14 @@ class Queries(
             return self._units_tagged(wanted, after, limit)
         if wanted.project_id not in (None, DEFAULT_PROJECT):
             return self.units_in_project(wanted, after, limit)
-        return None
+        return None if wanted.created_by is None else self.units_of_buyer(wanted, after, limit)
 
     def _units_tagged(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of an account's instances with some tags, or with tags that break a policy."""
         status = "= 'Released'" if wanted.status == "Released" else "<> 'Released'"
         where, params = in_project(wanted.project_id, "thing.project_id")
         where.append(f"thing.status {status}")
-        for name in ("status", "kind", *KINDS):
+        for name in ("status", "kind", "created_by", *KINDS):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"thing.{name} = ?")
                 params.append(value)
@@ -435,21 +428,6 @@ class Queries(
             "SELECT seq, events FROM event_pages WHERE account_id = ? ORDER BY seq DESC LIMIT 1", (account_id,)
         )
         return EventPlace(rows[0][0], len(EVENTS.read((account_id, 0, 0, 0, rows[0][1])).events) - 1) if rows else None
-
-    def due(self, until: Instant, limit: int) -> list[Due]:
-        """Return the work due by an instant, in the order in which it is done."""
-        heads = heads_of(self._fetch(HEADS_TEXT, (until, limit)))
-        return due_of(heads, self._fetch(APPROVALS_DUE_TEXT, (until, limit)), until, limit)
-
-    def oldest_release_due(self, until: Instant) -> Instant | None:
-        """Return the due time of the oldest release that is overdue; None: no release is."""
-        found = self._fetch(FIRST_RELEASE_TEXT, (until,))
-        if not found:
-            ((at,),) = self._fetch(RELEASE_BY_TEXT, (until, until))
-            return None if at is None else Instant(at)
-        (first,) = found[0]
-        ((at,),) = self._fetch(RELEASE_BEFORE_TEXT, (first, first))
-        return Instant(first if at is None else at)
 
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""

@@ -93,10 +93,13 @@ class SignatureQueries:
 def forgetting(
     nonces_before: Instant, refused_before: Instant, limit: int, lock: str = ""
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield the statements that delete up to ``limit`` rows: nonces of each kind, spent sign-ins, refused calls."""
+    """Yield the statements that delete up to ``limit`` rows: nonces of each kind, spent sign-ins, refused calls.
+
+    Pages of nonces go with all others of the same key and second, which count as one.
+    """
     pages = (
         "DELETE FROM nonce_pages WHERE (until, access_key_id) IN "
-        f"(SELECT until, access_key_id FROM nonce_pages WHERE until < ? ORDER BY until LIMIT ?{lock})"
+        f"(SELECT until, access_key_id FROM nonce_pages WHERE until < ? AND number = 0 ORDER BY until LIMIT ?{lock})"
     )
     yield pages, (nonces_before, limit)
     nonces = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, text
 
+from leasebook.store.rows.conditions import WITH_MOVES
 from leasebook.store.rows.postings import DAY
 from leasebook.store.rows.table import big as _big
 from leasebook.store.rows.table import count as _count
@@ -132,6 +133,7 @@ event_pages = _table(
     _big("types"),
     Column("events", LargeBinary, nullable=False),
     Index("event_pages_account", "account_id", "seq"),
+    _where("event_pages_moves", WITH_MOVES, "account_id", "seq"),
 )
 
 # The pages with events of an instance.

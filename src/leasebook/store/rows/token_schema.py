@@ -26,6 +26,7 @@ nonce_pages = _table(
     "nonce_pages",
     _big("until", key=True),
     _text("access_key_id", key=True),
+    _big("number", key=True),
     Column("digests", LargeBinary, nullable=False),
     without_rowid=True,
 )

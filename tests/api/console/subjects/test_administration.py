@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -298,6 +299,30 @@ def test_the_clock_is_moved_and_never_back(scene: ServiceHarness, house: Browser
     later = before.replace(minute=0, second=0, microsecond=0, hour=23).isoformat()[:16]
     press(house, page, "/console/admin/clock", to=later)
     assert scene.operator.do(CLOCK, "DescribeClock")["now"][:16] == later
+
+
+def test_health_shows_late_releases_by_how_late_they_were_and_the_servers(
+    scene: ServiceHarness, house: Browser, owner: Caller
+) -> None:
+    page = "/console/admin/health"
+    shown = house.get(page).words()
+    assert "No release is overdue" in shown
+    assert "answers you" in shown
+    meter = scene.running.metrics
+    for late in (0.02, 0.5, 200.0, 5000.0):
+        meter.due_done("release", late)
+    part = house.get(page, hx_request="true")
+    assert "<html" not in part.text
+    bars = re.findall(r"<dt>([^<]*)</dt><dd><svg.*?</svg><span>(\d+)</span>", part.text, re.DOTALL)
+    counts = {name: int(count) for name, count in bars}
+    assert next(iter(counts)) == "up to 0.1 s"
+    assert min(counts["up to 0.1 s"], counts["up to 1 s"], counts["up to 5 minutes"], counts["longer"]) >= 1
+    found = scene.operator.do(CLOCK, "DescribeDueWork")
+    assert sum(counts.values()) == sum(one["releases"] for one in found["lateness"])
+    owner.buy(release=(scene.now() + timedelta(minutes=9)).isoformat())
+    assert re.search("Releases 0 . [1-9]", house.get(page).words())
+    reader = signed_in(scene, owner)
+    assert reader.get(page).status == 403
 
 
 def test_an_operator_ends_a_unit_and_its_owner_sees_why(owner: Caller, house: Browser) -> None:

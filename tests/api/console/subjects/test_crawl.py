@@ -10,6 +10,7 @@ import pytest
 from starlette.routing import Route
 
 from leasebook.console.pages.table import PAGES
+from leasebook.console.routes import PageRoute
 from leasebook.contract.action import NOTIFICATION
 from leasebook.contract.policies import FULL, OPERATE, OPERATOR, SUPPORT
 from tests.api.console.browser import Browser
@@ -70,6 +71,47 @@ def test_every_page_answers_every_role_and_leads_nowhere_forbidden(
         if link.startswith("/console") and link != STREAM and look(browser, link, role).status >= 400:
             refused.append((link, "from", address))
     assert not refused, f"{role}: {refused}"
+
+
+def test_the_address_of_every_form_opens_the_page_of_the_form(scene: ServiceHarness, crowded: Caller) -> None:
+    browser = signed_in(scene, scene.operator)
+    known = {"unit": crowded.buy(), "account_id": crowded.account_id()}
+    console = scene.running.console
+    assert console is not None
+    routes = [one for one in console._app.routes if isinstance(one, PageRoute)]
+    forms = {one.path for one in routes if not one.is_page} - {one.path for one in routes if one.is_page}
+    assert {"/console/admin/clock", "/console/money/top-up", "/console/units/{unit}/keep"} <= forms
+    for path in forms:
+        address = re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "none"), path)
+        answer = browser.get(address)
+        page = browser.get(answer.location) if answer.status == 303 else answer
+        assert "There is no page at this address" not in page.words(), (path, answer.status)
+        assert answer.status == 303, path
+    for path, leads in LEADS.items():
+        assert browser.get(path).location == leads, path
+
+
+LEADS = {
+    "/console/admin/clock": "/console/admin/health",
+    "/console/money/top-up": "/console/money",
+    "/console/units/change": "/console/units",
+    "/console/units/unit-1/release-at": "/console/units/unit-1",
+    "/console/sign-in/code": "/console/sign-in",
+    "/console/account/second-factor/begin": "/console/account",
+    "/console/look": "/console",
+}
+
+
+@pytest.mark.parametrize("path", ["/console/admin/clock", "/console/money/top-up"])
+def test_the_language_is_changed_beside_a_refused_form(scene: ServiceHarness, path: str) -> None:
+    browser = signed_in(scene, scene.operator)
+    token = browser.get("/console").form("/console/sign-out")
+    refused = browser.post(path, token | {"to": "soon", "amount": "much"})
+    assert refused.status == 400
+    page = browser.send(refused, "/console/look", {"language": "zh"})
+    page = browser.get(page.location) if page.status == 303 else page
+    assert (page.status, '<html lang="zh-CN"' in page.text) == (200, True)
+    assert f'action="{path}"' in page.text
 
 
 def look(browser: Browser, address: str, role: str) -> Any:

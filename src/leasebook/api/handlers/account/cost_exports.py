@@ -11,6 +11,7 @@ from leasebook.api.fault import Fault, bad_field
 from leasebook.batch import Unavailable
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED, TOO_MANY_REQUESTS
 from leasebook.contract.nouns.finance import cost_export as own
+from leasebook.domain.book.project_scope import Projects
 from leasebook.ports.cost_files import CannotExportError, CostsWanted, TooManyExportsError
 
 YEARS: Final = range(1970, 9000)
@@ -34,6 +35,7 @@ async def export_costs(context: Context, call: Call[own.ExportCostsRequest]) -> 
         form=asked.format,
         bom=asked.bom,
         now=context.clock.now(),
+        within=call.within,
     )
     try:
         pieces = await context.cost_exports.begin(wanted)
@@ -71,18 +73,23 @@ def _month(text: str, field: str) -> tuple[int, int]:
 async def _permitted(
     context: Context, call: Call[own.ExportCostsRequest], pieces: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
-    """Pass the pieces on while the caller has permission."""
-    since = 0
+    """Pass the pieces on while the caller has permission for all that the file is about."""
+    since, within = 0, call.within
     try:
         async for piece in pieces:
             yield piece
             since += len(piece)
             if since >= LOOK_AGAIN_BYTES:
                 since = 0
-                if not await context.still(call):
+                if not await context.still(call) or not _covers(call.within, within):
                     raise Unavailable("the caller has no permission any more, so that the file ends here")
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]
+
+
+def _covers(now: Projects | None, begun: Projects | None) -> bool:
+    """Whether the projects of a caller have all those of a file; None: every project of the account."""
+    return now is None or (begun is not None and begun <= now)
 
 
 OPERATIONS: Final[dict[str, Operation]] = {"export_costs": export_costs}

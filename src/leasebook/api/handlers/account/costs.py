@@ -71,7 +71,7 @@ async def describe_costs(context: Context, call: Call[c.DescribeCostsRequest]) -
 def _scope(call: Call[c.DescribeCostsRequest], ids: tuple[str, ...] | None) -> str:
     """Name the list that a marker is for: the question, without the place and the size of the page."""
     bare = msgspec.structs.replace(call.request, marker=None, max_keys=None, client_token=None)
-    asked = msgspec.json.encode((ids, bare))
+    asked = msgspec.json.encode((ids, bare, None if call.within is None else sorted(call.within)))
     return f"costs {sha256(asked).hexdigest()}"
 
 

@@ -208,7 +208,7 @@ async def _stream(
             except Fault:
                 return
             try:
-                found, names = await context.read(call, partial(_next, wanted=mine, after=place))
+                last, found, names = await context.read(call, partial(_next, wanted=mine, after=place))
             except StaleIdentity:
                 context.identities.forget()
                 continue
@@ -217,6 +217,8 @@ async def _stream(
                 yield b"".join(_written(context, call, wanted.account_id, *one, names) for one in found)
                 silent_since = time.monotonic()
                 continue
+            # Those up to the last one are not for this stream, and are not looked at again.
+            place = max(place, last)
             silent_s = time.monotonic() - silent_since
             if silent_s >= KEEP_ALIVE_S:
                 yield b": nothing happened\n\n"
@@ -284,10 +286,16 @@ def _next_across(
     return edge, found, names_in(ask, (event for _, _, event in found))
 
 
-def _next(ask: ReadRepository, wanted: EventFilter, after: EventPlace) -> tuple[list[tuple[EventPlace, Event]], Names]:
-    """Return the next events of a stream, and the names to show beside their ids."""
+def _next(
+    ask: ReadRepository, wanted: EventFilter, after: EventPlace
+) -> tuple[EventPlace, list[tuple[EventPlace, Event]], Names]:
+    """Return the account's last event, the next events of a stream, and the names to show beside their ids.
+
+    The last event is read first: every event up to it is among those that are read after it.
+    """
+    last = ask.last_event(wanted.account_id) or after
     found = ask.events(wanted, after=after, limit=AT_ONCE, oldest_first=True)
-    return found, names_in(ask, (event for _, event in found))
+    return last, found, names_in(ask, (event for _, event in found))
 
 
 def _written(

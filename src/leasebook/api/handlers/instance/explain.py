@@ -91,6 +91,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         people = [event.user_id for event in events] + [line.entry.user_id for line in tried]
         shown = names_of(ask, [unit.created_by, *people], [unit.id])
         names = Names(shown.thing(account_id, unit.id), shown.person(account_id, unit.created_by))
+        unit = msgspec.structs.replace(unit, charged=ask.charged(unit))
         return _Found(unit, offering, prices, account, happened, tried, replicas, guard, names, shown)
 
     # The audit log must contain the refusals of a moment ago.
@@ -98,10 +99,10 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
     found = await context.read(call, look, long=True)
     if found is None:
         raise refused(no_instance(wanted))
-    if not sees_money(call, (found.account.id,)):
+    money, funds = sees_money(call, (found.account.id,)), call.within is None
+    if not money:
         found = found._replace(tried=[_without_money(line) for line in found.tried])
-        return _explanation(context, found, money=False)
-    return _explanation(context, found, money=True)
+    return _explanation(context, found, money=money, funds=funds)
 
 
 def _without_money(line: AuditLine) -> AuditLine:
@@ -111,7 +112,7 @@ def _without_money(line: AuditLine) -> AuditLine:
     return line._replace(entry=msgspec.structs.replace(line.entry, message=""))
 
 
-def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanation:
+def _explanation(context: Context, found: _Found, *, money: bool, funds: bool) -> s.Explanation:
     unit, account = found.unit, found.account
     now = context.clock.now()
     today = to_datetime(now, account.time_zone)
@@ -129,6 +130,7 @@ def _explanation(context: Context, found: _Found, *, money: bool) -> s.Explanati
         found.names,
         tags=found.shown.tags(unit.id),
         shows_balance=money,
+        knows_funds=funds,
     )
     return s.Explanation(
         instance_id=unit.id,

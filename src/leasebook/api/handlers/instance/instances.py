@@ -10,23 +10,20 @@ import msgspec
 
 from leasebook.api.across import Meant, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation, Streamed
-from leasebook.api.fault import bad_field, error_of, refused
+from leasebook.api.fault import bad_field, refused
 from leasebook.api.ids import hex_id
 from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of, unknown_marker
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase, read_billing
 from leasebook.api.presenters.tags import marked as with_tags
 from leasebook.api.presenters.tags import new_tags, wanted_tags
-from leasebook.contract.action import UNITS
-from leasebook.contract.actions import TABLE
-from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import instance as s
 from leasebook.contract.nouns import replica as r
 from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
+from leasebook.contract.shapes import PageInfo
 from leasebook.domain.commands.instance.billing_switch import ChangeBilling, Turned
 from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits, Purchased
-from leasebook.domain.commands.instance.quote import Quoted, QuoteUnits
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
 from leasebook.domain.commands.instance.resize import Resize, Resized
@@ -34,7 +31,6 @@ from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.ownership import no_service, owned_instance
-from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.domain.values.tag_policy import NO_POLICY
@@ -92,12 +88,15 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         type=asked.type,
         tags=wanted_tags(asked.name, asked.tags),
         project_id=asked.project_id,
+        created_by=asked.user_id,
         # The policy itself is read with each page, so that a change of it does not void markers.
         broken=NO_POLICY if asked.breaks_tag_policy else None,
     )
     long = wanted.across is not None
     if long and asked.breaks_tag_policy:
         raise bad_field("breaksTagPolicy", "Each account has a tag policy of its own: name one account.")
+    if asked.coming_ends:
+        return await _ends(context, call, meant, wanted)
     if asked.marker is None and asked.max_keys is None:
         owners, found = await context.read(call, lambda ask: _units(ask, meant, wanted, 0, PIECE + 1), long=long)
         if len(found.rows) > PIECE:
@@ -117,6 +116,34 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
+    )
+
+
+async def _ends(
+    context: Context, call: Call[s.DescribeComputeUnitsRequest], meant: Meant, wanted: UnitFilter
+) -> s.ComputeUnitList:
+    """List the instances that end by themselves, the first to end first. Raises Fault."""
+    asked, size = call.request, OWN.of(call.request.max_keys)
+    for name, is_given in (
+        ("accountId", wanted.across is not None),
+        ("breaksTagPolicy", asked.breaks_tag_policy),
+        ("marker", asked.marker is not None),
+    ):
+        if is_given:
+            raise bad_field(name, "comingEnds is of one account, has one page, and does not go with breaksTagPolicy.")
+    now = context.clock.now()
+
+    def look(ask: ReadRepository) -> tuple[Owners, _Found]:
+        meant.require(ask)
+        return _with_owners(ask, meant, ask.coming_ends(wanted, now, size + 1))
+
+    owners, found = await context.read(call, look)
+    is_truncated = len(found.rows) > size
+    return s.ComputeUnitList(
+        compute_unit_instance_list=_instances(context, owners, found._replace(rows=found.rows[:size])),
+        page_info=PageInfo(marker="", max_keys=size, is_truncated=is_truncated),
+        is_truncated=is_truncated,
+        max_keys=size,
     )
 
 
@@ -152,7 +179,10 @@ def _units(ask: ReadRepository, meant: Meant, wanted: UnitFilter, after: int, li
         account = ask.account(wanted.account_id)
         policy = None if account is None else account.tag_policy
         wanted = msgspec.structs.replace(wanted, broken=policy or NO_POLICY)
-    found = ask.units(wanted, after=after, limit=limit)
+    return _with_owners(ask, meant, ask.units(wanted, after=after, limit=limit))
+
+
+def _with_owners(ask: ReadRepository, meant: Meant, found: Sequence[Numbered]) -> tuple[Owners, _Found]:
     tags = ask.tags_of([numbered.row.id for numbered in found])
     return owners_of(ask, meant, [numbered.row.account_id for numbered in found]), _Found(found, tags)
 
@@ -350,59 +380,6 @@ async def change_billing(context: Context, call: Call[t.ChangeBillingRequest]) -
     )
 
 
-async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -> t.Quote:
-    """Judge a purchase by every rule, without making it."""
-    asked = call.request
-    buying = TABLE[UNITS, "PurchaseComputeUnit"]
-    may = call.caller.may(buying)
-    command = QuoteUnits(
-        token=call.token(),
-        purchase=purchase(
-            context, call.caller, asked.billing, tags=new_tags(asked.name, asked.tags), project_id=asked.project_id
-        ),
-        region=asked.compute_unit_config.region or None,
-        unit_type=asked.compute_unit_config.type,
-        count=asked.compute_unit_count,
-        # A price is kept only for a caller who may buy.
-        quote_id=hex_id() if asked.hold and may else None,
-        asked_at=context.clock.now(),
-    )
-    quoted: Quoted = await context.submit(call, command)
-    verdicts = [
-        t.Verdict(
-            rule="permission",
-            passed=may,
-            code=None if may else ACCESS_DENIED.code,
-            message=None if may else f"Buying takes one of {', '.join(sorted(buying.policies))}.",
-        ),
-        *(
-            t.Verdict(
-                rule=verdict.rule,  # type: ignore[arg-type]
-                passed=verdict.reason is None,
-                code=None if verdict.reason is None else error_of(verdict.reason).code,
-                message=verdict.message,
-            )
-            for verdict in quoted.verdicts
-        ),
-    ]
-    return t.Quote(
-        passed=all(verdict.passed for verdict in verdicts),
-        verdicts=verdicts,
-        region=quoted.region,
-        type=asked.compute_unit_config.type,
-        compute_unit_count=asked.compute_unit_count,
-        payment_timing=asked.billing.payment_timing,
-        price_per_unit=None if quoted.price is None else amount_text(quoted.price),
-        price_unit="Month" if asked.billing.payment_timing == "Prepaid" else "Minute",
-        amount=amount_text(quoted.at_once),
-        balance_needed=amount_text(quoted.balance_needed),
-        balance=amount_text(quoted.balance),
-        currency=context.rules.currency,
-        quote_id=quoted.quote_id,
-        quote_expired_time=None if quoted.expires_at is None else context.shown(quoted.expires_at),
-    )
-
-
 def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | None) -> SetAutoRenew:
     """Return the command that sets an auto-renew rule."""
     return SetAutoRenew(
@@ -455,5 +432,4 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "resize_unit": resize_unit,
     "renew_unit": renew_unit,
     "change_billing": change_billing,
-    "quote_purchase": quote_purchase,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from leasebook.api.across import Owners, accounts_meant, owners_of
@@ -15,7 +16,7 @@ from leasebook.contract.nouns import service_call as k
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
 from leasebook.domain.model.account import User
-from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, orphan_of
+from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, may_make, orphan_of
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.resource_tags import ResourceTags
 from leasebook.ports.queries.across import Across
@@ -53,7 +54,7 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
 
     def look(
         ask: ReadRepository,
-    ) -> tuple[list[Numbered], dict[str, tuple[User, bool]], dict[str, ResourceTags], Owners]:
+    ) -> tuple[list[Numbered], dict[str, Orphan], dict[str, tuple[User, bool]], dict[str, ResourceTags], Owners]:
         meant.require(ask)
         if wanted is not None:
             service = ask.service(wanted)
@@ -64,9 +65,10 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
         )
         owners = owners_of(ask, meant, [one.row.account_id for one in rows])
         makers = ask.makers(sorted({one.row.created_by for one in rows}))
-        return rows, makers, ask.tags_of([one.row.id for one in rows]), owners
+        tags, orphans = ask.tags_of([one.row.id for one in rows]), _orphans(ask, [one.row for one in rows], makers)
+        return rows, orphans, makers, tags, owners
 
-    found, makers, tags, owners = await context.read(call, look, long=meant.named)
+    found, orphans, makers, tags, owners = await context.read(call, look, long=meant.named)
     page = cut(found, size, scope)
     return k.ServiceKeyPage(
         key_list=[
@@ -78,7 +80,7 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
                 creator=row.created_by,
                 creator_name=makers[row.created_by][0].name if row.created_by in makers else None,
                 create_time=context.shown(row.created_at),
-                orphan_reason=_orphan(row, makers) if row.status == "Active" else None,
+                orphan_reason=orphans.get(row.id),
                 **owners.whose(row.account_id),
                 tags=shown_tags(tags.get(row.id)),
             )
@@ -90,14 +92,34 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
     )
 
 
-def _orphan(row: ServiceKey, makers: dict[str, tuple[User, bool]]) -> Orphan | None:
-    maker, has_access_key = makers.get(row.created_by, (None, False))
-    return orphan_of(row, maker, WRITERS, has_access_key=has_access_key)
+def _orphans(
+    ask: ReadRepository, rows: Sequence[ServiceKey], makers: dict[str, tuple[User, bool]]
+) -> dict[str, Orphan]:
+    """Return why no user answers for active keys, by their ids."""
+    found: dict[str, Orphan] = {}
+    projects: dict[str, str | None] = {}
+    for row in rows:
+        maker, has_access_key = makers.get(row.created_by, (None, False))
+        name = row.service_id or ""
+        if name and name not in projects and maker is not None and not may_make(maker, WRITERS):
+            service = ask.service(name)
+            projects[name] = None if service is None else service.project_id
+        orphan = orphan_of(row, maker, WRITERS, project_id=projects.get(name), has_access_key=has_access_key)
+        if orphan is not None and row.status == "Active":
+            found[row.id] = orphan
+    return found
 
 
 async def delete_service_key(context: Context, call: Call[k.DeleteServiceKeyRequest]) -> bool:
     """Make a key useless from now on."""
-    command = DeleteServiceKey(token=call.token(), account_id=call.caller.account_id, key_id=call.request.key_id)
+    key_id = call.request.key_id
+    key = None if call.within is None else await context.read(call, lambda ask: ask.service_key(key_id))
+    command = DeleteServiceKey(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        key_id=key_id,
+        service_id=None if key is None else key.service_id,
+    )
     done: bool = await context.submit(call, command)
     return done
 

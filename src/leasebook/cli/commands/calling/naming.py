@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from leasebook.cli.commands.actions import action_of
 from leasebook.cli.commands.calling.session import Session
+from leasebook.cli.terminal.texts import language, of_error
+
+MESSAGES: Final = frozenset({"message", "text"})
+"""The fields of answers that have sentences of the service."""
 
 
 def name_projects(session: Session, result: Any) -> None:
@@ -25,6 +29,16 @@ def name_projects(session: Session, result: Any) -> None:
     for one in found:
         if one["projectId"] in names:
             one["projectName"] = names[one["projectId"]]
+
+
+def say_messages(result: Any) -> None:
+    """Put the messages of an answer, such as those of verdicts, into the reader's language."""
+    if language() == "en":
+        return
+    for one in _objects(result):
+        for name in MESSAGES & one.keys():
+            if isinstance(one[name], str):
+                one[name] = "\n".join(map(of_error, one[name].splitlines()))
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

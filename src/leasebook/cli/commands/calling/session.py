@@ -12,6 +12,7 @@ import click
 
 from leasebook.cli.commands.language import _, of_contract
 from leasebook.cli.exits import DENIED, FAILED, NO_ANSWER, OUT_OF_TIME, leave_unread, stop
+from leasebook.cli.terminal.texts import of_error
 
 if TYPE_CHECKING:
     from leasebook.cli.commands.calling.caller import OperationCaller
@@ -145,10 +146,15 @@ def exit_codes() -> Iterator[None]:
 def _said(error: ErrorAnswer) -> str:
     from leasebook.contract.errors import ERRORS
 
-    meaning = next((one.meaning for one in ERRORS if one.code == error.code), "")
-    translated = of_contract(meaning) if meaning else meaning
-    # The service answers in English.
-    return str(error) if translated == meaning else f"{error.code}: {translated} ({error.message}) [{error.request_id}]"
+    # The service answers in English, and a newer one may have messages that this version does not know.
+    message = of_error(error.message)
+    if message == error.message:
+        meaning = next((one.meaning for one in ERRORS if one.code == error.code), "")
+        translated = of_contract(meaning) if meaning else meaning
+        if translated == meaning:
+            return str(error)
+        message = f"{translated} ({message})"
+    return f"{error.code}: {message} [{error.request_id}]"
 
 
 def context_session(context: click.Context) -> Session:

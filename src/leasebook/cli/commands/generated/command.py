@@ -43,9 +43,13 @@ class OperationCommand(click.Command):
             self.context_class = type(parent)
         return super().make_context(info_name, args, parent, **extra)
 
+    def argument_rows(self) -> list[tuple[str, str]]:
+        """Return the names of the arguments, and what they mean."""
+        return [(metavar(field), of_contract(field.meaning)) for field in self._arguments]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the arguments, then the options."""
-        rows = [(metavar(field), of_contract(field.meaning)) for field in self._arguments]
+        rows = self.argument_rows()
         if rows:
             with formatter.section(_("Arguments")):
                 formatter.write_dl(rows)
@@ -128,7 +132,7 @@ def _call_and_show(kind: Kind, asked: Asked) -> None:
 
 
 def _looking(kind: Kind, asked: Asked) -> Callable[[], Any]:
-    from leasebook.cli.commands.calling.naming import name_projects
+    from leasebook.cli.commands.calling.naming import name_projects, say_messages
     from leasebook.cli.commands.showing.rows import rows_field
 
     rows = rows_field(asked.action.request, asked.action.result)
@@ -142,6 +146,7 @@ def _looking(kind: Kind, asked: Asked) -> Callable[[], Any]:
         answer = kind.finish(asked, result)
         if asked.view.is_table:
             name_projects(asked.session, answer)
+            say_messages(answer)
         return answer
 
     return look

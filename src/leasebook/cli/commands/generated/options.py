@@ -110,10 +110,8 @@ def list_options(action: Action) -> list[click.Parameter]:
     ]
 
 
-def common_options(*, is_read: bool) -> list[click.Parameter]:
-    """Return the options that all commands of operations have."""
-    found: list[click.Parameter] = [
-        click.Option(["--body"], metavar="JSON|@FILE|-", help=_("The request as JSON; options go before its values.")),
+def _form_options() -> list[click.Parameter]:
+    return [
         click.Option(
             ["-o", "--output"],
             type=click.Choice(FORMS),
@@ -123,6 +121,25 @@ def common_options(*, is_read: bool) -> list[click.Parameter]:
         click.Option(
             ["--columns"], metavar="NAMES", help=_("The columns of a table or CSV: names of the API, with commas.")
         ),
+    ]
+
+
+def _colour_option() -> click.Parameter:
+    return click.Option(
+        ["--no-color"], is_flag=True, help=_("No colours. The variable NO_COLOR does the same for all programs.")
+    )
+
+
+def shape_options() -> list[click.Parameter]:
+    """Return the options of a command that calls nothing: the form of its answer."""
+    return [*_form_options(), _colour_option()]
+
+
+def common_options(*, is_read: bool) -> list[click.Parameter]:
+    """Return the options that all commands of operations have."""
+    found: list[click.Parameter] = [
+        click.Option(["--body"], metavar="JSON|@FILE|-", help=_("The request as JSON; options go before its values.")),
+        *_form_options(),
     ]
     if is_read:
         found.append(
@@ -141,9 +158,7 @@ def common_options(*, is_read: bool) -> list[click.Parameter]:
 def connection_options() -> list[click.Parameter]:
     """Return the options of the connection. The secret comes from the environment or a profile, never from here."""
     return [
-        click.Option(
-            ["--no-color"], is_flag=True, help=_("No colours. The variable NO_COLOR does the same for all programs.")
-        ),
+        _colour_option(),
         click.Option(["--profile"], metavar="NAME", help=_("A profile that `leasebook login` wrote.")),
         click.Option(["--url"], callback=url_given, help=_("Address of the service, in place of that of the profile.")),
         click.Option(["--access-key"], help=_("Access key; its secret is in LEASEBOOK_CLIENT_SECRET_KEY.")),

@@ -38,10 +38,40 @@ def money(amount: Decimal) -> str:
 def quoted(asked: Asked, request: Mapping[str, Any], *, hold: bool) -> Price:
     """Return the service's quote for a purchase of units."""
     quote = asked.session.call(action_of("quote_purchase", "term"), {**request, **({"hold": True} if hold else {})})
-    refusals = tuple(
+    return Price(sentence_of(asked, quote, request["billing"]), quote, _refusals(quote), quote.get("quoteId"))
+
+
+def of_change(asked: Asked, request: Mapping[str, Any]) -> Price:
+    """Return the service's quote for a renewal or a resize."""
+    quote = asked.session.call(action_of("quote_change", "term"), request)
+    values = {
+        "unit": quote["instanceId"],
+        "count": quote["computeUnitCount"],
+        "amount": money(Decimal(quote["amount"])),
+        "currency": quote["currency"],
+        "balance": money(Decimal(quote["balance"])),
+    }
+    if "count" not in request:
+        ends = time_of_cell(quote.get("expiredTime"))
+        sentence = _(
+            "The renewal of {unit} to {until}: {amount} {currency} at once, of a balance of {balance}."
+        ).format(until="?" if ends is None else short(ends), **values)
+    elif quote["paymentTiming"] == "Prepaid":
+        sentence = _(
+            "{unit} with {count} units to the end of its term: {amount} {currency} at once, of a balance of {balance}."
+        ).format(**values)
+    else:
+        minute = Decimal(quote.get("pricePerUnit") or 0) * quote["computeUnitCount"]
+        sentence = _("{unit} with {count} units: {minute} {currency} a minute, {hour} an hour.").format(
+            minute=money(minute), hour=money(minute * MINUTES_AN_HOUR), **values
+        )
+    return Price(sentence, quote, _refusals(quote))
+
+
+def _refusals(quote: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
         f"{one['code']}: {one['message']}" for one in quote["verdicts"] if not one["passed"] and one.get("message")
     )
-    return Price(sentence_of(asked, quote, request["billing"]), quote, refusals, quote.get("quoteId"))
 
 
 def sentence_of(asked: Asked, quote: Mapping[str, Any], billing: Mapping[str, Any]) -> str:
@@ -81,19 +111,17 @@ def sentence_of(asked: Asked, quote: Mapping[str, Any], billing: Mapping[str, An
     )
 
 
-def of_unit(asked: Asked, unit: str, *, count: int | None = None, months: int | None = None) -> Price:
-    """Return the price of units like those of an instance: ``count`` of them, for months or by the minute."""
+def of_unit(asked: Asked, unit: str, months: int) -> Price:
+    """Return the price of units like those of an instance, for months."""
     found = asked.session.call(action_of("describe_unit", "instance"), {"instanceId": unit})["computeUnitInstance"]
-    billing: dict[str, Any] = {"paymentTiming": "Postpaid"}
-    if months is not None:
-        billing = {
-            "paymentTiming": "Prepaid",
-            "reservation": {"reservationTimeUnit": "Month", "reservationLength": months},
-        }
+    billing = {
+        "paymentTiming": "Prepaid",
+        "reservation": {"reservationTimeUnit": "Month", "reservationLength": months},
+    }
     request = {
         "billing": billing,
         "computeUnitConfig": {"region": found["region"], "type": found["type"]},
-        "computeUnitCount": count or found["totalComputeUnits"],
+        "computeUnitCount": found["totalComputeUnits"],
     }
     # Rules of a new purchase, for example its stock, do not hold for units that are there already.
     return quoted(asked, request, hold=False)._replace(refusals=())

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from leasebook.cli.commands.actions import action_of
+from leasebook.cli.commands.calling.naming import say_messages
 from leasebook.cli.commands.calling.waiting import RUNNING, wait_for, wait_options
 from leasebook.cli.commands.completion.values import completing
 from leasebook.cli.commands.generated.kind import Asked, Kind
@@ -17,11 +18,13 @@ from leasebook.cli.commands.language import _
 from leasebook.cli.commands.showing.output import show
 from leasebook.cli.commands.spending.asking import agreed, yes_option
 from leasebook.cli.commands.spending.billing import billing_options, reservation_of, set_billing, term_options
-from leasebook.cli.commands.spending.prices import Price, in_catalogue, of_unit, quoted
+from leasebook.cli.commands.spending.prices import Price, in_catalogue, of_change, of_unit, quoted
 from leasebook.cli.exits import FAILED, remark, stop
 
 NOT_QUOTED: Final = frozenset({"clientToken", "quoteId"})
 """Values of a purchase that a quote does not take."""
+RENEWAL: Final = ("instanceId", "months", "expiryDay")
+"""Values of a renewal that its quote takes."""
 
 
 class Spending(Kind):
@@ -65,6 +68,7 @@ class Spending(Kind):
         answer = dict(price.answer)
         if asked.view.is_table and "verdicts" in answer:
             answer["verdicts"] = refusing(answer)
+            say_messages(answer)
         show(asked.view._replace(columns=()), action_of("quote_purchase", "term"), answer)
         if price.refusals:
             remark(" ".join(price.refusals))
@@ -108,6 +112,16 @@ class Quote(Kind):
     def prepare(self, asked: Asked) -> None:
         """Make the objects. Raises UsageError."""
         set_units(asked)
+
+    def finish(self, asked: Asked, result: Any) -> Any:
+        """Leave the rules out that allow it, where people read the answer."""
+        return {**result, "verdicts": refusing(result)} if asked.view.is_table else result
+
+
+class ChangeQuote(Kind):
+    """Ask what a renewal or a resize would cost."""
+
+    hidden = frozenset({"clientToken"})
 
     def finish(self, asked: Asked, result: Any) -> Any:
         """Leave the rules out that allow it, where people read the answer."""
@@ -212,29 +226,23 @@ class Renewal(Spending):
     """Renew an instance."""
 
     def price(self, asked: Asked, *, hold: bool) -> Price:
-        """Return the price of its months; to a day of a month it costs at most one month more."""
+        """Return the service's quote for it."""
         del hold
-        months = asked.body.get("months") or 1
-        price = of_unit(asked, asked.body["instanceId"], months=min(months, 12))
-        if "expiryDay" in asked.body or months > 12:  # noqa: PLR2004
-            note = _("A month of it costs the part of this that a month is; days cost a thirty-first of a month each.")
-            return price._replace(sentence=f"{price.sentence} {note}")
-        return price
+        return of_change(asked, {name: asked.body[name] for name in RENEWAL if name in asked.body})
 
 
 class Resize(Spending):
     """Change the number of units."""
 
     def price(self, asked: Asked, *, hold: bool) -> Price | None:
-        """Return the price of the units that are added; None: none are."""
+        """Return the service's quote for it; None: no units are added, and that was not asked with ``--dry-run``."""
         del hold
-        unit = asked.session.call(action_of("describe_unit", "instance"), {"instanceId": asked.body["instanceId"]})
-        found = unit["computeUnitInstance"]
-        more = asked.body["count"] - found["totalComputeUnits"]
-        if more <= 0:
-            return None
-        is_prepaid = found["paymentTiming"] == "Prepaid"
-        return of_unit(asked, asked.body["instanceId"], count=more, months=1 if is_prepaid else None)
+        request = {name: asked.body[name] for name in ("instanceId", "count")}
+        if not asked.given["dry_run"]:
+            unit = asked.session.call(action_of("describe_unit", "instance"), {"instanceId": request["instanceId"]})
+            if request["count"] <= unit["computeUnitInstance"]["totalComputeUnits"]:
+                return None
+        return of_change(asked, request)
 
 
 class Billing(Spending):
@@ -258,7 +266,7 @@ class Billing(Spending):
         months = (asked.body.get("reservation") or {}).get("reservationLength")
         if asked.body["paymentTiming"] != "Prepaid" or months is None:
             return None
-        return of_unit(asked, asked.body["instanceId"], months=months)
+        return of_unit(asked, asked.body["instanceId"], months)
 
 
 class Quota(Spending):

@@ -1,4 +1,4 @@
-"""The catalogue: types and quota with stock and prices, their history, and what the engines can run."""
+"""The catalogue: types and quota with stock and prices, and their history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
-from leasebook.contract.action import CATALOG, CLOCK
+from leasebook.contract.action import CATALOG
 
 ROWS: Final = 100
 WHOLE: Final = re.compile("[0-9]{1,18}")
@@ -46,25 +46,6 @@ async def set_offering(desk: Desk) -> Response:
         case "remove":
             await desk.do(CATALOG, "RemoveOffering", named)
     return desk.go("/admin/catalogue")
-
-
-async def health(desk: Desk) -> Response:
-    """Show what the engines can run and have sold, this server's state, and the clock."""
-    clock, _ = await desk.try_to(CLOCK, "DescribeClock")
-    ready = await desk.parts.health.public_page("/readyz")
-    return desk.page(
-        "admin/health.html",
-        engines=await desk.do(CATALOG, "DescribeEngines"),
-        clock=clock,
-        is_ready=ready is not None and ready.status == 200,  # noqa: PLR2004 - OK
-        may_move=desk.can(CLOCK, "AdvanceClock") and clock is not None and clock.mode == "virtual",
-    )
-
-
-async def move_clock(desk: Desk) -> Response:
-    """Move a virtual clock, with everything that falls due until then."""
-    await desk.do(CLOCK, "AdvanceClock", {"to": desk.on_own_clocks(desk.field("to"))})
-    return desk.go("/admin/health")
 
 
 def _count(typed: str) -> int | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.console.pages.admin import accounts, catalogue, fleet, people, records, rules
+from leasebook.console.pages.admin import accounts, catalogue, fleet, health, people, records, rules
 from leasebook.console.pages.admin.tiles import tiles
 from leasebook.console.routes import get, post
 
@@ -28,8 +28,8 @@ ROUTES: Final = (
     get("/admin/catalogue", catalogue.catalogue),
     post("/admin/catalogue", catalogue.set_offering, catalogue.catalogue),
     get("/admin/catalogue/prices", catalogue.prices),
-    get("/admin/health", catalogue.health),
-    post("/admin/clock", catalogue.move_clock, catalogue.health),
+    get("/admin/health", health.health),
+    post("/admin/clock", health.move_clock, health.health),
     get("/admin/subscriptions", records.subscriptions),
     post("/admin/subscriptions", records.change_subscription, records.subscriptions),
     get("/admin/deliveries", records.deliveries),

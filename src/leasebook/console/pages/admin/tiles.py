@@ -40,7 +40,7 @@ TILES: Final = (
          (NOTIFICATION, "DescribeSubscriptions")),
     Tile(marked("Audit log"), marked("Who did what, from where, and what came of it."), "/admin/audit",
          (ACCOUNT, "DescribeAuditLog")),
-    Tile(marked("Engines and clock"), marked("What the engines can run, and the service's time."), "/admin/health",
+    Tile(marked("Health"), marked("What is late, servers, engines, and the service's time."), "/admin/health",
          (CATALOG, "DescribeEngines")),
 )  # fmt: skip
 

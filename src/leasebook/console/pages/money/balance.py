@@ -11,21 +11,22 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
-from leasebook.console.pages.money.advice import Advice, cheaper_prepaid
-from leasebook.contract.action import ACCOUNT, CATALOG
+from leasebook.console.pages.money.forecasts import account_of, is_small
+from leasebook.contract.action import ACCOUNT
 
 SHOWN: Final = 8
 MONTHS: Final = 6
-PAGES_MAX: Final = 10
-"""Pages of a statement that are looked through for advice: 10,000 instances."""
 
 
 async def balance(desk: Desk) -> Response:
     """Show the balance and what leads to the other pages."""
     month = months.month_of(here(desk.now, desk.zone))
-    account = await desk.do(ACCOUNT, "DescribeAccount")
+    account = await account_of(desk)
+    if account is None:
+        # That it is refused makes the page that says why.
+        account = await desk.do(ACCOUNT, "DescribeAccount")
     postings, _ = await desk.try_to(ACCOUNT, "DescribePostings", {"maxKeys": SHOWN})
-    spent, chart = await _months(desk, month)
+    spent, chart = await _months(desk, month, has_forecast=is_small(account))
     return desk.page(
         "money/balance.html",
         account_detail=account,
@@ -35,7 +36,6 @@ async def balance(desk: Desk) -> Response:
         month=month,
         wallet=f"wallet:{account.account_id}",
         last_month=months.moved(month, -1),
-        advice=await _advice(desk, months.moved(month, -1)),
     )
 
 
@@ -45,9 +45,9 @@ async def top_up(desk: Desk) -> Response:
     return desk.go("/money")
 
 
-async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
-    """Return the costs of this month with their forecast, and the chart of the last months."""
-    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": True}
+async def _months(desk: Desk, month: str, *, has_forecast: bool) -> tuple[Any, Chart | None]:
+    """Return the costs of this month, of a small account with their forecast, and the chart of the last months."""
+    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": has_forecast}
     spent, _ = await desk.try_to(ACCOUNT, "DescribeCosts", asked)
     first = months.moved(month, 1 - MONTHS)
     past, _ = await desk.try_to(
@@ -65,26 +65,3 @@ async def _months(desk: Desk, month: str) -> tuple[Any, Chart | None]:
         for row in past.costs
     }
     return spent, stacked(names, amounts)
-
-
-async def _advice(desk: Desk, month: str) -> list[Advice]:
-    """Return the instances that would have been cheaper by the month in the last month."""
-    offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": 1000})
-    if offerings is None:
-        return []
-    prices = {
-        (one.region, one.type): Decimal(one.price_per_month)
-        for one in offerings.offerings
-        if one.price_per_month is not None and one.closed_time is None
-    }
-    units, marker = [], None
-    for _ in range(PAGES_MAX):
-        asked = {"month": month, "maxKeys": 1000} | ({"marker": marker} if marker else {})
-        statement, _ = await desk.try_to(ACCOUNT, "DescribeStatement", asked)
-        if statement is None:
-            break
-        units += statement.instances
-        marker = statement.next_marker
-        if not statement.is_truncated:
-            break
-    return cheaper_prepaid(units, prices)[:SHOWN]

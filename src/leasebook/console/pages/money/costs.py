@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
@@ -13,6 +15,8 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame.chart import Chart, stacked
 from leasebook.console.frame.formats import here, moment
 from leasebook.console.pages.money import months
+from leasebook.console.pages.money.forecasts import account_of, is_small
+from leasebook.console.pages.overview import figures
 from leasebook.contract.action import ACCOUNT
 
 GROUPINGS: Final = ("project", "type", "user", "region", "service", "kind")
@@ -22,41 +26,91 @@ CHARTED_MAX: Final = 30
 """Groups that the chart keeps apart: a month of their days fits into one answer."""
 
 
-async def costs(desk: Desk) -> Response:
-    """Show the costs of a month."""
-    now = here(desk.now, desk.zone)
-    month = months.chosen(desk.asked("month"), now)
-    tag = desk.asked("tag")
-    by = desk.asked("by")
+class Wanted(NamedTuple):
+    """A reader's wishes: a month, the grouping and the key of a tag as they were sent, and as requests name them."""
+
+    month: str
+    by: str
+    tag: str
+    groups: list[str]
+
+    @property
+    def period(self) -> dict[str, Any]:
+        """The month as requests name it, with the grouping."""
+        after = months.first_day(months.moved(self.month, 1))
+        return {"from": months.first_day(self.month), "to": after, "groupBy": self.groups}
+
+
+def _wanted(desk: Desk, now: datetime) -> Wanted:
+    by, tag = desk.asked("by"), desk.asked("tag")
     groups = [by] if by in GROUPINGS else []
     if by == "tag" and TAG.fullmatch(tag):
         groups = [f"tag:{tag}"]
-    asked: dict[str, Any] = {
-        "from": months.first_day(month),
-        "to": months.first_day(months.moved(month, 1)),
-        "groupBy": groups,
-    }
-    is_current = month == months.month_of(now)
+    return Wanted(months.chosen(desk.asked("month"), now), by, tag, groups)
+
+
+async def costs(desk: Desk) -> Response:
+    """Show the costs of a month."""
+    now = here(desk.now, desk.zone)
+    wanted = _wanted(desk, now)
+    month, is_current = wanted.month, wanted.month == months.month_of(now)
+    account = await account_of(desk)
+    has_forecast = is_current and (is_small(account) or desk.asked("forecast") == "1")
     marker = desk.asked("marker")
-    whole = await desk.do(
-        ACCOUNT,
-        "DescribeCosts",
-        asked | {"forecast": is_current, "maxKeys": ROWS} | ({"marker": marker} if marker else {}),
-    )
+    asked = wanted.period | {"forecast": has_forecast, "maxKeys": ROWS} | ({"marker": marker} if marker else {})
+    whole = await desk.do(ACCOUNT, "DescribeCosts", asked)
+    is_grouped = not whole.is_truncated and len(whole.costs) <= CHARTED_MAX
+    chart_at = {"month": month, "by": wanted.by if is_grouped else "", "tag": wanted.tag}
     return desk.page(
         "money/costs.html",
         month=month,
         before=months.moved(month, -1),
         after=months.moved(month, 1),
-        by=by,
-        tag_key=tag,
-        group=groups[0] if groups else None,
+        by=wanted.by,
+        tag_key=wanted.tag,
+        group=wanted.groups[0] if wanted.groups else None,
         groupings=GROUPINGS,
         whole=whole,
         rows=[(named(desk, row.group, row.names), row) for row in whole.costs],
-        is_current=is_current,
-        chart=await _chart(desk, asked, groups if not whole.is_truncated and len(whole.costs) <= CHARTED_MAX else []),
+        has_forecast=has_forecast,
+        may_forecast=is_current and not has_forecast,
+        chart=await _chart(desk, wanted, now, is_grouped=is_grouped) if is_small(account) else None,
+        # The chart of a large account comes after its page.
+        chart_at=None if is_small(account) else chart_at,
     )
+
+
+async def costs_chart(desk: Desk) -> Response:
+    """Show the chart of a month's costs alone, for the page that loads it."""
+    now = here(desk.now, desk.zone)
+    wanted = _wanted(desk, now)
+    key = ("costs by day", desk.session.user.id, wanted.month, *wanted.groups)
+    kept = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
+    if kept is None:
+        began = time.monotonic()
+        kept = (await _chart(desk, wanted, now, is_grouped=True),)
+        desk.parts.kept.keep(key, kept, time.monotonic() - began)
+    return desk.page("money/chart_part.html", chart=kept[0], days=None)
+
+
+async def days(desk: Desk) -> Response:
+    """Show the charges of this month by day as the overview does, which loads them."""
+    key = ("days", desk.session.user.id, months.month_of(here(desk.now, desk.zone)))
+    kept = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
+    if kept is None:
+        began = time.monotonic()
+        kept = (await charges_by_day(desk),)
+        desk.parts.kept.keep(key, kept, time.monotonic() - began)
+    return desk.page("money/chart_part.html", chart=None, days=kept[0])
+
+
+async def charges_by_day(desk: Desk) -> list[figures.Bar]:
+    """Return a bar for each day of this month that has come. Raises Fault."""
+    since, until = figures.month_of(moment(desk.now), desk.zone)
+    # Nothing was charged on a day to come, and to spread advance payments over those days takes seconds.
+    asked = {"from": since, "to": min(until, months.tomorrow(here(desk.now, desk.zone)))}
+    daily = await desk.do(ACCOUNT, "DescribeCosts", asked | {"granularity": "day", "maxKeys": 100})
+    return figures.days(daily.costs, since, until, desk.zone)
 
 
 def named(desk: Desk, group: Mapping[str, str | None], names: Mapping[str, str] | None) -> str:
@@ -65,8 +119,11 @@ def named(desk: Desk, group: Mapping[str, str | None], names: Mapping[str, str] 
     return ", ".join(said) or desk.gettext("All")
 
 
-async def _chart(desk: Desk, asked: Mapping[str, Any], groups: list[str]) -> Chart | None:
-    found = await desk.do(ACCOUNT, "DescribeCosts", {**asked, "groupBy": groups, "granularity": "day", "maxKeys": 1000})
+async def _chart(desk: Desk, wanted: Wanted, now: datetime, *, is_grouped: bool) -> Chart | None:
+    asked = wanted.period if is_grouped else wanted.period | {"groupBy": []}
+    until = min(asked["to"], max(months.tomorrow(now), f"{wanted.month}-02 00:00:00"))
+    by_day = {**asked, "to": until, "granularity": "day", "maxKeys": 1000}
+    found = await desk.do(ACCOUNT, "DescribeCosts", by_day)
     if found.is_truncated:
         return None
     first = asked["from"][:8]

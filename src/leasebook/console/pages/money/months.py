@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -25,6 +25,11 @@ def moved(month: str, months: int) -> str:
 def first_day(month: str) -> str:
     """Return the beginning of a month as requests name it: on the account's own clocks."""
     return f"{month}-01 00:00:00"
+
+
+def tomorrow(now: datetime) -> str:
+    """Return the beginning of the day after a time in its zone, as requests name it."""
+    return f"{now + timedelta(days=1):%Y-%m-%d} 00:00:00"
 
 
 def chosen(asked: str, now: datetime) -> str:

@@ -8,9 +8,12 @@ from typing import Any, Final
 from starlette.responses import Response, StreamingResponse
 
 from leasebook.api.context import Followed
+from leasebook.api.fault import Fault
 from leasebook.console.desk import Desk
 from leasebook.console.frame import words
 from leasebook.console.frame.formats import moment
+from leasebook.console.pages.money.costs import charges_by_day
+from leasebook.console.pages.money.forecasts import account_of, is_small
 from leasebook.console.pages.overview import figures
 from leasebook.console.pages.units.listing import AT_ONCE, projects
 from leasebook.console.routes import SESSION_COOKIE, get
@@ -24,7 +27,10 @@ STUCK_SHOWN: Final = 5
 async def overview(desk: Desk) -> Response:
     """Show the overview, or its part that changes."""
     now = moment(desk.now)
-    account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
+    try:
+        account = await account_of(desk)
+    except Fault:
+        account = None
     listed, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"maxKeys": AT_ONCE})
     offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": AT_ONCE})
     events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
@@ -56,17 +62,21 @@ async def overview(desk: Desk) -> Response:
 
 
 async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
-    """Return this month's spending, by day and with its forecast; None where the user does not see it."""
+    """Return this month's spending by day, of small accounts with a forecast; None where the user does not see it."""
     since, until = figures.month_of(moment(desk.now), desk.zone)
     period = {"from": since, "to": until}
-    whole, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "forecast": True})
+    whole, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "forecast": is_small(account)})
     if whole is None:
         return None
-    daily, _ = await desk.try_to(ACCOUNT, "DescribeCosts", {**period, "granularity": "day", "maxKeys": 100})
+    try:
+        # The bars of a large account come after its page.
+        bars = await charges_by_day(desk) if is_small(account) else None
+    except Fault:
+        bars = []
     return {
         "total": whole.total,
         "budget": None if account is None else account.budget,
-        "bars": [] if daily is None else figures.days(daily.costs, since, until, desk.zone),
+        "bars": bars,
         "month": since[:7],
     }
 

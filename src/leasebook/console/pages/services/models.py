@@ -10,7 +10,7 @@ from starlette.responses import Response
 from leasebook.api.fault import Fault
 from leasebook.console.desk import Desk
 from leasebook.console.frame import words
-from leasebook.contract.action import MODEL
+from leasebook.contract.action import MODEL, SERVICE
 
 PAGE: Final = 50
 SOURCES: Final = ("UserCreate", "System")
@@ -72,12 +72,15 @@ async def _decided(desk: Desk, action: str, done: str) -> Response:
 
 async def _version(desk: Desk, fault: Fault | None = None) -> Response:
     found = await desk.do(MODEL, "DescribeModel", {"modelId": desk.request.path_params["version"]})
+    # Operators see versions of other accounts, too, and their own account has no use for those.
+    own_set, _ = await desk.try_to(MODEL, "DescribeModelSet", {"modelSetId": found.model_set_id, "maxKeys": 1})
     run = None if found.run is None else msgspec.json.format(msgspec.json.encode(found.run), indent=2).decode()
     return desk.page(
         "services/version.html",
         200 if fault is None else fault.error.status,
         found=found,
         run=run,
+        may_use=own_set is not None and desk.can(SERVICE, "CreateService"),
         notice=desk.gettext(NOTICES[desk.asked("done")]) if desk.asked("done") in NOTICES else "",
         fault=fault,
     )

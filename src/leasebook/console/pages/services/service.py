@@ -9,14 +9,16 @@ from starlette.responses import Response
 from leasebook.api.fault import Fault, bad_field
 from leasebook.console.desk import Desk
 from leasebook.console.frame import words
+from leasebook.console.pages.services.asking import TOKENS_USUAL, Tried, may_try, summed
 from leasebook.console.pages.services.calls import SPANS, calls_of
 from leasebook.console.pages.services.snippets import snippets_of
 from leasebook.contract.action import RESOURCES, SERVICE, UNITS
 
 ROWS: Final = 200
-LINES: Final = 200
 NOTICES: Final = {
     "scaled": words.marked("Its replicas are changed. They start and end within seconds."),
+    "moved": words.marked("Its replicas move. They start on the other instance within seconds."),
+    "made": words.marked("It was created."),
     "stopped": words.marked("It is off. Its instances stay, and are paid for."),
     "started": words.marked("It is on. Its replicas start."),
 }
@@ -28,27 +30,7 @@ async def service(desk: Desk) -> Response:
     service_id = desk.request.path_params["service"]
     if desk.is_fragment:
         return desk.page("services/replicas_part.html", **await _replicas(desk, service_id), service_id=service_id)
-    return await _page(desk, service_id)
-
-
-async def logs(desk: Desk) -> Response:
-    """Show the last lines of a replica; the lines alone where the script asks, every few seconds."""
-    service_id, number = desk.request.path_params["service"], desk.asked("replica")
-    asked = {
-        "serviceId": service_id,
-        "instanceId": desk.asked("unit"),
-        "replica": int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 0,  # noqa: PLR2004
-        "linesMax": LINES,
-    }
-    found = await desk.do(SERVICE, "DescribeReplicaLogs", asked)
-    return desk.page(
-        "services/logs_part.html" if desk.is_fragment else "services/logs.html",
-        found=found,
-        service_id=service_id,
-        unit=asked["instanceId"],
-        replica=asked["replica"],
-        lines=LINES,
-    )
+    return await page_of(desk, service_id)
 
 
 async def scale(desk: Desk) -> Response:
@@ -65,8 +47,33 @@ async def scale(desk: Desk) -> Response:
         body = {"serviceId": service_id, "instanceId": unit, "deploymentReplicasCount": wanted}
         await desk.do(SERVICE, "ScaleService", body, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go(f"/services/{service_id}", done="scaled")
+
+
+async def move(desk: Desk) -> Response:
+    """Have the replicas of one instance run on another, once the reader is sure: they start there, and end here."""
+    service_id, unit, target = desk.request.path_params["service"], desk.field("unit"), desk.field("to")
+    try:
+        present = {one.instance_id: one.replicas_count for one in await _instances(desk, service_id)}
+        moved = present.get(unit, 0)
+        is_sure = desk.field("sure") == "1"
+        if target in ("", unit) or not (moved or is_sure):
+            raise bad_field("to", desk.gettext("Choose an instance that it runs on, and another one."))
+        if not is_sure:
+            row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
+            wanted = present.get(target, 0) + moved
+            values = {"unit": unit, "to": target, "moved": moved, "wanted": wanted}
+            return desk.page("services/sure.html", deed="move", service=row, **values)
+        # The new place is asked first: where it has no room nothing has changed.
+        for place, count in ((target, _number(desk, desk.field("replicas"))), (unit, 0)):
+            body = {"serviceId": service_id, "instanceId": place, "deploymentReplicasCount": count}
+            await desk.do(
+                SERVICE, "ScaleService", body, client_token=f"{once}-{count}" if (once := desk.field("once")) else None
+            )
+    except Fault as fault:
+        return await page_of(desk, service_id, fault)
+    return desk.go(f"/services/{service_id}", done="moved")
 
 
 async def stop(desk: Desk) -> Response:
@@ -89,7 +96,7 @@ async def delete(desk: Desk) -> Response:
     try:
         await desk.do(SERVICE, "DeleteService", {"serviceId": service_id}, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go("/services")
 
 
@@ -109,17 +116,23 @@ async def _done(desk: Desk, action: str, done: str) -> Response:
     try:
         await desk.do(SERVICE, action, {"serviceId": service_id}, client_token=desk.field("once") or None)
     except Fault as fault:
-        return await _page(desk, service_id, fault)
+        return await page_of(desk, service_id, fault)
     return desk.go(f"/services/{service_id}", done=done)
 
 
-async def _page(desk: Desk, service_id: str, fault: Fault | None = None) -> Response:
+async def page_of(
+    desk: Desk, service_id: str, fault: Fault | None = None, *, tried: Tried | None = None, status: int = 200
+) -> Response:
+    """Show the page of a service: with a form that was refused (``fault``), or with an answer of it (``tried``)."""
     row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
     instances = await _instances(desk, service_id)
     return desk.page(
         "services/service.html",
-        200 if fault is None else fault.error.status,
+        status if fault is None else fault.error.status,
         service=row,
+        may_try=may_try(desk, row),
+        tried=tried or Tried(question="", tokens_max=str(TOKENS_USUAL)),
+        took=lambda one: summed(desk, one),
         service_id=service_id,
         instances=instances,
         others=await _others(desk, row, {one.instance_id for one in instances}),

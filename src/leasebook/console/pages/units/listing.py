@@ -9,13 +9,15 @@ import msgspec
 
 from leasebook.console.desk import Desk
 from leasebook.console.frame.formats import moment
-from leasebook.contract.action import PROJECT, UNITS
+from leasebook.contract.action import IAM, PROJECT, UNITS
 from leasebook.contract.nouns.instance import ComputeUnitInstance
 
 AT_ONCE: Final = 1000
 """Units that are read, sorted and searched together; the API gives no more at a time."""
 PAGE: Final = 50
-FILTERS: Final = ("status", "type", "region", "paymentTiming", "projectId")
+FILTERS: Final = ("status", "type", "region", "paymentTiming", "projectId", "userId")
+USERS_MAX: Final = 200
+"""Users whom the filter lists."""
 
 
 def end_of(unit: ComputeUnitInstance) -> str | None:
@@ -118,6 +120,15 @@ def fits(unit: ComputeUnitInstance, search: str) -> bool:
     tags = " ".join(f"{key}={value}" for key, value in (unit.tags or {}).items())
     text = f"{unit.instance_id} {unit.name or ''} {unit.type} {unit.region} {tags}".lower()
     return all(word in text for word in search.lower().split())
+
+
+async def buyers(desk: Desk, wanted: str) -> dict[str, str]:
+    """Return the names of users by whom the list can be filtered: all that the reader may see, or only the own one."""
+    answer, _ = await desk.try_to(IAM, "DescribeUsers", {"maxKeys": USERS_MAX})
+    user = desk.session.user
+    found = {user.id: user.name} if answer is None else {one.user_id: one.name for one in answer.users}
+    # A link may name a user who is not in the list, for example a deleted one.
+    return found | ({wanted: wanted} if wanted and wanted not in found else {})
 
 
 async def projects(desk: Desk) -> dict[str, str]:

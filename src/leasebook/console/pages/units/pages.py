@@ -12,10 +12,12 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame import choices, words
 from leasebook.console.pages.units import bulk
 from leasebook.console.pages.units.csv_file import units_csv
-from leasebook.console.pages.units.listing import end_of, listed, projects, wanted_by
+from leasebook.console.pages.units.listing import buyers, end_of, listed, projects, wanted_by
+from leasebook.console.pages.units.replicas import replicas_on
 from leasebook.console.routes import get, post
-from leasebook.contract.action import CATALOG, UNITS
+from leasebook.contract.action import ACCOUNT, CATALOG, UNITS
 
+DIGITS_MAX: Final = 3
 RELEASES: Final = ("unit.releaseSet", "unit.releaseMoved")
 """Events whose line has the release time."""
 NOTICES: Final = {
@@ -40,6 +42,7 @@ async def units(desk: Desk) -> Response:
         wanted=wanted,
         found=found,
         projects=await projects(desk),
+        buyers=await buyers(desk, wanted.filters.get("userId", "")),
         types=sorted({one.type for one in rows}),
         regions=sorted({one.region for one in rows}),
         statuses=[name for name in words.STATUSES if name != "Released"],
@@ -69,6 +72,8 @@ async def _unit_page(desk: Desk, unit_id: str, fault: Fault | None = None) -> Re
         end=end_of(row),
         price=await _price(desk, row.region, row.type),
         project_names=await projects(desk),
+        running=await replicas_on(desk, unit_id, answer.service_usage_list),
+        state_of=lambda name: words.status(desk.gettext, name, words.REPLICA_STATES),
         status_of=lambda name: words.status(desk.gettext, name),
         choices=choices.CHOICES,
         notice=desk.gettext(NOTICES[desk.asked("done")]) if desk.asked("done") in NOTICES else "",
@@ -135,11 +140,25 @@ async def release_now(desk: Desk) -> Response:
 
 
 async def make_prepaid(desk: Desk) -> Response:
-    """Pay a postpaid unit by the month from now on."""
-    months = desk.field("months")
-    reservation = {"reservationTimeUnit": "Month", "reservationLength": int(months) if months.isdecimal() else 1}
+    """Pay a postpaid unit by the month from now on, once its reader has seen the price and is sure."""
+    unit_id, typed = desk.request.path_params["unit"], desk.field("months")
+    months = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= DIGITS_MAX else 1
+    if desk.field("sure") != "1":
+        row = (await desk.do(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})).compute_unit_instance
+        account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
+        price = await _price(desk, row.region, row.type)
+        a_month = None if price is None else price.price_per_month
+        return desk.page(
+            "units/sure_prepaid.html",
+            unit=row,
+            months=months,
+            a_month=None if a_month is None else _times(a_month, row.total_compute_units),
+            total=None if a_month is None else _times(a_month, row.total_compute_units, months),
+            account_now=account,
+        )
+    reservation = {"reservationTimeUnit": "Month", "reservationLength": months}
     body = {"paymentTiming": "Prepaid", "reservation": reservation}
-    return await _done(desk, desk.request.path_params["unit"], "ChangeBilling", body, "prepaid")
+    return await _done(desk, unit_id, "ChangeBilling", body, "prepaid")
 
 
 async def _done(desk: Desk, unit_id: str, action: str, body: dict[str, Any], done: str) -> Response:

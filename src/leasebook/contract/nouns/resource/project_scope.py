@@ -35,6 +35,10 @@ SCOPED: Final = frozenset(
             "describe_tags",
             "describe_tag_policy",
         ),
+        # Costs and events of the minutes in which things belonged to the projects, and why an instance is alive.
+        *("describe_costs", "export_costs", "explain_unit", "describe_events", "follow_events"),
+        # Keys that open one service of the projects.
+        *("create_service_key", "describe_service_keys", "delete_service_key"),
         # The catalogue is the same for everybody.
         *("describe_offerings", "describe_prices", "describe_clock"),
     }
@@ -43,21 +47,21 @@ ACCOUNT: Final = frozenset(
     {
         # They show or move the money of the account, or tell of its whole balance.
         *("top_up", "describe_account", "describe_orders", "describe_postings", "describe_statement"),
-        *("describe_costs", "export_costs", "quote_purchase", "explain_unit", "grant_package"),
+        *("describe_statements", "quote_purchase", "quote_change", "grant_package"),
         # They show or change what holds for the whole account, or for all accounts.
         *("describe_accounts", "rename_account", "suspend_account", "resume_account", "close_account"),
         *("set_guard_rails", "describe_guard_rails", "set_tag_policy"),
         *("create_project", "modify_project", "close_project"),
         *("describe_approvals", "approve_purchase", "reject_purchase"),
         *("set_reminders", "describe_reminders", "advance_clock", "confirm_clock"),
+        "describe_due_work",
         *("set_offering", "close_offering", "reopen_offering", "remove_offering", "describe_engines"),
         *("set_faults", "clear_faults", "describe_faults"),
         # They are about people and keys, or show what everybody in the account did.
         *("create_account", "create_user", "create_access_key", "disable_access_key", "enable_access_key"),
         *("delete_user", "rename_user", "set_user_contact", "attach_policy", "detach_policy", "describe_users"),
         *("set_key_rules", "describe_audit_log", "describe_audit_proof", "describe_refused_calls"),
-        *("create_service_key", "describe_service_keys", "delete_service_key", "create_bearer_token"),
-        *("describe_events", "follow_events", "create_subscription", "describe_subscriptions"),
+        *("create_bearer_token", "create_subscription", "describe_subscriptions"),
         *("modify_subscription", "delete_subscription", "describe_deliveries", "redeliver_event"),
         *("redeliver_given_up", "test_subscription"),
         # Models belong to no project, and say how many services of the account use them.

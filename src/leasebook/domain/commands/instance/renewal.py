@@ -18,7 +18,7 @@ from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import require_instance
-from leasebook.domain.rules.purchase_checks import balance_refusal
+from leasebook.domain.rules.purchase_checks import Verdict, balance_refusal, first_refusal
 from leasebook.domain.rules.reminder import unpaid
 from leasebook.domain.rules.term import (
     TERM_MONTHS_MAX,
@@ -127,33 +127,32 @@ class Renew(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
         """Raises Refusal: nothing to renew, balance too small, or forbidden by the account's limits."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
-        only_prepaid(unit)
-        if unit.status not in RENEWABLE:
-            raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
         zone = draft.require(ACCOUNTS, unit.account_id).time_zone
-        term = _longer(unit, self.months, self.day, zone)
-        if term.expires_at <= now:
-            raise Refusal(
-                BAD_VALUE,
-                f"The term would end at {rfc3339(term.expires_at, rules.written_zone)}, and that has passed. "
-                "Renew for longer.",
-                field="months",
-            )
-        refusal, amount = _judge(draft, rules, unit, term, zone, now)
-        refusal = refusal or judge_renewal(
-            draft.get(ACCOUNT_LIMITS, unit.account_id),
-            term.expires_at,
-            now,
-            rules.written_zone,
-            project_id=unit.project_id,
-            extensions=unit.extensions,
-            is_buyer=self.by == unit.created_by,
-            is_manager=self.by_manager,
+        term = renewed_term(unit, self.months, self.day, zone, rules, now)
+        verdicts, amount = judge_term(
+            draft, rules, unit, term, now, is_buyer=self.by == unit.created_by, is_manager=self.by_manager
         )
+        refusal = first_refusal(verdicts)
         if refusal is not None:
             raise refusal
         _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.by)
         return Renewed(unit.id, self.order_id, term.expires_at)
+
+
+def renewed_term(unit: Instance, months: int, day: int | None, zone: str, rules: Rules, now: Instant) -> Term:
+    """Return the term after a renewal by hand; raises Refusal where the instance cannot have it, whatever it costs."""
+    only_prepaid(unit)
+    if unit.status not in RENEWABLE:
+        raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
+    term = _longer(unit, months, day, zone)
+    if term.expires_at <= now:
+        raise Refusal(
+            BAD_VALUE,
+            f"The term would end at {rfc3339(term.expires_at, rules.written_zone)}, and that has passed. "
+            "Renew for longer.",
+            field="months",
+        )
+    return term
 
 
 def only_prepaid(unit: Instance) -> None:
@@ -185,14 +184,10 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
         if draft.require(ACCOUNTS, unit.account_id).status != "Active":
             return False  # A renewal buys, and nothing is bought in a suspended account.
         term = _longer(unit, unit.auto_renew_months, None, zone)
-        refusal, amount = _judge(draft, rules, unit, term, zone, now)
-        guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
-        refusal = refusal or judge_renewal(
-            guard, ends, now, rules.written_zone, project_id=unit.project_id, extensions=unit.extensions
-        )
+        verdicts, amount = judge_term(draft, rules, unit, term, now)
     except Refusal:
         return False  # The term would be too long.
-    if refusal is not None or term.expires_at <= now:
+    if first_refusal(verdicts) is not None or term.expires_at <= now:
         return False
     months = unit.auto_renew_months
     _extend(draft, unit, term, amount, now, months=months, order_id=renewal_order(unit), by=unit.created_by)
@@ -218,31 +213,54 @@ def _longer(unit: Instance, months: int, day: int | None, zone: str) -> Term:
     return longer
 
 
-def _judge(
-    draft: Draft, rules: Rules, unit: Instance, term: Term, zone: str, now: Instant
-) -> tuple[Refusal | None, Micro]:
-    """Return the price of a renewal, and the refusal if it cannot be paid."""
+def judge_term(
+    draft: Draft,
+    rules: Rules,
+    unit: Instance,
+    term: Term,
+    now: Instant,
+    *,
+    is_buyer: bool = True,
+    is_manager: bool = False,
+) -> tuple[list[Verdict], Micro]:
+    """Return every rule's verdict on a longer term, in the order in which a renewal is refused, and its price.
+
+    ``is_buyer`` and ``is_manager`` say who asks; a renewal by itself is asked for by the buyer.
+    """
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    guard, account = draft.get(ACCOUNT_LIMITS, unit.account_id), draft.require(ACCOUNTS, unit.account_id)
+    closed = unsold = limit = unpaid_for = None
+    amount = Micro(0)
     if offering.no_renewals:
-        return Refusal(
+        closed = Refusal(
             WRONG_STATE,
             f"The offering {offering.name} is closed and its instances are not renewed. Buy another type or region "
             "before the term ends (DescribeOfferings, /v2/catalog).",
             field="instanceId",
-        ), Micro(0)
+        )
     if offering.per_month is None:
-        return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
-    added = months_between(own_term(unit), term, zone)
-    amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-    tags = budgeted_tags(draft, unit, now)
-    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone), unit.project_id, tags)
-    limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
-    if limit is not None:
-        return limit, amount
-    balance = draft.require(ACCOUNTS, unit.account_id).balance
-    if balance < amount or amount + unit.charged >= MICRO_MAX:
-        return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
-    return None, amount
+        unsold = Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more.")
+    else:
+        added = months_between(own_term(unit), term, account.time_zone)
+        amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
+        tags = budgeted_tags(draft, unit, now)
+        month = month_name(now, account.time_zone)
+        asked = LimitedUse(unit.created_by, unit.type, 0, amount, month, unit.project_id, tags)
+        limit = judge_spend(guard, asked, rules.currency)
+        if account.balance < amount or amount + unit.charged >= MICRO_MAX:
+            unpaid_for = balance_refusal(account.balance, amount, rules, f"the renewal of {unit.id}")
+    end = judge_renewal(
+        guard,
+        term.expires_at,
+        now,
+        rules.written_zone,
+        project_id=unit.project_id,
+        extensions=unit.extensions,
+        is_buyer=is_buyer,
+        is_manager=is_manager,
+    )
+    verdicts = [("stock", closed), ("price", unsold), ("spend", limit), ("balance", unpaid_for), ("end", end)]
+    return verdicts, amount
 
 
 def _extend(

@@ -13,6 +13,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OF
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.model.approvals.approval import Consent
+from leasebook.domain.model.approvals.approval_limit import LargePurchase
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import LimitedUse, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
@@ -22,8 +23,10 @@ from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import (
     PurchaseTerms,
+    Verdict,
     balance_needed,
     balance_refusal,
+    first_refusal,
     large_purchase,
 )
 from leasebook.domain.rules.term import price_of_rest
@@ -75,19 +78,19 @@ class Resize(Command, frozen=True, kw_only=True):
         Raises ApprovalNeeded if it makes the instance larger than its account allows without an approval.
         """
         unit = require_instance(draft, self.account_id, self.unit_id, kind=self.kind)
-        _check(unit, self.count)
+        check_count(unit, self.count)
         offering = draft.require(OFFERINGS, *unit.offering)
         added = self.count - unit.count
-        if added > 0:
-            self._check_limits(draft, rules, now, unit, offering, added)
-            draft.put(OFFERINGS, offering.take(added))
         paid = Micro(0)
-        if added > 0 and unit.payment_timing == "Prepaid":
-            paid = self._pay(draft, rules, now, unit, offering, added)
-        elif added > 0:
-            _check_balance(draft, rules, unit, offering, added)
         if added > 0:
-            self._check_approval(draft, rules, now, unit, offering, paid)
+            verdicts, paid = judge_growth(draft, rules, now, unit, added)
+            refusal = first_refusal(verdicts)
+            if refusal is not None:
+                raise refusal
+            draft.put(OFFERINGS, offering.take(added))
+            self._pay(draft, now, unit, offering, added, paid)
+            terms, large = large_growth(unit, offering, self.count, paid, self.by)
+            check_approval(draft, rules, now, terms, large, order_id=self.order_id, consent=self.consent)
         draft.order(self._order(unit, paid, now))
         change(
             draft,
@@ -100,65 +103,26 @@ class Resize(Command, frozen=True, kw_only=True):
         )
         return Resized(unit.id, self.order_id)
 
-    def _check_limits(
-        self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int
-    ) -> None:
-        """Check the added units against the limits that their purchase would be checked against."""
-        guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
-        if guard is None:
+    def _pay(self, draft: Draft, now: Instant, unit: Instance, offering: Offering, added: int, amount: Micro) -> None:
+        if amount <= 0:
             return
-        zone = draft.require(ACCOUNTS, unit.account_id).time_zone
-        cost = Micro(added * (offering.per_minute or 0) * 60)
-        if unit.payment_timing == "Prepaid" and offering.per_month is not None:
-            cost = price_of_rest(unit, added, offering.per_month, zone, now)
-        tags = budgeted_tags(draft, unit, now)
-        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone), unit.project_id, tags)
-        refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
-        if refusal is not None:
-            raise refusal
-
-    def _check_approval(
-        self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, paid: Micro
-    ) -> None:
-        """Compare the instance as it will be with the limits; the cost of a prepaid one is that of the added units."""
-        prepaid = unit.payment_timing == "Prepaid"
-        price = offering.per_month if prepaid else offering.per_minute
-        terms = PurchaseTerms(
-            unit.account_id, offering, self.count, unit.payment_timing, 0, unit.release_at, price, self.by
+        draft.post(
+            Posting(
+                account_id=unit.account_id,
+                at=now,
+                kind="Resize",
+                debit=wallet(unit.account_id),
+                credit=PREPAID_REVENUE,
+                amount=amount,
+                order_id=self.order_id,
+                unit_id=unit.id,
+                count=added,
+                price=offering.per_month,
+                since=now,
+                until=unit.expires_at,
+                project_id=unit.project_id,
+            )
         )
-        large = msgspec.structs.replace(large_purchase(terms), is_new=False)
-        if prepaid:
-            large = msgspec.structs.replace(large, cost=paid)
-        check_approval(draft, rules, now, terms, large, order_id=self.order_id, consent=self.consent)
-
-    def _pay(self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int) -> Micro:
-        if offering.per_month is None:
-            raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more.")
-        account = draft.require(ACCOUNTS, unit.account_id)
-        amount = price_of_rest(unit, added, offering.per_month, account.time_zone, now)
-        if account.balance < amount or amount + unit.charged >= MICRO_MAX:
-            raise balance_refusal(
-                account.balance, amount, rules, f"{counted(added, 'more unit')} for the rest of the term"
-            )
-        if amount > 0:
-            draft.post(
-                Posting(
-                    account_id=account.id,
-                    at=now,
-                    kind="Resize",
-                    debit=wallet(account.id),
-                    credit=PREPAID_REVENUE,
-                    amount=amount,
-                    order_id=self.order_id,
-                    unit_id=unit.id,
-                    count=added,
-                    price=offering.per_month,
-                    since=now,
-                    until=unit.expires_at,
-                    project_id=unit.project_id,
-                )
-            )
-        return amount
 
     def _order(self, unit: Instance, paid: Micro, now: Instant) -> Order:
         return Order(
@@ -177,7 +141,8 @@ class Resize(Command, frozen=True, kw_only=True):
         )
 
 
-def _check(unit: Instance, count: int) -> None:
+def check_count(unit: Instance, count: int) -> None:
+    """Raise Refusal where the instance cannot have that number of units, whatever they cost."""
     if unit.status not in ("Running", "ReconfigureFailed"):
         raise Refusal(
             WRONG_STATE, f"{unit.id} is {unit.status}; only a running instance is resized.", field="instanceId"
@@ -200,11 +165,67 @@ def _check(unit: Instance, count: int) -> None:
         )
 
 
-def _check_balance(draft: Draft, rules: Rules, unit: Instance, offering: Offering, added: int) -> None:
-    """Check that the balance suffices for a purchase of the added units (decision 11)."""
-    if offering.per_minute is None:
-        raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
+def judge_growth(draft: Draft, rules: Rules, now: Instant, unit: Instance, added: int) -> tuple[list[Verdict], Micro]:
+    """Return every rule's verdict on units that are added, but for approvals, and the amount that is paid at once.
+
+    The rules are in the order in which a resize is refused. The limits are those that the purchase of the added units
+    would be checked against.
+    """
+    offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
+    account = draft.require(ACCOUNTS, unit.account_id)
+    prepaid = unit.payment_timing == "Prepaid"
+    paid, cost = Micro(0), Micro(added * (offering.per_minute or 0) * 60)
+    if prepaid and offering.per_month is not None:
+        cost = paid = price_of_rest(unit, added, offering.per_month, account.time_zone, now)
+    asked = None
+    if guard is not None:
+        tags = budgeted_tags(draft, unit, now)
+        month = month_name(now, account.time_zone)
+        asked = LimitedUse(unit.created_by, unit.type, added, cost, month, unit.project_id, tags)
+    unsold = None
+    if prepaid and offering.per_month is None:
+        unsold = Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more.")
+    elif not prepaid and offering.per_minute is None:
+        unsold = Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
+    return [
+        ("units", judge_units(guard, asked)),
+        ("spend", judge_spend(guard, asked, rules.currency)),
+        ("stock", _of_stock(offering, added)),
+        ("price", unsold),
+        ("balance", None if unsold else _of_balance(account.balance, rules, unit, offering, added, paid)),
+    ], paid
+
+
+def large_growth(
+    unit: Instance, offering: Offering, count: int, paid: Micro, by: str
+) -> tuple[PurchaseTerms, LargePurchase]:
+    """Return a larger instance as the limits on approvals see it; the cost of a prepaid one is that of added units."""
+    prepaid = unit.payment_timing == "Prepaid"
+    price = offering.per_month if prepaid else offering.per_minute
+    terms = PurchaseTerms(unit.account_id, offering, count, unit.payment_timing, 0, unit.release_at, price, by)
+    large = msgspec.structs.replace(large_purchase(terms), is_new=False)
+    return terms, msgspec.structs.replace(large, cost=paid) if prepaid else large
+
+
+def _of_stock(offering: Offering, added: int) -> Refusal | None:
+    try:
+        offering.take(added)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def _of_balance(
+    balance: Micro, rules: Rules, unit: Instance, offering: Offering, added: int, paid: Micro
+) -> Refusal | None:
+    """Return the refusal if the balance does not suffice: for the rest of the term, or as for a purchase."""
+    if unit.payment_timing == "Prepaid":
+        if balance >= paid and paid + unit.charged < MICRO_MAX:
+            return None
+        return balance_refusal(balance, paid, rules, f"{counted(added, 'more unit')} for the rest of the term")
     terms = PurchaseTerms(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
-    balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(terms, rules), 0)
-    if balance < needed:
-        raise balance_refusal(balance, needed, rules, f"{counted(added, 'more postpaid unit')} to start")
+    needed = max(balance_needed(terms, rules), 0)
+    if balance >= needed:
+        return None
+    return balance_refusal(balance, needed, rules, f"{counted(added, 'more postpaid unit')} to start")

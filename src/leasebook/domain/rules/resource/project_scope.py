@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.project_scope import Projects, may_change
+from leasebook.domain.book.tables import SERVICES
 from leasebook.domain.values.refusal import BALANCE, DENIED, QUOTA, Refusal
 
 SCOPED: Final = frozenset(
     {
         *("BuyUnits", "BuyReplicas", "Resize", "Renew", "SetAutoRenew", "ChangeBilling", "ScheduleRelease", "Release"),
         *("CreateService", "DeployService", "ModifyService", "ScaleService", "SwitchService", "DeleteService"),
-        *("AttachLogStore", "DetachLogStore", "ChangeTags", "MoveResource"),
+        *("AttachLogStore", "DetachLogStore", "ChangeTags", "MoveResource", "CreateServiceKey", "DeleteServiceKey"),
     }
 )
 """The commands that are confined to the caller's projects."""
@@ -46,9 +47,10 @@ def check_written(draft: Draft, within: Projects | None) -> None:
     """Raise Refusal (DENIED) if a command wrote a row that belongs to another project, or did before."""
     if within is None:
         return
+    services = draft.book.rows[SERVICES]
     for (table, key), row in draft.changed.items():
         before = draft.book.rows[table].get(key)
-        if not may_change(table, row, within) or not (before is None or may_change(table, before, within)):
+        if not all(one is None or may_change(table, one, within, services) for one in (row, before)):
             raise _denied()
 
 

@@ -76,7 +76,7 @@ class AcrossQueries:
             where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
         # A sum of texts cannot be looked up in the index of kinds, where all live instances are.
         is_rare = wanted.status not in (None, "Running", "Released")
-        for name in ("region", "type", "payment_timing"):
+        for name in ("region", "type", "payment_timing", "created_by"):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"{name} || '' = ?" if is_rare else f"{name} = ?")
                 params.append(value)

@@ -41,7 +41,7 @@ class ProjectQueries:
         if wanted.status not in (None, "Released"):
             where.append("status || '' = ?")
             params.append(wanted.status)
-        for name in ("region", "type", "payment_timing"):
+        for name in ("region", "type", "payment_timing", "created_by"):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"{name} || '' = ?")
                 params.append(value)

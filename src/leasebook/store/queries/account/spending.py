@@ -9,6 +9,7 @@ from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.spending import Spender, Spent
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.queries.bills import BILLS_AT_ONCE, BillQueries, padded
@@ -25,6 +26,10 @@ _MARKS: Final = ", ".join("?" * BILLS_AT_ONCE)
 
 class SpendingQueries(BillQueries, TagQueries):
     """Queries about costs, on one connection."""
+
+    def charged(self, unit: Instance) -> Micro:
+        """Return what an instance was charged in all."""
+        return unit.charged
 
     def spending(self, account_id: str, since: Instant, until: Instant, *, with_bills: bool = True) -> Iterator[Spent]:
         """Yield an account's instances that cost something in a period, by their ids."""

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from leasebook.domain.record.signature import DIGEST_BYTES, REQUIREMENTS
+from leasebook.domain.record.nonce import DIGEST_BYTES, PAGE_BYTES
+from leasebook.domain.record.signature import REQUIREMENTS
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US
 from leasebook.store.queries.audit_log import Fetch
 
@@ -39,20 +40,25 @@ def _rules(fetch: Fetch) -> Iterator[str]:
 
 def _pages(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
-        "SELECT p.access_key_id, p.until, length(p.digests), k.id FROM nonce_pages p "
-        "LEFT JOIN access_keys k ON k.id = p.access_key_id WHERE k.id IS NULL OR length(p.digests) = 0 "
+        "SELECT p.access_key_id, p.until, p.number, length(p.digests), k.id FROM nonce_pages p "
+        "LEFT JOIN access_keys k ON k.id = p.access_key_id LEFT JOIN nonce_pages b "
+        "ON b.until = p.until AND b.access_key_id = p.access_key_id AND b.number = p.number - 1 "
+        "WHERE k.id IS NULL OR length(p.digests) = 0 "
         f"OR length(p.digests) / {DIGEST_BYTES} * {DIGEST_BYTES} <> length(p.digests) "
-        f"OR p.until / {SECOND_US} * {SECOND_US} <> p.until LIMIT ?",
+        f"OR p.until / {SECOND_US} * {SECOND_US} <> p.until "
+        f"OR (p.number <> 0 AND (b.number IS NULL OR length(b.digests) < {PAGE_BYTES})) LIMIT ?",
         (SHOWN_MAX,),
     )
-    for key, until, size, found in rows:
-        page = f"the page of nonces of access key {key} until {until}"
+    for key, until, number, size, found in rows:
+        page = f"page {number} of the nonces of access key {key} until {until}"
         if found is None:
             yield f"{page} belongs to no key: there is no such key"
         elif until % SECOND_US:
             yield f"{page} ends at no full second"
-        else:
+        elif not size or size % DIGEST_BYTES:
             yield f"{page} has {size} bytes, which are no digests of {DIGEST_BYTES} bytes"
+        else:
+            yield f"{page} does not follow a full page"
 
 
 def _nonces(fetch: Fetch) -> Iterator[str]:

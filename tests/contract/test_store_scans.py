@@ -1,0 +1,86 @@
+"""Answers of every store about instances that no index leads to: those that end soon, and those that a user bought."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
+from tests.contract.batches import OnStore, write
+from tests.contract.rows import unit
+
+NOW = Instant(100)
+ENDING: list[Instance] = [
+    unit("unit-a", release_at=Instant(300), created_by="user-2"),
+    unit("unit-b", release_at=Instant(200), region="bd", project_id="prj-1"),
+    unit("unit-c"),
+    unit("unit-d", expires_at=Instant(150), payment_timing="Prepaid", created_by="user-2"),
+    unit("unit-e", release_at=Instant(100)),
+    unit("unit-f", release_at=Instant(200), type="gpu-2"),
+    unit("unit-g", release_at=Instant(160), status="Releasing"),
+    unit("unit-h", release_at=Instant(160), status="Released", created_by="user-2"),
+    unit("unit-i", expires_at=Instant(170), payment_timing="Prepaid", status="BillingChanging"),
+    unit("unit-j", expires_at=Instant(90), payment_timing="Prepaid", status="Stopped"),
+    unit("unit-k", release_at=Instant(120), account_id="acc-2"),
+    unit("unit-l", release_at=Instant(180), status="Stopped"),
+    # When a postpaid instance ended is no end to come.
+    unit("unit-m", expires_at=Instant(400), status="CreateFailed"),
+]
+FIRST_TO_LAST = ["unit-d", "unit-l", "unit-b", "unit-f", "unit-a"]
+
+
+async def test_coming_ends_are_in_their_order_whatever_the_filter_and_the_limit(on_store: OnStore) -> None:
+    places = {one.id: place for place, one in enumerate(ENDING)}
+    async with on_store() as store:
+        for one in ENDING:
+            await write(store, one)
+        await write(store, ResourceTags("unit-f", "acc-1", "unit", None, {"team": "t1"}))
+
+        def found(wanted: UnitFilter, limit: int = 99) -> list[str]:
+            rows = store.ask(lambda ask: ask.coming_ends(wanted, NOW, limit))
+            assert [one.row for one in rows] == [ENDING[places[one.row.id]] for one in rows]
+            return [one.row.id for one in rows]
+
+        whole = UnitFilter(account_id="acc-1")
+        for limit in range(1, 7):
+            assert found(whole, limit) == FIRST_TO_LAST[:limit]
+        assert found(UnitFilter(account_id="acc-2")) == ["unit-k"]
+        fields = ("region", "type", "payment_timing", "status", "created_by")
+        for values in product((None, "bd"), (None, "gpu-2"), (None, "Prepaid"), (None, "Stopped"), (None, "user-2")):
+            asked = dict(zip(fields, values, strict=True))
+            expected = [
+                name
+                for name in FIRST_TO_LAST
+                if all(value in (None, getattr(ENDING[places[name]], key)) for key, value in asked.items())
+            ]
+            assert found(UnitFilter(account_id="acc-1", **asked)) == expected, asked  # type: ignore[arg-type]
+        assert found(UnitFilter(account_id="acc-1", project_id="prj-1")) == ["unit-b"]
+        assert found(UnitFilter(account_id="acc-1", project_id="default")) == [
+            one for one in FIRST_TO_LAST if one != "unit-b"
+        ]
+        assert found(UnitFilter(account_id="acc-1", tags=Wanted((("team", "t1"),)))) == ["unit-f"]
+
+
+async def test_instances_that_a_user_bought_are_listed_and_paged_beside_every_other_filter(on_store: OnStore) -> None:
+    async with on_store() as store:
+        for one in ENDING:
+            await write(store, one)
+        await write(store, ResourceTags("unit-a", "acc-1", "unit", None, {"team": "t1"}))
+
+        def ids(ask: ReadRepository, after: int, limit: int | None, **more: object) -> list[tuple[int, str]]:
+            wanted = UnitFilter(account_id="acc-1", created_by="user-2", **more)  # type: ignore[arg-type]
+            return [(one.seq, one.row.id) for one in ask.units(wanted, after=after, limit=limit)]
+
+        def named(limit: int | None = 99, after: int = 0, **more: object) -> list[str]:
+            return [name for _, name in store.ask(lambda ask: ids(ask, after, limit, **more))]
+
+        assert named() == named(None) == ["unit-a", "unit-d"]
+        assert named(1) == ["unit-a"]
+        first = store.ask(lambda ask: ids(ask, 0, 1))[0][0]
+        assert named(1, first) == ["unit-d"]
+        assert named(status="Released") == ["unit-h"]
+        assert named(payment_timing="Prepaid") == ["unit-d"]
+        assert named(project_id="prj-1") == []
+        assert named(tags=Wanted((("team", "t1"),))) == ["unit-a"]
