@@ -22,7 +22,7 @@ from leasebook.store.rows.table import word as _text
 
 __all__ = ["VIEWS", "facts", "metadata", "views"]
 
-# The views by name, created after the migrations, and the table of which each shows all rows.
+# The views by name, which are created after the migrations, and the view that shows the rows of a table.
 VIEWS = {_record.orders.name: _orders.VIEW, _record.postings.name: _postings.VIEW}
 SHOWN_BY = {_record.order_rows.name: _record.orders, _record.posting_rows.name: _record.postings}
 
