@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from decimal import Decimal
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from tests.actions.record import BILLING_READ, OPERATE, READ
+from tests.api.console.browser import Browser
 from tests.api.scene import ACCOUNT, EVENTS, SERVICE, UNITS, Caller, ServiceHarness, new_service, order
 from tests.api.test_following_accounts import Following
 from tests.api.test_project_policies import PROJECT, SECRET, id_of, user_for
@@ -39,7 +41,7 @@ class Movers:
         self.came, self.visited, self.hidden = (self.buy(self.hidden_project) for _ in range(3))
         self.term = self.buy(self.own, months=2, autoRenew=True)
         self.service = self.add_service(self.own, "maps")
-        self.moving_service = self.add_service(self.hidden_project, SECRET)
+        self.moving_service = self.add_service(self.hidden_project, "nomads")
         self.root.do(TAG, "RenameResource", {"resourceId": self.hidden, "name": SECRET})
         self.root.do(TAG, "RenameResource", {"resourceId": self.came, "name": "nomad"})
         later = {"instanceId": self.came, "releaseTime": "2030-01-01 00:00:00"}
@@ -394,3 +396,18 @@ def test_service_keys_are_those_that_open_a_service_of_the_projects(house: Mover
     for key in shown:
         assert user.do(SERVICE, "DeleteServiceKey", {"keyId": key}) is True
     assert user.do(SERVICE, "DescribeServiceKeys")["keyList"] == []
+
+
+# --- the console -----------------------------------------------------------------------------------------
+
+
+def test_the_console_of_a_user_of_a_project_shows_what_the_actions_do(house: Movers) -> None:
+    browser = Browser(house.scene)
+    browser.sign_in(id_of(house.root, house.user))
+    menu = re.findall(r'href="(/console/[a-z-]+)"', browser.get("/console").text)
+    units = [f"/console/units/{unit}" for unit in (house.mine, house.came, house.left)]
+    pages = {"/console", "/console/money/costs", f"/console/services/{house.service}", *units, *menu}
+    for page in sorted(pages):
+        shown = browser.get(page)
+        assert shown.status == (404 if house.left in page else 200), (page, shown.status)
+        house.check_silent(shown.text)
