@@ -266,7 +266,7 @@ async def read_form(request: Request, most: int) -> bytes | None:
             if len(body) > most:
                 return None
     except ClientDisconnect:
-        # The client is gone, and with it the need for an answer.
+        # The browser has left and waits for no answer.
         return b""
     return body
 
