@@ -22,9 +22,10 @@ from leasebook.domain.model.lease import LEFT, Worker
 from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.log_stores import LogSources
 from leasebook.ports.queries.places import UnitEnds
-from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 from leasebook.store.queries.replicas import job_of
 
 
@@ -42,6 +43,11 @@ class ReplicaQuestions(ReadRepository):
     def unit_place(self, account_id: str, unit_id: str) -> int | None:
         """Return the place of an account's instance in lists."""
         return self._place(INSTANCES, account_id, unit_id)
+
+    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
+        """Return instances that end by themselves after that, the first to end first."""
+        found = [one for one in self.units(wanted) if one.row.end_at is not None and one.row.end_at > since]
+        return sorted(found, key=lambda one: (one.row.end_at, one.seq))[:limit]
 
     def _place(self, table: Table[Any], account_id: str, row_id: str) -> int | None:
         numbered = enumerate(self._rows(table).values(), start=1)

@@ -364,11 +364,6 @@ class MemoryQuestions(
         ]
         return found[:limit]
 
-    def coming_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
-        """Return instances that end by themselves after that, the first to end first."""
-        found = [one for one in self.units(wanted) if one.row.end_at is not None and one.row.end_at > since]
-        return sorted(found, key=lambda one: (one.row.end_at, one.seq))[:limit]
-
     def service(self, service_id: str) -> Service | None:
         """Return a service by id."""
         return self._rows(SERVICES).get((service_id,))

@@ -198,9 +198,8 @@ async def running(
         context = _context(ground, scheduler, vault, links, *more)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
-        console = await parts.enter_async_context(
-            console_of(ground, context, identities, health, vault, entrance, gateway)
-        )
+        inside = (context, identities, health, vault, entrance, gateway)
+        console = await parts.enter_async_context(console_of(ground, *inside))
         app = _app(ground, context, identities, health, links, rules, gateway, entrance, console)
         sequencer.start()
         if ground.alone:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 KEPT_MAX: Final = 256
 """Answers in memory."""
 KEEP_FROM_S: Final = 0.05
-"""An answer that took less is made anew each time."""
+"""An answer that took less is not kept."""
 KEEP_TIMES: Final = 20
 """An answer is kept for this many times as long as it took, so that making it takes a twentieth of the time."""
 

@@ -85,7 +85,7 @@ class InsideAnswer:
         """Hang up, and wait until the call has ended."""
         self._gone.set()
         while not self._task.done():
-            # A piece that waits for its reader keeps the call from noticing that nobody reads any more.
+            # A piece that waits for its reader keeps the call from noticing that the reader has gone.
             while not self._came.empty():
                 self._came.get_nowait()
             await asyncio.wait({self._task}, timeout=0.05)

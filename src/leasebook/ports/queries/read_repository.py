@@ -102,8 +102,7 @@ class Place(NamedTuple):
     seq: int
 
 
-CALLED_MAX: Final = 20
-"""More services of one name than a message can list."""
+CALLED_MAX: Final = 20  # More services of one name than a message can list.
 
 
 class Called(NamedTuple):

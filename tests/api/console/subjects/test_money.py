@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from leasebook.console.pages.money import forecasts
 from leasebook.contract.action import PROJECT
 from leasebook.contract.policies import FULL, OPERATOR, READ
 from tests.api.conftest import open_up
@@ -168,6 +170,35 @@ def test_an_empty_page_says_what_will_be_there(scene: ServiceHarness) -> None:
         ("/orders", "No orders"), ("/postings", "No postings"),
     ):  # fmt: skip
         assert said in browser.get(f"/console/money{page}").words(), page
+
+
+def test_a_large_account_loads_its_forecast_and_its_charts_after_the_page(
+    scene: ServiceHarness, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.buy(count=2)
+    hours_later(scene, 2)
+    browser = signed_in(scene, owner)
+    small = {
+        address: browser.get(address).words() for address in ("/console", "/console/money", "/console/money/costs")
+    }
+    whole = re.search(r"By the end of the month: ([0-9.,]+) CNY", small["/console"])
+    assert whole is not None
+    monkeypatch.setattr(forecasts, "AT_ONCE", 0)
+    loaded = set()
+    for address in small:
+        page = browser.get(address)
+        assert "By the end of the month: " not in page.words()
+        loaded |= {html.unescape(one) for one in re.findall(r'data-load="([^"]+)"', page.text)}
+    parts = {one.partition("?")[0]: browser.get(one, hx_request="true") for one in loaded}
+    assert {*parts} == {
+        *("/console/money/forecast", "/console/money/days", "/console/money/costs/chart", "/console/money/advice"),
+    }
+    assert all(one.status == 200 and "<html" not in one.text for one in parts.values())
+    assert f"By the end of the month: {whole[1]} CNY" in parts["/console/money/forecast"].words()
+    assert "<rect" in parts["/console/money/days"].text
+    assert "<rect" in parts["/console/money/costs/chart"].text
+    assert whole[1] in browser.get("/console/money/forecast").words()
+    assert whole[1] in browser.get("/console/money/costs?forecast=1").words()
 
 
 def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_that_is_confirmed(

@@ -107,7 +107,7 @@ async def days(desk: Desk) -> Response:
 async def charges_by_day(desk: Desk) -> list[figures.Bar]:
     """Return a bar for each day of this month that has come. Raises Fault."""
     since, until = figures.month_of(moment(desk.now), desk.zone)
-    # Nothing was charged on a day to come, and to spread what is paid in advance over such days takes seconds.
+    # Nothing was charged on a day to come, and to spread advance payments over those days takes seconds.
     asked = {"from": since, "to": min(until, months.tomorrow(here(desk.now, desk.zone)))}
     daily = await desk.do(ACCOUNT, "DescribeCosts", asked | {"granularity": "day", "maxKeys": 100})
     return figures.days(daily.costs, since, until, desk.zone)

@@ -1,4 +1,4 @@
-"""What takes long for large accounts: the forecast, which looks at every live instance, and their count."""
+"""The answers that take long for large accounts: the forecast looks at every live instance, and so does their count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Forecast(msgspec.Struct, frozen=True):
 async def account_of(desk: Desk) -> Any | None:
     """Return DescribeAccount's answer; None where the user may not see it.
 
-    For a large account it counts a hundred thousand instances. What it holds may then be as old as some seconds, where
+    For a large account it counts a hundred thousand instances. Their count may then be some seconds old, where
     something has happened since; the balance and the status never are. Raises Fault.
     """
     account_id = desk.session.account.id

@@ -77,7 +77,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form lists: the versions by set, the instances with free units, and the offerings."""
+    """The lists of the form: the versions by set, the instances with free units, and the offerings."""
 
     versions: Mapping[str, Mapping[str, str]]
     places: list[Place]
@@ -98,7 +98,7 @@ async def check(desk: Desk) -> Response:
     filled = _filled(desk)
     if not desk.is_fragment:
         return await _form(desk, filled)
-    return desk.page("services/new_part.html", **await _verdict(desk, filled, await _offered(desk)))
+    return desk.page("services/new/part.html", **await _verdict(desk, filled, await _offered(desk)))
 
 
 async def create(desk: Desk) -> Response:
@@ -123,7 +123,7 @@ async def _sure(desk: Desk, filled: NewService) -> Response:
     fields = {name: getattr(filled, name) for name in FIELDS if name != "once"}
     # The time is kept that was shown, not the choice of a time.
     fields |= {"choice": "at" if values["release"] else "none", "at": values["release"] or ""}
-    return desk.page("services/sure_new.html", **values, new=filled, fields=fields, names=await projects(desk))
+    return desk.page("services/new/sure.html", **values, new=filled, fields=fields, names=await projects(desk))
 
 
 def _filled(desk: Desk) -> NewService:
@@ -138,7 +138,7 @@ async def _form(desk: Desk, filled: NewService, fault: Fault | None = None, *, s
     if not filled.offering and offered.sold:
         filled = msgspec.structs.replace(filled, offering=f"{offered.sold[0].region}/{offered.sold[0].type}")
     return desk.page(
-        "services/new.html",
+        "services/new/form.html",
         status if fault is None else fault.error.status,
         **await _verdict(desk, filled, offered),
         offered=offered,

@@ -47,7 +47,7 @@ async def live(desk: Desk) -> Response:
 
 
 class _Watch:
-    """Sees that a stream does not outlive its session, or the right to see what is in it."""
+    """Sees that a stream does not outlive its session, or the right to see it."""
 
     def __init__(self, desk: Desk, asked: dict[str, Any]) -> None:
         self._desk = desk
@@ -69,7 +69,7 @@ class _Watch:
 
 
 async def written(follow: AsyncIterator[Lines]) -> AsyncIterator[bytes]:
-    """Yield pieces as server-sent events: ``anew``, ``lines`` (a list), ``why`` (a sentence), and ``ended``."""
+    """Yield pieces as server-sent events: ``anew``, ``lines`` (a list), ``why`` (a sentence), ``ended``."""
     async for piece in follow:
         events = b"event: anew\ndata: 1\n\n" if piece.is_anew else b""
         if piece.lines:
