@@ -18,7 +18,7 @@ from tests.copies import STORES, copy_of, empty
 from tests.depth import ROUNDS, few
 from tests.log_stores import plain_log, with_log_store
 
-PROVED_EVERY = {"sqlite": few(4, 1), "postgres": few(8, 8 if ROUNDS == 1 else 1)}
+PROVED_EVERY = {"sqlite": few(8, 1), "postgres": few(8, 8 if ROUNDS == 1 else 1)}
 """The books are proved after one of this number of tests on a store: it takes as long as a test."""
 
 

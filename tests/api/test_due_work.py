@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from leasebook.api.server_work import LEFT_OUT_S, Peers
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.model.lease import Worker
 from leasebook.domain.values.calendar import parse_time
 from leasebook.observability.metrics import Metrics
-from tests.api.scene import CLOCK, ServiceHarness
+from tests.api.scene import ACCOUNT, CLOCK, ServiceHarness, a_scene
+from tests.copies import STORES, empty
 
 RELEASED = "2030-01-15T08:30:00+08:00"
 LATE = "2030-01-15T08:31:40+08:00"
@@ -55,6 +60,25 @@ def test_what_comes_is_counted_then_what_is_late_and_then_what_was_done(either: 
     assert [one["kind"] for one in found["kinds"]][:2] == ["renew", "release"]
     (server,) = [one for one in found["servers"] if one["isAnswering"]]
     assert server["silentSeconds"] == 0
+
+
+@pytest.mark.parametrize("store", [store for store in STORES if store == "postgres"])
+def test_servers_of_one_store_agree_on_the_work_and_count_their_own_releases(store: str, tmp_path: Path) -> None:
+    with empty(store, tmp_path / "data", migrated=True) as where, a_scene(where) as first, a_scene(where) as second:
+        first.sell()
+        first.operator.do(ACCOUNT, "TopUpAccount", {"amount": "1000"})
+        first.operator.buy(release=(first.now() + timedelta(minutes=20)).isoformat())
+        before, there = report(first), report(second)
+        assert kind(before, "release")["dueWithinHour"] == kind(there, "release")["dueWithinHour"] == 1
+        first.advance((first.now() + timedelta(minutes=30)).isoformat())
+        reports = [report(scene) for scene in (first, second)]
+        assert [kind(one, "release")["done"] for one in reports] == [1, 0]
+        assert [sum(count["releases"] for count in one["lateness"]) for one in reports] == [1, 0]
+        ids = [{server["serverId"] for server in one["servers"]} for one in reports]
+        assert ids[0] == ids[1]
+        assert len(ids[0]) == 2
+        answering = [[one["serverId"] for one in found["servers"] if one["isAnswering"]] for found in reports]
+        assert len({name for (name,) in answering}) == 2
 
 
 def test_a_server_counts_each_release_once_by_how_late_it_was() -> None:

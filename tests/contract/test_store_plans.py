@@ -129,8 +129,9 @@ def test_moves_between_projects_are_found_along_an_index_of_their_own(planner: P
 
 def test_due_work_is_counted_along_its_index_alone(planner: Planner) -> None:
     planner.ask.due_counts(Instant(5), Instant(2**62))
-    units, approvals = planner.plans
+    units, releases, approvals = planner.plans
     assert units == "SEARCH units USING COVERING INDEX units_due (due_at<?) / USE TEMP B-TREE FOR GROUP BY"
+    assert releases == "SEARCH units USING COVERING INDEX units_due (due_at<?)"
     assert approvals == "SEARCH approvals USING COVERING INDEX approvals_due (due_at<?)"
 
 

@@ -82,6 +82,21 @@ def test_a_page_of_an_earlier_version_may_hold_more_and_is_full() -> None:
     assert (page.number, len(page.digests)) == (1, 8)
 
 
+def test_many_pages_that_another_server_wrote_are_loaded_in_few_round_trips() -> None:
+    pages = 64
+    stored = {
+        (UNTIL, KEYS[0], number): NoncePage(UNTIL, KEYS[0], number.to_bytes(2, "big") * 12, number)
+        for number in range(pages)
+    }
+    book, trips = Book(KnownNonces()), 0
+    while needs := list(book.nonce_needs(UNTIL, KEYS[0])):
+        trips += 1
+        for table, place in needs:
+            book.load(table, place, stored.get(place))
+    assert trips <= 8
+    assert all(book.has(NONCE_PAGES, place) for place in stored)
+
+
 def test_the_nonces_of_a_key_and_second_are_bounded() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nonces, "NONCES_MAX", 7)

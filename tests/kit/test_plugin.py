@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies import ROUNDS
+from tests.depth import ROUNDS, few
 
 pytest_plugins = ["pytester"]
 
@@ -57,6 +57,8 @@ def test_story_of_account(leasebook_account):
     assert leasebook_account.client.describe_account().balance == 1
 """
 TESTS = 8
+PROCESSES = few("2", "4")
+"""Each of them imports all of the service, which takes seconds."""
 
 
 @pytest.fixture
@@ -79,10 +81,10 @@ def seeds() -> range:
 
 
 @pytest.mark.slow
-def test_tests_share_nothing_in_any_order_and_in_four_processes(run: pytest.Pytester) -> None:
+def test_tests_share_nothing_in_any_order_and_in_several_processes(run: pytest.Pytester) -> None:
     run.makepyfile(SUITE)
     for seed in seeds():
-        found = run.runpytest_subprocess("-q", "-n", "4", "-p", "randomly", "--randomly-seed", str(seed))
+        found = run.runpytest_subprocess("-q", "-n", PROCESSES, "-p", "randomly", "--randomly-seed", str(seed))
         found.assert_outcomes(passed=TESTS)
 
 

@@ -38,13 +38,14 @@ class DueOfMemory(ReadRepository):
         return min(releases, default=None)
 
     def due_counts(self, now: Instant, until: Instant) -> Mapping[DueKind, DueCount]:
-        """Count what has work due by ``until``, by the kind of its first work."""
+        """Count releases due by ``until``, and by the kind of their first work what else has work due by then."""
         firsts: dict[str, Due] = {}
         for due in sorted(self._agenda(), key=lambda one: (one.at, one.kind)):
             firsts.setdefault(due.unit_id, due)
+        counted = {due for due in self._agenda() if due.kind is DueKind.RELEASE or due == firsts[due.unit_id]}
         found: dict[DueKind, DueCount] = {}
         for kind in DueKind:
-            times = [due.at for due in firsts.values() if due.kind is kind and due.at <= until]
+            times = [due.at for due in counted if due.kind is kind and due.at <= until]
             late = [at for at in times if at <= now]
             if times:
                 found[kind] = DueCount(len(late), len(times), min(late, default=None))

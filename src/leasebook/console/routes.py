@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs, quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from leasebook.api.body.budget import SMALL
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import UserGone
 from leasebook.api.responses import fault_of
@@ -31,7 +32,7 @@ BROWSER_COOKIE: Final = "leasebook_browser"
 THEME_COOKIE: Final = "leasebook_theme"
 THEMES: Final = ("light", "dark")
 FORM_MAX: Final = 256 << 10
-"""Bytes of a form: a hundred ids with room to spare."""
+"""Bytes of a form of a signed-in user: a hundred ids with room to spare. Others have ``SMALL``."""
 FIELDS_MAX: Final = 2000
 TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 OWN_SITES: Final = ("same-origin", "none")
@@ -175,7 +176,7 @@ def _signed_in(handler: Handler, page: Handler | None = None) -> Callable[[Reque
 
 async def _handled(desk: Desk, handler: Handler, page: Handler | None) -> Response:
     try:
-        fields = await _fields(desk.request, desk.parts, desk.session.token.id)
+        fields = await _fields(desk.request, desk.parts, desk.session.token.id, FORM_MAX)
     except Fault as fault:
         return desk.fault(fault)
     if fields is None:
@@ -208,7 +209,7 @@ def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
         party = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, "")) or browser or new_id()
         look = Look(parts, request, language=language, theme=theme, party=party)
         try:
-            fields = await _fields(request, parts, party)
+            fields = await _fields(request, parts, party, SMALL)
             response = _forged(look) if fields is None else await handler(look, fields)
         except Exception as error:  # noqa: BLE001 - every failure has a page
             fault = fault_of(error)
@@ -238,24 +239,36 @@ def _tastes(request: Request) -> tuple[Language, str]:
     return language, theme if theme in THEMES else ""
 
 
-async def _fields(request: Request, parts: Parts, party: str) -> Fields | None:
+async def _fields(request: Request, parts: Parts, party: str, most: int) -> Fields | None:
     """Return the fields of a form, empty for a page; None where the form is none of ours. Raises Fault if too long."""
     if request.method != "POST":
         return {}
     # A browser says which site a form is from. Where it does not, the token alone says it.
     if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
         return None
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > FORM_MAX:
-            raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {FORM_MAX} bytes.")
+    body = await read_form(request, most)
+    if body is None:
+        raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {most} bytes.")
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         return None
     given = fields.pop(TOKEN, [""])[0]
     return fields if parts.sessions.is_form_token(party, given) else None
+
+
+async def read_form(request: Request, most: int) -> bytes | None:
+    """Return the body of a form; None if it is longer than ``most`` bytes. Of one that never ends it has nothing."""
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > most:
+                return None
+    except ClientDisconnect:
+        # Nobody waits for an answer.
+        return b""
+    return body
 
 
 def _forged(look: Look) -> Response:

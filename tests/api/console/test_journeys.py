@@ -1,4 +1,4 @@
-"""Journeys of people with a real browser. Each page on the way is looked at by axe, and its picture is kept."""
+"""Journeys of people with a real browser. Each page on the way is looked at by axe; a deep run keeps its picture."""
 
 from __future__ import annotations
 

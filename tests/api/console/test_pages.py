@@ -85,6 +85,11 @@ def test_a_purchase_that_would_be_refused_says_why_and_keeps_the_form(browser: B
     assert refused.status == 409
     assert "free" in refused.words()
     assert 'value="too-many"' in refused.text
+    browser.language = "zh-CN"
+    refused = browser.post("/console/buy/confirm", buy_form(page, count="90000", name="too-many"))
+    assert "请为账户充值，或减少数量。" in refused.words()  # noqa: RUF001 - Chinese
+    assert "Top up" not in refused.words()
+    browser.language = "en"
     for fields in ({"count": "1.5"}, {"count": ""}, {"offering": ""}, {"choice": "at", "at": "soon"}):
         assert "Choose" in (words := browser.post("/console/buy/quote", buy_form(page, **fields)).words()) or (
             "whole number" in words

@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from leasebook.console.session.pages import FRESH_S
-from leasebook.contract.policies import READ
+from leasebook.contract.policies import OF_THE_HOUSE, READ
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
@@ -142,6 +142,30 @@ def test_a_manager_sets_the_password_of_a_user_and_others_do_not(scene: ServiceH
         assert guest.post("/console/account", fields).status == 404
     owner.do(IAM, "DeleteUser", {"userId": user})
     assert not is_in(enter(scene, login))
+
+
+@pytest.mark.parametrize("policy", sorted(OF_THE_HOUSE))
+def test_only_an_operator_sets_the_password_of_a_user_with_a_policy_over_every_account(
+    scene: ServiceHarness, policy: str
+) -> None:
+    owner, login = scene.customer(), next(LOGINS)
+    account = owner.do("/v2/account", "DescribeAccount")["accountId"]
+    user = owner.do(IAM, "CreateUser", {"name": "of the house"})["userId"]
+    scene.operator.do(IAM, "AttachPolicy", {"userId": user, "policyName": policy, "accountId": account})
+    manager = root_browser(scene, owner)
+    refused = put(manager, login, user=user)
+    assert refused.status == 403
+    assert f"The user holds {policy}" in refused.text
+    assert not is_in(enter(scene, login))
+    # The user's own password is the user's own.
+    of_the_house = Browser(scene)
+    of_the_house.sign_in(user)
+    assert put(of_the_house, login).status == 303
+    assert put(manager, login, PASSWORD + "2", user=user).status == 403
+    assert is_in(enter(scene, login))
+    # Without the policy it is an ordinary user again.
+    scene.operator.do(IAM, "DetachPolicy", {"userId": user, "policyName": policy, "accountId": account})
+    assert put(manager, login, PASSWORD + "2", user=user).status == 303
 
 
 def test_a_taken_name_a_short_password_and_a_slip_are_refused(scene: ServiceHarness) -> None:

@@ -13,6 +13,7 @@ from pyotp import TOTP, parse_uri
 
 from leasebook.console.factor import codes
 from leasebook.console.factor.second_factors import HOLDS_S, OFFER_HOLDS_S
+from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.console.second_factor import AddSecondFactor, Proof, UseSecondFactor
 from leasebook.domain.commands.console.sign_in import SetPassword
 from leasebook.domain.values.calendar import SECOND_US, Instant
@@ -216,6 +217,7 @@ def test_a_new_name_and_password_keep_the_second_factor(person: Enrolled) -> Non
 def test_of_two_renames_at_once_the_second_is_refused(scene: ServiceHarness, person: Enrolled) -> None:
     row = person.row
     words = {"account_id": user_of(scene, row.user_id).account_id, "user_id": row.user_id, "former": row.login}
+    words |= {"by_operator": False, "operators": frozenset()}
     first, second = (
         SetPassword(login=next(LOGINS), hash=row.hash, at=Instant(row.changed_at), by=row.user_id, **words)
         for _ in range(2)
@@ -282,6 +284,11 @@ def test_a_manager_removes_it_for_a_user_and_another_user_does_not(scene: Servic
     assert stranger.post(REMOVE, theirs | {"user": guest_id}).status == 404
     page = manager.get(f"/console/account?user={guest_id}")
     assert not page.has_form(BEGIN)
+    account = user_of(scene, guest_id).account_id
+    operators = {"userId": guest_id, "policyName": OPERATOR, "accountId": account}
+    scene.operator.do(IAM, "AttachPolicy", operators)
+    assert press(manager, page, REMOVE).status == 403
+    scene.operator.do(IAM, "DetachPolicy", operators)
     assert press(manager, page, REMOVE).status == 303
     with snapshot(scene.where) as ask:
         assert ask.password(login).totp is None  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ class ClockDetail(Shape, kw_only=True):
 
 
 class DueKindWork(Shape, kw_only=True):
-    """Due work of one kind. An instance counts by its first work that is due, so that each counts once."""
+    """Due work of one kind. Of releases all count, of other kinds the instances whose first due work is of the kind."""
 
     kind: str
     """The kind, as in the metric leasebook_due_done_total."""

@@ -17,7 +17,7 @@ from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Unavailable
 from leasebook.console.desk import Desk
 from leasebook.console.device.codes import digest_of, shown, typed
 from leasebook.console.device.logins import HOLDS_S, DeviceLogins
-from leasebook.console.routes import get, parts_of, path_of, post
+from leasebook.console.routes import get, parts_of, path_of, post, read_form
 from leasebook.console.session.attempts import Attempts, network_of
 from leasebook.console.session.pages import record_of, too_often
 from leasebook.contract import errors as e
@@ -150,11 +150,9 @@ class DevicePages:
 
 async def _form(request: Request) -> dict[str, str] | None:
     """Return the fields of a machine's form, each once; None where it is none."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_MAX:
-            return None
+    body = await read_form(request, BODY_MAX)
+    if body is None:
+        return None
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20)
     except ValueError:

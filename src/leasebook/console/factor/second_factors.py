@@ -14,7 +14,7 @@ from leasebook.batch import Sequencer
 from leasebook.console.factor import codes
 from leasebook.console.session.tokens import Keys, code_state, read_code_state
 from leasebook.contract import errors as e
-from leasebook.contract.policies import FULL
+from leasebook.contract.policies import FULL, OF_THE_HOUSE, OPERATOR
 from leasebook.domain.commands.console.second_factor import (
     AddSecondFactor,
     Proof,
@@ -131,7 +131,14 @@ class SecondFactors:
         if to.id == user.id and proof is None:
             raise CodeRefused("wrong")
         record.account_id, record.user_id, record.body = user.account_id, user.id, to.id.encode()
-        command = RemoveSecondFactor(user_id=to.id, login=row.login, proof=proof, by=user.id)
+        command = RemoveSecondFactor(
+            user_id=to.id,
+            login=row.login,
+            proof=proof,
+            by_operator=OPERATOR in user.policies,
+            operators=OF_THE_HOUSE,
+            by=user.id,
+        )
         await self._sequencer.submit(command, None, record, party=user.account_id)
 
     async def asks(self, user: User, party: str) -> str | None:

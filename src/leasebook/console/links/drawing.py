@@ -15,6 +15,7 @@ from leasebook.console.frame.headers import HEADERS, NO_STORE
 from leasebook.console.frame.templating import rendered
 from leasebook.console.routes import THEME_COOKIE, THEMES
 from leasebook.translations.catalogues import language_of, named_in_header
+from leasebook.translations.messages import in_language
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -51,7 +52,14 @@ class LinkDrawing:
 
     def drawn(self, sheet: Sheet, wanted: Wanted) -> bytes:
         """Return a page."""
-        values = {"sheet": sheet, "theme": wanted.theme, "language": sheet.language, "url": self._url}
+        quoted = sheet.quoted and in_language(sheet.quoted, sheet.language)
+        values = {
+            "sheet": sheet,
+            "quoted": quoted,
+            "theme": wanted.theme,
+            "language": sheet.language,
+            "url": self._url,
+        }
         return rendered(sheet.language, "links/sheet.html", values).encode()
 
     def file(self, path: str) -> PageFile | None:

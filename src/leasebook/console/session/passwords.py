@@ -15,7 +15,7 @@ from leasebook.api.audit_record import CallRecord
 from leasebook.api.fault import Fault, bad_field
 from leasebook.batch import Sequencer
 from leasebook.contract import errors as e
-from leasebook.contract.policies import FULL
+from leasebook.contract.policies import FULL, OF_THE_HOUSE, OPERATOR
 from leasebook.domain.commands.console.sign_in import SetPassword
 from leasebook.domain.model.account import User
 from leasebook.domain.model.console.sign_in import Password
@@ -61,7 +61,8 @@ class Passwords:
     async def set(self, user: User, to: User, login: str, password: str, record: CallRecord) -> None:
         """Set a user's login name and password: the own ones, or as a manager those of another user of the account.
 
-        Sessions that began by an earlier password end. Raises Fault, and what ``Sequencer.submit`` raises.
+        Only an operator sets those of another user who holds a policy over every account. Sessions that began by an
+        earlier password end. Raises Fault, and what ``Sequencer.submit`` raises.
         """
         name = login.strip().lower()
         if to.id != user.id and not (user.is_root or FULL in user.policies):
@@ -80,6 +81,8 @@ class Passwords:
             former=former,
             hash=hashed,
             at=Instant(self._now_us()),
+            by_operator=OPERATOR in user.policies,
+            operators=OF_THE_HOUSE,
             by=user.id,
         )
         await self._sequencer.submit(command, None, record, party=user.account_id)

@@ -37,7 +37,7 @@ class AdvanceClockRequest(Request, kw_only=True):
 
 
 class DueKindWork(Shape, kw_only=True):
-    """Due work of one kind. An instance counts by its first work that is due, so that each counts once."""
+    """Due work of one kind. Of releases all count, of other kinds the instances whose first due work is of the kind."""
 
     kind: Annotated[DueKindName, Meta(description="The kind, as in the metric leasebook_due_done_total.")]
     overdue: Annotated[int, Meta(description="How many instances, or requests, have it due now, at all servers.")]

@@ -275,7 +275,8 @@ class Book:
     def nonce_needs(self, until: Instant, access_key_id: str) -> Iterator[tuple[Table[Any], Key]]:
         """Yield the pages that a use of a nonce needs and that are not loaded.
 
-        Only a page that is loaded and full shows that the next one is needed too.
+        Only a page that is loaded and full shows that the next one is needed too. After full pages that were not known
+        as many more are loaded at once, so that many pages take few round trips.
         """
         numbers, pages = self._nonces_of((until, access_key_id)).numbers, self.rows[NONCE_PAGES]
         number, page = numbers.start, None
@@ -283,7 +284,9 @@ class Book:
             key = (until, access_key_id, number)
             page = pages.get(key)
             if key not in pages:
-                yield NONCE_PAGES, key
+                more = 1 if number in numbers else number - numbers.start
+                for ahead in range(number, number + more):
+                    yield NONCE_PAGES, (until, access_key_id, ahead)
             number += 1
 
     def _nonces_of(self, key: tuple[Instant, str]) -> UsedNonces:

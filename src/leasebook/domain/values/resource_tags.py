@@ -18,6 +18,7 @@ ResourceKind = Literal["unit", "tpm", "pkg", "svco", "am", "amv", "key", "sub"]
 """The prefix of an id: an instance, quota, a package, a service, a model set or version, a service key, a subscription.
 """
 KINDS: Final[tuple[ResourceKind, ...]] = ("unit", "tpm", "pkg", "svco", "am", "amv", "key", "sub")
+_BY_PREFIX: Final[dict[str, ResourceKind]] = {kind: kind for kind in KINDS}
 NAMED_ELSEWHERE: Final[frozenset[ResourceKind]] = frozenset({"svco", "am", "amv", "key"})
 """Kinds whose rows have a name of their own, which calls and other rows use and which therefore stays."""
 TAGS_MAX: Final = 50
@@ -86,7 +87,7 @@ class NewTags(msgspec.Struct, frozen=True):
 def kind_of(resource_id: str) -> ResourceKind | None:
     """Return the kind that an id says by its prefix; None: it is the id of nothing that can have tags."""
     prefix, dash, _ = resource_id.partition("-")
-    return next((kind for kind in KINDS if dash and kind == prefix), None)
+    return _BY_PREFIX.get(prefix) if dash else None
 
 
 def read_name(given: str | None, field: str = "name") -> str | None:
@@ -141,10 +142,15 @@ def _value(given: str, field: str) -> str:
 
 
 def _word(given: str, most: int, field: str, what: str, *, empty: bool) -> str:
-    word = unicodedata.normalize("NFC", given)
+    word = given if given.isascii() else unicodedata.normalize("NFC", given)
     if len(word) > most or not (word or empty):
         least = 0 if empty else 1
         raise Refusal(BAD_VALUE, f"{what} has {least} to {most} characters; this has {len(word)}.", field=field)
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in word):
+    # All of ASCII that cannot be printed is control characters; to ask each character for its category takes long.
+    if word.isascii():
+        is_plain = word.isprintable()
+    else:
+        is_plain = not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in word)
+    if not is_plain:
         raise Refusal(BAD_VALUE, f"{what} has no control characters and no line breaks.", field=field)
     return word

@@ -21,8 +21,9 @@ class DueQuestions(Protocol):
     """Queries about due work, answered from committed rows."""
 
     def due_counts(self, now: Instant, until: Instant) -> Mapping[DueKind, DueCount]:
-        """Count the instances, and requests for approvals, by the kind of their first work that is due by ``until``.
+        """Count the releases due by ``until``, and the instances and requests with other first work due by then.
 
-        Kinds without work are left out. It reads an entry of an index for each, so it is a long query.
+        An instance that is charged before its release counts with both kinds. Kinds without work are left out. It reads
+        entries of an index for each, so it is a long query.
         """
         ...

@@ -33,8 +33,15 @@ RELEASE_BY_TEXT: Final = _BEHIND.format(sign="<=")
 RELEASE_BEFORE_TEXT: Final = _BEHIND.format(sign="<")
 """The oldest release due before an instant, of instances on which other work is due even before it."""
 _COUNTED: Final = "sum(CASE WHEN due_at <= ? THEN 1 ELSE 0 END), count(*), min(due_at)"
-COUNTS_TEXT: Final = f"SELECT due_kind, {_COUNTED} FROM units WHERE due_at <= ? GROUP BY due_kind"
+COUNTS_TEXT: Final = (
+    f"SELECT due_kind, {_COUNTED} FROM units WHERE due_at <= ? AND due_kind <> {DueKind.RELEASE:d} GROUP BY due_kind"
+)
 """By kind of the first work of each instance: how many are due by an instant, how many by a later one, since when."""
+RELEASE_COUNTS_TEXT: Final = (
+    "SELECT sum(CASE WHEN release_at <= ? THEN 1 ELSE 0 END), count(*), min(release_at) FROM units "
+    "WHERE due_at <= ? AND release_at <= ?"
+)
+"""The same of all releases, also of instances that are charged before."""
 APPROVAL_COUNTS_TEXT: Final = f"SELECT {_COUNTED} FROM approvals WHERE due_at <= ?"
 """The same of requests for approvals."""
 UNRENEWED_TEXT: Final = (
@@ -108,8 +115,9 @@ class DueQueries(ReadRepository):
         return Instant(first if at is None else at)
 
     def due_counts(self, now: Instant, until: Instant) -> Mapping[DueKind, DueCount]:
-        """Count what has work due by ``until``, by the kind of its first work."""
+        """Count releases due by ``until``, and by the kind of their first work what else has work due by then."""
         rows = self._fetch(COUNTS_TEXT, (now, until))
+        rows += [(DueKind.RELEASE, *row) for row in self._fetch(RELEASE_COUNTS_TEXT, (now, until, until)) if row[1]]
         rows += [(DueKind.APPROVAL, *row) for row in self._fetch(APPROVAL_COUNTS_TEXT, (now, until)) if row[1]]
         return {
             DueKind(kind): DueCount(int(overdue), int(soon), Instant(oldest) if overdue else None)

@@ -14,6 +14,7 @@ from leasebook.client.sync_client import Client
 from leasebook.contract.errors import SIGNATURE_DOES_NOT_MATCH
 from tests.api.console import test_journeys
 from tests.api.console.chromium import KEY, SECRET, ConsoleServer, Journey
+from tests.depth import some
 
 pytestmark = pytest.mark.slow
 begin, served = test_journeys.begin, test_journeys.served
@@ -63,7 +64,7 @@ def tenant(served: ConsoleServer) -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize("locale", some(["en-GB", "zh-CN"], 1))
 def test_each_page_is_sound_in_both_languages(begin: Any, tenant: Client, locale: str) -> None:
     assert tenant
     with begin(f"subjects-{locale[:2]}", locale=locale) as journey:

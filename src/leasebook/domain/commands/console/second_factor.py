@@ -7,7 +7,8 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import PASSWORDS
+from leasebook.domain.book.tables import PASSWORDS, USERS
+from leasebook.domain.commands.account.identity import refuse_operator
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.values.calendar import Instant
@@ -70,20 +71,29 @@ class UseSecondFactor(Command, frozen=True, kw_only=True):
 
 
 class RemoveSecondFactor(Command, frozen=True, kw_only=True):
-    """Remove the second factor of a password, by a code, or (``proof`` is None) by a manager. Returns True."""
+    """Remove the second factor of a password, by a code, or (``proof`` is None) by a manager. Returns True.
+
+    ``operators`` are the policies over every account: only an operator removes that of another user who holds one.
+    """
 
     answer: ClassVar[type] = bool
 
     user_id: str
     login: str
     proof: Proof | None
+    by_operator: bool
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
-        """The password."""
+        """The user and the password."""
+        yield USERS, (self.user_id,)
         yield PASSWORDS, (self.login,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: no second factor (NO_RESOURCE), or the code was used (WRONG_STATE)."""
+        """Raises Refusal: no second factor (NO_RESOURCE), the code was used (WRONG_STATE), or an operator is needed."""
+        user = draft.get(USERS, self.user_id)
+        if user is not None and self.proof is None and not self.by_operator:
+            refuse_operator(user, self.operators, "user")
         row = password_of(draft, self.login, self.user_id)
         if row.totp is None:
             raise Refusal(NO_RESOURCE, "The password has no second factor.")

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import PASSWORDS, SPENT_SIGN_INS, USERS
+from leasebook.domain.commands.account.identity import refuse_operator
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.console.sign_in import Password, SpentSignIn
 from leasebook.domain.values.calendar import Instant
@@ -45,7 +46,8 @@ class SpendSignIn(Command, frozen=True, kw_only=True):
 class SetPassword(Command, frozen=True, kw_only=True):
     """Set the login name and the password of a user, who keeps the second factor. Returns True.
 
-    ``former`` is the login name that the user had, and gives up. ``at`` is by the machine's clock.
+    ``former`` is the login name that the user had, and gives up. ``at`` is by the machine's clock. ``operators`` are
+    the policies over every account: only an operator sets the password of another user who holds one.
     """
 
     answer: ClassVar[type] = bool
@@ -56,6 +58,8 @@ class SetPassword(Command, frozen=True, kw_only=True):
     former: str | None
     hash: str
     at: Instant
+    by_operator: bool
+    operators: frozenset[str]
 
     def needs(self) -> Needs:
         """The user, and both names."""
@@ -65,10 +69,16 @@ class SetPassword(Command, frozen=True, kw_only=True):
             yield PASSWORDS, (self.former,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal: unknown user (NO_RESOURCE), another user's name (BAD_VALUE), or a race lost (WRONG_STATE)."""
+        """Raises Refusal.
+
+        NO_RESOURCE: unknown user. DENIED: an operator is needed. BAD_VALUE: another user's name. WRONG_STATE: a race
+        was lost.
+        """
         user = draft.get(USERS, self.user_id)
         if user is None or user.account_id != self.account_id or user.deleted_at is not None:
             raise Refusal(NO_RESOURCE, f"The account has no user {self.user_id[:64]!r}.", field="userId")
+        if self.by != user.id and not self.by_operator:
+            refuse_operator(user, self.operators, "user")
         taken = draft.get(PASSWORDS, self.login)
         if taken is not None and taken.hash and taken.user_id != self.user_id:
             raise Refusal(BAD_VALUE, "This login name is taken. Choose another one.", field="login")
