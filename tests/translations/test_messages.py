@@ -43,7 +43,7 @@ UNTRANSLATED = {
     "mail {1}",
     "master keys",
     "module {1} has no attribute {2}",
-    "more {1} given back than were ever known",
+    "more {1} given back than were ever held",
     "renewal {1} {2}",
     "test {1}",
     "{1} ORDER BY seq LIMIT ?",
