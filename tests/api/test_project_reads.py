@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from decimal import Decimal
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from tests.actions.record import BILLING_READ, OPERATE, READ
+from tests.api.console.browser import Browser
 from tests.api.scene import ACCOUNT, EVENTS, SERVICE, UNITS, Caller, ServiceHarness, new_service, order
 from tests.api.test_following_accounts import Following
 from tests.api.test_project_policies import PROJECT, SECRET, id_of, user_for
@@ -22,7 +24,7 @@ SPAN: Final = {"from": "2030-01-15 00:00:00", "to": "2030-02-15 00:00:00"}
 DIMENSIONS: Final = ("project", "user", "type", "region", "service", "kind", "tag:team")
 
 
-class House:
+class Movers:
     """An account whose instances are in two projects and move between them while the meters run.
 
     ``own`` is the project of the user. ``left`` left it at 11:00, ``came`` came into it then, ``visited`` was in it
@@ -39,7 +41,7 @@ class House:
         self.came, self.visited, self.hidden = (self.buy(self.hidden_project) for _ in range(3))
         self.term = self.buy(self.own, months=2, autoRenew=True)
         self.service = self.add_service(self.own, "maps")
-        self.moving_service = self.add_service(self.hidden_project, SECRET)
+        self.moving_service = self.add_service(self.hidden_project, "nomads")
         self.root.do(TAG, "RenameResource", {"resourceId": self.hidden, "name": SECRET})
         self.root.do(TAG, "RenameResource", {"resourceId": self.came, "name": "nomad"})
         later = {"instanceId": self.came, "releaseTime": "2030-01-01 00:00:00"}
@@ -81,15 +83,15 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(either_shared: ServiceHarness) -> House:
-    return House(either_shared)
+def house(either_shared: ServiceHarness) -> Movers:
+    return Movers(either_shared)
 
 
 # --- costs -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("summed", [False, True])
-def test_costs_are_those_of_the_projects_minutes_by_whatever_they_are_grouped(house: House, *, summed: bool) -> None:
+def test_costs_are_those_of_the_projects_minutes_by_whatever_they_are_grouped(house: Movers, *, summed: bool) -> None:
     if summed:
         house.scene.sum_costs()
     for granularity in ("total", "month", "day", "hour"):
@@ -113,7 +115,7 @@ def test_costs_are_those_of_the_projects_minutes_by_whatever_they_are_grouped(ho
     assert Decimal(house.user.do(ACCOUNT, "DescribeCosts", SPAN)["total"]["billed"]) == billed
 
 
-def test_pages_of_costs_have_the_rows_of_the_projects_and_no_marker_of_another_list(house: House) -> None:
+def test_pages_of_costs_have_the_rows_of_the_projects_and_no_marker_of_another_list(house: Movers) -> None:
     asked = {**SPAN, "to": "2030-01-16 00:00:00", "granularity": "hour", "groupBy": ["user", "project"], "maxKeys": 3}
     pages = house.user.pages(ACCOUNT, "DescribeCosts", asked)
     whole = house.user.do(ACCOUNT, "DescribeCosts", {**asked, "maxKeys": 1000})
@@ -123,7 +125,7 @@ def test_pages_of_costs_have_the_rows_of_the_projects_and_no_marker_of_another_l
     assert house.user.refused(ACCOUNT, "DescribeCosts", {**asked, "marker": marker}) == "InvalidMarker"
 
 
-def test_costs_of_two_projects_are_the_sum_of_both_and_an_account_named_is_the_own_one(house: House) -> None:
+def test_costs_of_two_projects_are_the_sum_of_both_and_an_account_named_is_the_own_one(house: Movers) -> None:
     both = user_for(house.scene, house.root, [house.own, house.hidden_project], READ)
     default = user_for(house.scene, house.root, ["default"], READ)
     totals = [one.do(ACCOUNT, "DescribeCosts", SPAN)["total"] for one in (both, house.root, default)]
@@ -141,7 +143,7 @@ def rows_of(caller: Caller, **asked: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(str(text))))
 
 
-def test_an_export_has_the_rows_of_the_projects_and_nothing_of_what_an_instance_is_elsewhere_now(house: House) -> None:
+def test_an_export_has_the_rows_of_the_projects_and_nothing_of_what_an_instance_is_elsewhere_now(house: Movers) -> None:
     shown, every = rows_of(house.user), rows_of(house.root)
     house.check_silent(shown)
     assert {row["SubAccountId"] for row in shown} == {house.own}
@@ -162,7 +164,7 @@ def test_an_export_has_the_rows_of_the_projects_and_nothing_of_what_an_instance_
     assert {(row["ResourceName"], row["Tags"], row["CapacityReservationStatus"]) for row in elsewhere} == {("", "", "")}
 
 
-def test_each_dataset_of_an_export_keeps_to_the_projects(house: House) -> None:
+def test_each_dataset_of_an_export_keeps_to_the_projects(house: Movers) -> None:
     invoice = rows_of(house.user, dataset="InvoiceDetail")
     billed = sum(Decimal(row["BilledCost"]) for row in invoice)
     assert billed == Decimal(house.user.do(ACCOUNT, "DescribeCosts", SPAN)["total"]["billed"])
@@ -180,7 +182,7 @@ def test_each_dataset_of_an_export_keeps_to_the_projects(house: House) -> None:
 # --- events ----------------------------------------------------------------------------------------------
 
 
-def told(caller: Caller, **asked: Any) -> list[Any]:
+def events_seen(caller: Caller, **asked: Any) -> list[Any]:
     """Return events, oldest first."""
     found: list[Any] = []
     for page in caller.pages(EVENTS, "DescribeEvents", {"oldestFirst": True, "maxKeys": 1000, **asked}):
@@ -194,12 +196,12 @@ def subject_of(event: Any) -> str:
     return str(event.get("subject") or data.get("serviceId") or data.get("resourceId") or event["type"])
 
 
-def expected(house: House) -> list[Any]:
+def expected(house: Movers) -> list[Any]:
     """Return the account's events that belong to the user's project, by when each thing was in it."""
     came_at, went_at = "2030-01-15T11:00:00", "2030-01-15T14:00:00"
     movers = (house.left, house.term, house.came, house.visited, house.moving_service)
     found = []
-    for event in told(house.root):
+    for event in events_seen(house.root):
         thing, at = subject_of(event), event["time"]
         inside = {
             house.mine: True,
@@ -215,8 +217,8 @@ def expected(house: House) -> list[Any]:
     return found
 
 
-def test_events_are_those_of_things_while_they_were_in_the_projects(house: House) -> None:
-    seen, wanted = told(house.user), expected(house)
+def test_events_are_those_of_things_while_they_were_in_the_projects(house: Movers) -> None:
+    seen, wanted = events_seen(house.user), expected(house)
     house.check_silent(seen)
     assert [event["id"] for event in seen] == [event["id"] for event in wanted]
     assert {event["type"] for event in seen} >= {"unit.bought", "unit.released", "resource.moved", "resource.tagged"}
@@ -228,39 +230,41 @@ def test_events_are_those_of_things_while_they_were_in_the_projects(house: House
             assert "charged" in of_root["data"]
             assert "charged" not in event["data"]
         else:
-            # The links of a reminder are for its buyer, and the name of what is elsewhere now is not shown.
+            # The links of a reminder are for its buyer. An instance that is elsewhere now has no name here.
             shown = {name: value for name, value in of_root["data"].items() if name not in ("instanceName", "links")}
             assert {name: value for name, value in event["data"].items() if name != "instanceName"} == shown
-    assert told(house.user, oldestFirst=False) == seen[::-1]
+    assert events_seen(house.user, oldestFirst=False) == seen[::-1]
 
 
-def test_pages_and_filters_of_events_hide_the_same(house: House) -> None:
-    seen = told(house.user)
+def test_pages_and_filters_of_events_hide_the_same(house: Movers) -> None:
+    seen = events_seen(house.user)
     for size in (1, 2, 5):
         pages = house.user.pages(EVENTS, "DescribeEvents", {"oldestFirst": True, "maxKeys": size})
         assert [len(page["events"]) for page in pages[:-1]] == [size] * (len(pages) - 1)
         assert [event for page in pages for event in page["events"]] == seen
     for unit in (house.mine, house.left, house.came, house.visited):
-        assert told(house.user, instanceId=unit) == [event for event in seen if event.get("subject") == unit]
-    assert told(house.user, instanceId=house.hidden) == []
+        assert events_seen(house.user, instanceId=unit) == [event for event in seen if event.get("subject") == unit]
+    assert events_seen(house.user, instanceId=house.hidden) == []
     some = ["unit.bought", "resource.moved", "iam.userCreated"]
     assert house.user.refused(EVENTS, "DescribeEvents", {"types": some}) == "AccessDenied"
-    assert told(house.user, types=some[:2]) == [event for event in seen if event["type"] in some]
+    assert events_seen(house.user, types=some[:2]) == [event for event in seen if event["type"] in some]
     for kind in ("account.tagPolicyChanged", "approval.asked", "subscription.paused"):
-        assert told(house.user, types=[kind]) == []
+        assert events_seen(house.user, types=[kind]) == []
     asked = {"oldestFirst": True, "maxKeys": 1}
     marker = house.root.do(EVENTS, "DescribeEvents", asked)["nextMarker"]
-    hidden = next(event for event in told(house.root) if event.get("subject") == house.hidden)
+    hidden = next(event for event in events_seen(house.root) if event.get("subject") == house.hidden)
     assert house.user.refused(EVENTS, "DescribeEvents", {**asked, "marker": marker}) == "InvalidMarker"
     absent = house.user.ask(EVENTS, "FollowEvents", {"after": "999-0"})
     answer = house.user.ask(EVENTS, "FollowEvents", {"after": hidden["id"]})
     assert answer.body["message"] == absent.body["message"].replace("999-0", hidden["id"])
 
 
-def test_who_follows_gets_what_happens_in_the_projects_and_loses_it_with_the_right(house: House) -> None:
+def test_who_follows_gets_what_happens_in_the_projects_and_loses_it_with_the_right(house: Movers) -> None:
     follower = user_for(house.scene, house.root, [house.own], READ)
-    stream = Following(follower, after=next(one["id"] for one in told(house.user) if one["type"] == "resource.moved"))
-    seen = told(house.user)
+    stream = Following(
+        follower, after=next(one["id"] for one in events_seen(house.user) if one["type"] == "resource.moved")
+    )
+    seen = events_seen(house.user)
     begun = [event["id"] for event in seen].index(json.loads(stream.body)["after"]) + 1
 
     async def meanwhile(stream: Following) -> None:
@@ -274,7 +278,7 @@ def test_who_follows_gets_what_happens_in_the_projects_and_loses_it_with_the_rig
     house.scene.play(lambda: stream.read(meanwhile))
     assert stream.events[: len(seen) - begun] == seen[begun:]
     house.check_silent(stream.events)
-    assert stream.ids == [event["id"] for event in told(house.user)][begun:]
+    assert stream.ids == [event["id"] for event in events_seen(house.user)][begun:]
     detached = {"userId": id_of(house.root, follower), "policyName": READ, "projectIds": [house.own]}
     ended = Following(follower)
 
@@ -290,19 +294,19 @@ def test_who_follows_gets_what_happens_in_the_projects_and_loses_it_with_the_rig
 # --- explanations ----------------------------------------------------------------------------------------
 
 
-def test_an_instance_is_explained_by_its_minutes_in_the_projects(house: House) -> None:
+def test_an_instance_is_explained_by_its_minutes_in_the_projects(house: Movers) -> None:
     for unit in (house.left, house.visited, house.hidden, house.term):
         assert house.user.refused(UNITS, "ExplainComputeUnit", {"instanceId": unit}) == "InstanceNotFound"
-    told_root = house.root.do(UNITS, "ExplainComputeUnit", {"instanceId": house.came})
+    of_root = house.root.do(UNITS, "ExplainComputeUnit", {"instanceId": house.came})
     shown = house.user.do(UNITS, "ExplainComputeUnit", {"instanceId": house.came})
     house.check_silent(shown)
-    assert (Decimal(told_root["cost"]), Decimal(shown["cost"])) == (Decimal(225), Decimal(135))
+    assert (Decimal(of_root["cost"]), Decimal(shown["cost"])) == (Decimal(225), Decimal(135))
     assert "135.00" in shown["text"]
     assert "225" not in shown["text"]
-    assert len(told_root["attempts"]) == 2
+    assert len(of_root["attempts"]) == 2
     assert [(one["code"], one.get("message")) for one in shown["attempts"]] == [("InappropriateJSON", None)]
     assert [one["id"] for one in shown["events"]] == [
-        one["id"] for one in told(house.user, instanceId=house.came, oldestFirst=False)
+        one["id"] for one in events_seen(house.user, instanceId=house.came, oldestFirst=False)
     ]
     mine = house.user.do(UNITS, "ExplainComputeUnit", {"instanceId": house.mine})
     assert mine == house.root.do(UNITS, "ExplainComputeUnit", {"instanceId": house.mine})
@@ -331,12 +335,12 @@ def test_an_explanation_says_nothing_of_the_balance_and_the_limits(either: Servi
     for one in (unit, postpaid):
         assert "in debt since" not in user.do(UNITS, "ExplainComputeUnit", {"instanceId": one})["text"]
     either.operator.do("/v2/iam", "SuspendAccount", {"accountId": root.account_id(), "reason": SECRET})
-    told_user = user.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})["text"]
-    assert "Its account is suspended, so it is neither resized nor renewed." in told_user
-    assert SECRET not in told_user
+    text = user.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})["text"]
+    assert "Its account is suspended, so it is neither resized nor renewed." in text
+    assert SECRET not in text
 
 
-def test_a_reader_of_every_accounts_bills_is_not_confined_by_a_policy_for_a_project(house: House) -> None:
+def test_a_reader_of_every_accounts_bills_is_not_confined_by_a_policy_for_a_project(house: Movers) -> None:
     user = house.scene.user(house.root, BILLING_READ)
     house.scene.operator.do(
         "/v2/iam",
@@ -354,7 +358,7 @@ def test_a_reader_of_every_accounts_bills_is_not_confined_by_a_policy_for_a_proj
 # --- service keys ----------------------------------------------------------------------------------------
 
 
-def test_service_keys_are_those_that_open_a_service_of_the_projects(house: House) -> None:
+def test_service_keys_are_those_that_open_a_service_of_the_projects(house: Movers) -> None:
     root, user = house.root, house.user
     everywhere = root.do(SERVICE, "CreateServiceKey", {"name": SECRET})["keyId"]
     other = house.add_service(house.hidden_project, f"{SECRET}-2")
@@ -392,3 +396,18 @@ def test_service_keys_are_those_that_open_a_service_of_the_projects(house: House
     for key in shown:
         assert user.do(SERVICE, "DeleteServiceKey", {"keyId": key}) is True
     assert user.do(SERVICE, "DescribeServiceKeys")["keyList"] == []
+
+
+# --- the console -----------------------------------------------------------------------------------------
+
+
+def test_the_console_of_a_user_of_a_project_shows_what_the_actions_do(house: Movers) -> None:
+    browser = Browser(house.scene)
+    browser.sign_in(id_of(house.root, house.user))
+    menu = re.findall(r'href="(/console/[a-z-]+)"', browser.get("/console").text)
+    units = [f"/console/units/{unit}" for unit in (house.mine, house.came, house.left)]
+    pages = {"/console", "/console/money/costs", f"/console/services/{house.service}", *units, *menu}
+    for page in sorted(pages):
+        shown = browser.get(page)
+        assert shown.status == (404 if house.left in page else 200), (page, shown.status)
+        house.check_silent(shown.text)

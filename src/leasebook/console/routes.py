@@ -258,7 +258,7 @@ async def _fields(request: Request, parts: Parts, party: str, most: int) -> Fiel
 
 
 async def read_form(request: Request, most: int) -> bytes | None:
-    """Return the body of a form; None if it is longer than ``most`` bytes. Of one that never ends it has nothing."""
+    """Return the body of a form; None if it is longer than ``most`` bytes. One that is cut off is empty."""
     body = b""
     try:
         async for piece in request.stream():
@@ -266,7 +266,7 @@ async def read_form(request: Request, most: int) -> bytes | None:
             if len(body) > most:
                 return None
     except ClientDisconnect:
-        # Nobody waits for an answer.
+        # The browser has left and waits for no answer.
         return b""
     return body
 

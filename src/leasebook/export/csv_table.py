@@ -34,7 +34,7 @@ def text_cell(text: str) -> str:
 
 
 def written_cell(text: str) -> str:
-    """Return a cell as it stands in the file, which ``Table`` would write: quoted where it has to be."""
+    """Return a cell as ``Table`` writes it: quoted where it has to be."""
     if _QUOTED.search(text) is None:
         return text
     return '"' + text.replace('"', '""') + '"'

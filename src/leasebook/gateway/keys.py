@@ -45,7 +45,7 @@ class Keys:
     A commit here that touches a key throws it out before its caller is answered, one that touches a user all of them,
     and one that touches a service those that a user with a policy for its project made. Where other servers write,
     every call asks the store whether anybody's key or right has changed (the identity epoch), and looks it up again if
-    so; that does not tell of services that moved, so keys of such users are looked up for every call.
+    so; that does not tell of services that moved, so keys of those users are looked up for every call.
     """
 
     def __init__(self, reader: Reader, facts: SharedState, tokens: Tokens, users: Users, *, alone: bool) -> None:

@@ -130,6 +130,9 @@ def test_a_service_is_created_and_its_answer_is_written_as_it_comes(begin: Begin
         with page.expect_response("**/services/new/check"):
             page.fill("[name=name]", "Talking")
         page.locator("#check code", has_text="/services/talking").wait_for()
+        unit = page.locator("[name=instance] option", has_text="for-models").get_attribute("value")
+        with page.expect_response("**/services/new/check"):
+            page.select_option("[name=instance]", value=unit)
         journey.seen("new")
         page.locator("form#new button", has_text="Create it").click()
         page.wait_for_url("**/services/svco-*")

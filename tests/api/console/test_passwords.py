@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
+from leasebook.api.audit_record import CallRecord
 from leasebook.console.session.pages import FRESH_S
 from leasebook.contract.policies import OF_THE_HOUSE, READ
+from leasebook.store.queries.snapshot import snapshot
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
@@ -124,6 +127,32 @@ def test_guesses_at_the_present_password_count_with_those_of_signing_in(scene: S
         attempts._most = before
     attempts._tried.clear()
     assert is_in(enter(scene, login))
+
+
+def test_a_password_that_is_changed_while_it_is_verified_does_not_sign_in(
+    scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, login = scene.customer(), next(LOGINS)
+    put(root_browser(scene, owner), login)
+    passwords = scene.running.console.parts.passwords  # type: ignore[union-attr]
+    computed = passwords._computed
+
+    async def slowly(work: Any, *given: str) -> Any:
+        done = await computed(work, *given)
+        if work == passwords._fits:
+            with snapshot(scene.where) as ask:
+                row = ask.password(login)
+                user = ask.user(row.user_id)  # type: ignore[union-attr]
+            assert user is not None
+            record = CallRecord("request", "127.0.0.1", "/console", "SetPassword")
+            await passwords.set(user, user, login, PASSWORD + "2", record)
+        return done
+
+    monkeypatch.setattr(passwords, "_computed", slowly)
+    browser = enter(scene, login)
+    monkeypatch.undo()
+    assert not is_in(browser)
+    assert is_in(enter(scene, login, PASSWORD + "2"))
 
 
 def test_a_manager_sets_the_password_of_a_user_and_others_do_not(scene: ServiceHarness) -> None:

@@ -58,7 +58,7 @@ class Whereabouts:
     """The projects in which the things of an account were, by their public ids."""
 
     def __init__(self, moves: list[tuple[EventPlace, Event]], now_in: Callable[[str], str | None]) -> None:
-        """``moves`` are the account's, oldest first; ``now_in`` returns the project of a thing; None: no such thing."""
+        """``moves`` are the account's, oldest first; ``now_in`` returns the project of a thing, if it exists."""
         self._now_in: Final = now_in
         self._moves: Final[dict[str, list[tuple[EventPlace, Event]]]] = {}
         for place, move in moves:

@@ -56,7 +56,11 @@ class Passwords:
         known = row is not None and bool(row.hash) and user is not None and user.deleted_at is None
         against = row.hash if row is not None and known else self._none
         fits = await self._computed(self._fits, against, password[: PASSWORD_MAX + 1])
-        return user if known and fits else None
+        if not (known and fits):
+            return None
+        # The password may have been changed while its hash was computed, which takes long where many wait.
+        row, user = await self._reader.read(look)
+        return user if row is not None and row.hash == against else None
 
     async def set(self, user: User, to: User, login: str, password: str, record: CallRecord) -> None:
         """Set a user's login name and password: the own ones, or as a manager those of another user of the account.

@@ -198,7 +198,7 @@ class PostingPage(Shape, kw_only=True):
 class DescribeStatementRequest(PagedRequest, kw_only=True):
     """Ask for a month's statement, in the account's own time; a page of its instances at a time."""
 
-    month: Month
+    month: Annotated[Month, Meta(description="The month, on the account's clocks.")]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 

@@ -79,8 +79,8 @@ def explain(
     ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
     engine runs on it, ``guard`` are the account's limits, ``names`` the words for people beside ids, ``tags`` its tags.
     Arrears caused by the instance's own cost are not predicted. Without ``shows_balance`` the sentences do not say how
-    large a debt is. Without ``knows_funds`` the explanation takes for granted that balance and limits allow what is to
-    come, and foresees no renewal, because how many the balance pays for would tell of the balance.
+    large a debt is. Without ``knows_funds`` the explanation takes for granted that balance and limits allow all that is
+    to come, and foresees no renewal, because how many the balance pays for would tell of the balance.
     """
     if not knows_funds:
         account, guard = msgspec.structs.replace(account, balance=Micro(MICRO_MAX - 1)), None

@@ -91,7 +91,7 @@ def _write_csv(goal: BinaryIO, rows: Iterable[Any], columns: Sequence[Column], *
         Table(file, bom=bom).put(column.name for column in columns)
         fields, texts = attrgetter(*(column.field for column in columns)), [_TEXTS[column.kind] for column in columns]
         for row in rows:
-            # A table's writer would look for what is to be quoted in each cell again.
+            # A table's writer would search each cell for characters to quote, also those whose texts are kept.
             cells = ["" if value is None else text(value) for text, value in zip(texts, fields(row), strict=True)]
             file.write(",".join(cells) + "\n")
     finally:

@@ -42,8 +42,8 @@ class Turns:
     def pace(self, check: Callable[[], None]) -> Callable[[int], None]:
         """Return what a thread calls before a piece of work.
 
-        It pauses now and then, and calls ``check`` before that. What counts is the thread's processor time and not the
-        size of the work: a pause takes as long as several rows, so pauses that come too often take most of the time.
+        It pauses now and then, and calls ``check`` before that. The thread's processor time says when, and not the size
+        of the work: a pause takes as long as several rows, so pauses that come too often take most of the time.
         """
         begun: float | None = None
 

@@ -19,7 +19,7 @@ class DescribeStatements(TypedDict, total=False):
     """Rows a page: 100 where it is left out, 1000 at most whatever is asked."""
 
     month: Required[str]
-    """The month, on the account's clocks."""
+    """The month, on each account's own clocks."""
 
     account_id: str | list[str] | None
     """Another account, a list of accounts, or `*` for all of them; the caller's where it is left out. To name others

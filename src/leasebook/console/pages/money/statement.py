@@ -11,7 +11,7 @@ from leasebook.console.frame.formats import here
 from leasebook.console.pages.money import months
 from leasebook.contract.action import ACCOUNT
 
-ROWS: Final = 200
+ROWS: Final = 50
 DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "InvoiceDetail")
 
 

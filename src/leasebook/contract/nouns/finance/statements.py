@@ -11,9 +11,7 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import ACCOUNT, read
 from leasebook.contract.shapes import ACCOUNTS_MEANT, AccountsMeant, PagedRequest, Shape
 
-Month = Annotated[
-    str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="The month, on the account's clocks.")
-]
+Month = Annotated[str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$")]
 
 
 class StatementSums(Shape, kw_only=True):
@@ -47,7 +45,7 @@ class AccountStatement(StatementSums, kw_only=True):
 class DescribeStatementsRequest(PagedRequest, kw_only=True):
     """Ask for the sums of a month of one account or of several, each in its own time; a page of accounts at a time."""
 
-    month: Month
+    month: Annotated[Month, Meta(description="The month, on each account's own clocks.")]
     account_id: Annotated[AccountsMeant, Meta(description=ACCOUNTS_MEANT)] = None
 
 

@@ -17,6 +17,8 @@ from leasebook.store.tags import having
 
 ENDS: Final = "CASE WHEN payment_timing = 'Prepaid' THEN expires_at ELSE release_at END"
 """When an instance ends by itself; NULL: never."""
+NEAR: Final = 20_000
+"""Rows of the table that are read before all instances of the account, in about ten milliseconds."""
 ENDED: Final = ("CreateFailed", "Releasing", "BillingChanging")
 """Statuses in which nothing ends any more, or the term ends and the instance goes on."""
 
@@ -29,6 +31,14 @@ class ScanQueries:
     def units_of_buyer(self, wanted: UnitFilter, after: int, limit: int | None) -> list[int]:
         """Return the numbers of an account's instances that a user bought, in the order in which they were bought."""
         where, params = _conditions(wanted)
+        if limit is not None:
+            # Who bought much is found at once, among the next rows of the table. As an expression the account's id
+            # cannot be looked up in an index.
+            near = ["account_id || '' = ?", *where[1:], "seq > ?", "seq <= ?"]
+            text = f"SELECT seq FROM units WHERE {' AND '.join(near)} ORDER BY seq LIMIT ?"
+            found = [row[0] for row in self._fetch(text, [*params, after, after + NEAR, limit])]
+            if len(found) == limit:
+                return found
         text = f"SELECT seq FROM units WHERE {' AND '.join(where)} AND seq + 0 > ? ORDER BY seq + 0"
         params.append(after)
         if limit is not None:
