@@ -1,6 +1,6 @@
 """Raw connections of a test: a server that treats each as the test says, a caller, and an end of all of them.
 
-A transport that nobody closes becomes garbage with its event loop. Python warns of it when it collects it, in the
+A transport that is never closed becomes garbage with its event loop. Python warns of it when it collects it, in the
 middle of a later test of the process, and that test fails. So each connection is closed before the loop ends, and its
 end is waited for.
 """

@@ -38,6 +38,12 @@ def test_coming_ends_are_listed_with_every_filter_and_follow_the_clock_of_the_bo
     users = {one["isRoot"]: one["userId"] for one in customer.do(IAM, "DescribeUsers")["users"]}
     assert ids(customer, comingEnds=True, userId=users[False]) == ids(customer, userId=users[False]) == [theirs]
     assert ids(customer, userId=users[True], maxKeys=2) == [late, term]
+    # A user of another account has bought nothing in this one.
+    stranger = either_shared.customer()
+    bought = stranger.buy(release="2030-01-16T08:00:00+08:00")
+    elsewhere = stranger.do(IAM, "DescribeUsers")["users"][0]["userId"]
+    assert ids(stranger, userId=elsewhere) == [bought]
+    assert ids(customer, userId=elsewhere) == ids(customer, userId=elsewhere, comingEnds=True) == []
     assert ids(customer, comingEnds=True, paymentTiming="Prepaid") == [term]
     customer.do(TAG, "TagResource", {"resourceId": late, "tags": {"team": "vision"}})
     assert ids(customer, comingEnds=True, tags={"team": None}) == [late]

@@ -27,6 +27,7 @@ from tests.crash.fleet import (
     prepaid,
 )
 from tests.crash.lone import data_of, every_page, lone_server, prove_books, root_of
+from tests.depth import some
 from tests.postgres import shared_server
 
 TYPE = "approved"
@@ -73,7 +74,7 @@ def approved(server: Process, account: Account, request: str, pause_s: float) ->
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.parametrize("store", some(["sqlite", "postgres"], 1))
 def test_a_purchase_that_needs_an_approval_is_made_once_whenever_the_server_is_killed(
     store: str, tmp_path: Path
 ) -> None:

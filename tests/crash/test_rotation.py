@@ -83,17 +83,8 @@ async def with_second_factor(desk: Client) -> None:
     account = await service.store.read(lambda ask: ask.user(user))
     assert account is not None
     words = {"user_id": user, "login": login, "by": user}
-    await service.sequencer.submit(
-        SetPassword(
-            account_id=account.account_id,
-            former=None,
-            hash="x",
-            at=Instant(1),
-            by_operator=False,
-            operators=frozenset(),
-            **words,
-        )
-    )
+    password: Any = {"former": None, "hash": "x", "at": Instant(1), "by_operator": False, "operators": frozenset()}
+    await service.sequencer.submit(SetPassword(account_id=account.account_id, **password, **words))
     sealed = service.console.parts.factors._vault.seal("its secret", context=user)
     await service.sequencer.submit(AddSecondFactor(totp=sealed, step=1, recovery=(), **words))
 

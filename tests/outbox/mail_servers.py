@@ -60,7 +60,7 @@ class _Mails(SMTP):
         super().connection_made(transport)
 
 
-class _Server(Controller):
+class _MailServer(Controller):
     """The library's own leaves transports open: those of a TLS handshake that the client breaks off, and of callers
     whose end it has not heard of when it stops."""
 
@@ -82,7 +82,7 @@ class _Server(Controller):
 @contextmanager
 def mail_server(box: Box, **options: Any) -> Iterator[int]:
     """Take mails into a box; yields the port. ``options`` are those of aiosmtpd."""
-    server = _Server(box, authenticator=box.login, **options)
+    server = _MailServer(box, authenticator=box.login, **options)
     server.start()
     try:
         yield server.port

@@ -25,8 +25,8 @@ from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscriptio
 from leasebook.domain.record.event_rights import hidden_from_subscriber
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
+from leasebook.notifications.enqueuer import Enqueuer
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Turns
-from leasebook.notifications.fan_out import FanOut
 from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
 from leasebook.notifications.wide import Meter as WideMeter
@@ -113,7 +113,7 @@ class Dispatcher:
         self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
         self._turns = Turns(places or Places())
-        self._fan_out = FanOut(reader, sequencer, alone=alone)
+        self._enqueuer = Enqueuer(reader, sequencer, alone=alone)
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
         self._attempts = Attempts(
@@ -126,7 +126,7 @@ class Dispatcher:
 
     def committed(self, changes: Changes) -> None:
         """Wake up where there may be something to send."""
-        if self._fan_out.committed(changes) or DELIVERY_QUEUES in changes or METADATA in changes:
+        if self._enqueuer.committed(changes) or DELIVERY_QUEUES in changes or METADATA in changes:
             self._soon.set()
 
     async def stop(self) -> None:
@@ -173,7 +173,7 @@ class Dispatcher:
         await self._count()
         working = await self._reader.read(lambda ask: ask.working_hooks())
         self._turns.keep({one.hook.id for one in working}, {one.hook.account_id for one in working}, _run_us())
-        again = await self._fan_out.turn(working, [one for one in working if one.hook.status in RECEIVING])
+        again = await self._enqueuer.turn(working, [one for one in working if one.hook.status in RECEIVING])
         return await self._begin_attempts(working) or again
 
     async def _count(self) -> None:
@@ -184,7 +184,7 @@ class Dispatcher:
             age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
             self._meter.deliveries_waiting(count, age)
         self._meter.attempts_under_way(*self._turns.counts(_run_us()))
-        self._meter.accounts_behind(self._fan_out.waiting)
+        self._meter.accounts_behind(self._enqueuer.waiting)
 
     async def _begin_attempts(self, working: list[Working]) -> bool:
         """Take due deliveries, as many as have places; returns whether any was taken."""

@@ -37,7 +37,7 @@ class Network(httpcore2.AsyncNetworkBackend):
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection without TLS. What comes of its handshake is the library's own stream."""
+    """A connection without TLS. Its handshake makes a stream of the library's own."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
@@ -68,5 +68,5 @@ class _Stream(httpcore2.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what is known about the connection."""
+        """Return a fact about the connection, by its name."""
         return self._stream.get_extra_info(info)

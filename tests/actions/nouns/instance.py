@@ -112,7 +112,7 @@ RECORDS: Final = {
             "accountId": office.user["accountId"],
         },
         foreign=({"accountId": "ACCOUNT"}, {"accountId": ["ACCOUNT"]}),
-        searches=({"projectId": "PROJECT"}, {"userId": "USER"}),
+        searches=({"projectId": "PROJECT"},),
         shape=LIST,
     ),
     "describe_unit": ActionRecord(

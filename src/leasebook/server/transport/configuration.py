@@ -1,4 +1,4 @@
-"""What every listener of ours is told: uvicorn's configuration, and the limits of a connection."""
+"""The settings of every listener of ours: uvicorn's configuration, and the limits of a connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fan-out: turns pages of the event log into deliveries, for each subscription that wants their events."""
+"""The enqueuer: turns pages of the event log into deliveries, for each subscription that wants their events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from leasebook.ports.queries.deliveries import Working
 from leasebook.ports.queries.read_repository import Reader
 
 PAGES_AT_ONCE: Final = 16
-FAN_OUT_AT_ONCE: Final = 32
+SUBSCRIPTIONS_AT_ONCE: Final = 32
 """Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
 
 
@@ -25,7 +25,7 @@ def _account_of(one: Subscription | Part) -> str:
     return one.hook.account_id if isinstance(one, Part) else one.account_id
 
 
-class FanOut:
+class Enqueuer:
     """Looks through the events of subscriptions that are behind the log. ``alone``: no other server writes to it."""
 
     def __init__(self, reader: Reader, sequencer: Sequencer, *, alone: bool) -> None:
@@ -56,8 +56,8 @@ class FanOut:
         wide = [one.hook for one in receiving if one.hook.is_wide]
         await self._wide.look(wide)
         behind: list[Subscription | Part] = [one.hook for one in receiving if one.behind and not one.hook.is_wide]
-        behind += self._wide.parts(wide, FAN_OUT_AT_ONCE)
-        chosen = self._rota.take(behind, lambda _one: True, FAN_OUT_AT_ONCE)
+        behind += self._wide.parts(wide, SUBSCRIPTIONS_AT_ONCE)
+        chosen = self._rota.take(behind, lambda _one: True, SUBSCRIPTIONS_AT_ONCE)
         # Together, so that they share a batch.
         more = await asyncio.gather(*(self._enqueue(one) for one in chosen), return_exceptions=True)
         for one in more:
