@@ -12,12 +12,14 @@ import pytest
 from leasebook.console.device import codes
 from leasebook.console.device.logins import HOLDS_S, name_of
 from leasebook.console.device.pages import ASKED_MAX, GRANT, POLLS_MAX
+from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.console.device import AskForKey
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.ports.clock import wall_us
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
+from tests.api.console.test_passwords import PASSWORD, enter, put, root_browser
 from tests.api.console.test_sessions import user_of
 from tests.api.scene import ACCOUNT, IAM, Caller, ServiceHarness
 from tests.copies import STORES
@@ -242,3 +244,17 @@ def test_codes_are_readable_and_follow_from_the_machines_own() -> None:
 )
 def test_a_machines_name_is_one_short_line(name: str, shown: str) -> None:
     assert name_of(name) == shown
+
+
+def test_a_key_that_a_manager_may_have_opens_no_policy_over_every_account(scene: ServiceHarness) -> None:
+    owner, machine, login = scene.customer(), Machine(scene, "of a manager"), "a-manager-knows"
+    user = owner.do(IAM, "CreateUser", {"name": "promoted"})["userId"]
+    put(root_browser(scene, owner), login, user=user)
+    assert answer(enter(scene, login), machine, "approve").status == 200
+    key = machine.poll()[1]["access_key_id"]
+    put(root_browser(scene, scene.operator), login, PASSWORD + "2", user=user)
+    attach = {"userId": user, "policyName": OPERATOR, "accountId": owner.account_id()}
+    refused = scene.operator.ask(IAM, "AttachPolicy", attach)
+    assert (refused.code, key in refused.body["message"]) == ("InvalidState", True)
+    owner.do(IAM, "DisableAccessKey", {"accessKeyId": key})
+    scene.operator.do(IAM, "AttachPolicy", attach)

@@ -19,6 +19,7 @@ from tests.api.conftest import a_copy
 from tests.api.console.browser import Browser, Shown
 from tests.api.scene import IAM, Caller, ServiceHarness
 from tests.copies import STORES
+from tests.depth import some
 
 MANY = {"LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000"}
 PASSWORD = "correct horse battery"
@@ -70,16 +71,11 @@ def test_a_password_signs_in_and_another_one_does_not(scene: ServiceHarness) -> 
     assert not is_in(enter(scene, "", ""))
 
 
-def test_a_new_password_ends_the_sessions_of_the_former_one_and_not_the_present(
-    scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_password_ends_the_sessions_of_the_former_one_and_not_the_present(scene: ServiceHarness) -> None:
+    """Also those that began in the same second."""
     login = next(LOGINS)
     put(root_browser(scene, scene.customer()), login)
     here, elsewhere = enter(scene, login), enter(scene, login)
-    passwords = scene.running.console.parts.passwords  # type: ignore[union-attr]
-    sessions = scene.running.console.sessions  # type: ignore[union-attr]
-    for part in (passwords, sessions):
-        monkeypatch.setattr(part, "_now_us", lambda now=part._now_us: now() + 2_000_000)
     assert put(here, next(LOGINS), PASSWORD + "2", now=PASSWORD).status == 303
     assert is_in(here)
     assert not is_in(elsewhere)
@@ -197,6 +193,26 @@ def test_only_an_operator_sets_the_password_of_a_user_with_a_policy_over_every_a
     assert put(manager, login, PASSWORD + "2", user=user).status == 303
 
 
+@pytest.mark.parametrize("policy", some(sorted(OF_THE_HOUSE), 1))
+def test_a_password_that_a_manager_may_know_opens_no_policy_over_every_account(
+    scene: ServiceHarness, policy: str
+) -> None:
+    owner, login = scene.customer(), next(LOGINS)
+    account = owner.do("/v2/account", "DescribeAccount")["accountId"]
+    user = owner.do(IAM, "CreateUser", {"name": "promoted"})["userId"]
+    assert put(root_browser(scene, owner), login, user=user).status == 303
+    by_manager = enter(scene, login)
+    assert is_in(by_manager)
+    attach = {"userId": user, "policyName": policy, "accountId": account}
+    refused = scene.operator.ask(IAM, "AttachPolicy", attach)
+    assert (refused.code, "no operator set it" in refused.body["message"]) == ("InvalidState", True)
+    assert put(root_browser(scene, scene.operator), login, PASSWORD + "2", user=user).status == 303
+    assert not is_in(by_manager)
+    scene.operator.do(IAM, "AttachPolicy", attach)
+    assert is_in(enter(scene, login, PASSWORD + "2"))
+    assert [one["action"] for one in owner.do("/v2/account", "DescribeAuditLog")["entries"]].count("SetPassword") == 2
+
+
 def test_a_taken_name_a_short_password_and_a_slip_are_refused(scene: ServiceHarness) -> None:
     login = next(LOGINS)
     put(root_browser(scene, scene.customer()), login)
@@ -238,7 +254,7 @@ def test_an_unknown_name_is_as_much_work_as_a_wrong_password(scene: ServiceHarne
 
     def work(name: str) -> float:
         began = time.process_time()
-        assert scene.runner.run(passwords.user_of(name, "wrong password")) is None
+        assert scene.runner.run(passwords.prove(name, "wrong password")) is None
         return time.process_time() - began
 
     work(login)

@@ -286,6 +286,7 @@ def test_a_manager_removes_it_for_a_user_and_another_user_does_not(scene: Servic
     assert not page.has_form(BEGIN)
     account = user_of(scene, guest_id).account_id
     operators = {"userId": guest_id, "policyName": OPERATOR, "accountId": account}
+    put(root_browser(scene, scene.operator), login, PASSWORD, user=guest_id)
     scene.operator.do(IAM, "AttachPolicy", operators)
     assert press(manager, page, REMOVE).status == 403
     scene.operator.do(IAM, "DetachPolicy", operators)

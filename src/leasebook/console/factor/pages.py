@@ -33,7 +33,7 @@ async def use_code(look: Look, fields: Fields) -> Response:
         return _refused(look, state, refusal)
     parts.sign_ins.signed_in(how, "ok")
     response = look.go("/")
-    begin_session(look.request, response, parts.sessions.begin(asked.user.id, "password"))
+    begin_session(look.request, response, parts.sessions.begin(asked.user.id, "password", asked.password.changed_at))
     return response
 
 

@@ -12,7 +12,7 @@ from leasebook.api.auth.identity import policies_of
 from leasebook.api.fault import Fault
 from leasebook.batch import Sequencer
 from leasebook.console.factor import codes
-from leasebook.console.session.tokens import Keys, code_state, read_code_state
+from leasebook.console.session.tokens import CodeState, Keys, code_state, read_code_state
 from leasebook.contract import errors as e
 from leasebook.contract.policies import FULL, OF_THE_HOUSE, OPERATOR
 from leasebook.domain.commands.console.second_factor import (
@@ -141,12 +141,11 @@ class SecondFactors:
         )
         await self._sequencer.submit(command, None, record, party=user.account_id)
 
-    async def asks(self, user: User, party: str) -> str | None:
+    def asks(self, row: Password, party: str) -> str | None:
         """Return the state that a browser brings back with the code; None: the password needs no second factor."""
-        row = await self.password_of(user.id)
-        if row is None or row.totp is None:
+        if row.totp is None:
             return None
-        return code_state(self._keys()[0], user.id, self._now_s(), party)
+        return code_state(self._keys()[0], CodeState(row.user_id, self._now_s(), row.changed_at), party)
 
     async def asked(self, state: str, party: str) -> Asked:
         """Return who is asked for a code.
@@ -154,15 +153,14 @@ class SecondFactors:
         Raises CodeRefused (``ended``): too late, another browser's state, or a password that was changed since.
         """
         found = read_code_state(self._keys(), state, party)
-        if found is None or not 0 <= self._now_s() - found[1] < HOLDS_S:
+        if found is None or not 0 <= self._now_s() - found.began_s < HOLDS_S:
             raise CodeRefused("ended")
-        user_id, began_s = found
 
         def look(ask: ReadRepository) -> tuple[Password | None, User | None]:
-            return ask.password_of(user_id), ask.user(user_id)
+            return ask.password_of(found.user_id), ask.user(found.user_id)
 
         row, user = await self._reader.read(look)
-        is_there = row is not None and row.totp is not None and row.changed_at // SECOND_US <= began_s
+        is_there = row is not None and row.totp is not None and row.changed_at == found.password_at
         if row is None or user is None or not is_there or user.deleted_at is not None:
             raise CodeRefused("ended")
         return Asked(user, row)

@@ -33,7 +33,7 @@ from leasebook.console.session.passwords import PASSWORD_MIN
 from leasebook.console.session.sessions import LinkRefused
 from leasebook.contract import errors as e
 from leasebook.contract.action import UNITS
-from leasebook.contract.policies import FULL
+from leasebook.contract.policies import FULL, OPERATOR
 from leasebook.domain.model.account import User
 from leasebook.domain.record.audit_log import OK
 from leasebook.translations.catalogues import language_of
@@ -92,19 +92,20 @@ async def use_password(look: Look, fields: Fields) -> Response:
         return refused
     parts = look.parts
     record = record_of(parts, look.request, "SignIn")
-    user = await parts.passwords.user_of(login, password)
-    if user is None:
+    proved = await parts.passwords.prove(login, password)
+    if proved is None:
         parts.sign_ins.signed_in("password", "wrong")
         parts.context.refusals.count(record.address, "", "", e.ACCESS_DENIED.code)
         return sign_in_again(look, e.ACCESS_DENIED.status, "wrong")
-    if (state := await parts.factors.asks(user, look.party)) is not None:
+    user, row = proved
+    if (state := parts.factors.asks(row, look.party)) is not None:
         parts.sign_ins.signed_in("password", "code_asked")
         return look.page("factor/code.html", state=state, why="")
     record.account_id, record.user_id, record.body = user.account_id, user.id, b"password"
     parts.context.sequencer.note(record.line(parts.context.clock.now(), 200, OK, ""))
     parts.sign_ins.signed_in("password", "ok")
     response = look.go("/")
-    begin_session(look.request, response, parts.sessions.begin(user.id, "password"))
+    begin_session(look.request, response, parts.sessions.begin(user.id, "password", row.changed_at))
     return response
 
 
@@ -129,13 +130,13 @@ async def set_password(desk: Desk) -> Response:
         return await account_of(desk, to, fault)
     record = record_of(desk.parts, desk.request, "SetPassword")
     try:
-        await desk.parts.passwords.set(session.user, to, desk.field("login"), password, record)
+        at = await desk.parts.passwords.set(session.user, to, desk.field("login"), password, record)
     except Exception as error:  # noqa: BLE001 - every failure has a page
         return await account_of(desk, to, fault_of(error))
     response = desk.go("/account", user=to.id if to.id != session.user.id else None, done="1")
     if session.token.how == "password" and to.id == session.user.id:
         # The present session began by the former password, and ends with it.
-        begin_session(desk.request, response, desk.parts.sessions.begin(to.id, "password"))
+        begin_session(desk.request, response, desk.parts.sessions.begin(to.id, "password", at))
     return response
 
 
@@ -179,13 +180,14 @@ async def _calendar(desk: Desk, to: User) -> str | None:
 
 
 async def user_meant(desk: Desk, user_id: str) -> User:
-    """Return the user that a page is about: the own one, or for a manager another one of the account."""
+    """Return the user that a page is about: the own one, for a manager one of the account, for an operator any."""
     own = desk.session.user
     if user_id in ("", own.id):
         return own
     user = await desk.parts.context.reader.read(lambda ask: ask.user(user_id))
-    may = FULL in policies_of(own)
-    if not may or user is None or user.account_id != own.account_id or user.deleted_at is not None:
+    held = policies_of(own)
+    may = user is not None and (OPERATOR in held or (FULL in held and user.account_id == own.account_id))
+    if not may or user is None or user.deleted_at is not None:
         raise Fault(e.RESOURCE_NOT_FOUND, desk.gettext("There is no user of that id whom you manage."))
     return user
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -31,6 +31,13 @@ AT_ONCE: Final = 2
 """Hashes that are computed at once: each takes 64 MiB and a core."""
 
 
+class Proved(NamedTuple):
+    """A user who has given the right password, and the row of that password."""
+
+    user: User
+    password: Password
+
+
 class Passwords:
     """Sets and verifies passwords. An unknown name takes as long as a wrong password, with the same work."""
 
@@ -42,7 +49,7 @@ class Passwords:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._none = ""
 
-    async def user_of(self, login: str, password: str) -> User | None:
+    async def prove(self, login: str, password: str) -> Proved | None:
         """Return the user with this login name and password; None where they do not fit. Raises Unavailable."""
         if not self._none:
             self._none = await self._computed(self._hasher.hash, "nobody's")
@@ -60,16 +67,20 @@ class Passwords:
             return None
         # The password may have been changed while its hash was computed, which takes long where many wait.
         row, user = await self._reader.read(look)
-        return user if row is not None and row.hash == against else None
+        return None if row is None or user is None or row.hash != against else Proved(user, row)
 
-    async def set(self, user: User, to: User, login: str, password: str, record: CallRecord) -> None:
+    async def set(self, user: User, to: User, login: str, password: str, record: CallRecord) -> Instant:
         """Set a user's login name and password: the own ones, or as a manager those of another user of the account.
 
-        Only an operator sets those of another user who holds a policy over every account. Sessions that began by an
-        earlier password end. Raises Fault, and what ``Sequencer.submit`` raises.
+        Only an operator sets those of another user who holds a policy over every account, or of another account's user.
+        The account of that user has it in its audit log. Sessions that began by an
+        earlier password end. Returns when it was set, by the machine's clock. Raises Fault, and what
+        ``Sequencer.submit`` raises.
         """
         name = login.strip().lower()
-        if to.id != user.id and not (user.is_root or FULL in user.policies):
+        is_operator = OPERATOR in user.policies
+        is_manager = to.account_id == user.account_id and (user.is_root or FULL in user.policies)
+        if to.id != user.id and not (is_operator or is_manager):
             raise Fault(e.ACCESS_DENIED, f"To set another user's password takes {FULL}.")
         if not LOGIN.fullmatch(name):
             raise bad_field("login", "A login name has from 2 to 64 characters: letters, digits, and . _ @ + -.")
@@ -77,19 +88,21 @@ class Passwords:
             raise bad_field("password", f"A password has from {PASSWORD_MIN} to {PASSWORD_MAX} characters.")
         former = await self.login_of(to)
         hashed = await self._computed(self._hasher.hash, password)
-        record.account_id, record.user_id, record.body = user.account_id, user.id, to.id.encode()
+        record.account_id, record.user_id, record.body = to.account_id, user.id, to.id.encode()
+        at = Instant(self._now_us())
         command = SetPassword(
-            account_id=user.account_id,
+            account_id=to.account_id,
             user_id=to.id,
             login=name,
             former=former,
             hash=hashed,
-            at=Instant(self._now_us()),
-            by_operator=OPERATOR in user.policies,
+            at=at,
+            by_operator=is_operator,
             operators=OF_THE_HOUSE,
             by=user.id,
         )
         await self._sequencer.submit(command, None, record, party=user.account_id)
+        return at
 
     async def is_present(self, row: Password, password: str) -> bool:
         """Whether it is the password that a user has now."""

@@ -80,10 +80,13 @@ class Sessions:
         self._now_us = now_us
         self.limits = limits
 
-    def begin(self, user_id: str, how: How) -> str:
-        """Begin a session of a user who has proved who it is; returns the cookie's value."""
+    def begin(self, user_id: str, how: How, password_at: int = 0) -> str:
+        """Begin a session of a user who has proved who it is; returns the cookie's value.
+
+        ``password_at`` is when the password that is the proof was set: the session ends with that password.
+        """
         now = self._now_s()
-        return session_text(self._keys()[0], SessionToken(user_id, new_id(), now, now, how))
+        return session_text(self._keys()[0], SessionToken(user_id, new_id(), now, now, how, password_at))
 
     async def find(self, cookie: str) -> Session | None:
         """Return the session of a cookie; None if it does not hold (any more). Raises Unavailable."""
@@ -96,7 +99,7 @@ class Sessions:
             if user is not None and token.how == "password":
                 password = ask.password_of(user.id)
                 # A new password ends the sessions that began by an earlier one.
-                if password is None or password.changed_at // SECOND_US > token.began_s:
+                if password is None or password.changed_at != token.password_at:
                     return None
             account = None if user is None or user.deleted_at is not None else ask.account(user.account_id)
             return None if user is None or account is None else (user, account)

@@ -20,11 +20,11 @@ How = Literal["link", "password", "openid"]
 _SIGNATURE: Final = r"\.([A-Za-z0-9_-]{43})"
 _LINK: Final = re.compile(r"(in1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,12})\.([A-Za-z0-9_-]{22}))" + _SIGNATURE, re.ASCII)
 _SESSION: Final = re.compile(
-    r"(se1\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})\.([0-9]{1,12})\.([0-9]{1,12})\.(link|password|openid))"
-    + _SIGNATURE,
+    r"(se2\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})\.([0-9]{1,12})\.([0-9]{1,12})\.(link|password|openid)"
+    r"\.([0-9]{1,18}))" + _SIGNATURE,
     re.ASCII,
 )
-_CODE_STATE: Final = re.compile(r"(co1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,12}))" + _SIGNATURE, re.ASCII)
+_CODE_STATE: Final = re.compile(r"(co2\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,12})\.([0-9]{1,18}))" + _SIGNATURE, re.ASCII)
 
 _CALENDAR: Final = re.compile(r"(ca1\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9}))" + _SIGNATURE, re.ASCII)
 
@@ -41,13 +41,17 @@ class SignInLink(NamedTuple):
 
 
 class SessionToken(NamedTuple):
-    """The contents of a session cookie. Times are seconds since 1970 UTC; ``seen_s``: the cookie was written."""
+    """The contents of a session cookie. Times are seconds since 1970 UTC; ``seen_s``: the cookie was written.
+
+    ``password_at`` is when the password that began it was set, in microseconds, by which it is known; 0: none did.
+    """
 
     user_id: str
     id: str
     began_s: int
     seen_s: int
     how: How
+    password_at: int = 0
 
 
 def new_id() -> str:
@@ -70,16 +74,17 @@ def read_link(keys: Sequence[bytes], text: str) -> SignInLink | None:
 
 def session_text(key: bytes, token: SessionToken) -> str:
     """Return the value of a session cookie."""
-    return _signed(key, f"se1.{token.user_id}.{token.id}.{token.began_s}.{token.seen_s}.{token.how}")
+    text = f"se2.{token.user_id}.{token.id}.{token.began_s}.{token.seen_s}.{token.how}.{token.password_at}"
+    return _signed(key, text)
 
 
 def read_session(keys: Sequence[bytes], text: str) -> SessionToken | None:
     """Return what a session cookie says; None if no server of this store made it."""
     found = _SESSION.fullmatch(text)
-    if found is None or not _holds(keys, found[1], found[7]):
+    if found is None or not _holds(keys, found[1], found[8]):
         return None
     how: How = found[6]  # type: ignore[assignment]
-    return SessionToken(found[2], found[3], int(found[4]), int(found[5]), how)
+    return SessionToken(found[2], found[3], int(found[4]), int(found[5]), how, int(found[7]))
 
 
 def calendar_text(key: bytes, user_id: str, number: int) -> str:
@@ -95,18 +100,29 @@ def read_calendar(keys: Sequence[bytes], text: str) -> tuple[str, int] | None:
     return found[2], int(found[3])
 
 
-def code_state(key: bytes, user_id: str, began_s: int, party: str) -> str:
-    """Return the state of a browser whose user has given the password, and is asked for a code; 1970 UTC, seconds."""
-    text = f"co1.{user_id}.{began_s}"
+class CodeState(NamedTuple):
+    """A browser whose user has given the password and is asked for a code; ``began_s`` in seconds since 1970 UTC.
+
+    ``password_at`` is when that password was set, in microseconds.
+    """
+
+    user_id: str
+    began_s: int
+    password_at: int
+
+
+def code_state(key: bytes, state: CodeState, party: str) -> str:
+    """Return a state as the browser has it."""
+    text = f"co2.{state.user_id}.{state.began_s}.{state.password_at}"
     return f"{text}.{_signature(key, f'{text}.{party}')}"
 
 
-def read_code_state(keys: Sequence[bytes], text: str, party: str) -> tuple[str, int] | None:
-    """Return the user and the time of a state; None if no server of this store made it for this browser."""
+def read_code_state(keys: Sequence[bytes], text: str, party: str) -> CodeState | None:
+    """Return a state; None if no server of this store made it for this browser."""
     found = _CODE_STATE.fullmatch(text)
-    if found is None or not _holds(keys, f"{found[1]}.{party}", found[4]):
+    if found is None or not _holds(keys, f"{found[1]}.{party}", found[5]):
         return None
-    return found[2], int(found[3])
+    return CodeState(found[2], int(found[3]), int(found[4]))
 
 
 def form_token(key: bytes, party: str) -> str:

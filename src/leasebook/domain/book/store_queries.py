@@ -14,6 +14,7 @@ import msgspec
 
 from leasebook.domain.book.whole_account import Living, kinds_of
 from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.console.sign_in import Password
 from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.quote import Quote
@@ -27,6 +28,8 @@ from leasebook.domain.values.calendar import Instant
 USERS: Final = "users"
 KEYS: Final = "keys"
 USER_KEYS: Final = "user_keys"
+KNOWN_PASSWORDS: Final = "known_passwords"
+"""The passwords of a user that no operator set: none or one. The user's row locks it."""
 MODEL_SETS: Final = "model_sets"
 MODELS: Final = "models"
 SERVICES: Final = "services"
@@ -151,6 +154,11 @@ def _key(row: AccessKey) -> Iterator[tuple[str, str]]:
         yield USER_KEYS, row.user_id
 
 
+def _password(row: Password) -> Iterator[tuple[str, str]]:
+    if row.hash and not row.by_operator:
+        yield KNOWN_PASSWORDS, row.user_id
+
+
 def _model_set(row: ModelSet) -> Iterator[tuple[str, str]]:
     if row.deleted_at is None and row.account_id != EVERYBODYS:
         yield MODEL_SETS, row.account_id
@@ -186,6 +194,7 @@ def _service_key(row: ServiceKey) -> Iterator[tuple[str, str]]:
 COUNTED: Final[dict[type, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     User: _user,
     AccessKey: _key,
+    Password: _password,
     ModelSet: _model_set,
     Model: _model,
     Service: _service,

@@ -39,6 +39,7 @@ _TEXTS: Final = {
     a.USERS: "SELECT count(*) FROM users WHERE account_id = ? AND deleted_at IS NULL",
     a.KEYS: "SELECT count(*) FROM access_keys WHERE account_id = ? AND status = 'Active'",
     a.USER_KEYS: "SELECT count(*) FROM access_keys WHERE user_id = ? AND status = 'Active'",
+    a.KNOWN_PASSWORDS: "SELECT count(*) FROM passwords WHERE user_id = ? AND hash <> '' AND NOT by_operator",
     a.MODEL_SETS: "SELECT count(*) FROM model_sets WHERE account_id = ? AND deleted_at IS NULL",
     a.MODELS: "SELECT count(*) FROM models WHERE account_id = ? AND deleted_at IS NULL",
     a.SERVICES: "SELECT count(*) FROM services WHERE account_id = ? AND deleted_at IS NULL",

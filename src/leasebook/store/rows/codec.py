@@ -247,7 +247,7 @@ APPROVAL_MUTABLE: Final = (
     *("remind_at", "status", "reminded_at", "decided_by", "decided_at", "reason", "order_id", "unit_id", "service_id"),
 )
 REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
-PASSWORD_MUTABLE: Final = ("user_id", "hash", "changed_at", "totp", "totp_step", "recovery")
+PASSWORD_MUTABLE: Final = ("user_id", "hash", "changed_at", "totp", "totp_step", "recovery", "by_operator")
 REPLICA_MUTABLE: Final = tuple(
     field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
 )
@@ -465,7 +465,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             PASSWORDS,
             {
                 "to_column": {"recovery": _written_names},
-                "to_field": {"totp": _bytes_or_none, "recovery": _read_names},
+                "to_field": {"totp": _bytes_or_none, "recovery": _read_names, "by_operator": bool},
                 "mutable": PASSWORD_MUTABLE,
             },
         ),

@@ -80,6 +80,7 @@ passwords = _table(
     Column("totp", LargeBinary, nullable=True),
     Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
     Column("recovery", Text, nullable=False, server_default=text("''")),
+    Column("by_operator", Boolean, nullable=False, server_default=text("false")),
     Index("passwords_user", "user_id"),
     without_rowid=True,
 )

@@ -9,6 +9,7 @@ import msgspec
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import KEYS as KEYS_MADE
+from leasebook.domain.book.store_queries import KNOWN_PASSWORDS, Asked
 from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
 from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, PROJECTS, USERS
@@ -330,6 +331,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         yield USERS, (self.user_id,)
         if self.attach and self.policy in self.operators:
             yield KeysOfUser(self.user_id)
+            yield Asked(KNOWN_PASSWORDS, self.user_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal: unknown user, a policy that only operators attach and detach, or a key that others know.
@@ -350,6 +352,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
         if self.attach and self.policy in self.operators and self.policy not in user.policies:
             refuse_known_keys(draft.keys_of(user.id), self.policy)
+            refuse_known_password(draft, user.id, self.policy)
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
         openid = _without(user.openid, {self.policy})
@@ -444,6 +447,18 @@ def refuse_known_keys(keys: list[AccessKey], policy: str) -> None:
         "policy, and make the user a key as an operator (CreateAccessKey).",
         field="userId",
     )
+
+
+def refuse_known_password(draft: Draft, user_id: str, policy: str) -> None:
+    """Raise Refusal (WRONG_STATE) if the user has a password that no operator set: a manager may know it."""
+    if draft.book.answers.count(KNOWN_PASSWORDS, user_id):
+        raise Refusal(
+            WRONG_STATE,
+            f"{policy} is over every account, and others may know the password with which the user signs in to the "
+            "console, because no operator set it. Set the user another one as an operator (/console/account?user=ID), "
+            "and attach the policy.",
+            field="userId",
+        )
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import KEYS as KEYS_MADE
+from leasebook.domain.book.store_queries import KNOWN_PASSWORDS, Asked
 from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.tables import ACCESS_KEYS, DEVICE_LOGINS, USERS
 from leasebook.domain.commands.account.identity import NewKey, own_user
@@ -65,6 +66,7 @@ class AnswerDevice(Command, frozen=True, kw_only=True):
         yield USERS, (self.user_id,)
         if self.key is not None:
             yield ACCESS_KEYS, (self.key.id,)
+            yield Asked(KNOWN_PASSWORDS, self.user_id)
             yield from bound_needs(
                 self.account_id, counted(KEYS_MADE, self.account_id), counted(USER_KEYS_MADE, self.user_id)
             )
@@ -83,7 +85,9 @@ class AnswerDevice(Command, frozen=True, kw_only=True):
         if self.key is not None:
             check_bound(draft, rules, USER_KEYS_MADE, user.id)
             check_bound(draft, rules, KEYS_MADE, user.account_id)
-            # Its own user alone gets the secret, as with a key that an operator makes.
+            # Its own user alone gets the secret, as with a key that an operator makes. But a manager who chose the
+            # password of the user may be the one who approves.
+            is_known = draft.book.answers.count(KNOWN_PASSWORDS, user.id) > 0
             key = AccessKey(
                 self.key.id,
                 user.id,
@@ -91,7 +95,7 @@ class AnswerDevice(Command, frozen=True, kw_only=True):
                 self.key.sealed,
                 "Active",
                 now,
-                by_operator=True,
+                by_operator=not is_known,
                 name=login.machine,
             )
             draft.add(ACCESS_KEYS, key)

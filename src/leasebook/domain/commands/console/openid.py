@@ -10,9 +10,10 @@ import msgspec
 
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import KeysOfUser
+from leasebook.domain.book.store_queries import KNOWN_PASSWORDS, Asked
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
 from leasebook.domain.book.tables import ACCOUNTS, PROJECTS, SPENT_SIGN_INS, USERS
-from leasebook.domain.commands.account.identity import PROJECTS_MAX, refuse_known_keys
+from leasebook.domain.commands.account.identity import PROJECTS_MAX, refuse_known_keys, refuse_known_password
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import OpenIdIdentity, ProjectPolicy, User
 from leasebook.domain.model.console.sign_in import SpentSignIn
@@ -70,6 +71,7 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
         yield SPENT_SIGN_INS, (self.sign_in_id,)
         yield USERS, (self.user_id,)
         yield KeysOfUser(self.user_id)
+        yield Asked(KNOWN_PASSWORDS, self.user_id)
         for grant in self.policies:
             _, at, project_id = grant.partition("@")
             if at and project_id != DEFAULT_PROJECT:
@@ -81,7 +83,7 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
 
         DENIED: the user was deleted, or is another person's or another account's. NO_RESOURCE: the account does
         not exist. QUOTA: it has too many users. WRONG_STATE: a policy over every account would come to keys that others
-        know, or the sign-in was completed before.
+        know, or to a password that they may know, or the sign-in was completed before.
         """
         if draft.get(SPENT_SIGN_INS, self.sign_in_id) is not None:
             raise Refusal(WRONG_STATE, "This sign-in was completed before. Sign in again.")
@@ -101,6 +103,7 @@ class SignInByOpenId(Command, frozen=True, kw_only=True):
         for grant in by_groups:
             if grant in self.operators and grant not in user.policies:
                 refuse_known_keys(draft.keys_of(user.id), grant)
+                refuse_known_password(draft, user.id, grant)
         after = msgspec.structs.replace(
             user,
             policies=tuple(grant for grant in (*by_hand, *by_groups) if "@" not in grant),

@@ -47,7 +47,8 @@ class SetPassword(Command, frozen=True, kw_only=True):
     """Set the login name and the password of a user, who keeps the second factor. Returns True.
 
     ``former`` is the login name that the user had, and gives up. ``at`` is by the machine's clock. ``operators`` are
-    the policies over every account: only an operator sets the password of another user who holds one.
+    the policies over every account: only an operator sets the password of another user who holds one, and no other
+    password opens one (``refuse_known_password``).
     """
 
     answer: ClassVar[type] = bool
@@ -86,7 +87,7 @@ class SetPassword(Command, frozen=True, kw_only=True):
         if self.former is not None and (before is None or before.user_id != self.user_id or not before.hash):
             # Without the row that has the second factor, a race of two calls would set a password without it.
             raise Refusal(WRONG_STATE, "The login name was changed by another call meanwhile. Load the page again.")
-        made = Password(self.login, self.user_id, self.hash, self.at)
+        made = Password(self.login, self.user_id, self.hash, self.at, by_operator=self.by_operator)
         if before is not None and before.user_id == self.user_id and before.hash:
             made = replace(made, totp=before.totp, totp_step=before.totp_step, recovery=before.recovery)
             if before.login != self.login:

@@ -25,7 +25,8 @@ class Password(msgspec.Struct, frozen=True):
 
     ``changed_at`` is by the machine's clock, as the times of sessions are. ``totp`` is the secret of the second factor,
     sealed under the master key; None: there is none. ``totp_step`` is the half minute since 1970 UTC of the last code
-    that was used, and ``recovery`` has the digests of the recovery codes that are left.
+    that was used, and ``recovery`` has the digests of the recovery codes that are left. ``by_operator``: an operator
+    set the password; a manager of the account may know any other.
     """
 
     login: str
@@ -35,3 +36,4 @@ class Password(msgspec.Struct, frozen=True):
     totp: bytes | None = None
     totp_step: int = 0
     recovery: tuple[str, ...] = ()
+    by_operator: bool = False
