@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from typing import Any
 
+import msgspec
 import pytest
 
 from leasebook.batch import BatchLimits, Duplicate, Sequencer, Transaction
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
-from leasebook.domain.book.tables import INSTANCES, METADATA, Table
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, METADATA, Table
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command
 from leasebook.domain.model.account import Account
@@ -95,6 +96,21 @@ async def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left
         await transaction.commit()
         units = [last, unit("unit-2", release_at=Instant(60))]
         assert seen(store) == (units, [30, 60], ["order-3", "order-2", "order-1"], "last")
+
+
+async def test_a_new_account_is_in_the_part_that_has_its_orders(on_store: OnStore) -> None:
+    async with on_store() as store:
+        transaction = await store.begin()
+        book = await opened(transaction)
+        await transaction.load([(ACCOUNTS, ("acc-1",))], book)
+        changed(book, (ACCOUNTS, OWNER), (INSTANCES, unit("unit-1")), orders=(order("order-1"),))
+        transaction.save_part(book.part())
+        later = msgspec.structs.replace(OWNER, balance=Micro(5))
+        changed(book, (ACCOUNTS, later))
+        await transaction.save(book.changes())
+        await transaction.commit()
+        assert store.ask(lambda ask: ask.account("acc-1")) == later
+        assert seen(store)[2] == ["order-1"]
 
 
 @pytest.mark.parametrize("what", ["the rest, too", "a part only"])

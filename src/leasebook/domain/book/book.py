@@ -381,10 +381,11 @@ class Book:
         """Return changes since the last part that can be written while more commands are decided.
 
         These are instances, with their orders and postings: an instance belongs to one command, most often, and they
-        are most of what a batch writes. The rest waits for the end: rows that every command changes, idempotency
-        records, whose locks batches of other servers wait for in one order, and events, which are put in pages.
+        are most of what a batch writes. New accounts go with them, because a posting has an account's number. The rest
+        waits for the end: rows that every command changes, idempotency records, whose locks batches of other servers
+        wait for in one order, and events, which are put in pages.
         """
-        return self._collected([place for place in self._first if place[0] is INSTANCES])
+        return self._collected([place for place, before in self._first.items() if _goes_first(place[0], before)])
 
     def changes(self) -> Changes:
         """Return what the batch changed and no part had, for the store to write."""
@@ -433,3 +434,7 @@ def _with_tags(found: Iterable[tuple[str, dict[str, Any]]], row: ResourceTags) -
 def _approved(found: Iterable[tuple[str, dict[str, Any]]], approver: str | None) -> list[tuple[str, dict[str, Any]]]:
     """Return the events of an instance with the approver of what was done."""
     return [(kind, data | {"approvedBy": approver}) for kind, data in found]
+
+
+def _goes_first(table: Table[Any], before: Any) -> bool:
+    return table is INSTANCES or (table is ACCOUNTS and before is None)
