@@ -86,9 +86,15 @@ def buy(journey: Journey, name: str) -> str:
 def test_a_unit_is_bought_with_a_quote_and_its_release_fires(begin: Begin, served: ConsoleServer) -> None:
     with begin("buying") as journey:
         journey.sign_in()
+        page = journey.page
+        journey.open("/console/buy")
+        page.select_option("[name=offering]", "bj/gpu-1")
+        page.fill("[name=count]", "20000")
+        page.locator("#quote li", has=page.locator(".dot.bad")).filter(has_text="gpu-1").first.wait_for()
+        assert "free" in page.locator("#quote .verdicts").inner_text()
+        journey.seen("insufficient")
         home = buy(journey, "evening-run")
         journey.seen("unit")
-        page = journey.page
         page.locator("button[name=hours][value='2h']").click()
         page.wait_for_url("**?done=kept")
         end = datetime.fromisoformat(page.locator("[data-left]").first.get_attribute("data-left"))
