@@ -195,8 +195,19 @@ def test_postgresql_finds_the_history_of_an_instance_by_the_instance() -> None:
     upgrade(Target(Path(), url))
     plans = []
     with psycopg.connect(url, autocommit=True) as connection:
-        # Of an empty table a scan costs least; the question is which index would be taken of a large one.
-        connection.execute("SET enable_seqscan = off")
+        # Of an empty table all indexes cost the same; the question is which one would be taken of a large one.
+        connection.execute("INSERT INTO account_numbers (account_id) VALUES (%s)", [WHO])
+        connection.execute(
+            "INSERT INTO posting_rows (at, amount, unit, account, kind) "
+            "SELECT i, 1, i % 1000 + 1, 1, CASE i % 100 WHEN 0 THEN 'Renewal' ELSE 'Usage' END "
+            "FROM generate_series(1, 20000) AS i"
+        )
+        connection.execute(
+            "INSERT INTO order_rows (unit, amount, count, account, months, kind, payment_timing) "
+            "SELECT i % 1000 + 1, 1, 1, 1, 0, CASE i % 3 WHEN 0 THEN 'Renewal' ELSE 'Purchase' END, 'Prepaid' "
+            "FROM generate_series(1, 5000) AS i"
+        )
+        connection.execute("ANALYZE posting_rows, order_rows, account_numbers")
 
         def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
             explain: Any = f"EXPLAIN {text.replace('?', '%s')}"
@@ -207,7 +218,7 @@ def test_postgresql_finds_the_history_of_an_instance_by_the_instance() -> None:
             wanted = HistoryFilter(account_id=WHO, unit_id="unit-1", kind=kind)
             Queries(fetch).orders(wanted, after=None, limit=101)
             Queries(fetch).postings(wanted, after=None, limit=101)
-    assert all(re.search(r"Index Cond: \(unit = [($]", plan) for plan in plans), plans
+    assert [plan for plan in plans if not re.search(r"Index Cond: \(unit = [($]", plan)] == []
     assert len(plans) == 6
 
 

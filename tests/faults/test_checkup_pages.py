@@ -125,6 +125,7 @@ def test_an_index_that_does_not_have_what_its_table_has_is_found(lived: Path, tm
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
-            "UPDATE sqlite_master SET sql = 'CREATE INDEX orders_unit ON orders (id, seq)' WHERE name = 'orders_unit'"
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX order_rows_unit ON order_rows (amount, seq)' "
+            "WHERE name = 'order_rows_unit'"
         )
-    assert any("missing from index orders_unit" in finding for finding in check_directory(tmp_path).findings)
+    assert any("missing from index order_rows_unit" in finding for finding in check_directory(tmp_path).findings)
