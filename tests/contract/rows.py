@@ -434,6 +434,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "changed_at": HIGH,
             "totp": bytes(range(256)),
             "totp_step": HIGH,
+            "by_operator": True,
             "recovery": (TEXT, ""),
         },
     ),
