@@ -258,18 +258,19 @@ class Book:
         The numbers are the callers'. No event tells of a nonce and no limit counts it, so it needs no draft.
         """
         refusals: dict[int, Refusal] = {}
-        seconds = self._nonces
+        by_second: dict[tuple[Instant, str], list[tuple[int, str]]] = {}
         for number, nonce in nonces:
-            key = (nonce.until, nonce.access_key_id)
-            used = seconds.get(key)
+            if nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None:
+                refusals[number] = Refusal(REPLAYED, REPLAYED_TEXT)
+            else:
+                by_second.setdefault((nonce.until, nonce.access_key_id), []).append((number, nonce.value))
+        for key, values in by_second.items():
+            used = self._nonces.get(key)
             if used is None:
                 used = self._nonces_of(key)
                 used.loaded(self._nonce_pages(key, used))
-                seconds[key] = used
-            is_former = nonce.may_be_former and self.get(FORMER_NONCES, nonce.access_key_id, nonce.value) is not None
-            refusal = Refusal(REPLAYED, REPLAYED_TEXT) if is_former else used.use(nonce.value)
-            if refusal is not None:
-                refusals[number] = refusal
+                self._nonces[key] = used
+            refusals.update(used.use(values))
         return refusals
 
     def nonce_needs(self, until: Instant, access_key_id: str) -> Iterator[tuple[Table[Any], Key]]:

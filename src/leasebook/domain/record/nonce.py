@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -102,17 +102,21 @@ class UsedNonces:
         self._full += found[:full]
         self._rest = found[full:]
 
-    def use(self, value: str) -> Refusal | None:
-        """Use a nonce up; returns a refusal where it was used before (REPLAYED), or there are too many."""
-        digest = sha256(value.encode()).digest()[:DIGEST_BYTES]
-        used = self._used
-        if digest in used:
-            return Refusal(REPLAYED, REPLAYED_TEXT)
-        if len(used) >= NONCES_MAX:
-            return Refusal(SIGNED_TOO_OFTEN, TOO_MANY_TEXT, again_us=SECOND_US)
-        used.add(digest)
-        self._added.append(digest)
-        return None
+    def use(self, values: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Refusal]]:
+        """Use up nonces that have numbers of the caller's.
+
+        Yields a refusal with the number of each that was used before (REPLAYED), or that is one too many.
+        """
+        used, added = self._used, self._added
+        for number, value in values:
+            digest = sha256(value.encode()).digest()[:DIGEST_BYTES]
+            if digest in used:
+                yield number, Refusal(REPLAYED, REPLAYED_TEXT)
+            elif len(used) >= NONCES_MAX:
+                yield number, Refusal(SIGNED_TOO_OFTEN, TOO_MANY_TEXT, again_us=SECOND_US)
+            else:
+                used.add(digest)
+                added.append(digest)
 
     def written(self, until: Instant, access_key_id: str) -> list[NoncePage]:
         """Return the pages to write: the last one with what the batch added, and new ones after it."""
