@@ -130,6 +130,7 @@ def test_exit_codes_are_of_the_kind_of_failure(run: Run, tmp_path: Path) -> None
     assert "Nothing was sent" in away.stderr
     unset = {"LEASEBOOK_CLIENT_ACCESS_KEY": "", "LEASEBOOK_CLIENT_SECRET_KEY": "", "XDG_CONFIG_HOME": str(tmp_path)}
     assert "leasebook login" in run("units", "list", code=2, **unset).stderr
+    assert "或 " + str(tmp_path) in run("units", "list", code=2, LEASEBOOK_LANG="zh", **unset).stderr
     waited = run("units", "release", "unit-xxx", "--yes", "--dry-run", code=2)
     assert "No such option" in waited.stderr
 

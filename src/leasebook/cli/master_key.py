@@ -52,5 +52,5 @@ def rotate_master_key(
     except (BadSettings, BadMasterKey) as error:
         stop(error)
     except (NotYet, Unavailable, OutcomeUnknown) as error:
-        stop(_("{error}. Run it again to go on.").format(error=error), FAILED)
+        stop(_("{error}. Run it again to go on.").format(error=of_error(error)), FAILED)
     click.echo(_("The store is sealed under the new master key, and nothing of it under the one before."))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from leasebook.cli.terminal.texts import _, marked
+from leasebook.cli.terminal.texts import _, marked, of_error
 
 
 class BadHouse(Exception):
@@ -47,7 +47,7 @@ def at_line(path: str, line: int | None, message: str) -> str:
     """Say where a message belongs."""
     if line is None:
         return f"{path}: {message}"
-    return _("{path}, line {line}: {message}").format(path=path, line=line, message=message)
+    return _("{path}, line {line}: {message}").format(path=path, line=line, message=of_error(message))
 
 
 def too_large(size: int, most: int) -> str:

@@ -129,7 +129,7 @@ def exit_codes() -> Iterator[None]:
         # The buffer would be written at the end of the process, where nothing can be done about a failure.
         sys.stdout.flush()
     except ConfigurationError as error:
-        stop(_("{why} `leasebook login` writes a profile.").format(why=error))
+        stop(_("{why} `leasebook login` writes a profile.").format(why=of_error(error)))
     except NoAnswer as error:
         stop(error, NO_ANSWER)
     except WaitedTooLong as error:

@@ -14,6 +14,7 @@ from leasebook.cli.commands.actions import action_of
 from leasebook.cli.commands.generated.kind import Asked
 from leasebook.cli.commands.language import _, marked
 from leasebook.cli.exits import FAILED, OUT_OF_TIME, stop
+from leasebook.cli.terminal.texts import of_error
 
 WAIT_S: Final = 600.0
 LOOK_FIRST_S: Final = 0.1
@@ -61,7 +62,7 @@ def wait_for(asked: Asked, unit: str, goal: Goal) -> Any:
                 return instance
             if status in goal.last:
                 why = instance.get("reason") or ""
-                stop(_("{unit} is {status}. {why}").format(unit=unit, status=status, why=why), FAILED)
+                stop(_("{unit} is {status}. {why}").format(unit=unit, status=status, why=of_error(why)), FAILED)
             left = until - time.monotonic()
             if left <= 0:
                 stop(
