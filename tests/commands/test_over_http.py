@@ -102,6 +102,7 @@ def test_a_dry_run_of_a_renewal_or_a_resize_says_what_would_be_refused(run: Run,
     assert f"InvalidState: {prepaid} 已有 1 个算力单元。" in few.stderr
     table = run("units", "resize", prepaid, "99999", "--dry-run", "-o", "table", code=1, LEASEBOOK_LANG="zh")
     assert "请减少数量" in table.stdout
+    assert "InsufficientStock: 要求 bj 的" in table.stderr
 
 
 def test_policies_are_listed_with_what_they_permit(run: Run, asked: Asked) -> None:

@@ -353,7 +353,7 @@ NOT_YOURS: Final = marked("it belongs to another user")
 
 def refused(action: str, code: str, message: str) -> str:
     """Say that the service refused a call."""
-    return f"{action}: {code}: {message}"
+    return f"{action}: {code}: {of_error(message)}"
 
 
 def not_json(url: str) -> str:

@@ -11,6 +11,7 @@ from leasebook.cli.commands.actions import action_of
 from leasebook.cli.commands.generated.kind import Asked
 from leasebook.cli.commands.language import _
 from leasebook.cli.commands.showing.span import left_in_words, short, time_of_cell
+from leasebook.cli.terminal.texts import of_error
 
 MINUTES_AN_HOUR: Final = 60
 MINUTE_S: Final = 60
@@ -70,7 +71,10 @@ def of_change(asked: Asked, request: Mapping[str, Any]) -> Price:
 
 def _refusals(quote: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(
-        f"{one['code']}: {one['message']}" for one in quote["verdicts"] if not one["passed"] and one.get("message")
+        # Each by itself: with the code before it a message is not found among the translated ones, or another is.
+        f"{one['code']}: {of_error(one['message'])}"
+        for one in quote["verdicts"]
+        if not one["passed"] and one.get("message")
     )
 
 
