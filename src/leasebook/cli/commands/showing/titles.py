@@ -81,6 +81,19 @@ TITLES: Final[dict[str, str]] = {
     "urlSuffix": marked("Suffix of the URL"),
     "duration": marked("Months"),
     "replicasCount": marked("Replicas"),
+    "openingBalance": marked("Opening balance"),
+    "paidIn": marked("Paid in"),
+    "charged": marked("Charged"),
+    "closingBalance": marked("Closing balance"),
+    "overdue": marked("Overdue"),
+    "dueWithinHour": marked("Within an hour"),
+    "lateSeconds": marked("Seconds late"),
+    "oldestReleaseLateSeconds": marked("Seconds that the oldest release is late"),
+    "done": marked("Done"),
+    "verdicts": marked("Verdicts"),
+    "rule": marked("Rule"),
+    "passed": marked("Permitted"),
+    "priceUnit": marked("Price for a"),
 }
 """Titles by the last part of a column's name."""
 
