@@ -286,7 +286,7 @@ def test_the_lines_of_a_replica_are_followed(scene: ServiceHarness, owner: Calle
     (lines,) = {html.unescape(one) for one in re.findall(r'data-lines="([^"]+)"', unit.text)}
     stream = browser.follow(lines, lambda text: text.count("event: lines") > 2)
     assert stream.headers["content-type"].startswith("text/event-stream")
-    assert stream.text.startswith("event: anew")
+    assert stream.text.startswith("event: restart")
     pieces = [json.loads(one) for one in re.findall(r"event: lines\ndata: (.+)", stream.text)]
     came = [line for piece in pieces for line in piece]
     # None twice, and none left out.

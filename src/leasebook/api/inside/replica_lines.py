@@ -20,14 +20,14 @@ NAME: Final = "lines of replicas"
 
 
 class Lines(msgspec.Struct, frozen=True):
-    """The lines that came since the last piece. ``is_anew``: those that were shown before are of an earlier run.
+    """The lines that came since the last piece. ``is_restart``: those that were shown before are of an earlier run.
 
     ``why`` says why there are no lines, where the reason is a new one. All empty: nothing came.
     """
 
     lines: Sequence[str] = ()
     why: str | None = None
-    is_anew: bool = False
+    is_restart: bool = False
 
 
 def new_lines(before: Sequence[str], now: Sequence[str]) -> Sequence[str]:
@@ -68,8 +68,8 @@ async def follow_lines(
                 yield Lines(why="The replica does not exist and never existed.")
                 return
             found, reason = await context.replica_logs(row, LINES_MAX)
-            is_anew = row.name != run
-            yield Lines(found if is_anew else new_lines(shown, found), reason if reason != why else None, is_anew)
+            is_restart = row.name != run
+            yield Lines(found if is_restart else new_lines(shown, found), reason if reason != why else None, is_restart)
             run, why = row.name, reason
             shown = found if reason is None else shown
             await context.hub.wait(follower, LOOK_S)

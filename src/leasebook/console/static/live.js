@@ -18,7 +18,7 @@
     }
     function begin() {
       source = new EventSource(place.dataset.lines);
-      source.addEventListener("anew", () => { kept = []; delete said.dataset.why; said.textContent = said.dataset.said; show(); });
+      source.addEventListener("restart", () => { kept = []; delete said.dataset.why; said.textContent = said.dataset.said; show(); });
       source.addEventListener("lines", (event) => { kept = kept.concat(JSON.parse(event.data)).slice(-LINES_MAX); show(); });
       source.addEventListener("why", (event) => { said.dataset.why = "1"; said.textContent = JSON.parse(event.data); show(); });
       source.addEventListener("ended", end);

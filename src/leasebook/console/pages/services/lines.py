@@ -69,9 +69,9 @@ class _Watch:
 
 
 async def written(follow: AsyncIterator[Lines]) -> AsyncIterator[bytes]:
-    """Yield pieces as server-sent events: ``anew``, ``lines`` (a list), ``why`` (a sentence), ``ended``."""
+    """Yield pieces as server-sent events: ``restart``, ``lines`` (a list), ``why`` (a sentence), ``ended``."""
     async for piece in follow:
-        events = b"event: anew\ndata: 1\n\n" if piece.is_anew else b""
+        events = b"event: restart\ndata: 1\n\n" if piece.is_restart else b""
         if piece.lines:
             events += b"event: lines\ndata: " + msgspec.json.encode(list(piece.lines)) + b"\n\n"
         if piece.why is not None:
