@@ -14,10 +14,11 @@ import random
 import signal
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import pytest
@@ -78,7 +79,7 @@ class Worker:
             self.way.send(piece)
 
     def stop(self) -> None:
-        """End it; it tears down what it has set up."""
+        """End it; it tears down what it has set up (``Interruption``)."""
         os.kill(self.pid, signal.SIGINT)
         until = time.monotonic() + STOP_S
         with contextlib.suppress(EOFError, OSError):
@@ -197,9 +198,9 @@ def work(session: pytest.Session, way: Connection, number: int) -> None:
     """Run tests as they are given, in a process that was forked for that; it never returns."""
     code = 1
     try:
-        _set_up(session.config, way, number)
+        interruption = _set_up(session.config, way, number)
         with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, EOFError):
-            _run(session, way)
+            _run(session, way, interruption)
             code = 0
         session._setupstate.teardown_exact(None)
     finally:
@@ -208,7 +209,7 @@ def work(session: pytest.Session, way: Connection, number: int) -> None:
         os._exit(code)
 
 
-def _run(session: pytest.Session, way: Connection) -> None:
+def _run(session: pytest.Session, way: Connection, interruption: Interruption) -> None:
     """Run tests, each with the one that follows at hand: fixtures that both use are kept."""
     numbers: deque[int] = deque()
     has_more = True
@@ -216,7 +217,8 @@ def _run(session: pytest.Session, way: Connection) -> None:
     while numbers or has_more:
         if has_more and len(numbers) <= 1:
             way.send(None)
-            piece: list[int] = way.recv()
+            with interruption.allowed():
+                piece: list[int] = way.recv()
             numbers.extend(piece)
             has_more = bool(piece)
             continue
@@ -230,17 +232,54 @@ def _run(session: pytest.Session, way: Connection) -> None:
             return
 
 
-def _set_up(config: pytest.Config, way: Connection, number: int) -> None:
+def _set_up(config: pytest.Config, way: Connection, number: int) -> Interruption:
     atexit._clear()
     random.seed()
-    # A shell lets its background jobs ignore it, and by it a worker is stopped.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interruption = Interruption()
+    # Set in any case: a shell lets its background jobs ignore it, and by it a worker is stopped.
+    signal.signal(signal.SIGINT, interruption.asked)
     factory = config._tmp_path_factory  # type: ignore[attr-defined]
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
     factory._basetemp.mkdir(mode=0o700)
     config.pluginmanager.unregister(name="terminalreporter")
+    config.pluginmanager.register(interruption, "leasebook-interruption")
     config.pluginmanager.register(_Reporter(config, way), "leasebook-reporter")
     config.pluginmanager.getplugin("capturemanager").start_global_capturing()
+    return interruption
+
+
+class Interruption:
+    """SIGINT in a worker: it interrupts a test and a wait for more, and lets a fixture be set up or taken down first.
+
+    A fixture that is interrupted between what it starts and its ``yield`` would never end what it has started.
+    """
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        self._is_allowed = False
+
+    def asked(self, _number: int, _frame: FrameType | None) -> None:
+        """Interrupt now, or as soon as it is allowed."""
+        self._is_asked = True
+        if self._is_allowed:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Let what runs within be interrupted."""
+        self._is_allowed = True
+        try:
+            if self._is_asked:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._is_allowed = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Let the test itself be interrupted."""
+        with self.allowed():
+            return (yield)
 
 
 class _Reporter:

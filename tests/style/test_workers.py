@@ -16,7 +16,8 @@ import pytest
 
 from tests.style.repository import ROOT
 
-SETTINGS = "[pytest]\ntmp_path_retention_policy = failed\n"
+SETTINGS = "[pytest]\naddopts = -p no:randomly\ntmp_path_retention_policy = failed\n"
+"""The tests in their order, also where the plug-in that shuffles them is installed."""
 CONFTEST = """
     import os
 
@@ -71,6 +72,38 @@ ENDS = """
 
     def test_after():
         pass
+"""
+INTERRUPTED = """
+    import os
+    import signal
+
+    import pytest
+
+
+    @pytest.fixture(scope="session")
+    def slow():
+        with open("notes", "a") as notes:
+            print("slow up", file=notes)
+        os.kill(os.getpid(), signal.SIGINT)
+        yield
+        with open("notes", "a") as notes:
+            print("slow down", file=notes)
+
+
+    def test_that_fails():
+        assert False
+
+
+    @pytest.fixture
+    def after():
+        yield
+        with open("notes", "a") as notes:
+            print("after", file=notes)
+
+
+    def test_slow(slow, after):
+        with open("notes", "a") as notes:
+            print("ran", file=notes)
 """
 FILES = ("test_a", "test_b", "test_c", "test_d")
 
@@ -139,17 +172,20 @@ def test_a_test_that_ends_its_process_fails_and_the_others_of_its_file_run(whole
 def test_the_fixtures_of_a_module_are_made_once_and_those_of_the_session_once_a_process(whole: FinishedRun) -> None:
     modules = Counter((words[0], words[1]) for words in whole.notes if words[0] in ("up", "down"))
     assert modules == {(word, name): 1 for word in ("up", "down") for name in FILES}
-    up = {words[2] for words in whole.notes if words[:2] == ["session", "up"]}
-    down = {words[2] for words in whole.notes if words[:2] == ["session", "down"]}
-    assert len(up) == 4
-    assert len(up - down) == 1, "the one that was ended"
+    up, down = ([words[2] for words in whole.notes if words[:2] == ["session", way]] for way in ("up", "down"))
+    # A worker that is slow to begin may find that the others have done everything.
+    assert len(up) in (2, 3, 4)
+    assert len(set(up)) == len(up), "once a process"
+    assert len(set(up) - set(down)) == 1, "the one that was ended"
+    assert len(down) == len(up) - 1
 
 
 def test_each_process_writes_into_a_folder_of_its_own(folder: Path, whole: FinishedRun) -> None:
     assert len(list(folder.glob("pytest-of-*/pytest-0/worker-*"))) == 4
     # Only the folders of failed tests are kept.
     kept = {path.name for path in folder.glob("pytest-of-*/pytest-0/worker-*/test_*") if not path.is_symlink()}
-    assert kept == {"test_one_7_0"}
+    assert len(kept) == 1
+    assert kept.pop().startswith("test_one_7_")
     assert whole.failures
 
 
@@ -160,3 +196,10 @@ def test_a_run_that_ends_at_the_first_failure_takes_down_what_it_set_up(folder: 
     assert re.search(r"\b[12] failed", short.output)
     ups, downs = ({words[2] for words in short.notes if words[:2] == ["session", way]} for way in ("up", "down"))
     assert ups == downs
+
+
+def test_a_fixture_that_is_being_set_up_is_not_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(SETTINGS)
+    (tmp_path / "test_interrupted.py").write_text(textwrap.dedent(INTERRUPTED))
+    interrupted = run(tmp_path)
+    assert interrupted.notes == [["slow", "up"], ["after"], ["slow", "down"]]
