@@ -124,6 +124,65 @@ def test_a_key_that_no_action_has_is_looked_at_before_a_body_is_written_down() -
     assert SECRET not in record.line(Instant(0), 200, "OK", "")[1].body
 
 
+# Maps that callers fill, and what is kept of them; a field of the contract is judged by its name beside them.
+@pytest.mark.parametrize(
+    ("path", "name", "given", "shown"),
+    [
+        (
+            "/v2/computeunit",
+            "PurchaseComputeUnit",
+            {"tags": {"env": "prod", "Secret": "no", "token": "t", "url": "a/b", "command": "run"}},
+            None,
+        ),
+        ("/v2/tag", "TagResource", {"tags": {"environment": "prod", "owner": "ops@example.org"}}, "o…@example.org"),
+        ("/v2/computeunit", "DescribeComputeUnits", {"tags": {"env": None}}, None),
+        ("/v2/account", "SetTagPolicy", {"allowed": {"env": ["prod", "test"], "bearer": None}}, None),
+        ("/v2/account", "SetGuardRails", {"tags": {"env": {"prod": {"budget": "10"}}}}, None),
+        (
+            "/v2/service",
+            "CreateServiceKey",
+            {"name": "api", "serviceId": "svco-1", "tags": {"credential": "none"}},
+            None,
+        ),
+    ],
+)
+@pytest.mark.parametrize("at", ["", "ops@example.org"])
+def test_the_keys_of_a_map_that_callers_fill_are_no_fields(
+    path: str, name: str, given: dict[str, Any], shown: str | None, at: str
+) -> None:
+    action = TABLE[path, name]
+    record = CallRecord("id", "192.0.2.1", action.path, action.name)
+    content = action.example | given
+    if at:
+        # An address in the body has all of it rewritten, field by field.
+        content |= {"clientToken": at}
+    record.body = json.dumps(content).encode()
+    record.asks(read_body(action, record.body, record), None)
+    written = record.line(Instant(0), 200, "OK", "")[1].body
+    kept = json.loads(written)
+    assert "redacted" not in written
+    assert all(kept[field] == value for field, value in given.items()) or (shown is not None and shown in written)
+
+
+def test_a_passed_over_key_beside_a_map_is_judged_by_its_name() -> None:
+    action = TABLE["/v2/computeunit", "PurchaseComputeUnit"]
+    record = CallRecord("id", "192.0.2.1", action.path, action.name)
+    record.body = json.dumps({**action.example, "tags": {"env": "prod"}, "env": {"A": SECRET}}).encode()
+    record.asks(read_body(action, record.body, record), None)
+    written = json.loads(record.line(Instant(0), 200, "OK", "")[1].body)
+    assert written["tags"] == {"env": "prod"}
+    assert written["env"] == {"A": "[redacted]"}
+
+
+def test_the_environment_and_the_unread_parts_of_a_model_stay_hidden() -> None:
+    action = TABLE["/v2/model", "CreateModel"]
+    record = CallRecord("id", "192.0.2.1", action.path, action.name)
+    run = {"command": ["serve", SECRET], "env": {"A": SECRET}}
+    record.body = json.dumps({**action.example, "run": run, "importMeta": {"password": SECRET}}).encode()
+    record.asks(read_body(action, record.body, record), None)
+    assert SECRET not in record.line(Instant(0), 200, "OK", "")[1].body
+
+
 def test_a_plain_body_is_kept_as_it_came_and_cut() -> None:
     assert shown_body(b"") == ""
     for text in ('{"name":  "单位"}', '{"computeUnitCount":  1, "customer":  "status"}', '{"clientToken":  "t"}'):

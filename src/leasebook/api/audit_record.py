@@ -62,7 +62,7 @@ class CallRecord:
         self.names: tuple[str, ...] = ()
         self.token = False
         self.shape: type[msgspec.Struct] | None = None
-        """The type as which all of the body was decoded; None: it has other keys, or was not decoded."""
+        """The type as which the body was decoded, without the keys in ``ignored``; None: it was not decoded."""
         self.well_formed = False
         """Whether the body was read as JSON without complaint."""
         self.written_code: str | None = None
@@ -124,7 +124,7 @@ class CallRecord:
             status,
             code,
             shown_text(message[:MESSAGE_MAX]),
-            shown_body(self.body, well_formed=self.well_formed, shape=self.shape),
+            shown_body(self.body, well_formed=self.well_formed, shape=self.shape, whole=not self.ignored),
             self.names,
             self.token,
         )

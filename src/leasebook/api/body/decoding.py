@@ -30,7 +30,7 @@ _DECODERS: Final = {action.request: msgspec.json.Decoder(action.request) for act
 
 
 class Notes(Protocol):
-    """Receives the names of ignored keys and parameters, and the type of a body that has no ignored keys."""
+    """Receives the names of ignored keys and parameters, and the type as which a body was decoded without these."""
 
     ignored: bytes
     shape: type[msgspec.Struct] | None
@@ -55,9 +55,9 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
             passed += unknown
             request = decoder.decode(_pass_over(action, given, passed, notes))
         else:
-            notes.shape = action.request
             if passed:
                 _pass_over(action, given, passed, notes)
+        notes.shape = action.request
         odd = odd_amount(action.request, given)
     except msgspec.ValidationError as error:
         field, what = _field(action.request, str(error))

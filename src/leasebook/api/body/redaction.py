@@ -28,6 +28,11 @@ _VALUES: Final = frozenset({"env", "environment", "arguments"})
 """Keys of what a replica is run with: names stay, and every value goes, since each may be a password."""
 _WORDS: Final = frozenset({"command", "url"})
 """Keys whose values are shown in part."""
+_PLAIN: Final = (
+    *(inspect.NoneType, inspect.BoolType, inspect.IntType, inspect.FloatType, inspect.StrType),
+    *(inspect.LiteralType, inspect.DecimalType),
+)
+"""Types whose values have no keys."""
 _KEYS: Final = re.compile(rb'"([^"\\]*)"\s*:')
 _SIGNATURE: Final = re.compile(r"bce-auth-v\d+(?:/|%2F)[^\s\"'&]+", re.IGNORECASE)
 _URL_ENDS: Final = re.compile(r"[\s\"'<>]")
@@ -35,20 +40,24 @@ _NAME_BEGINS: Final = (" ", "\t", "\n", "\r", '"', "'", "<", ">", ":", "/", ",",
 """A mail address begins right after the last of these."""
 
 
-def shown_body(body: bytes, *, well_formed: bool = False, shape: type[msgspec.Struct] | None = None) -> str:
+def shown_body(
+    body: bytes, *, well_formed: bool = False, shape: type[msgspec.Struct] | None = None, whole: bool = True
+) -> str:
     """Return a body without secrets, cut at BODY_MAX characters. ``well_formed`` JSON is searched faster.
 
-    ``shape`` is the type as which all of the body was decoded; then its keys need not be searched for.
+    ``shape`` is the type as which the body was decoded, ``whole`` unless keys were passed over. Then only the fields of
+    the contract are judged by their names, and not the keys of maps that the caller fills, such as tags and budgets by
+    tag: the tag ``env`` is no replica's environment.
 
-    These are removed: the values of keys whose names suggest a secret; the values of a replica's environment and
+    These are removed: the values of fields whose names suggest a secret; the values of a replica's environment and
     arguments, and the words of its command after the first; signatures; everything after the host in a webhook's
     address; user and query of other URLs; and all but the first letter of the name in a mail address. A body that may
     hold a secret and is no JSON is left out as a whole, since a fragment may contain a whole secret.
     """
     if not body:
         return ""
-    if _may_tell(body, shape) if well_formed else _HINTS.search(body.lower()):
-        return _redacted(body)[:BODY_MAX]
+    if _may_tell(body, shape if whole else None) if well_formed else _HINTS.search(body.lower()):
+        return _redacted(body, None if shape is None else inspect.type_info(shape))[:BODY_MAX]
     return body[: 4 * BODY_MAX].decode("utf-8", "replace")[:BODY_MAX]
 
 
@@ -61,12 +70,12 @@ def _may_tell(body: bytes, shape: type[msgspec.Struct] | None) -> bool:
 
 @cache
 def _shape_may_tell(shape: type[msgspec.Struct]) -> bool:
-    """Whether a key of a shape suggests a secret, or it takes keys of any name."""
+    """Whether a field of a shape suggests a secret, or may hold objects that the contract does not describe."""
     return any(key is None or _key_tells(key.encode()) for key in _keys_of(inspect.type_info(shape)))
 
 
 def _keys_of(kind: inspect.Type) -> Iterator[str | None]:
-    """Yield the keys that a value of a type may have, at any depth; None: also others."""
+    """Yield the fields that a value of a type may have, at any depth; None: also others, which no type describes."""
     match kind:
         case inspect.StructType():
             if not kind.forbid_unknown_fields:
@@ -79,13 +88,9 @@ def _keys_of(kind: inspect.Type) -> Iterator[str | None]:
                 yield from _keys_of(one)
         case inspect.Metadata():
             yield from _keys_of(kind.type)
-        case inspect.ListType():
-            yield from _keys_of(kind.item_type)
-        case inspect.NoneType() | inspect.BoolType() | inspect.IntType() | inspect.FloatType() | inspect.StrType():
-            pass
-        case inspect.LiteralType() | inspect.DecimalType():
-            pass
-        case _:
+        case inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
+            yield from _keys_of(inner)
+        case _ if not isinstance(kind, _PLAIN):
             yield None
 
 
@@ -127,24 +132,40 @@ def _shown_name(text: str) -> str:
     return text if len(text) - begin <= 1 else f"{text[: begin + 1]}…"
 
 
-def _redacted(body: bytes) -> str:
+def _redacted(body: bytes, kind: inspect.Type | None) -> str:
     if len(body) > READ_MAX:
         return f"[{len(body)} bytes, left out: they may hold a secret]"
     try:
-        return msgspec.json.encode(_clean(msgspec.json.decode(body))).decode()
+        return msgspec.json.encode(_clean(msgspec.json.decode(body), kind)).decode()
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return f"[{len(body)} bytes that are no JSON, left out: they may hold a secret]"
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, kind: inspect.Type | None) -> Any:
+    """Return a JSON value without secrets. ``kind`` is its type by the contract; None: no type describes it."""
     if isinstance(value, dict):
-        return {shown_text(key): _of_key(key, one) for key, one in value.items()}
+        of = _kind_among(kind, inspect.StructType, inspect.DictType)
+        if isinstance(of, inspect.DictType):
+            return {shown_text(key): _clean(one, of.value_type) for key, one in value.items()}
+        fields = {field.encode_name: field.type for field in of.fields} if isinstance(of, inspect.StructType) else {}
+        return {shown_text(key): _of_key(key, one, fields.get(key)) for key, one in value.items()}
     if isinstance(value, list):
-        return [_clean(one) for one in value]
+        listed = _kind_among(kind, inspect.ListType)
+        return [_clean(one, listed.item_type if isinstance(listed, inspect.ListType) else None) for one in value]
     return shown_text(value) if isinstance(value, str) else value
 
 
-def _of_key(key: str, value: Any) -> Any:
+def _kind_among(kind: inspect.Type | None, *forms: type[inspect.Type]) -> inspect.Type | None:
+    """Return the one type of these forms that a value of a type may have; None: there is none, or several."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        found = [one for one in (_kind_among(one, *forms) for one in kind.types) if one is not None]
+        return found[0] if len(found) == 1 else None
+    return kind if isinstance(kind, forms) else None
+
+
+def _of_key(key: str, value: Any, kind: inspect.Type | None) -> Any:
     name = key.lower()
     if _SECRET.search(name):
         return REDACTED
@@ -157,7 +178,7 @@ def _of_key(key: str, value: Any) -> Any:
         # Many receivers authenticate the sender by the path alone.
         scheme, mark, rest = value.partition("://")
         return f"{shown_text(scheme)}{mark}{_host(rest)}/{REDACTED}" if mark else REDACTED
-    return _clean(value)
+    return _clean(value, kind)
 
 
 def _host(rest: str) -> str:
