@@ -45,6 +45,7 @@ from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import CODECS, Codec
+from leasebook.store.tags import listed
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200
@@ -341,7 +342,7 @@ class Filler:
         return added
 
     def tag(self) -> None:
-        """Give some live instances a common tag, and few of these a rare one, with their entries in the index."""
+        """Give some live instances a common tag, and few of these a rare one, with the lists of these tags."""
         last = 0
         text = "SELECT seq, id, account_id FROM units WHERE seq > ? AND status <> 'Released' ORDER BY seq LIMIT ?"
         while found := self._out.run(text, (last, CHUNK)):
@@ -350,8 +351,12 @@ class Filler:
             if not tagged:
                 continue
             self._insert(CODECS[RESOURCE_TAGS], [row for _, row in tagged])
-            entries = [(row.account_id, row.kind, *tag, seq) for seq, row in tagged for tag in row.entries.items()]
-            self._out.insert("tagged", "account_id, kind, key, value, seq", entries)
+            lists: dict[tuple[str, str, str, str], list[int]] = {}
+            for seq, row in tagged:
+                for tag in row.entries.items():
+                    lists.setdefault((row.account_id, row.kind, *tag), []).append(seq)
+            columns = "account_id, kind, key, value, part, first, numbers"
+            self._out.insert("tag_lists", columns, [*listed(lists.items())])
             self._record.tagged([row for _, row in tagged])
             self._out.commit()
 

@@ -33,7 +33,7 @@ from benchmarks.storm import Watched, serving
 from leasebook.api.paging import marker_of
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
-from leasebook.domain.values.resource_tags import Wanted
+from leasebook.domain.values.resource_tags import Wanted, written_entry
 from leasebook.ports.queries.read_repository import EventFilter, HistoryFilter, UnitFilter
 from leasebook.store.opening import Target
 
@@ -168,9 +168,9 @@ def _tagged(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ..
         ("a rare and a common tag", {"stage": "rare", "team": "common"}, None),
         ("a common key, a type", {"team": None}, "gpu-1"),
     ):
-        key = "stage" if "stage" in tags else "team"
+        key = written_entry("stage" if "stage" in tags else "team", None)
         text = (
-            "FROM tagged t JOIN units u ON u.seq = t.seq WHERE t.account_id = ? AND t.kind = 'unit' AND t.key = ? "
+            "FROM tags t JOIN units u ON u.id = t.id WHERE t.account_id = ? AND replace(t.entries, ?, '') <> t.entries "
             "AND u.type = coalesce(?, u.type)"
         )
         ((rows,),) = run(f"SELECT count(*) {text}", (account, key, unit_type))
@@ -178,7 +178,7 @@ def _tagged(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ..
             print(f"{name}: {rows} instances are too few for a page far down; take more", file=sys.stderr)
             continue
         skipped = min(int(rows * DEPTH), rows - PAGE - 1)
-        ((seq,),) = run(f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, unit_type, skipped))
+        ((seq,),) = run(f"SELECT u.seq {text} ORDER BY u.seq LIMIT 1 OFFSET ?", (account, key, unit_type, skipped))
         wanted = UnitFilter(account_id=account, type=unit_type, tags=Wanted(tuple(sorted(tags.items()))))
         first = {"tags": tags, "maxKeys": PAGE, **({} if unit_type is None else {"type": unit_type})}
         deep = {**first, "marker": marker_of(seq, f"units {wanted}")}

@@ -31,8 +31,8 @@ from tests.copies import empty
 
 TAG: Final = "/v2/tag"
 TABLES: Final = (
-    "SELECT id, account_id, kind, name, tags FROM tags ORDER BY id",
-    "SELECT account_id, kind, key, seq, value FROM tagged ORDER BY kind, key, seq",
+    "SELECT id, account_id, kind, name, tags, entries FROM tags ORDER BY id",
+    "SELECT account_id, kind, key, value, part, first, numbers FROM tag_lists ORDER BY kind, key, value, part, first",
     "SELECT id, tag_policy FROM accounts WHERE tag_policy IS NOT NULL",
 )
 POLICY: Final = {"required": ["team"], "allowed": {"team": ["speech", "vision"]}}
@@ -123,7 +123,7 @@ def _finds_what_is_lost(where: Target, unit: str, hook: str) -> None:
     assert lost(where) == []
     has = "'training' {'team': 'vision'}"
     # A row that is gone together with its entries in the index, or that has other words.
-    assert lost(where, f"DELETE FROM tags WHERE id = '{unit}'", "DELETE FROM tagged") == [
+    assert lost(where, f"DELETE FROM tags WHERE id = '{unit}'", "DELETE FROM tag_lists") == [
         f"the name and tags of {unit} are none, and its events say {has}"
     ]
     assert lost(where, f"DELETE FROM tags WHERE id = '{hook}'") == [

@@ -1,4 +1,4 @@
-"""Names and tags in a store: the index of tags follows the rows, and ``check`` names each difference."""
+"""Names and tags in a store: the lists of tags follow the rows, and ``check`` names each difference."""
 
 from __future__ import annotations
 
@@ -23,29 +23,38 @@ from tests.contract.batches import write
 from tests.contract.rows import unit
 from tests.simulation.test_histories import fetched
 
-ENTRIES: Final = "SELECT kind, key, value FROM tagged ORDER BY kind, key"
-HAS: Final = "the index of tags has"
+ENTRIES: Final = "SELECT kind, key, value, numbers FROM tag_lists ORDER BY kind, key"
+LACK: Final = "the lists of tags lack unit-1 at"
+HAVE: Final = "the lists of tags have the"
+NO_TAG: Final = "which is not its tag"
+NEW: Final = "INSERT INTO tag_lists (account_id, kind, key, value, part, first, numbers) VALUES "
 WRONG: Final = {
-    "DELETE FROM tagged WHERE key = 'team'": [
-        f"{HAS} 'team' of unit-1 as None, and it is 'vision'",
+    "DELETE FROM tag_lists WHERE key = 'team'": [f"{LACK} 'team' 'vision'"],
+    "UPDATE tag_lists SET value = 'speech' WHERE key = 'team'": [
+        f"{LACK} 'team' 'vision'",
+        f"{HAVE} unit of number 1 at 'team' 'speech', {NO_TAG}",
     ],
-    "UPDATE tagged SET value = 'speech' WHERE key = 'team'": [
-        f"{HAS} 'team' of unit-1 as 'speech', and it is 'vision'"
+    "UPDATE tag_lists SET numbers = ',77,' WHERE key = 'leasebook:name'": [
+        f"{LACK} 'leasebook:name' 'training'",
+        f"{HAVE} unit of number 77 at 'leasebook:name' 'training', {NO_TAG}",
     ],
-    "UPDATE tagged SET seq = 77 WHERE key = 'leasebook:name'": [
-        f"{HAS} 'leasebook:name' of unit-1 as None, and it is 'training'",
-        f"{HAS} 2 entries of the kind unit, and things have 1",
+    "UPDATE tag_lists SET part = 1": [
+        f"{LACK} 'team' 'vision'",
+        f"{HAVE} unit of number 1 at 'team' 'vision', {NO_TAG}",
     ],
-    "INSERT INTO tagged (account_id, kind, key, seq, value) VALUES ('acc-1', 'unit', 'more', 1, '')": [
-        f"{HAS} 3 entries of the kind unit, and things have 2"
+    "UPDATE tag_lists SET numbers = ',1,1,' WHERE key = 'team'": ["the lists of tags have some instances twice"],
+    "UPDATE tag_lists SET numbers = ',x,' WHERE key = 'team'": [
+        "a list of 'team' 'vision' of account acc-1 cannot be read"
     ],
-    "INSERT INTO tagged (account_id, kind, key, seq, value) VALUES ('acc-1', 'x', 'more', 1, '')": [
-        f"{HAS} 'more' of the kind 'x', which no thing has"
+    f"{NEW}('acc-1', 'unit', 'more', '', 0, 1, ',1,')": [f"{HAVE} unit of number 1 at 'more' '', {NO_TAG}"],
+    f"{NEW}('acc-1', 'x', 'more', '', 0, 1, ',1,')": [f"{HAVE} x of number 1 at 'more' '', {NO_TAG}"],
+    "DELETE FROM tags": [f"{HAVE} unit of number 1 at 'team' 'vision', {NO_TAG}"],
+    "UPDATE tags SET entries = ''": [
+        "lists look for tags of unit-1 in '', and they are {'team': 'vision', 'leasebook:name': 'training'}"
     ],
-    "DELETE FROM tags": [f"{HAS} 2 entries of the kind unit, and things have 0"],
     "UPDATE tags SET tags = 'x'": ["tags of unit-1 cannot be read"],
     "UPDATE tags SET tags = '[]'": ["tags of unit-1 cannot be read"],
-    "UPDATE tags SET name = NULL": [f"{HAS} 2 entries of the kind unit, and things have 1"],
+    "UPDATE tags SET name = NULL": [f"{HAVE} unit of number 1 at 'leasebook:name' 'training', {NO_TAG}"],
     "DELETE FROM units": ["tags of unit-1 are account acc-1's, which has no such thing"],
     "UPDATE tags SET id = 'sub-1', kind = 'sub'": ["tags of sub-1 are account acc-1's, which has no such thing"],
     "UPDATE tags SET account_id = 'acc-2'": ["tags of unit-1 are account acc-2's, which has no such thing"],
@@ -59,7 +68,7 @@ def _asked(connection: Connection, sql: str, given: Sequence[Any]) -> list[tuple
     return [tuple(row) for row in connection.exec_driver_sql(sql.replace("?", mark), tuple(given))]
 
 
-async def test_the_index_of_tags_follows_the_rows_and_check_names_each_difference(target: Target) -> None:
+async def test_the_lists_of_tags_follow_the_rows_and_check_names_each_difference(target: Target) -> None:
     upgrade(target)
     url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
     engine = create_engine(url, poolclass=NullPool)
@@ -70,8 +79,8 @@ async def test_the_index_of_tags_follows_the_rows_and_check_names_each_differenc
         await write(store, ResourceTags("unit-1", "acc-1", "unit", None, {"team": "speech", "stage": "test"}))
         await write(store, ResourceTags("unit-1", "acc-1", "unit", "training", {"team": "vision"}))
         assert fetched(store, lambda fetch: fetch(ENTRIES, ())) == [
-            ("unit", "leasebook:name", "training"),
-            ("unit", "team", "vision"),
+            ("unit", "leasebook:name", "training", ",1,"),
+            ("unit", "team", "vision", ",1,"),
         ]
         assert fetched(store, lambda fetch: [*tag_findings(fetch, 99)]) == []
         for damage, expected in WRONG.items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from leasebook.domain.book.tables import RESOURCE_TAGS, TOKEN_PACKAGES
-from leasebook.domain.model.offering import UNITS_OF_COMPUTE
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.domain.values.resource_tags import ResourceTags, Wanted, written_entry
 from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import UnitFilter
@@ -16,20 +15,20 @@ from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
 
-NUMBERED: Final = {
-    "unit": "units",
-    "tpm": "units",
-    "pkg": "packages",
-    "svco": "services",
-    "am": "model_sets",
-    "amv": "models",
-    "key": "service_keys",
-}
-"""The kinds whose rows are numbered, which are those in the index of tags, and their tables."""
+PART: Final = 1024
+"""Numbers of rows that one list is about, so that lists are in the order of their numbers, whoever wrote them when."""
+LISTS_AT_ONCE: Final = 64
+KEY_LISTS_MAX: Final = 20_000
+"""So many lists of a key are read for the things that have it with any value."""
+KEY_LENGTH_MAX: Final = 1_000_000
+"""So long, in characters, may they be together. Things with more common keys are found by a walk along all."""
 AT_ONCE: Final = 100
 _PACKAGES: Final = f"SELECT {columns(CODECS[TOKEN_PACKAGES])} FROM packages WHERE"
 COUNTED_MAX: Final = 500
-"""How many entries of a tag are counted to find the rarest of several tags."""
+"""How many lists of a tag are looked at to find the rarest of several tags."""
+_HAS: Final = "replace(o.entries, ?, '') <> o.entries"
+_LACKS: Final = "replace(o.entries, ?, '') = o.entries"
+"""Whether the text of the entries contains another one; SQLite and PostgreSQL have no function for it in common."""
 
 
 class TagQueries:
@@ -83,30 +82,29 @@ class TagQueries:
         after: int,
         limit: int | None,
     ) -> list[int]:
-        """Return the numbers of an account's rows with all tags that are wanted, in order.
+        """Return the numbers of an account's instances with all tags that are wanted, in order.
 
-        ``where`` has further conditions on the row, which is called ``thing``. The entries of the rarest tag are walked
+        ``where`` has further conditions on the row, which is called ``thing``. The lists of the rarest tag are walked
         in the order of the numbers, so a page costs the same from any start.
         """
-        first, *others = sorted(wanted.entries, key=lambda entry: self._count(account_id, kind, entry))
-        key, value = first
-        conditions = ["t.account_id = ?", "t.kind = ?", "t.key = ?", "t.seq > ?"]
-        values: list[Any] = [account_id, kind, key, after]
-        if value is not None:
-            conditions.append("t.value = ?")
-            values.append(value)
-        for text, given in (having(account_id, kind, entry, "t.seq") for entry in others):
+        first, *others = sorted(wanted.entries, key=lambda entry: self._length(account_id, kind, entry))
+        conditions, values = list(where), list(params)
+        for text, given in (having(entry, "thing") for entry in others):
             conditions.append(text)
             values += given
-        # The order of the join is given: by its statistics SQLite may walk all live rows instead.
-        text = (
-            f"SELECT t.seq FROM tagged t CROSS JOIN {NUMBERED[kind]} thing WHERE thing.seq = t.seq AND "
-            f"{' AND '.join([*conditions, *where])} ORDER BY t.seq"
-        )
-        values += params
-        if limit is not None:
-            text, values = f"{text} LIMIT ?", [*values, limit]
-        return [row[0] for row in self._fetch(text, values)]
+        walk = self._listed(account_id, kind, first, after)
+        if walk is None:
+            text, given = having(first, "thing")
+            return self._walked(account_id, [*conditions, text], [*values, *given], after, limit)
+        found: list[int] = []
+        for numbers in walk:
+            text = " AND ".join([f"thing.seq IN ({', '.join('?' * AT_ONCE)})", *conditions])
+            some = [*numbers, *[-1] * (AT_ONCE - len(numbers)), *values]
+            rows = self._fetch(f"SELECT thing.seq FROM units thing WHERE {text} ORDER BY thing.seq", some)
+            found += [row[0] for row in rows]
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
 
     def breaking_numbers(
         self,
@@ -119,50 +117,109 @@ class TagQueries:
     ) -> list[int]:
         """Return the numbers of an account's instances whose tags a policy would refuse, in order.
 
-        ``where`` has further conditions on the row, which is called ``thing``. No index has missing keys, so the
+        ``where`` has further conditions on the row, which is called ``thing``. No list has missing keys, so the
         account's instances are walked from ``after`` on.
         """
-        kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
-        conditions, values = ["thing.account_id = ?", "thing.seq > ?", *where], [wanted.account_id, after, *params]
-        for text, given in (having(wanted.account_id, kind, entry, "thing.seq") for entry in wanted.tags.entries):
+        conditions, values = list(where), list(params)
+        for text, given in (*(having(entry, "thing") for entry in wanted.tags.entries), breaking(policy, "thing")):
             conditions.append(text)
             values += given
-        text, given = breaking(wanted.account_id, kind, policy, "thing.seq")
-        found = f"SELECT thing.seq FROM units thing WHERE {' AND '.join([*conditions, text])} ORDER BY thing.seq"
-        values += given
-        rows = self._fetch(found, values) if limit is None else self._fetch(f"{found} LIMIT ?", [*values, limit])
+        return self._walked(wanted.account_id, conditions, values, after, limit)
+
+    def _walked(
+        self, account_id: str, where: Sequence[str], params: Sequence[Any], after: int, limit: int | None
+    ) -> list[int]:
+        """Return the numbers of an account's instances for which conditions hold, by a walk along its instances."""
+        text = (
+            "SELECT thing.seq FROM units thing WHERE thing.account_id = ? AND thing.seq > ? AND "
+            f"{' AND '.join(where)} ORDER BY thing.seq"
+        )
+        values = [account_id, after, *params]
+        rows = self._fetch(text, values) if limit is None else self._fetch(f"{text} LIMIT ?", [*values, limit])
         return [row[0] for row in rows]
 
-    def _count(self, account_id: str, kind: str, entry: tuple[str, str | None]) -> int:
-        """Count the entries of a tag, up to a bound."""
+    def _listed(
+        self, account_id: str, kind: str, entry: tuple[str, str | None], after: int
+    ) -> Iterable[list[int]] | None:
+        """Return the numbers after a number that a tag's lists have, some at a time and in order.
+
+        The lists of a key are ordered by its values. They are read as a whole; None: there are too many for that.
+        """
+        key, value = entry
+        if value is not None:
+            return self._listed_parts(account_id, kind, key, value, after)
+        rows = self._fetch(
+            "SELECT numbers FROM tag_lists WHERE account_id = ? AND kind = ? AND key = ? LIMIT ?",
+            (account_id, kind, key, KEY_LISTS_MAX),
+        )
+        if len(rows) == KEY_LISTS_MAX or sum(len(text) for (text,) in rows) > KEY_LENGTH_MAX:
+            return None
+        return _in_order((text for (text,) in rows), after)
+
+    def _listed_parts(self, account_id: str, kind: str, key: str, value: str, after: int) -> Iterator[list[int]]:
+        of = "SELECT part, numbers FROM tag_lists WHERE account_id = ? AND kind = ? AND key = ? AND value = ? AND part"
+        tag, part, more = (account_id, kind, key, value), (after + 1) // PART, True
+        while more:
+            rows = self._fetch(f"{of} >= ? ORDER BY part LIMIT ?", (*tag, part, LISTS_AT_ONCE))
+            more = len(rows) == LISTS_AT_ONCE
+            if more:
+                # The last part may go on beyond these rows.
+                part = rows[-1][0]
+                rows = [row for row in rows if row[0] < part]
+            if more and not rows:
+                rows = self._fetch(f"{of} = ?", (*tag, part))
+                part += 1
+            yield from _in_order((text for _, text in rows), after)
+
+    def _length(self, account_id: str, kind: str, entry: tuple[str, str | None]) -> int:
+        """Return about how long a tag's lists are, up to a bound."""
         key, value = entry
         with_value = "" if value is None else " AND value = ?"
-        text = f"SELECT 1 FROM tagged WHERE account_id = ? AND kind = ? AND key = ?{with_value} LIMIT ?"
+        text = f"SELECT numbers FROM tag_lists WHERE account_id = ? AND kind = ? AND key = ?{with_value} LIMIT ?"
         given = [account_id, kind, key, *(() if value is None else (value,)), COUNTED_MAX]
-        ((count,),) = self._fetch(f"SELECT count(*) FROM ({text}) AS part", given)
-        return int(count)
+        ((length,),) = self._fetch(f"SELECT coalesce(sum(length(numbers)), 0) FROM ({text}) AS some", given)
+        return int(length)
 
 
-def having(account_id: str | None, kind: str, entry: tuple[str, str | None], number: str) -> tuple[str, list[Any]]:
-    """Return the condition that the row of a number has a tag, and its parameters; None: of any account."""
-    key, value = entry
-    with_value = "" if value is None else " AND o.value = ?"
-    whose = f"{number.partition('.')[0]}.account_id" if account_id is None else "?"
-    text = (
-        f"EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = {whose} AND o.kind = ? AND o.key = ? AND o.seq = {number}"
-        f"{with_value})"
-    )
-    return text, [*(() if account_id is None else (account_id,)), kind, key, *(() if value is None else (value,))]
+def _in_order(lists: Iterable[str], after: int) -> Iterator[list[int]]:
+    """Yield the numbers after a number that are in some lists, in order, as many as one statement looks up."""
+    numbers = sorted(number for text in lists for number in numbers_in(text) if number > after)
+    for begin in range(0, len(numbers), AT_ONCE):
+        yield numbers[begin : begin + AT_ONCE]
 
 
-def breaking(account_id: str, kind: str, policy: TagPolicy, number: str) -> tuple[str, list[Any]]:
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers of a list."""
+    return [int(number) for number in text.split(",") if number]
+
+
+def listed(
+    found: Iterable[tuple[tuple[str, str, str, str], Iterable[int]]],
+) -> Iterator[tuple[str, str, str, str, int, int, str]]:
+    """Yield the rows that list numbers of instances under tags: account, kind, key, value, part, first and numbers."""
+    for tag, numbers in found:
+        parts: dict[int, list[int]] = {}
+        for number in numbers:
+            parts.setdefault(number // PART, []).append(number)
+        for part, some in parts.items():
+            yield *tag, part, min(some), f",{','.join(map(str, some))},"
+
+
+def having(entry: tuple[str, str | None], thing: str) -> tuple[str, list[Any]]:
+    """Return the condition that a row, of any kind and so called in the statement, has a tag, and its parameters."""
+    return f"EXISTS (SELECT 1 FROM tags o WHERE o.id = {thing}.id AND {_HAS})", [written_entry(*entry)]
+
+
+def breaking(policy: TagPolicy, thing: str) -> tuple[str, list[Any]]:
     """Return the condition that the tags of a row break a policy, and its parameters."""
-    parts, params = [], []
-    entry = f"SELECT 1 FROM tagged o WHERE o.account_id = ? AND o.kind = ? AND o.key = ? AND o.seq = {number}"
+    parts: list[str] = []
+    params: list[Any] = []
     for key in policy.required:
-        parts.append(f"NOT EXISTS ({entry})")
-        params += [account_id, kind, key]
+        text, given = having((key, None), thing)
+        parts.append(f"NOT {text}")
+        params += given
     for key, values in policy.allowed.items():
-        parts.append(f"EXISTS ({entry} AND o.value NOT IN ({', '.join('?' for _ in values)}))")
-        params += [account_id, kind, key, *values]
+        others = " AND ".join([_HAS, *[_LACKS] * len(values)])
+        parts.append(f"EXISTS (SELECT 1 FROM tags o WHERE o.id = {thing}.id AND {others})")
+        params += [written_entry(key, None), *(written_entry(key, value) for value in values)]
     return f"({' OR '.join(parts) or '1 = 0'})", params

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -20,17 +21,28 @@ from leasebook.domain.values.resource_tags import (
     read_wanted,
 )
 
-NONE = NewTags()
+NONE: Final = NewTags()
+KEPT_MAX: Final = 512
+"""Names and tags of at most so many characters are remembered: the same are given again and again."""
 
 
 def new_tags(name: str | None, tags: Mapping[str, str] | None) -> NewTags:
     """Return the name and the tags that something is bought or made with; raises Fault."""
     if name is None and not tags:
         return NONE
+    given = tuple((tags or {}).items())
+    is_short = len(name or "") + sum([len(key) + len(value) for key, value in given]) <= KEPT_MAX
     try:
-        return NewTags(read_name(name), read_tags(tags))
+        return _kept(name, given) if is_short else _read(name, given)
     except Refusal as refusal:
         raise refused(refusal) from None
+
+
+def _read(name: str | None, given: tuple[tuple[str, str], ...]) -> NewTags:
+    return NewTags(read_name(name), read_tags(dict(given)))
+
+
+_kept: Final = lru_cache(maxsize=1024)(_read)
 
 
 def wanted_tags(name: str | None, tags: Mapping[str, str | None] | None) -> Wanted:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from leasebook.domain.book.tables import Table
 from leasebook.domain.model.instance import Instance
@@ -11,9 +11,7 @@ from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.record.ledger import Order, Posting
-from leasebook.domain.values.resource_tags import ResourceTags
-
-E = TypeVar("E", bound=tuple[str, ...])
+from leasebook.domain.values.resource_tags import LISTED, ResourceTags
 
 
 class Changes:
@@ -44,24 +42,26 @@ class Changes:
             self.placed_gone += sorted(old - new)
             self.placed_new += sorted(new - old)
 
-    def tagged_gone(self) -> dict[str, list[tuple[str, str, str, str]]]:
-        """Return the entries that leave the index of tags, by kind: account, kind, key and id of the thing."""
-        return _by_kind(
-            (before.account_id, before.kind, key, before.id)
+    def tagged_gone(self) -> list[tuple[str, str, str, str, str]]:
+        """Return the entries that leave the lists of tags: account, kind, key, value and id of the thing."""
+        return [
+            (before.account_id, before.kind, key, value, before.id)
             for before, after in self.tagged
-            if before is not None
-            for key, value in sorted(before.entries.items())
+            if before is not None and before.kind in LISTED
+            for key, value in before.entries.items()
             if after.entries.get(key) != value
-        )
+        ]
 
-    def tagged_new(self) -> dict[str, list[tuple[str, str, str, str, str]]]:
-        """Return the entries that come into the index of tags, by kind: account, kind, key, value and id."""
-        return _by_kind(
-            (after.account_id, after.kind, key, value, after.id)
-            for before, after in self.tagged
-            for key, value in sorted(after.entries.items())
-            if before is None or before.entries.get(key) != value
-        )
+    def tagged_new(self) -> dict[tuple[str, str, str, str], list[str]]:
+        """Return the ids of things that come into each list of tags: by account, kind, key and value."""
+        found: dict[tuple[str, str, str, str], list[str]] = {}
+        for before, after in self.tagged:
+            if after.kind in LISTED:
+                known = {} if before is None else before.entries
+                for key, value in after.entries.items():
+                    if known.get(key) != value:
+                        found.setdefault((after.account_id, after.kind, key, value), []).append(after.id)
+        return found
 
     def after(self, parts: Sequence[Changes]) -> Changes:
         """Return these changes after those of ``parts``; a row that changed in several is listed several times."""
@@ -93,10 +93,3 @@ class Changes:
     def __contains__(self, table: Table[Any]) -> bool:
         """Whether rows of that table are new or different now."""
         return table in self.inserted or table in self.updated
-
-
-def _by_kind(entries: Iterable[E]) -> dict[str, list[E]]:
-    found: dict[str, list[E]] = {}
-    for entry in entries:
-        found.setdefault(entry[1], []).append(entry)
-    return found

@@ -28,7 +28,12 @@ NAME_MAX: Final = 128
 RESERVED: Final = "leasebook:"
 """Keys of this prefix are the service's own."""
 NAME_KEY: Final = "leasebook:name"
-"""The key of the name in the index of tags."""
+"""The key of the name among the entries by which things are found."""
+LISTED: Final[frozenset[ResourceKind]] = frozenset({"unit", "tpm"})
+"""The kinds of which there may be very many: their numbers are in the lists of tags (``tag_lists``)."""
+_BETWEEN: Final = "\x1f"
+_IS: Final = "\x1e"
+"""Neither a key nor a value has a control character, so these two part them without doubt."""
 
 
 class ResourceTags(msgspec.Struct, frozen=True):
@@ -46,8 +51,18 @@ class ResourceTags(msgspec.Struct, frozen=True):
 
     @property
     def entries(self) -> dict[str, str]:
-        """Its entries in the index of tags, the name among them."""
+        """What it is found by: its tags, the name among them."""
         return self.tags if self.name is None else self.tags | {NAME_KEY: self.name}
+
+
+def written_entries(row: ResourceTags) -> str:
+    """Return the entries of a thing as one text, in which each can be looked for (``written_entry``)."""
+    return f"{_BETWEEN}{''.join([f'{key}{_IS}{value}{_BETWEEN}' for key, value in row.entries.items()])}"
+
+
+def written_entry(key: str, value: str | None) -> str:
+    """Return what the text of a thing's entries contains if it has a tag; None: with any value."""
+    return f"{_BETWEEN}{key}{_IS}" if value is None else f"{_BETWEEN}{key}{_IS}{value}{_BETWEEN}"
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ from leasebook.store.rows.codec import (
     Codec,
 )
 from leasebook.store.rows.updates import Changed, columns_of, updates
-from leasebook.store.tags import NUMBERED
+from leasebook.store.tags import PART
 
 
 def trusted(text: str) -> LiteralString:
@@ -99,12 +99,12 @@ def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         yield _PLACED_GONE, _PLACED.write(changes.placed_gone)
     if changes.placed_new:
         yield _PLACED_NEW, _PLACED.write(changes.placed_new)
-    for kind, gone in changes.tagged_gone().items():
-        if kind in NUMBERED:
-            yield _TAGGED_GONE[kind], _TAG_KEYS.write(gone)
-    for kind, new in changes.tagged_new().items():
-        if kind in NUMBERED:
-            yield _TAGGED_NEW[kind], _TAG_ENTRIES.write(new)
+    for entry in changes.tagged_gone():
+        # One at a time: a statement for several would change a row once that several of them have in common.
+        yield _TAG_GONE, list(entry)
+        yield _EMPTY_LIST_GONE, list(entry)
+    if new := changes.tagged_new():
+        yield _TAG_NEW, _TAG_ENTRIES.write([(*tag, one) for tag, some in sorted(new.items()) for one in some])
 
 
 _NEW_EPOCH: Final[LiteralString] = (
@@ -206,26 +206,30 @@ _PLACED_GONE: Final = trusted(
     "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"
 )
 _PLACED_NEW: Final = trusted(f"INSERT INTO placements (service_id, unit_id) SELECT * FROM {_PLACED.unnest}")
-_TAG_KEYS: Final = Arrays("tagged", ("account_id", "kind", "key", "value"))
-"""The last column is the id of the thing, which is text as the value is."""
-_TAG_ENTRIES: Final = Arrays("tagged", ("account_id", "kind", "key", "value", "value"))
-# The number of the thing's row is looked up where the row is, as only the store knows it.
-_TAGGED_GONE: Final = {
-    kind: trusted(
-        f"DELETE FROM tagged AS old USING {_TAG_KEYS.unnest} AS gone(account_id, kind, key, id) "
-        f"JOIN {table} thing ON thing.id = gone.id WHERE old.account_id = gone.account_id AND old.kind = gone.kind "
-        "AND old.key = gone.key AND old.seq = thing.seq"
-    )
-    for kind, table in NUMBERED.items()
-}
-_TAGGED_NEW: Final = {
-    kind: trusted(
-        "INSERT INTO tagged (account_id, kind, key, value, seq) SELECT new.account_id, new.kind, new.key, new.value, "
-        f"thing.seq FROM {_TAG_ENTRIES.unnest} AS new(account_id, kind, key, value, id) "
-        f"JOIN {table} thing ON thing.id = new.id"
-    )
-    for kind, table in NUMBERED.items()
-}
+_TAG_ENTRIES: Final = Arrays("tag_lists", ("account_id", "kind", "key", "value", "value"))
+"""The last column is the id of the instance, which is text as the value is."""
+# The number of an instance's row is looked up where the row is, as only the store knows it. The account's row is locked
+# by every change of tags, so no two batches change one list.
+_IN_LIST: Final = (
+    "account_id = %s AND kind = %s AND key = %s AND value = %s "
+    f"AND part = (SELECT seq / {PART} FROM units WHERE id = %s)"
+)
+_TAG_GONE: Final = trusted(
+    "UPDATE tag_lists SET numbers = replace(numbers, own.number, ',') "
+    "FROM (SELECT %s::text AS a, %s::text AS k, %s::text AS n, %s::text AS v, "
+    f"seq / {PART} AS p, ',' || seq || ',' AS number FROM units WHERE id = %s) AS own "
+    "WHERE account_id = own.a AND kind = own.k AND key = own.n AND value = own.v AND part = own.p "
+    "AND position(own.number IN numbers) > 0"
+)
+_EMPTY_LIST_GONE: Final = trusted(f"DELETE FROM tag_lists WHERE {_IN_LIST} AND numbers = ','")
+_TAG_NEW: Final = trusted(
+    "INSERT INTO tag_lists (account_id, kind, key, value, part, first, numbers) "
+    f"SELECT new.account_id, new.kind, new.key, new.value, thing.seq / {PART}, min(thing.seq), "
+    f"',' || string_agg(thing.seq::text, ',') || ',' FROM {_TAG_ENTRIES.unnest} "
+    "AS new(account_id, kind, key, value, id) JOIN units thing ON thing.id = new.id GROUP BY 1, 2, 3, 4, 5 "
+    "ON CONFLICT (account_id, kind, key, value, part, first) "
+    "DO UPDATE SET numbers = tag_lists.numbers || substr(excluded.numbers, 2)"
+)
 _EVENT_UNITS: Final = Arrays("units", ("account_id", "id"))
 _INSERT_EVENTS: Final = trusted(
     f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {_INSERTED['event_pages'].unnest} "

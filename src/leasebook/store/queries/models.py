@@ -41,7 +41,7 @@ class RepositoryQueries:
             part = wanted.name_part.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{part}%")
-        _add_tags(where, params, "am", wanted.tags, "model_sets.seq")
+        _add_tags(where, params, wanted.tags, "model_sets")
         return self._rows(MODEL_SETS, where, params, "seq DESC" if reverse else "seq", limit)
 
     def model_set_named(self, account_id: str, name: str) -> ModelSet | None:
@@ -99,7 +99,7 @@ class RepositoryQueries:
         if service_id is not None:
             where.append("service_id = ?")
             params.append(service_id)
-        _add_tags(where, params, "key", tags, "service_keys.seq")
+        _add_tags(where, params, tags, "service_keys")
         return self._rows(SERVICE_KEYS, where, params, "seq", limit)
 
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
@@ -152,9 +152,9 @@ class RepositoryQueries:
         return [Numbered(row[0], codec.read(row[1:])) for row in rows]
 
 
-def _add_tags(where: list[str], params: list[Any], kind: str, wanted: Wanted, number: str) -> None:
+def _add_tags(where: list[str], params: list[Any], wanted: Wanted, table: str) -> None:
     """Add the conditions that a row has all tags that are wanted."""
     for entry in wanted.entries:
-        text, given = having(None, kind, entry, number)
+        text, given = having(entry, table)
         where.append(text)
         params += given

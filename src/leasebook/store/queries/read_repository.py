@@ -338,7 +338,7 @@ class Queries(
             where.append("protocol_version = ?")
             params.append(wanted.protocol_version)
         for entry in wanted.tags.entries:
-            text, given = having(None if wanted.across else wanted.account_id, "svco", entry, "services.seq")
+            text, given = having(entry, "services")
             where.append(text)
             params += given
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)

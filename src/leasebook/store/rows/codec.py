@@ -66,6 +66,7 @@ from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
+from leasebook.domain.values.resource_tags import written_entries
 from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.store.rows.packing import packed, summed, unpacked
 
@@ -432,6 +433,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "to_column": {"tags": _json},
                 "to_field": {"tags": msgspec.json.Decoder(dict[str, str]).decode},
                 "mutable": ("name", "tags", "changed_at"),
+                "derived": ("entries",),
+                "derive": lambda row: (written_entries(row),),
             },
         ),
         (FORMER_TAGS, {"to_column": {"tags": _json}, "to_field": {"tags": _tags}}),

@@ -350,7 +350,8 @@ service_keys = _table(
     _where("service_keys_active", "status = 'Active'", "account_id"),
 )
 
-# The name and the tags of a thing, by its id. A thing without them has no row.
+# The name and the tags of a thing, by its id. A thing without them has no row. ``entries`` is the same as one text, in
+# which lists look for a tag.
 tags = _table(
     "tags",
     _text("id", key=True),
@@ -359,21 +360,24 @@ tags = _table(
     _text("name", null=True),
     _text("tags"),
     _big("changed_at", null=True),
+    _named("entries", ""),
 )
 
 # The tags that instances had before: each row until a moment, at which they changed.
 tag_history = _table("tag_history", _text("id", key=True), _big("until", key=True), _text("tags"))
 
-# The same by key, for lists that are filtered: ``seq`` is the number of the thing's row, by which its list is cut into
-# pages. A name has an entry under a key of its own.
-tagged = _table(
-    "tagged",
+# The instances of each tag, by which lists are filtered: ``numbers`` has those of their rows, such as ",17,18,", all of
+# one part of all numbers. What a batch buys with one tag is one row, of which ``first`` was the smallest number. A name
+# is listed under a key of its own.
+tag_lists = _table(
+    "tag_lists",
     _text("account_id", key=True),
     _text("kind", key=True),
     _text("key", key=True),
-    _big("seq", key=True),
-    _text("value"),
-    Index("tagged_value", "account_id", "kind", "key", "value", "seq"),
+    _text("value", key=True),
+    _big("part", key=True),
+    _big("first", key=True),
+    _text("numbers"),
     without_rowid=True,
 )
 

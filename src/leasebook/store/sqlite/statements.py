@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows import orders, postings
 from leasebook.store.rows.codec import CODECS, EVENTS, Codec
 from leasebook.store.rows.updates import Changed, columns_of, updates
-from leasebook.store.tags import NUMBERED
+from leasebook.store.tags import PART, listed
 
 
 def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
@@ -33,12 +34,9 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
     for text, values_of, written in others:
         if written:
             yield text, map(values_of, written)
-    for kind, gone in changes.tagged_gone().items():
-        if kind in NUMBERED:
-            yield _TAGGED_GONE[kind], gone
-    for kind, new in changes.tagged_new().items():
-        if kind in NUMBERED:
-            yield _TAGGED_NEW[kind], new
+    if gone := changes.tagged_gone():
+        yield _TAG_GONE, gone
+        yield _EMPTY_LIST_GONE, gone
 
 
 def _inserted(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
@@ -89,13 +87,27 @@ LAST_PAGE = "SELECT max(seq) FROM event_pages"
 EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
 EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
 _PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"
-# The number of the thing's row is looked up where the row is, as only the store knows it.
-_TAGGED_GONE = {
-    kind: "DELETE FROM tagged WHERE account_id = ? AND kind = ? AND key = ? "
-    f"AND seq = (SELECT seq FROM {table} WHERE id = ?)"
-    for kind, table in NUMBERED.items()
-}
-_TAGGED_NEW = {
-    kind: f"INSERT INTO tagged (account_id, kind, key, value, seq) SELECT ?, ?, ?, ?, seq FROM {table} WHERE id = ?"
-    for kind, table in NUMBERED.items()
-}
+# The number of an instance's row is looked up where the row is, as only the store knows it.
+_NUMBER = "(SELECT ',' || seq || ',' FROM units WHERE id = ?5)"
+_IN_LIST = (
+    "WHERE account_id = ?1 AND kind = ?2 AND key = ?3 AND value = ?4 "
+    f"AND part = (SELECT seq / {PART} FROM units WHERE id = ?5)"
+)
+_TAG_GONE = (
+    f"UPDATE tag_lists SET numbers = replace(numbers, {_NUMBER}, ',') {_IN_LIST} AND instr(numbers, {_NUMBER}) > 0"
+)
+_EMPTY_LIST_GONE = f"DELETE FROM tag_lists {_IN_LIST} AND numbers = ','"
+_NUMBERS = "SELECT id, seq FROM units WHERE id IN (SELECT value FROM json_each(?))"
+_TAG_NEW = (
+    "INSERT INTO tag_lists (account_id, kind, key, value, part, first, numbers) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET numbers = numbers || substr(excluded.numbers, 2)"
+)
+
+
+def list_tags(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Write which instances have come to which tags, after the instances themselves: a row for each tag of a batch."""
+    new = changes.tagged_new()
+    if new:
+        ids = list({one for some in new.values() for one in some})
+        numbers = dict(connection.execute(_NUMBERS, (json.dumps(ids),)))
+        connection.executemany(_TAG_NEW, listed((tag, [numbers[one] for one in some]) for tag, some in new.items()))

@@ -60,6 +60,7 @@ from leasebook.store.sqlite.statements import (
     LOAD,
     LOAD_ONE,
     SHELF,
+    list_tags,
     statements,
     written_keys,
 )
@@ -426,6 +427,7 @@ class SqliteTransaction(audit.AuditReads):
             self._save_events(changes.events)
             for text, rows in statements(changes):
                 self._connection.executemany(text, rows)
+            list_tags(self._connection, changes)
             if changes.audit:
                 self._acknowledged.audit_until(audit.write(self._connection, changes.audit))
 

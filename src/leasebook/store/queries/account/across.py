@@ -20,6 +20,7 @@ from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.projects import in_project
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.tags import having
 
 AT_ONCE: Final = 100
 """Accounts that one statement asks for: SQLite takes 500 parts of a statement."""
@@ -85,13 +86,9 @@ class AcrossQueries:
         params += values
         # The indexes of live instances lack the kind. Quota is in a region of its own, where nothing else is.
         where.append(f"region {'<>' if wanted.kind == UNITS_OF_COMPUTE else '='} '{EVERYWHERE}'")
-        for key, value in wanted.tags.entries:
-            where.append(
-                "EXISTS (SELECT 1 FROM tagged o WHERE o.account_id = units.account_id AND o.kind = ? AND o.key = ? "
-                f"AND o.seq = units.seq{'' if value is None else ' AND o.value = ?'})"
-            )
-            params += ["unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm", key]  # type: ignore[list-item]
-            params += () if value is None else (value,)  # type: ignore[arg-type]
+        for text, given in (having(entry, "units") for entry in wanted.tags.entries):
+            where.append(text)
+            params += given
         # The sums keep SQLite from walking all instances, released ones too, in the order of their numbers.
         text = f"SELECT seq FROM units WHERE {' AND '.join(where)} ORDER BY seq + 0"
         if limit is not None:

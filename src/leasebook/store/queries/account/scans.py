@@ -62,7 +62,7 @@ def _conditions(wanted: UnitFilter) -> tuple[list[str], list[Any]]:
             where.append(f"{name} = ?")
             params.append(value)
     conditions, values = in_project(wanted.project_id)
-    for text, given in (having(wanted.account_id, "unit", entry, "units.seq") for entry in wanted.tags.entries):
+    for text, given in (having(entry, "units") for entry in wanted.tags.entries):
         conditions.append(text)
         values += given
     return [*where, *conditions], [*params, *values]
