@@ -45,7 +45,7 @@ from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import CODECS, Codec
-from leasebook.store.tags import listed
+from leasebook.store.tag_lists import listed
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200

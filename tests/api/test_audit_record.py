@@ -136,8 +136,8 @@ def test_a_key_that_no_action_has_is_looked_at_before_a_body_is_written_down() -
         ),
         ("/v2/tag", "TagResource", {"tags": {"environment": "prod", "owner": "ops@example.org"}}, "o…@example.org"),
         ("/v2/computeunit", "DescribeComputeUnits", {"tags": {"env": None}}, None),
-        ("/v2/account", "SetTagPolicy", {"allowed": {"env": ["prod", "test"], "bearer": None}}, None),
-        ("/v2/account", "SetGuardRails", {"tags": {"env": {"prod": {"budget": "10"}}}}, None),
+        ("/v2/account", "SetTagPolicy", {"policy": {"allowed": {"env": ["prod", "test"], "bearer": None}}}, None),
+        ("/v2/account", "SetGuardRails", {"limits": {"tags": {"env": {"prod": {"budget": "10"}}}}}, None),
         (
             "/v2/service",
             "CreateServiceKey",
@@ -152,7 +152,7 @@ def test_the_keys_of_a_map_that_callers_fill_are_no_fields(
 ) -> None:
     action = TABLE[path, name]
     record = CallRecord("id", "192.0.2.1", action.path, action.name)
-    content = action.example | given
+    content = {**action.example, **given}
     if at:
         # An address in the body has all of it rewritten, field by field.
         content |= {"clientToken": at}
@@ -175,7 +175,7 @@ def test_a_passed_over_key_beside_a_map_is_judged_by_its_name() -> None:
 
 
 def test_the_environment_and_the_unread_parts_of_a_model_stay_hidden() -> None:
-    action = TABLE["/v2/model", "CreateModel"]
+    action = TABLE["/v2/model", "CreateCustomModel"]
     record = CallRecord("id", "192.0.2.1", action.path, action.name)
     run = {"command": ["serve", SECRET], "env": {"A": SECRET}}
     record.body = json.dumps({**action.example, "run": run, "importMeta": {"password": SECRET}}).encode()

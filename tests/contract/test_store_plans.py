@@ -25,7 +25,7 @@ from leasebook.store.queries.due import RELEASE_BEFORE_TEXT
 from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
 from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.store import FILE
-from leasebook.store.tags import PART
+from leasebook.store.tag_lists import PART
 from tests.contract.stores import _empty_database as empty_database
 from tests.contract.test_store_outbox import hook
 
@@ -243,7 +243,7 @@ def test_tagged_instances_are_walked_along_the_lists_of_their_tag_from_the_start
     for after, kinds in product((0, 1000), KINDS):
         wanted = Wanted((("team", "vision"), ("stage", None)))
         planner.ask.units(UnitFilter(account_id=WHO, tags=wanted, **kinds), after=after, limit=101)
-    lists = {plan for plan in planner.plans if "tag_lists" in plan and "some" not in plan}
+    lists = {plan for plan in planner.plans if "tag_lists" in plan and "looked_at" not in plan}
     assert lists == {"SEARCH tag_lists USING PRIMARY KEY (account_id=? AND kind=? AND key=? AND value=? AND part>?)"}
     (looked_up,) = {plan for plan in planner.plans if "thing" in plan}
     assert "SEARCH thing USING INTEGER PRIMARY KEY (rowid=?)" in looked_up

@@ -102,7 +102,7 @@ class MemoryRepository:
     def services_called(self, account_id: str, word: str, first: str | None = None) -> list[Called]:
         """Return the services of an account with that id, suffix or name that are not deleted, in this order."""
         rows = [
-            Called(row.id, row.url_suffix, row.name)
+            Called(row.id, row.url_suffix, row.name, row.project_id)
             for row in self._rows(SERVICES).values()
             if row.account_id == account_id and row.deleted_at is None
         ]

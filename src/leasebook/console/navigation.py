@@ -45,7 +45,7 @@ MENU: Final = (
     Entry(marked("Buy"), "/buy", (UNITS, "PurchaseComputeUnit")),
     Entry(marked("Services"), "/services", (SERVICE, "DescribeServices")),
     Entry(marked("Models"), "/models", (MODEL, "DescribeModel")),
-    Entry(marked("Money"), "/money", (ACCOUNT, "DescribeAccount")),
+    Entry(marked("Money"), "/money", (ACCOUNT, "DescribeCosts")),
     Entry(marked("Administration"), "/admin"),
     Entry(marked("API"), "/reference"),
 )

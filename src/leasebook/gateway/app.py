@@ -167,7 +167,7 @@ class Gateway:
     async def find(self, key: Key, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""
         route = await self._routes.find(key.account_id, name)
-        if route is None:
+        if route is None or not key.sees(route.service.project_id):
             raise Fault(e.SERVICE_NOT_FOUND, f"There is no service {name!r} here. DescribeServices lists yours.")
         if not key.opens(route.service.id):
             raise Fault(e.ACCESS_DENIED, f"This key opens {key.service_id} only.")

@@ -141,6 +141,8 @@ class Attempts:
         if hidden is None:
             # The owner's rights ended since the claim. The next one pauses the subscription.
             return Outcome("PutBack")
+        if head.is_foreign:
+            return Outcome("Dropped", failure="It is of none of the subscription's projects.")
         if head.event.type in hidden:
             return Outcome("Dropped", failure="The policies of the subscription's owner do not show it any more.")
         late = too_late(head.event, now)

@@ -19,13 +19,13 @@ import structlog
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA
-from leasebook.domain.commands.account.delivery import ClaimLanes
+from leasebook.domain.commands.account.delivery import ClaimLanes, hidden_from_owner
 from leasebook.domain.commands.account.subscription import EndHook
+from leasebook.domain.model.resource.whereabouts import Whereabouts
 from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscription
-from leasebook.domain.record.event_rights import hidden_from_subscriber
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
-from leasebook.notifications.enqueuer import Enqueuer
+from leasebook.notifications.enqueuer import Enqueuer, EventsLook
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Turns
 from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
@@ -34,6 +34,7 @@ from leasebook.ports.clock import Clock, wall_us
 from leasebook.ports.queries.deliveries import Head, Working
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
 from leasebook.ports.queries.tags import NO_NAMES, Names, names_in
+from leasebook.ports.whereabouts import whereabouts_of
 
 log = structlog.get_logger()
 
@@ -79,6 +80,25 @@ def _named(ask: ReadRepository, lanes: Sequence[tuple[str, str]]) -> tuple[list[
     return heads, names_in(ask, (head.event for head in heads))
 
 
+def _within_projects(ask: ReadRepository, heads: list[Head], hooks: Mapping[str, Subscription]) -> list[Head]:
+    """Return deliveries with their events as subscriptions for projects have them: without what is of other projects.
+
+    The project of an event never changes, so only one that was redelivered by hand can be of none of the projects.
+    """
+    places: dict[str, Whereabouts] = {}
+    found = []
+    for head in heads:
+        hook, delivery = hooks[head.delivery.hook_id], head.delivery
+        if hook.projects:
+            if hook.account_id not in places:
+                places[hook.account_id] = whereabouts_of(ask, hook.account_id)
+            event = hook.sees(head.event, (delivery.page, delivery.line), places[hook.account_id])
+            found.append(head._replace(event=event or head.event, is_foreign=event is None))
+        else:
+            found.append(head)
+    return found
+
+
 def _run_us() -> int:
     return time.monotonic_ns() // 1000
 
@@ -114,6 +134,7 @@ class Dispatcher:
         self._task: asyncio.Task[None] | None = None
         self._turns = Turns(places or Places())
         self._enqueuer = Enqueuer(reader, sequencer, alone=alone)
+        self._events_look = EventsLook(self._soon.set)
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
         self._attempts = Attempts(
@@ -126,12 +147,15 @@ class Dispatcher:
 
     def committed(self, changes: Changes) -> None:
         """Wake up where there may be something to send."""
-        if self._enqueuer.committed(changes) or DELIVERY_QUEUES in changes or METADATA in changes:
+        if self._enqueuer.committed(changes):
+            self._events_look.wanted()
+        if DELIVERY_QUEUES in changes or METADATA in changes:
             self._soon.set()
 
     async def stop(self) -> None:
         """Give attempts under way a moment to end, and put back the rest."""
         self._stopping = True
+        self._events_look.stop()
         self._attempts.stopping()
         self._soon.set()
         if self._task is not None:
@@ -173,7 +197,10 @@ class Dispatcher:
         await self._count()
         working = await self._reader.read(lambda ask: ask.working_hooks())
         self._turns.keep({one.hook.id for one in working}, {one.hook.account_id for one in working}, _run_us())
-        again = await self._enqueuer.turn(working, [one for one in working if one.hook.status in RECEIVING])
+        again = False
+        if self._events_look.is_due():
+            again = await self._enqueuer.turn(working, [one for one in working if one.hook.status in RECEIVING])
+            self._events_look.done(again=again)
         return await self._begin_attempts(working) or again
 
     async def _count(self) -> None:
@@ -215,7 +242,7 @@ class Dispatcher:
             lease_us=LEASE_US,
             machine_now=machine_now,
             alone=self._alone,
-            owners=tuple(sorted({hooks[hook_id].created_by for hook_id, _ in chosen if hooks[hook_id].is_wide})),
+            owners=tuple(sorted({hooks[hook_id].created_by for hook_id, _ in chosen if hooks[hook_id].goes_by_owner})),
         )
         claimed = await self._sequencer.submit(command)
         heads, names, hidden = await self._heads(claimed, hooks) if claimed else ([], NO_NAMES, {})
@@ -224,21 +251,25 @@ class Dispatcher:
         for head in heads:
             hook = hooks[head.delivery.hook_id]
             self._turns.begun(chosen[head.delivery.hook_id, head.delivery.lane], _run_us())
-            unseen = hidden.get(hook.created_by) if hook.is_wide else NOTHING
+            unseen = hidden.get(hook.id) if hook.goes_by_owner else NOTHING
             self._attempts.begin(hook, head, names, now, hidden=unseen)
         return bool(heads)
 
     async def _heads(
         self, claimed: list[tuple[str, str]], hooks: Mapping[str, Subscription]
     ) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
-        """Return the deliveries to send, the names in them, and by owner the types that may not be sent any more."""
-        owners = {hooks[hook_id].created_by for hook_id, _ in claimed if hooks[hook_id].is_wide}
+        """Return the deliveries to send, the names in them, and by subscription the types that may not be sent.
+
+        Of a subscription whose owner may see nothing any more there are no types.
+        """
+        owned = {hook_id: hooks[hook_id] for hook_id, _ in claimed if hooks[hook_id].goes_by_owner}
 
         def look(ask: ReadRepository) -> tuple[list[Head], Names, dict[str, frozenset[str]]]:
-            users = [user for user in map(ask.user, sorted(owners)) if user is not None and user.deleted_at is None]
-            hidden = {user.id: hidden_from_subscriber(user.policies) for user in users}
+            owners = {one: ask.user(one) for one in sorted({hook.created_by for hook in owned.values()})}
+            hidden = {hook.id: hidden_from_owner(hook, owners[hook.created_by]) for hook in owned.values()}
             heads, names = _named(ask, claimed)
-            return heads, names, {user: types for user, types in hidden.items() if types is not None}
+            heads = _within_projects(ask, heads, hooks)
+            return heads, names, {hook_id: types for hook_id, types in hidden.items() if types is not None}
 
         return await self._reader.read(look)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from leasebook.batch import Sequencer
@@ -14,11 +15,54 @@ from leasebook.domain.model.subscription import Subscription
 from leasebook.notifications.fair_queue import Rota
 from leasebook.notifications.wide import Part, WideSubscriptions
 from leasebook.ports.queries.deliveries import Working
-from leasebook.ports.queries.read_repository import Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
+from leasebook.ports.whereabouts import whereabouts_of
 
 PAGES_AT_ONCE: Final = 16
 SUBSCRIPTIONS_AT_ONCE: Final = 32
 """Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
+
+EVENTS_EVERY_S: Final = 0.1
+"""How often new events are looked through. Under load each look takes the events of several batches, which costs little
+more than those of one; the first event after a pause is looked at at once."""
+
+
+class EventsLook:
+    """Says when new events are looked through next. ``wake`` has the dispatcher look."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._next_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def is_due(self) -> bool:
+        """Whether to look now. If not, the dispatcher is woken when it is time."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_s:
+            return True
+        self.wanted()
+        return False
+
+    def wanted(self) -> None:
+        """Have the dispatcher look as soon as it is time: there are new events."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_s:
+            self._wake()
+        elif self._timer is None:
+            self._timer = loop.call_at(self._next_s, self._ring)
+
+    def done(self, *, again: bool) -> None:
+        """Take note of a look; ``again``: there is more, and the next one is not put off."""
+        self._next_s = asyncio.get_running_loop().time() + (0.0 if again else EVENTS_EVERY_S)
+
+    def stop(self) -> None:
+        """Wake nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
 
 
 def _account_of(one: Subscription | Part) -> str:
@@ -69,16 +113,28 @@ class Enqueuer:
         """Turn the next pages of the log into deliveries; returns whether there may be more."""
         if isinstance(one, Part):
             return await self._wide.enqueue(one)
-        pages = await self._reader.read(
-            lambda ask: ask.event_pages(one.account_id, after=one.page, limit=PAGES_AT_ONCE)
-        )
+        pages, found = await self._reader.read(lambda ask: _looked_through(ask, one))
         if not pages:
             return False
-        found = tuple(
+        owner = one.created_by if one.goes_by_owner else None
+        await self._sequencer.submit(
+            EnqueueDeliveries(hook_id=one.id, after=one.page, page=pages[-1], found=found, owner=owner)
+        )
+        return len(pages) == PAGES_AT_ONCE
+
+
+def _looked_through(ask: ReadRepository, hook: Subscription) -> tuple[list[int], tuple[LoggedEvent, ...]]:
+    """Return the next pages of a subscription's account, and the events on them that it wants and may have."""
+    # A thing that moves between the queries would have what happened to it before told in the other project.
+    with ask.at_one_instant() if hook.projects else nullcontext():
+        pages = ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
+        wanted = [
             LoggedEvent(page, line, event)
             for page, events in pages
             for line, event in enumerate(events)
-            if one.wants(event)
-        )
-        await self._sequencer.submit(EnqueueDeliveries(hook_id=one.id, after=one.page, page=pages[-1][0], found=found))
-        return len(pages) == PAGES_AT_ONCE
+            if hook.wants(event)
+        ]
+        if hook.projects and wanted:
+            places = whereabouts_of(ask, hook.account_id)
+            wanted = [one for one in wanted if hook.sees(one.event, (one.page, one.line), places) is not None]
+    return [page for page, _ in pages], tuple(wanted)

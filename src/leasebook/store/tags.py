@@ -7,16 +7,15 @@ from typing import Any, Final
 
 from leasebook.domain.book.tables import RESOURCE_TAGS, TOKEN_PACKAGES
 from leasebook.domain.model.usage import TokenPackage
-from leasebook.domain.values.resource_tags import ResourceTags, Wanted, written_entry
+from leasebook.domain.values.resource_tags import ResourceTags, Wanted
 from leasebook.domain.values.tag_policy import TagPolicy
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.tag_lists import PART, breaking, having, numbers_in
 
-PART: Final = 1024
-"""Numbers of rows that one list is about, so that lists are in the order of their numbers, whoever wrote them when."""
 LISTS_AT_ONCE: Final = 64
 KEY_LISTS_MAX: Final = 20_000
 """So many lists of a key are read for the things that have it with any value."""
@@ -26,9 +25,6 @@ AT_ONCE: Final = 100
 _PACKAGES: Final = f"SELECT {columns(CODECS[TOKEN_PACKAGES])} FROM packages WHERE"
 COUNTED_MAX: Final = 500
 """How many lists of a tag are looked at to find the rarest of several tags."""
-_HAS: Final = "replace(o.entries, ?, '') <> o.entries"
-_LACKS: Final = "replace(o.entries, ?, '') = o.entries"
-"""Whether the text of the entries contains another one; SQLite and PostgreSQL have no function for it in common."""
 
 
 class TagQueries:
@@ -177,7 +173,7 @@ class TagQueries:
         with_value = "" if value is None else " AND value = ?"
         text = f"SELECT numbers FROM tag_lists WHERE account_id = ? AND kind = ? AND key = ?{with_value} LIMIT ?"
         given = [account_id, kind, key, *(() if value is None else (value,)), COUNTED_MAX]
-        ((length,),) = self._fetch(f"SELECT coalesce(sum(length(numbers)), 0) FROM ({text}) AS some", given)
+        ((length,),) = self._fetch(f"SELECT coalesce(sum(length(numbers)), 0) FROM ({text}) AS looked_at", given)
         return int(length)
 
 
@@ -186,40 +182,3 @@ def _in_order(lists: Iterable[str], after: int) -> Iterator[list[int]]:
     numbers = sorted(number for text in lists for number in numbers_in(text) if number > after)
     for begin in range(0, len(numbers), AT_ONCE):
         yield numbers[begin : begin + AT_ONCE]
-
-
-def numbers_in(text: str) -> list[int]:
-    """Return the numbers of a list."""
-    return [int(number) for number in text.split(",") if number]
-
-
-def listed(
-    found: Iterable[tuple[tuple[str, str, str, str], Iterable[int]]],
-) -> Iterator[tuple[str, str, str, str, int, int, str]]:
-    """Yield the rows that list numbers of instances under tags: account, kind, key, value, part, first and numbers."""
-    for tag, numbers in found:
-        parts: dict[int, list[int]] = {}
-        for number in numbers:
-            parts.setdefault(number // PART, []).append(number)
-        for part, some in parts.items():
-            yield *tag, part, min(some), f",{','.join(map(str, some))},"
-
-
-def having(entry: tuple[str, str | None], thing: str) -> tuple[str, list[Any]]:
-    """Return the condition that a row, of any kind and so called in the statement, has a tag, and its parameters."""
-    return f"EXISTS (SELECT 1 FROM tags o WHERE o.id = {thing}.id AND {_HAS})", [written_entry(*entry)]
-
-
-def breaking(policy: TagPolicy, thing: str) -> tuple[str, list[Any]]:
-    """Return the condition that the tags of a row break a policy, and its parameters."""
-    parts: list[str] = []
-    params: list[Any] = []
-    for key in policy.required:
-        text, given = having((key, None), thing)
-        parts.append(f"NOT {text}")
-        params += given
-    for key, values in policy.allowed.items():
-        others = " AND ".join([_HAS, *[_LACKS] * len(values)])
-        parts.append(f"EXISTS (SELECT 1 FROM tags o WHERE o.id = {thing}.id AND {others})")
-        params += [written_entry(key, None), *(written_entry(key, value) for value in values)]
-    return f"({' OR '.join(parts) or '1 = 0'})", params

@@ -79,7 +79,8 @@ class BearerTokens:
             why = "wrong"
         elif not caller.may_call_services:
             why = "orphaned"
-        key = TokenKey(access_key_id, caller.account_id, payload, _digest(proof)) if not why else None
+        projects = caller.service_projects
+        key = TokenKey(access_key_id, caller.account_id, payload, _digest(proof), projects) if not why else None
         return key, why, access_key_id, caller.account_id
 
     async def holds(self, key: TokenKey) -> bool:
@@ -88,7 +89,7 @@ class BearerTokens:
         The time is not compared again: a call that has begun may end.
         """
         caller = await self._caller(key.id)
-        if caller is None or caller.account_id != key.account_id or not caller.may_call_services:
+        if caller is None or caller.account_id != key.account_id or caller.service_projects != key.projects:
             return False
         return hmac.compare_digest(_digest(caller.token_proof(key.payload)), key.digest)
 

@@ -89,7 +89,15 @@ class Identity:
     @property
     def may_call_services(self) -> bool:
         """Whether the user may make service keys, and so may call services with a token."""
-        return not self.policies.isdisjoint(WRITERS)
+        return self.service_projects is None or bool(self.service_projects)
+
+    @property
+    def service_projects(self) -> Projects | None:
+        """The projects whose services the user may call, by their public ids; None: those of all."""
+        if not self.policies.isdisjoint(WRITERS):
+            return None
+        permitting = (one.project_ids for one in self.project_policies if one.policy in WRITERS)
+        return frozenset(project_id for ids in permitting for project_id in ids)
 
     @property
     def is_operator(self) -> bool:

@@ -6,82 +6,24 @@ moves tell which that was: ``Whereabouts``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.resource.project import public_project
-from leasebook.domain.record import event as e
+from leasebook.domain.model.resource.whereabouts import EVER, SEEN, Whereabouts, seen_in
 from leasebook.domain.record.event import Event
 from leasebook.domain.record.ledger import wallet
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
-from leasebook.domain.values.resource_tags import kind_of
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, EventFilter, EventPlace, ReadRepository
+from leasebook.ports.whereabouts import whereabouts_of
 
 AT_ONCE: Final = 200
 """Events of the account that are read for one look at those of the projects."""
-EVER: Final = (Instant(-(2**62)), Instant(2**62))
-OF_SERVICES: Final = frozenset({e.SERVICE_OFF, e.SERVICE_ON, e.LOG_STORE_ATTACHED, e.LOG_STORE_DETACHED})
-"""Types that name the service in their data."""
-OF_THINGS: Final = frozenset({e.TAGGED, e.MOVED})
-"""Types about whatever can be bought or made; those about services and packages name it in their data."""
-OF_INSTANCES: Final = frozenset(
-    {
-        *(e.BOUGHT, e.RUNNING, e.CREATE_FAILED, e.RESIZING, e.RESIZED, e.RESIZE_FAILED, e.RENEWED, e.RENEWAL_FAILED),
-        *(e.BILLING_CHANGING, e.BILLING_CHANGED, e.BILLING_KEPT, e.STOPPED, e.RESUMED, e.RELEASE_SET, e.RELEASE_MOVED),
-        *(e.RELEASE_CLEARED, e.REMINDED, e.RELEASING, e.RELEASED),
-        *(e.REPLICA_FAILING, e.ENGINE_TROUBLE, e.CRASH_LOOP, e.REPLICA_RECOVERED),
-    }
-)
-SEEN: Final = OF_SERVICES | OF_THINGS | OF_INSTANCES
-"""The types that users with policies for projects get. Another type is hidden until it is entered here on purpose."""
-
-
-def thing_of(event: Event) -> str | None:
-    """Return the instance, service or package that an event is about; None: it is about something else."""
-    if event.type not in SEEN:
-        return None
-    if event.unit_id is not None:
-        return event.unit_id
-    if event.type in OF_SERVICES:
-        return str(event.data["serviceId"])
-    named = str(event.data.get("resourceId"))
-    return named if event.type in OF_THINGS and kind_of(named) in ("svco", "pkg") else None
-
-
-class Whereabouts:
-    """The projects in which the things of an account were, by their public ids."""
-
-    def __init__(self, moves: list[tuple[EventPlace, Event]], now_in: Callable[[str], str | None]) -> None:
-        """``moves`` are the account's, oldest first; ``now_in`` returns the project of a thing, if it exists."""
-        self._now_in: Final = now_in
-        self._moves: Final[dict[str, list[tuple[EventPlace, Event]]]] = {}
-        for place, move in moves:
-            self._moves.setdefault(str(move.data["resourceId"]), []).append((place, move))
-
-    def at(self, thing_id: str, place: EventPlace) -> str | None:
-        """Return the project in which a thing was after the event at a place, and before the next one."""
-        moves = self._moves.get(thing_id)
-        if moves is None:
-            return self._now_in(thing_id)
-        return next(
-            (str(move.data["formerProjectId"]) for where, move in moves if where > place),
-            str(moves[-1][1].data["projectId"]),
-        )
-
-    def stays(self, thing_id: str) -> list[tuple[str | None, Instant, Instant]]:
-        """Return the projects in which a thing has been, each with the time from which and until which it was there."""
-        moves = [move for _, move in self._moves.get(thing_id, ())]
-        if not moves:
-            return [(self._now_in(thing_id), *EVER)]
-        times = [EVER[0], *(move.at for move in moves), EVER[1]]
-        projects = [str(moves[0].data["formerProjectId"]), *(str(move.data["projectId"]) for move in moves)]
-        return list(zip(projects, times, times[1:], strict=False))
 
 
 class ScopedEvents:
@@ -181,46 +123,7 @@ class ScopedEvents:
             return self._whereabouts().stays(thing_id)
 
     def _whereabouts(self) -> Whereabouts:
-        known: dict[str, str | None] = {}
-
-        def now_in(thing_id: str) -> str | None:
-            if thing_id not in known:
-                known[thing_id] = self._project_of(thing_id)
-            return known[thing_id]
-
-        return Whereabouts(self._ask.moves(self._account_id), now_in)
-
-    def _project_of(self, thing_id: str) -> str | None:
-        row: Any
-        match kind_of(thing_id):
-            case "unit" | "tpm":
-                row = self._ask.unit(thing_id)
-            case "svco":
-                row = self._ask.service(thing_id)
-            case "pkg":
-                row = self._ask.package(thing_id)
-            case _:
-                row = None
-        return None if row is None or row.account_id != self._account_id else public_project(row.project_id)
+        return whereabouts_of(self._ask, self._account_id)
 
     def _seen(self, place: EventPlace, event: Event, places: Whereabouts) -> Event | None:
-        """Return an event without what it says of other projects and of the account; None: it is not of the projects.
-
-        A move is of both projects, and names those of the caller.
-        """
-        thing_id = thing_of(event)
-        if thing_id is None:
-            return None
-        if event.type == e.MOVED:
-            named = {name: event.data[name] for name in ("projectId", "formerProjectId")}
-            hidden = {name for name, project in named.items() if project not in self._within}
-            return None if len(hidden) == len(named) else _without(event, hidden)
-        if places.at(thing_id, place) not in self._within:
-            return None
-        if event.type == e.RELEASING and any(one not in self._within for one, _, _ in places.stays(thing_id)):
-            return _without(event, {"charged"})
-        return _without(event, {"reason"}) if event.type == e.RENEWAL_FAILED else event
-
-
-def _without(event: Event, names: set[str]) -> Event:
-    return msgspec.structs.replace(event, data={name: value for name, value in event.data.items() if name not in names})
+        return seen_in(event, place, places, self._within)

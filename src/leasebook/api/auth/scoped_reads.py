@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from leasebook.api.auth.scoped_events import ScopedEvents
-from leasebook.domain.book.project_scope import Projects
+from leasebook.domain.book.project_scope import Projects, is_confined
 from leasebook.domain.costs.folding import Charge, Payment
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, Level
 from leasebook.domain.model.account import Account, User
@@ -25,6 +25,7 @@ from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.resource.project import Project, public_project
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.subscription import Subscription
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.domain.values.calendar import Instant
@@ -248,6 +249,25 @@ class ScopedReads(ScopedEvents):
         """Yield all payments and refunds of the account's instances, those of other projects too."""
         self._check(account_id, None)
         return self._ask.payments_reaching(account_id, since, until)
+
+    # --- subscriptions for the projects ------------------------------------------------------------------------
+
+    def hook(self, hook_id: str) -> Subscription | None:
+        """Return a subscription by id, if it is for some of the projects and no other."""
+        row = self._ask.hook(hook_id)
+        return row if row is not None and self._is_own_hook(row) else None
+
+    def hooks_across(self, across: Across) -> list[Subscription]:
+        """Return the account's subscriptions that are for some of the projects and no other, oldest first."""
+        if across.ids is None or set(across.ids) != {self._account_id}:
+            raise NotScoped("a list over other accounts is not confined to projects of one")
+        return [row for row in self._ask.hooks_across(across) if self._is_own_hook(row)]
+
+    def _is_own_hook(self, row: Subscription) -> bool:
+        is_own = row.account_id == self._account_id and is_confined(row, self._within)
+        if is_own:
+            self._found.add(row.id)
+        return is_own
 
     # --- names and tags ----------------------------------------------------------------------------------------
 

@@ -145,7 +145,7 @@ def _clean(value: Any, kind: inspect.Type | None) -> Any:
     """Return a JSON value without secrets. ``kind`` is its type by the contract; None: no type describes it."""
     if isinstance(value, dict):
         of = _kind_among(kind, inspect.StructType, inspect.DictType)
-        if isinstance(of, inspect.DictType):
+        if isinstance(of, inspect.DictType) and not isinstance(of.value_type, inspect.AnyType):
             return {shown_text(key): _clean(one, of.value_type) for key, one in value.items()}
         fields = {field.encode_name: field.type for field in of.fields} if isinstance(of, inspect.StructType) else {}
         return {shown_text(key): _of_key(key, one, fields.get(key)) for key, one in value.items()}

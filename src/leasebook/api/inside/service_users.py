@@ -29,6 +29,7 @@ class ServiceUsers:
             except StaleIdentity:
                 self._identities.forget()
             else:
-                may = caller.may_call_services
-                return UserKey(caller.access_key_id, caller.account_id, user_id) if may else None
+                projects = caller.service_projects
+                may = projects is None or bool(projects)
+                return UserKey(caller.access_key_id, caller.account_id, user_id, projects) if may else None
         raise Overloaded

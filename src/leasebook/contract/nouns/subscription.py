@@ -30,6 +30,7 @@ Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Such as ht
 Address = Annotated[str, Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
 SubscriptionKind = Literal["Webhook", "Email"]
 SubscriptionStatus = Literal["Active", "Paused", "Pending"]
+ProjectIds = Annotated[list[Id], Meta(min_length=1, max_length=100)]
 WantedStatus = Literal["Active", "Paused"]
 DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 
@@ -37,7 +38,8 @@ DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 class CreateSubscriptionRequest(Request, kw_only=True):
     """Have events sent to a URL or to a mail address: of some types or all, of one instance or all.
 
-    They are the account's own. With ``accounts`` they are those of other accounts, for users who may see these.
+    They are the account's own. With ``accounts`` they are those of other accounts, for users who may see these. With
+    ``projectIds`` they are those of things in these projects, which users with a policy for projects give.
     """
 
     kind: Annotated[SubscriptionKind, Meta(description="Webhook or Email.")]
@@ -53,6 +55,15 @@ class CreateSubscriptionRequest(Request, kw_only=True):
             description=(
                 "The accounts whose events are sent, or `*` alone for all, later ones included; the caller's where it "
                 "is left out. To name others takes LeasebookOperatorPolicy or LeasebookSupportPolicy."
+            )
+        ),
+    ] = None
+    project_ids: Annotated[
+        ProjectIds | None,
+        Meta(
+            description=(
+                "Only what happens to instances, services and packages while they are in these projects. "
+                "Required of users whose policy is for projects."
             )
         ),
     ] = None
@@ -96,8 +107,13 @@ class SubscriptionDetail(Owned, kw_only=True):
     accounts: Annotated[
         list[str] | None, Meta(description="The accounts whose events it gets, or `*`; absent: those of its own.")
     ] = None
+    project_ids: Annotated[
+        list[str] | None,
+        Meta(description="The only projects whose events it gets; absent: those of all."),
+    ] = None
     owner_id: Annotated[
-        str | None, Meta(description="With accounts: the user by whose policies it goes, who made or activated it.")
+        str | None,
+        Meta(description="With accounts or projects: the user by whose policies it goes, who made or activated it."),
     ] = None
     name: Annotated[str | None, Meta(description=sh.NAMED)] = None
     tags: Annotated[dict[str, str] | None, Meta(description=sh.TAGGED)] = None
@@ -233,7 +249,13 @@ ACTIONS: Final = (
         SubscriptionDetail,
         "Have the account's events, or those of other accounts, sent to a URL or a mail address.",
         policies=p.MANAGERS | p.SUPPORTERS,
-        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND, e.TAG_POLICY_NOT_MET),
+        errors=(
+            e.OPERATION_NOT_SUPPORTED,
+            e.QUOTA_EXCEEDED,
+            e.INSTANCE_NOT_FOUND,
+            e.TAG_POLICY_NOT_MET,
+            e.INVALID_STATE,
+        ),
         example={
             "kind": "Webhook",
             "url": "https://example.org/leasebook",

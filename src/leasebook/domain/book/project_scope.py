@@ -20,12 +20,14 @@ from leasebook.domain.book.tables import (
     METADATA,
     MODEL_SETS,
     MODELS,
+    NOTICE_RATES,
     OFFERINGS,
     PRICES,
     PROJECTS,
     RESOURCE_TAGS,
     SERVICE_KEYS,
     SERVICES,
+    SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     Key,
     Table,
@@ -45,16 +47,18 @@ _OF_ALL: Final[frozenset[Table[Any]]] = frozenset(
     {
         # Rules need these rows to decide, and show none of them. The keys of tags are the ids of what has them.
         *(ACCOUNTS, ACCOUNT_LIMITS, OFFERINGS, PRICES, MODEL_SETS, MODELS, ENGINE_CAPACITIES, METADATA),
-        *(RESOURCE_TAGS, FORMER_TAGS),
+        *(RESOURCE_TAGS, FORMER_TAGS, NOTICE_RATES),
     }
 )
-_CHANGED: Final = {ACCOUNTS, ACCOUNT_LIMITS, OFFERINGS, MODELS, RESOURCE_TAGS, FORMER_TAGS, APPROVALS}
+_CHANGED: Final = {ACCOUNTS, ACCOUNT_LIMITS, OFFERINGS, MODELS, RESOURCE_TAGS, FORMER_TAGS, APPROVALS, NOTICE_RATES}
 
 
 def is_seen(table: Table[Any], row: Any, within: Projects, services: Services) -> bool:
     """Whether a caller with a policy for those projects sees a row."""
     if table in IN_PROJECTS or table in OF_SERVICES:
         return _is_in(table, row, within, services)
+    if table is SUBSCRIPTIONS:
+        return is_confined(row, within)
     return row.id in within if table is PROJECTS else table in _OF_ALL
 
 
@@ -62,7 +66,12 @@ def may_change(table: Table[Any], row: Any, within: Projects, services: Services
     """Whether a command for a caller with a policy for those projects may write a row."""
     if table in IN_PROJECTS or table in OF_SERVICES:
         return _is_in(table, row, within, services)
-    return table in _CHANGED
+    return is_confined(row, within) if table is SUBSCRIPTIONS else table in _CHANGED
+
+
+def is_confined(hook: Any, within: Projects) -> bool:
+    """Whether a subscription is for those projects alone."""
+    return bool(hook.projects) and within.issuperset(hook.projects)
 
 
 def _is_in(table: Table[Any], row: Any, within: Projects, services: Services) -> bool:

@@ -10,9 +10,11 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from leasebook.domain.model.account import User, holds_for
+from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.values.calendar import Instant
 
 ServiceKeyStatus = Literal["Active", "Deleted"]
+Projects = frozenset[str]
 _TOKEN: Final = re.compile(r"lsk-([0-9a-z]{12})-([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -38,6 +40,10 @@ class ServiceKey(msgspec.Struct, frozen=True):
         The comparison takes the same time for every text, so it reveals nothing of the digest.
         """
         return self.status == "Active" and hmac.compare_digest(self.digest, digest_of(text))
+
+    def sees(self, project_id: str | None) -> bool:  # noqa: ARG002 - as a token is asked
+        """Whether services of a project are there for it: those of all projects of its account."""
+        return True
 
     def opens(self, service_id: str) -> bool:
         """Whether it may call that service of its account."""
@@ -108,16 +114,18 @@ over, or its user may not call services any more."""
 
 
 class TokenKey(msgspec.Struct, frozen=True):
-    """A token that was proved. It opens what a service key that its user made would open: every service of the account.
+    """A token that was proved. It opens what service keys that its user made would open.
 
-    ``id`` is that of the access key; calls are counted under it, as their app. ``payload`` is the part of the token
-    that is no secret, ``digest`` the SHA-256 of the other.
+    These are the services of the account, or those of ``projects``, which are public ids. ``id`` is that of the access
+    key; calls are counted under it, as their app. ``payload`` is the part of the token that is no secret, ``digest``
+    the SHA-256 of the other.
     """
 
     id: str
     account_id: str
     payload: str
     digest: str
+    projects: Projects | None = None
     service_id: None = None
 
     @property
@@ -125,20 +133,26 @@ class TokenKey(msgspec.Struct, frozen=True):
         """The app that calls are counted under."""
         return self.id
 
+    def sees(self, project_id: str | None) -> bool:
+        """Whether services of a project are there for it; None: the default project."""
+        return self.projects is None or public_project(project_id) in self.projects
+
     def opens(self, service_id: str) -> bool:  # noqa: ARG002 - as a service key is asked
-        """Whether it may call that service of its account: any."""
+        """Whether it may call that service, which it sees: any."""
         return True
 
 
 class UserKey(msgspec.Struct, frozen=True):
-    """A user who is signed in to the console. It opens what a service key that the user made would open.
+    """A user who is signed in to the console. It opens what service keys that the user made would open.
 
-    ``id`` is no key's, since no key's id has a colon; calls are counted under it, as their app.
+    These are the services of the account, or those of ``projects``, which are public ids. ``id`` is no key's, since no
+    key's id has a colon; calls are counted under it, as their app.
     """
 
     id: str
     account_id: str
     user_id: str
+    projects: Projects | None = None
     service_id: None = None
 
     @property
@@ -146,8 +160,12 @@ class UserKey(msgspec.Struct, frozen=True):
         """The app that calls are counted under."""
         return self.id
 
+    def sees(self, project_id: str | None) -> bool:
+        """Whether services of a project are there for it; None: the default project."""
+        return self.projects is None or public_project(project_id) in self.projects
+
     def opens(self, service_id: str) -> bool:  # noqa: ARG002 - as a service key is asked
-        """Whether it may call that service of its account: any."""
+        """Whether it may call that service, which it sees: any."""
         return True
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from leasebook.domain.model.resource.whereabouts import Place, Whereabouts, seen_in
 from leasebook.domain.record.event import (
     HOOK_CONFIRMED,
     HOOK_CONFIRMING,
@@ -68,6 +69,9 @@ class Subscription(msgspec.Struct, frozen=True):
     ``accounts`` are the accounts that a subscription of an operator is over, or only ``EVERY_ACCOUNT``; empty: it is
     over its own account. An operator's subscription has a place in the events of each account (``AccountPlace``), and
     none before ``page``. It goes on while the user ``created_by`` may see events of other accounts.
+
+    ``projects`` are the public ids of the projects that it is for; empty: it is for all of the account. It gets what
+    happens to things while they are in these, and goes on while ``created_by`` has a policy for all of them.
     """
 
     id: str
@@ -90,11 +94,17 @@ class Subscription(msgspec.Struct, frozen=True):
     confirms: int = 0
     confirm_until: Instant | None = None
     accounts: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
 
     @property
     def is_wide(self) -> bool:
         """Whether it is an operator's, over other accounts."""
         return bool(self.accounts)
+
+    @property
+    def goes_by_owner(self) -> bool:
+        """Whether it goes on only while the user ``created_by`` may see the events."""
+        return bool(self.accounts or self.projects)
 
     def is_over(self, account_id: str) -> bool:
         """Whether events of an account can be sent to it."""
@@ -105,6 +115,15 @@ class Subscription(msgspec.Struct, frozen=True):
     def looks_through(self, account_id: str) -> bool:
         """Whether it has a place in an account's events: its tests are events of its own account."""
         return account_id == self.account_id or self.is_over(account_id)
+
+    def sees(self, event: Event, place: Place, places: Whereabouts) -> Event | None:
+        """Return an event of its account as it is sent; None: the event is of none of its projects.
+
+        An event about the subscription itself is of no project.
+        """
+        if not self.projects or event.type in _OWN_LANES:
+            return event
+        return seen_in(event, place, places, frozenset(self.projects))
 
     def wants(self, event: Event, of: str | None = None) -> bool:
         """Whether an event is sent to this subscription. ``of`` is the event's account; None: the subscription's own.

@@ -32,11 +32,12 @@ def _services(ask: ReadRepository, account_id: str) -> list[Service]:
 
 
 def listed(services: list[Service], key: Key) -> list[ListedModel]:
-    """Return the services that the key opens, of all of its account, oldest first.
+    """Return the services that the key opens, of all that it sees of its account, oldest first.
 
     A service is listed by its suffix if that names it (``Names.find``), else by its id. A suffix that several services
     have names none of them, and one that is the id of another service names that one, whether or not the key opens it.
     """
+    services = [service for service in services if key.sees(service.project_id)]
     ids = {service.id for service in services}
     opened = [service for service in services if key.opens(service.id)]
     counts = Counter(service.url_suffix for service in opened)

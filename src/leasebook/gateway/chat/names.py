@@ -52,6 +52,7 @@ class Names:
         # A store takes no NUL, and no service has one in a name.
         is_possible = len(word) <= MODEL_MAX and "\0" not in word
         called = await self._called(key.account_id, word, None if is_address else key.service_id) if is_possible else []
+        called = [one for one in called if key.sees(one.project_id)]
         by_id = [one for one in called if one.id == word]
         by_suffix = [one for one in called if one.suffix == word]
         by_name = [] if is_address else [one for one in called if one.name == word]

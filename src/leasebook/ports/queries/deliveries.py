@@ -41,8 +41,12 @@ class Working(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The first waiting delivery of a queue, its event, and the account of the event."""
+    """The first waiting delivery of a queue, its event, and the account of the event.
+
+    ``is_foreign``: it is of no project that the subscription is for, and is not sent.
+    """
 
     delivery: Delivery
     event: Event
     account_id: str
+    is_foreign: bool = False

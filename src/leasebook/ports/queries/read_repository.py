@@ -106,11 +106,12 @@ CALLED_MAX: Final = 20  # More services of one name than a message can list.
 
 
 class Called(NamedTuple):
-    """The three words that a service is called by."""
+    """The three words that a service is called by, and its project; None: the default one."""
 
     id: str
     suffix: str
     name: str
+    project_id: str | None = None
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ from leasebook.store.rows.codec import (
     Codec,
 )
 from leasebook.store.rows.updates import Changed, columns_of, updates
-from leasebook.store.tags import PART
+from leasebook.store.tag_lists import PART
 
 
 def trusted(text: str) -> LiteralString:

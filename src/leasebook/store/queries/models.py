@@ -14,7 +14,7 @@ from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import CALLED_MAX, Called, ModelSetFilter, Numbered
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.rows.codec import CODECS
-from leasebook.store.tags import having
+from leasebook.store.tag_lists import having
 
 IDS_AT_ONCE: Final = 500
 
@@ -135,7 +135,7 @@ class RepositoryQueries:
     def services_called(self, account_id: str, word: str, first: str | None = None) -> list[Called]:
         """Return the services of an account with that id, suffix or name that are not deleted, in this order."""
         rows = self._fetch(
-            "SELECT id, url_suffix, name FROM services WHERE account_id = ? AND deleted_at IS NULL "
+            "SELECT id, url_suffix, name, project_id FROM services WHERE account_id = ? AND deleted_at IS NULL "
             "AND (id = ? OR url_suffix = ? OR name = ?) ORDER BY CASE WHEN id = ? THEN 0 WHEN url_suffix = ? THEN 1 "
             "ELSE 2 END, CASE WHEN id = ? THEN 0 ELSE 1 END, seq LIMIT ?",
             (account_id, word, word, word, word, word, first or "", CALLED_MAX),

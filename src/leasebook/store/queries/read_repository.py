@@ -50,7 +50,7 @@ from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasebook.store.rows.conditions import UNUSUAL
 from leasebook.store.rows.postings import NUMBER_OF_ACCOUNT, OF_ACCOUNT, OF_UNIT
-from leasebook.store.tags import having
+from leasebook.store.tag_lists import having
 
 __all__ = ["HALTED_TEXT", "Fetch", "Queries", "columns"]
 

@@ -447,8 +447,11 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             SUBSCRIPTIONS,
             {
-                "to_column": {"types": _json, "accounts": _json},
-                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes, "accounts": _names},
+                "to_column": {"types": _json, "accounts": _json, "projects": _json},
+                "to_field": {
+                    **dict.fromkeys(("types", "accounts", "projects"), _names),
+                    **dict.fromkeys(("sealed", "sealed_before"), bytes),
+                },
                 "mutable": (
                     *("created_by", "target", "sealed", "types", "status", "since", "page"),
                     *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),

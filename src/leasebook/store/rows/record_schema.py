@@ -236,6 +236,7 @@ hooks = _table(
     _count("confirms"),
     _big("confirm_until", null=True),
     Column("accounts", Text, nullable=False, server_default=text("'[]'")),
+    Column("projects", Text, nullable=False, server_default=text("'[]'")),
     Index("hooks_account", "account_id", "created_at", "id"),
     _where("hooks_working", "status IN ('Active', 'Pending', 'Deleting')", "id"),
     # The operators' subscriptions, over other accounts: there are few.

@@ -16,7 +16,7 @@ from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows import orders, postings
 from leasebook.store.rows.codec import CODECS, EVENTS, Codec
 from leasebook.store.rows.updates import Changed, columns_of, updates
-from leasebook.store.tags import PART, listed
+from leasebook.store.tag_lists import PART, listed
 
 
 def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:

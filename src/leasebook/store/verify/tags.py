@@ -9,7 +9,7 @@ import msgspec
 
 from leasebook.domain.values.resource_tags import LISTED, ResourceTags, written_entries
 from leasebook.store.queries.read_repository import Fetch
-from leasebook.store.tags import PART, numbers_in
+from leasebook.store.tag_lists import PART, numbers_in
 
 SOURCES: Final = {
     "unit": "units",

@@ -39,6 +39,7 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
     asked, account_id = call.request, call.caller.account_id
     types = types_of(asked.types) or ()
     accounts = _accounts(call, types)
+    projects = _projects(call)
 
     async def check() -> None:
         _check_target(context, asked)
@@ -65,6 +66,7 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         unit_id=asked.instance_id,
         page=last,
         accounts=accounts,
+        projects=projects,
         tags=new_tags(asked.name, asked.tags),
     )
     made: Subscription = await context.submit_checked(call, command, check)
@@ -76,7 +78,7 @@ def _accounts(call: Call[n.CreateSubscriptionRequest], types: tuple[str, ...]) -
     """Return the accounts that a new subscription is over; none: the caller's. Raises Fault where it may not be."""
     asked, caller = call.request.accounts, call.caller
     if asked is None:
-        if not _manages(call):
+        if not _manages(call) and call.within is None:
             raise bad_field(
                 "accounts",
                 f"Say over which accounts: a list of them, or ['*'] for all. One over the account itself takes {FULL}.",
@@ -98,8 +100,31 @@ def _accounts(call: Call[n.CreateSubscriptionRequest], types: tuple[str, ...]) -
     return accounts
 
 
+def _projects(call: Call[n.CreateSubscriptionRequest]) -> tuple[str, ...]:
+    """Return the projects that a new subscription is for; none: it is for the account, or over others.
+
+    Raises Fault where the user has a policy for projects, and not for these.
+    """
+    asked = call.request
+    projects = tuple(sorted(set(asked.project_ids or ())))
+    if projects and asked.accounts is not None:
+        raise bad_field("projectIds", "A subscription is over accounts, or for projects of its own: leave one out.")
+    if call.within is not None and asked.accounts is None and not (projects and call.within.issuperset(projects)):
+        raise bad_field(
+            "projectIds",
+            f"Say for which of your projects: {', '.join(sorted(call.within))}. Your policy is for these, and a "
+            "subscription to all events of the account takes it for the account.",
+        )
+    return projects
+
+
 def _manages(call: Call[Any]) -> bool:
     return FULL in call.caller.policies
+
+
+def _manages_some(call: Call[Any]) -> bool:
+    """Whether the caller manages the account, or projects of it, to which reads and commands are confined then."""
+    return _manages(call) or call.within is not None
 
 
 def _sees_all(call: Call[Any]) -> bool:
@@ -108,7 +133,7 @@ def _sees_all(call: Call[Any]) -> bool:
 
 def _kinds(call: Call[Any]) -> frozenset[str]:
     """Return which kinds of the account's subscriptions the caller acts on."""
-    return frozenset(name for name, may in (("own", _manages(call)), ("wide", _sees_all(call))) if may)
+    return frozenset(name for name, may in (("own", _manages_some(call)), ("wide", _sees_all(call))) if may)
 
 
 def _last(ask: ReadRepository, account_id: str, *, is_wide: bool) -> int:
@@ -171,7 +196,7 @@ async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscrip
 
 
 def _is_shown(call: Call[Any], hook: Subscription) -> bool:
-    return _sees_all(call) if hook.is_wide else _manages(call)
+    return _sees_all(call) if hook.is_wide else _manages_some(call)
 
 
 def _listed(context: Context, call: Call[Any], hook: Subscription) -> n.SubscriptionDetail:
@@ -360,7 +385,8 @@ def _detail(context: Context, hook: Subscription, secret: str | None = None) -> 
         old_secret_end_time=context.shown(until) if until is not None and until > context.clock.now() else None,
         confirm_end_time=context.shown(hook.confirm_until) if hook.confirm_until is not None else None,
         accounts=list(hook.accounts) or None,
-        owner_id=hook.created_by if hook.is_wide else None,
+        project_ids=list(hook.projects) or None,
+        owner_id=hook.created_by if hook.goes_by_owner else None,
     )
 
 

@@ -19,7 +19,9 @@ MONTHS: Final = 6
 
 
 async def balance(desk: Desk) -> Response:
-    """Show the balance and what leads to the other pages."""
+    """Show the balance and what leads to the other pages, or only the costs to whom the balance is not shown."""
+    if desk.can(ACCOUNT, "DescribeCosts") and not desk.can(ACCOUNT, "DescribeAccount"):
+        return desk.go("/money/costs")
     month = months.month_of(here(desk.now, desk.zone))
     account = await account_of(desk)
     if account is None:

@@ -39,6 +39,11 @@ SCOPED: Final = frozenset(
         *("describe_costs", "export_costs", "explain_unit", "describe_events", "follow_events"),
         # Keys that open one service of the projects.
         *("create_service_key", "describe_service_keys", "delete_service_key"),
+        # Subscriptions to what happens in the projects.
+        *("create_subscription", "describe_subscriptions", "modify_subscription", "delete_subscription"),
+        "test_subscription",
+        # Tokens that open the services of the projects.
+        "create_bearer_token",
         # The catalogue is the same for everybody.
         *("describe_offerings", "describe_prices", "describe_clock"),
     }
@@ -61,9 +66,8 @@ ACCOUNT: Final = frozenset(
         *("create_account", "create_user", "create_access_key", "disable_access_key", "enable_access_key"),
         *("delete_user", "rename_user", "set_user_contact", "attach_policy", "detach_policy", "describe_users"),
         *("set_key_rules", "describe_audit_log", "describe_audit_proof", "describe_refused_calls"),
-        *("create_bearer_token", "create_subscription", "describe_subscriptions"),
-        *("modify_subscription", "delete_subscription", "describe_deliveries", "redeliver_event"),
-        *("redeliver_given_up", "test_subscription"),
+        # Deliveries are listed, and sent again, for all subscriptions of the account.
+        *("describe_deliveries", "redeliver_event", "redeliver_given_up"),
         # Models belong to no project, and say how many services of the account use them.
         *("create_model_set", "create_model", "delete_model", "delete_model_set", "describe_model_sets"),
         *("describe_custom_model_sets", "describe_system_model_sets", "describe_model_set", "describe_model"),

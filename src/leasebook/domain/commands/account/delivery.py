@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from leasebook.contract.policies import MANAGERS
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_PLACES, DELIVERIES, DELIVERY_QUEUES, SUBSCRIPTIONS, USERS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.account import User, holds_for
+from leasebook.domain.model.resource.project import stored_project
 from leasebook.domain.model.subscription import (
     EVERY_ACCOUNT,
     RECEIVING,
@@ -38,7 +41,8 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
     """Create a subscription's deliveries for the events on the pages after ``after`` up to ``page``.
 
     Returns how many. The subscription remembers the last page, so each delivery is created exactly once, even if
-    several servers try.
+    several servers try. ``owner`` is the user by whose rights a subscription for projects goes; without them it is
+    paused instead.
     """
 
     answer: ClassVar[type] = int
@@ -47,10 +51,13 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
     after: int
     page: int
     found: tuple[LoggedEvent, ...]
+    owner: str | None = None
 
     def needs(self) -> Needs:
-        """The subscription, and the queues of the events."""
+        """The subscription, its owner, and the queues of the events."""
         yield SUBSCRIPTIONS, (self.hook_id,)
+        if self.owner is not None:
+            yield USERS, (self.owner,)
         for name in self._lanes():
             yield DELIVERY_QUEUES, (self.hook_id, name)
 
@@ -65,6 +72,12 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
         hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in RECEIVING or hook.page != self.after:
             return 0
+        if hook.goes_by_owner and hook.status != "Pending":
+            if hook.created_by != self.owner:
+                return 0  # Another user activated it meanwhile: the next look goes by that one's rights.
+            if hidden_from(draft, hook) is None:
+                draft.put(SUBSCRIPTIONS, without_rights(hook))
+                return 0
         wanted = [
             one for one, logged in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(logged.event)
         ]
@@ -143,19 +156,34 @@ def place_in(draft: Draft, hook: Subscription, account_id: str | None) -> int:
 
 
 def hidden_from(draft: Draft, hook: Subscription) -> frozenset[str] | None:
-    """Return the types of events that the owner of a subscription over accounts may not see; None: may see none."""
-    owner = draft.get(USERS, hook.created_by)
-    return None if owner is None or owner.deleted_at is not None else hidden_from_subscriber(owner.policies)
+    """Return the types that the owner of a subscription over accounts or for projects may not see; None: all."""
+    return hidden_from_owner(hook, draft.get(USERS, hook.created_by))
+
+
+def hidden_from_owner(hook: Subscription, owner: User | None) -> frozenset[str] | None:
+    """Return the types that a user, by whose rights a subscription goes, may not see; None: all of them.
+
+    Where a subscription for projects sends events to is a manager's to say, as it is for the account.
+    """
+    if owner is None or owner.deleted_at is not None:
+        return None
+    if hook.is_wide:
+        return hidden_from_subscriber(owner.policies)
+    may = owner.account_id == hook.account_id and all(
+        owner.is_root or holds_for(owner, stored_project(one), MANAGERS) for one in hook.projects
+    )
+    return frozenset() if may else None
 
 
 def without_rights(hook: Subscription) -> Subscription:
-    """Return a subscription as it is once its owner may not see other accounts any more: paused.
+    """Return a subscription as it is once its owner may not see what it is over any more: paused.
 
     A Pending one stays as it is, and gets nothing: its address was not confirmed, so it cannot be activated.
     """
     if hook.status == "Pending":
         return hook
-    reason = f"The user {hook.created_by} has no policy any more that shows the events of other accounts."
+    what = "the events of other accounts" if hook.is_wide else "and manages all of its projects"
+    reason = f"The user {hook.created_by} has no policy any more that shows {what}."
     return msgspec.structs.replace(hook, status="Paused", reason=reason)
 
 
@@ -194,7 +222,7 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
                 continue
             is_due = hook.status == "Deleting" or (hook.status in RECEIVING and lane.next_at <= now)
             is_free = lane.is_free(leased_at) or (self.alone and lane.holder != self.holder)
-            if is_due and is_free and hook.is_wide and hook.status in RECEIVING:
+            if is_due and is_free and hook.goes_by_owner and hook.status in RECEIVING:
                 if hook.created_by not in self.owners:
                     continue  # Another user activated it meanwhile: the next turn asks for that one.
                 if hidden_from(draft, hook) is None:

@@ -15,10 +15,12 @@ from leasebook.domain.book.tables import (
     DELIVERIES,
     DELIVERY_QUEUES,
     NOTICE_RATES,
+    PROJECTS,
     SUBSCRIPTIONS,
 )
 from leasebook.domain.commands.account.delivery import NOBODY, WIDE, LoggedEvent, place_in
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.resource.project import stored_project
 from leasebook.domain.model.subscription import (
     CONFIRM_US,
     LIVE,
@@ -41,6 +43,7 @@ from leasebook.domain.record.notice import (
     taken,
 )
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.ownership import require_project
 from leasebook.domain.rules.resource.tag_policy import tag_new
 from leasebook.domain.values.calendar import SECOND_US, Instant, rfc3339
 from leasebook.domain.values.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
@@ -65,10 +68,14 @@ class CreateHook(Command, frozen=True, kw_only=True):
     unit_id: str | None
     page: int
     accounts: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
     tags: NewTags = NewTags()
 
     def needs(self) -> Needs:
-        """The new row, the number of the account's subscriptions, and for mail the rates of address and account."""
+        """The new row, the number of the account's subscriptions, its projects, and for mail the rates."""
+        for project_id in map(stored_project, self.projects):
+            if project_id is not None:
+                yield PROJECTS, (project_id,)
         if self.kind == "Email":
             yield from _account_rate(self.account_id)
             yield NOTICE_RATES, (mail_name(self.account_id, self.target),)
@@ -76,7 +83,12 @@ class CreateHook(Command, frozen=True, kw_only=True):
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:
-        """Raises Refusal (QUOTA): too many subscriptions, or too many confirmations to the address or the account."""
+        """Raises Refusal (QUOTA): too many subscriptions, or too many confirmations to the address or the account.
+
+        (NO_RESOURCE), (WRONG_STATE): the account has no such project, or it is closed.
+        """
+        for project_id in self.projects:
+            require_project(draft, self.account_id, stored_project(project_id))
         check_bound(draft, rules, MADE, self.account_id)
         is_mail = self.kind == "Email"
         if is_mail:
@@ -98,6 +110,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
             confirms=int(is_mail),
             confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
             accounts=self.accounts,
+            projects=self.projects,
         )
         draft.add(SUBSCRIPTIONS, hook)
         tag_new(draft, self.tags, hook.id, hook.account_id)
@@ -130,7 +143,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
 
     With a new secret, the old one still signs for a day (``OLD_SECRET_US``), unless it is revoked. ``page`` moves the
     subscription forward in the log: events before it are not delivered. Who activates a subscription over several
-    accounts is the one whose rights it goes by from then on.
+    accounts or for projects is the one whose rights it goes by from then on.
     """
 
     answer: ClassVar[type] = Subscription
@@ -155,7 +168,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
             changed |= {"status": self.status, "reason": None}
             if self.status == "Active":
                 changed["since"] = now
-                if hook.is_wide and self.by is not None:
+                if hook.goes_by_owner and self.by is not None:
                     changed["created_by"] = self.by
         if self.types is not None:
             changed["types"] = self.types

@@ -20,6 +20,7 @@ SCOPED: Final = frozenset(
         *("BuyUnits", "BuyReplicas", "Resize", "Renew", "SetAutoRenew", "ChangeBilling", "ScheduleRelease", "Release"),
         *("CreateService", "DeployService", "ModifyService", "ScaleService", "SwitchService", "DeleteService"),
         *("AttachLogStore", "DetachLogStore", "ChangeTags", "MoveResource", "CreateServiceKey", "DeleteServiceKey"),
+        *("CreateHook", "SetHook", "DeleteHook", "TestHook"),
     }
 )
 """The commands that are confined to the caller's projects."""

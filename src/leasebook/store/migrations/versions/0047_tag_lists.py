@@ -1,4 +1,4 @@
-"""Instances of a tag are on lists, of which a batch writes one row, and the tags of a thing are one text to look in."""
+"""Instances of a tag are on lists, of which a batch writes one row; subscriptions may be for projects."""
 
 from __future__ import annotations
 
@@ -48,3 +48,4 @@ def upgrade() -> None:
         "GROUP BY account_id, kind, key, value, seq / 1024"
     )
     op.drop_table("tagged")
+    op.add_column("hooks", sa.Column("projects", sa.Text(), nullable=False, server_default=sa.text("'[]'")))

@@ -20,7 +20,7 @@ from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.projects import in_project
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
-from leasebook.store.tags import having
+from leasebook.store.tag_lists import having
 
 AT_ONCE: Final = 100
 """Accounts that one statement asks for: SQLite takes 500 parts of a statement."""

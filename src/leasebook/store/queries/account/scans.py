@@ -13,7 +13,7 @@ from leasebook.ports.queries.read_repository import Numbered, UnitFilter
 from leasebook.store.queries.account.projects import in_project
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
-from leasebook.store.tags import having
+from leasebook.store.tag_lists import having
 
 ENDS: Final = "CASE WHEN payment_timing = 'Prepaid' THEN expires_at ELSE release_at END"
 """When an instance ends by itself; NULL: never."""
