@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from leasebook.domain.values.calendar import parse_time
+from leasebook.domain.values.resource_tags import written_entries
 from leasebook.security.private_files import create_private
 from leasebook.store import migrate
 from leasebook.store.maintenance.archive import archive
@@ -22,6 +23,7 @@ from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target, open_store, upgrade
 from leasebook.store.postgres import store as postgres
 from leasebook.store.sqlite.store import FILE
+from leasebook.store.tag_lists import numbers_in
 from leasebook.store.verify.approvals import Requests
 from leasebook.store.verify.check import check_store
 from leasebook.store.verify.nouns.events import check_events
@@ -139,7 +141,9 @@ def _finds_what_is_lost(where: Target, unit: str, hook: str) -> None:
     assert lost(where, new) == ["the name and tags of unit-9 are 'x' {}, and its events say none"]
 
 
-async def test_an_account_from_before_tag_policies_has_none_and_keeps_its_tags(target: Target) -> None:
+async def test_an_account_from_before_tag_policies_has_none_and_keeps_its_tags_and_finds_by_them(
+    target: Target,
+) -> None:
     target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_private(target.directory / FILE)
     engine = engine_of(target)
@@ -152,8 +156,14 @@ async def test_an_account_from_before_tag_policies_has_none_and_keeps_its_tags(t
         tables.reflect(connection)
         account = {"id": "acc-1", "name": "one", "time_zone": "UTC", "balance": 0, "created_at": 1}
         connection.execute(tables.tables["accounts"].insert(), [account])
-        tags = {"id": "unit-1", "account_id": "acc-1", "kind": "unit", "name": "old", "tags": '{"team":"vision"}'}
-        connection.execute(tables.tables["tags"].insert(), [tags])
+        for number, (name, written) in enumerate(
+            (("old", '{"a\\"b":"视觉","team":"vision"}'), (None, '{"team":""}')), 1
+        ):
+            tags = {"id": f"unit-{number}", "account_id": "acc-1", "kind": "unit", "name": name, "tags": written}
+            connection.execute(tables.tables["tags"].insert(), [tags])
+        entry = {"account_id": "acc-1", "kind": "unit", "key": "team", "value": "vision"}
+        numbers = [{**entry, "seq": seq} for seq in (5, 1500, 7)]
+        connection.execute(tables.tables["tagged"].insert(), [*numbers, {**entry, "kind": "svco", "seq": 5}])
     engine.dispose()
     upgrade(target)
     store = open_store(target)
@@ -161,6 +171,14 @@ async def test_an_account_from_before_tag_policies_has_none_and_keeps_its_tags(t
         row = store.ask(lambda ask: ask.account("acc-1"))
         assert row is not None
         assert row.tag_policy is None
-        assert store.ask(lambda ask: ask.tags_of(["unit-1"]))["unit-1"].tags == {"team": "vision"}
+        known = store.ask(lambda ask: ask.tags_of(["unit-1", "unit-2"]))
+        assert known["unit-1"].tags == {'a"b': "视觉", "team": "vision"}
+        # What one entry for each thing and tag said before is on the lists, and in a text of each thing.
+        rows, lists, _ = words(target)
+        assert [row[-1] for row in rows] == [written_entries(known[row[0]]) for row in rows]
+        assert [(*row[:6], sorted(numbers_in(row[6]))) for row in lists] == [
+            ("acc-1", "unit", "team", "vision", 0, 5, [5, 7]),
+            ("acc-1", "unit", "team", "vision", 1, 1500, [1500]),
+        ]
     finally:
         await store.close()

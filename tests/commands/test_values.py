@@ -16,8 +16,9 @@ from leasebook.cli.commands.generated.options import body_of
 from leasebook.cli.commands.generated.times import is_relative, span_of, time_of
 from leasebook.cli.commands.generated.values import list_of, map_of
 from leasebook.cli.commands.showing.output import queried
-from leasebook.cli.commands.showing.rows import all_columns, chosen_columns, flat
+from leasebook.cli.commands.showing.rows import all_columns, by_group, chosen_columns, flat
 from leasebook.cli.commands.showing.span import left_in_words, time_of_cell
+from leasebook.cli.commands.showing.titles import title
 from leasebook.cli.commands.spending.prices import money
 from leasebook.contract.nouns.limits import SetGuardRailsRequest
 from leasebook.contract.parameters.fields import fields_of
@@ -123,6 +124,25 @@ def test_columns_are_those_with_values_and_wrong_ones_have_a_nearest() -> None:
     assert chosen_columns(rows, ("region",), ["INSTANCEID", "a.b"]) == ["instanceId", "a.b"]
     with pytest.raises(click.BadParameter, match="Do you mean region"):
         chosen_columns(rows, ("region",), ["regoin"])
+
+
+def test_the_owner_of_a_row_comes_second_and_the_costs_of_a_group_have_its_names() -> None:
+    unit = {"accountId": "a1", "accountName": "vision", "instanceId": "unit-1", "name": "x"}
+    known = ("accountId", "accountName", "instanceId", "name")
+    assert all_columns([unit], known, "describe_units") == ["instanceId", "accountName", "name", "accountId"]
+    assert all_columns([unit], known, "describe_keys") == ["instanceId", "accountName", "name", "accountId"]
+    month = {"startTime": "1", "endTime": "9"}
+    rows = [
+        {**month, "group": {"account": "a1", "tag:a.team": "nlp"}, "names": {"account": "vision"}, "billed": "1"},
+        {**month, "group": {"account": "a2", "tag:a.team": None}, "names": {}, "billed": "2"},
+    ]
+    shown, columns = by_group(rows, ("startTime", "group", "names", "billed"))
+    assert all_columns(shown, columns, "") == ["group.account", "group.tag:a.team", "billed", "startTime", "endTime"]
+    assert [(row["group.account"], row["group.tag:a.team"]) for row in shown] == [("vision", "nlp"), ("a2", "-")]
+    assert title("group.tag:a.team") == "tag:a.team"
+    by_day, days = by_group([{**row, "startTime": day} for row, day in zip(rows, "12", strict=True)], ())
+    assert all_columns(by_day, days, "")[:2] == ["startTime", "group.account"]
+    assert by_group([{"group": {}, "billed": "1"}], ("group", "billed"))[1] == ["group", "billed"]
 
 
 def test_a_query_takes_a_part_and_a_wrong_one_is_named() -> None:

@@ -17,6 +17,7 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, served
+from tests.gateway.test_chat import asked
 from tests.gateway.test_servers import _beside
 from tests.harness import Client
 
@@ -98,6 +99,32 @@ async def test_a_key_made_by_a_policy_for_a_project_opens_its_service_while_both
                 seen.append(answer.status)
         assert seen == [503, 401, 503]
         assert (await reasons(office))[-1] is None
+
+
+async def test_a_token_of_a_user_with_a_policy_for_projects_opens_their_services_alone(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        desk, policy, _ = await maker_of(office)
+        await office.do(IAM, "DetachPolicy", policy)
+        project = (await office.do("/v2/project", "CreateProject", {"name": "atlas"}))["projectId"]
+        seen = []
+        for projects in ([project], ["default"], [project]):
+            for_projects = {**policy, "projectIds": projects}
+            await office.do(IAM, "AttachPolicy", for_projects)
+            token = (await desk.send("/v1/BCE-BEARER/token", "", b"", method="GET")).body["token"]
+            headers = {"authorization": f"Bearer {token}"}
+            async with office.http.get(office.url(), headers=headers) as answer:
+                status = answer.status
+            async with office.http.get(f"http://{office.base}/v2/models", headers=headers) as answer:
+                listed = [one["id"] for one in (await answer.json())["data"]]
+            told = (await asked(office, {"model": "echo"}, key=token))[0]
+            seen.append((status, listed, told))
+            await office.do(IAM, "DetachPolicy", for_projects)
+            async with office.http.get(office.url(), headers=headers) as answer:
+                assert answer.status == 401
+        hidden = (404, [], 404)
+        assert seen == [hidden, (200, ["echo"], 200), hidden]
+        assert (await desk.send("/v1/BCE-BEARER/token", "", b"", method="GET")).code == "AccessDenied"
 
 
 async def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: Path) -> None:

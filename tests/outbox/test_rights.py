@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from leasebook.contract.policies import FULL, READ
+from leasebook.store.opening import Target
 from tests.harness import Client, a_service
-from tests.outbox.receivers import LOCAL, PATH, a_receiver, buy, settled, subscribe
+from tests.outbox.receivers import LOCAL, PATH, a_receiver, buy, deliveries, release, settled, subscribe, until
+from tests.outbox.scenes import served
 
 IAM = "/v2/iam"
 
@@ -74,3 +76,100 @@ async def test_an_account_has_so_many_subscriptions_and_no_more(tmp_path: Path) 
         assert (await desk.call(PATH, "CreateSubscription", body)).code == "QuotaExceeded"
         await desk.call(PATH, "DeleteSubscription", {"subscriptionId": hooks[0]["subscriptionId"]})
         _ = (await desk.call(PATH, "CreateSubscription", body)).result
+
+
+async def _manager_of(desk: Client, project: str) -> tuple[str, Client]:
+    """A user whose policy is for one project."""
+    user = (await desk.call(IAM, "CreateUser", {"name": "lead"})).result["userId"]
+    held = {"userId": user, "policyName": FULL, "projectIds": [project]}
+    assert (await desk.call(IAM, "AttachPolicy", held)).result
+    key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
+    return user, desk.as_user(key["accessKeyId"], key["secretAccessKey"])
+
+
+async def _buy_in(desk: Client, project: str) -> str:
+    body = {
+        "billing": {"paymentTiming": "Postpaid"},
+        "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+        "computeUnitCount": 1,
+        "projectId": project,
+    }
+    return str((await desk.call("/v2/computeunit", "PurchaseComputeUnit", body)).result["instanceId"])
+
+
+async def _project(desk: Client, name: str) -> str:
+    return str((await desk.call("/v2/project", "CreateProject", {"name": name})).result["projectId"])
+
+
+async def test_a_manager_of_a_project_subscribes_to_it_and_to_nothing_else(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
+        own, other = await _project(desk, "atlas"), await _project(desk, "zeppelin")
+        _, lead = await _manager_of(desk, own)
+        asked = {"kind": "Webhook", "url": receiver.url}
+        for more in ({}, {"projectIds": [other]}, {"projectIds": [own, other]}, {"projectIds": ["default"]}):
+            refused = await lead.call(PATH, "CreateSubscription", asked | more)
+            assert refused.code == "InappropriateJSON", more
+            assert other not in refused.body["message"]
+        whole = (await subscribe(desk, receiver.url, types=["iam.*"]))["subscriptionId"]
+        made = (await lead.call(PATH, "CreateSubscription", asked | {"projectIds": [own], "name": "atlas"})).result
+        hook = {"subscriptionId": made["subscriptionId"]}
+        assert (made["projectIds"], made["secret"][:6]) == ([own], "whsec_")
+        shown = (await lead.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
+        assert [(one["subscriptionId"], one["name"]) for one in shown] == [(made["subscriptionId"], "atlas")]
+        every = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
+        assert {one["subscriptionId"] for one in every} == {whole, made["subscriptionId"]}
+        for action in ("ModifySubscription", "TestSubscription", "DeleteSubscription"):
+            of_account = await lead.call(PATH, action, {"subscriptionId": whole})
+            nowhere = await lead.call(PATH, action, {"subscriptionId": "sub-nowhere"})
+            assert (of_account.code, nowhere.code) == ("ResourceNotFound", "ResourceNotFound")
+        hidden, seen = await _buy_in(desk, other), await _buy_in(desk, own)
+        assert (await lead.call(PATH, "TestSubscription", hook)).result
+        await settled(desk, 3)
+        # What happens after the move belongs to the other project; of the move itself only the own project is told.
+        await desk.call("/v2/project", "MoveResource", {"resourceId": seen, "projectId": other})
+        await release(desk, seen)
+        await desk.call("/v2/project", "MoveResource", {"resourceId": hidden, "projectId": own})
+        await release(desk, hidden)
+        await settled(desk, 7)
+        told = [(got.event["subject"], got.event["type"]) for got in receiver.got if "test" not in got.event["type"]]
+        assert sorted(told) == sorted(
+            [
+                *((seen, kind) for kind in ("unit.bought", "unit.running", "resource.moved")),
+                *((hidden, kind) for kind in ("resource.moved", "unit.releasing", "unit.released")),
+            ]
+        )
+        assert other not in str([got.event["data"] for got in receiver.got])
+        assert await deliveries(desk, state="Waiting") == []
+        # By hand an event of another project does not come either.
+        (bought,) = [
+            one["id"]
+            for one in (await desk.call("/v2/events", "DescribeEvents", {"instanceId": hidden})).result["events"]
+            if one["type"] == "unit.bought"
+        ]
+        assert (await desk.call(PATH, "RedeliverEvent", {**hook, "eventId": bought})).result
+        assert [one["eventId"] for one in await settled(desk, 1, "Dropped")] == [bought]
+
+
+async def test_a_subscription_for_a_project_ends_with_the_right_of_its_owner(migrated: Target) -> None:
+    async with served(migrated) as (desk, receiver):
+        own = await _project(desk, "atlas")
+        user, lead = await _manager_of(desk, own)
+        asked = {"kind": "Webhook", "url": receiver.url, "projectIds": [own], "types": ["unit.bought"]}
+        hook = {"subscriptionId": (await lead.call(PATH, "CreateSubscription", asked)).result["subscriptionId"]}
+        first = await _buy_in(desk, own)
+        await settled(desk, 1)
+        held = {"userId": user, "policyName": FULL, "projectIds": [own]}
+        assert (await desk.call(IAM, "DetachPolicy", held)).result
+        await _buy_in(desk, own)
+
+        async def paused() -> list[str]:
+            rows = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
+            return [row["reason"] for row in rows if row["status"] == "Paused"]
+
+        assert await until("it is paused", paused) == [
+            f"The user {user} has no policy any more for all projects of this subscription."
+        ]
+        assert [got.event["subject"] for got in receiver.got] == [first]
+        # A manager of the account goes on with it by the own right.
+        assert (await desk.call(PATH, "ModifySubscription", {**hook, "status": "Active"})).result["ownerId"] != user
+        await settled(desk, 2)

@@ -26,6 +26,7 @@ SUBSCRIPTION = {
     "name": Maybe(str),
     "tags": Maybe(dict),
     "accounts": Maybe([HEX_ID]),
+    "projectIds": Maybe([str]),
     "ownerId": Maybe(HEX_ID),
 }
 DELIVERY = {

@@ -42,6 +42,11 @@ class CreateSubscription(TypedDict, total=False):
     To name others takes LeasebookOperatorPolicy or LeasebookSupportPolicy.
     """
 
+    project_ids: list[str] | None
+    """Only what happens to instances, services and packages while they are in these projects. Required of users whose
+    policy is for projects.
+    """
+
     name: str | None
     """A name for people, for all lists to show; several may have the same."""
 

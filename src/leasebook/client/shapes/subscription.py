@@ -49,8 +49,10 @@ class SubscriptionDetail(Shape, kw_only=True):
     """Until when the link holds by which a mail address is confirmed."""
     accounts: list[str] | None = None
     """The accounts whose events it gets, or `*`; absent: those of its own."""
+    project_ids: list[str] | None = None
+    """The only projects whose events it gets; absent: those of all."""
     owner_id: str | None = None
-    """With accounts: the user by whose policies it goes, who made or activated it."""
+    """With accounts or projects: the user by whose policies it goes, who made or activated it."""
     name: str | None = None
     """Its name, where it was given one."""
     tags: dict[str, str] | None = None

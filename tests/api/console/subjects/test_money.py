@@ -16,7 +16,7 @@ from leasebook.contract.policies import FULL, OPERATOR, READ
 from tests.api.conftest import open_up
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_pages import MANY, signed_in
-from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, a_scene
+from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, a_scene, order
 
 ODD = """<b>'"&{{7*7}}"""
 AMOUNT = re.compile(r"[+\N{MINUS SIGN}]?[0-9][0-9,]*\.[0-9]{2,6}")
@@ -227,3 +227,23 @@ def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_t
     assert not browser.get("/console/money/advice").has_form(f"/console/units/{unit}/prepaid")
     reader = signed_in(scene, owner, READ).get("/console/money/advice")
     assert ("Prepaid would have been cheaper in" in reader.words(), "/prepaid" in reader.text) == (True, False)
+
+
+def test_a_user_with_a_policy_for_projects_sees_the_costs_of_these(scene: ServiceHarness) -> None:
+    scene.sell(stock=100)
+    owner = scene.customer()
+    own, other = (owner.do(PROJECT, "CreateProject", {"name": name})["projectId"] for name in ("atlas", "zeppelin"))
+    for project in (own, other, other):
+        owner.do(UNITS, "PurchaseComputeUnit", {**order(), "projectId": project})
+    user = owner.do(IAM, "CreateUser", {"name": "lead"})["userId"]
+    owner.do(IAM, "AttachPolicy", {"userId": user, "policyName": READ, "projectIds": [own]})
+    hours_later(scene, 3)
+    scene.sum_costs()
+    browser = Browser(scene)
+    browser.sign_in(user)
+    assert ">Money</a>" in browser.get("/console/").text
+    assert browser.get("/console/money").location.endswith("/console/money/costs")
+    costs = browser.get("/console/money/costs?by=project").words()
+    assert "atlas" in costs
+    assert "zeppelin" not in costs
+    assert "Balance" not in costs

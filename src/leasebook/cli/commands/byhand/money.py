@@ -13,7 +13,7 @@ import click
 from leasebook.cli.commands.generated.kind import Asked, Kind
 from leasebook.cli.commands.generated.times import is_relative, time_of
 from leasebook.cli.commands.language import _
-from leasebook.cli.exits import FAILED, stop
+from leasebook.cli.exits import FAILED, remark, stop
 
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _BEFORE: Final = re.compile(r"-(\d{1,3})")
@@ -60,6 +60,8 @@ class Costs(Kind):
         given, body = asked.given, asked.body
         if given["by"]:
             body["groupBy"] = [one.strip() for one in given["by"].split(",")]
+        if "account" in body.get("groupBy", ()) and body.get("accountId") is None and asked.view.is_table:
+            remark(_("These are costs of your own account alone: --account '*' asks for those of all accounts."))
         if given["since"] is None and given["until"] is None:
             if "from" not in body:
                 month = month_of(given["month"], asked.session.now())

@@ -27,17 +27,22 @@ FIRST: Final[dict[str, tuple[str, ...]]] = {
         "type", "model", "region", "pricePerMinute", "pricePerMonth", "stockFree", "stockTotal", "currency",
     ),
     "describe_orders": ("createTime", "kind", "instanceId", "type", "count", "amount", "orderId"),
-    "describe_accounts": ("accountId", "name", "status", "balance"),
+    "describe_accounts": (
+        "name", "status", "balance", "spent", "budget", "postpaid.units", "prepaid.units", "services",
+        "postpaid.instances", "prepaid.instances", "accountId", "currency", "month",
+    ),
     "describe_users": ("userId", "name", "policies", "email", "isRoot", "createTime"),
     "describe_events": ("time", "type", "subject", "id"),
     "describe_audit_log": ("time", "userName", "action", "code", "address", "requestId"),
-    "describe_costs": ("startTime", "group", "names", "billed", "amortised", "forecastBilled", "forecastAmortised"),
 }  # fmt: skip
 """The columns that come first, where the order of the contract is not the best for people."""
 
 
 LAST: Final = ("source", "specversion", "datacontenttype")
 """Columns that are the same in all rows, or long and of little use for people."""
+OWNER: Final = "accountName"
+"""Whose a row is, in lists over several accounts: it comes second, and the id of the account last."""
+GROUP: Final = "group."
 
 
 class Rows(NamedTuple):
@@ -126,8 +131,32 @@ def chosen_columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str], aske
 def all_columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str], operation: str) -> list[str]:
     """Return the columns that have a value in some row, the most telling first."""
     there = dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, "", [], {}))
-    ordered = dict.fromkeys([*FIRST.get(operation, ()), *known, *there])
-    return [name for name in (*(one for one in ordered if one not in LAST), *LAST) if name in there]
+    ordered = list(dict.fromkeys([*FIRST.get(operation, ()), *known, *there]))
+    last = LAST
+    if OWNER in there and operation not in ("describe_accounts", "describe_account"):
+        first = next((name for name in ordered if name in there and name not in (OWNER, "accountId")), OWNER)
+        ordered, last = list(dict.fromkeys([first, OWNER, *ordered])), ("accountId", *LAST)
+    return [name for name in (*(one for one in ordered if one not in last), *last) if name in there]
+
+
+def by_group(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return rows of costs with a column for each property that they are grouped by, and the known columns.
+
+    A column has names in the place of ids, where there are some. Times that are the same in all rows come last.
+    """
+    groups = list(dict.fromkeys(f"{GROUP}{key}" for row in rows for key in row.get("group") or ()))
+    if not groups:
+        return [dict(row) for row in rows], list(known)
+    found = []
+    for row in rows:
+        names = row.get("names") or {}
+        cells = {f"{GROUP}{key}": names.get(key) or value or "-" for key, value in row["group"].items()}
+        found.append({**cells, **{name: one for name, one in row.items() if name not in ("group", "names")}})
+    times = ["startTime", "endTime"]
+    is_one_span = len({row.get("startTime") for row in rows}) == 1
+    amounts = ["billed", "amortised", "forecastBilled", "forecastAmortised"]
+    order = [*groups, *amounts, *times] if is_one_span else ["startTime", *groups, *amounts, "endTime"]
+    return found, list(dict.fromkeys([*order, *(name for name in known if name not in ("group", "names"))]))
 
 
 def text(value: Any) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leasebook.cli.commands.language import ngettext
-from leasebook.cli.commands.showing.rows import OF_PAGES, Rows, all_columns, chosen_columns, flat, text
+from leasebook.cli.commands.showing.rows import OF_PAGES, Rows, all_columns, by_group, chosen_columns, flat, text
 from leasebook.cli.commands.showing.span import left_in_words, short, time_of_cell
 from leasebook.cli.commands.showing.titles import title
 from leasebook.cli.exits import printable
@@ -71,7 +71,8 @@ def as_table(
         columns = chosen_columns(rows, found.known, asked)
         fitting, is_long = columns, True
     else:
-        columns = all_columns(rows, found.known, operation)
+        rows, known = by_group(rows, found.known)
+        columns = all_columns(rows, known, operation)
         fitting, is_long = _fitting(rows, columns, now, width)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for column in fitting:

@@ -53,6 +53,10 @@ TITLES: Final[dict[str, str]] = {
     "amount": marked("Amount"),
     "balance": marked("Balance"),
     "currency": marked("Currency"),
+    "spent": marked("Spent this month"),
+    "budget": marked("Budget"),
+    "services": marked("Services"),
+    "timeZone": marked("Time zone"),
     "cost": marked("Cost"),
     "monthEndCost": marked("Cost at month's end"),
     "billed": marked("Billed"),
@@ -96,9 +100,25 @@ TITLES: Final[dict[str, str]] = {
     "priceUnit": marked("Price for a"),
 }
 """Titles by the last part of a column's name."""
+WHOLE: Final[dict[str, str]] = {
+    "prepaid.instances": marked("Prepaid instances"),
+    "prepaid.units": marked("Prepaid units"),
+    "postpaid.instances": marked("Postpaid instances"),
+    "postpaid.units": marked("Postpaid units"),
+    "group.account": marked("Account"),
+    "group.project": marked("Project"),
+    "group.user": marked("User"),
+    "group.service": marked("Service"),
+}
+"""Titles of whole names, where the last part does not tell enough."""
 
 
 def title(column: str) -> str:
     """Return the title of a column; the name in the contract where it has none."""
+    if column in WHOLE:
+        return _(WHOLE[column])
+    if column.startswith("group.tag:"):
+        # The key of a tag may have points.
+        return column.removeprefix("group.")
     last = column.rpartition(".")[2]
     return _(TITLES[last]) if last in TITLES else column

@@ -182,8 +182,10 @@ def without_rights(hook: Subscription) -> Subscription:
     """
     if hook.status == "Pending":
         return hook
-    what = "the events of other accounts" if hook.is_wide else "and manages all of its projects"
-    reason = f"The user {hook.created_by} has no policy any more that shows {what}."
+    if hook.is_wide:
+        reason = f"The user {hook.created_by} has no policy any more that shows the events of other accounts."
+    else:
+        reason = f"The user {hook.created_by} has no policy any more for all projects of this subscription."
     return msgspec.structs.replace(hook, status="Paused", reason=reason)
 
 
