@@ -360,7 +360,7 @@ tags = _table(
     _text("name", null=True),
     _text("tags"),
     _big("changed_at", null=True),
-    _named("entries", ""),
+    Column("entries", Text, nullable=False, server_default=text("''")),
 )
 
 # The tags that instances had before: each row until a moment, at which they changed.
