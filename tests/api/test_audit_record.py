@@ -124,7 +124,7 @@ def test_a_key_that_no_action_has_is_looked_at_before_a_body_is_written_down() -
     assert SECRET not in record.line(Instant(0), 200, "OK", "")[1].body
 
 
-# Maps that callers fill, and what is kept of them; a field of the contract is judged by its name beside them.
+# Maps that callers fill, and the part of them that is kept. Fields of the contract are judged by their names.
 @pytest.mark.parametrize(
     ("path", "name", "given", "shown"),
     [

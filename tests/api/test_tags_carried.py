@@ -173,7 +173,7 @@ async def test_an_account_from_before_tag_policies_has_none_and_keeps_its_tags_a
         assert row.tag_policy is None
         known = store.ask(lambda ask: ask.tags_of(["unit-1", "unit-2"]))
         assert known["unit-1"].tags == {'a"b': "视觉", "team": "vision"}
-        # What one entry for each thing and tag said before is on the lists, and in a text of each thing.
+        # The entries for each thing and tag are on the lists now, and in a text of each thing.
         rows, lists, _ = words(target)
         assert [row[-1] for row in rows] == [written_entries(known[row[0]]) for row in rows]
         assert [(*row[:6], sorted(numbers_in(row[6]))) for row in lists] == [

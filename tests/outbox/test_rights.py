@@ -125,14 +125,14 @@ async def test_a_manager_of_a_project_subscribes_to_it_and_to_nothing_else(migra
         hidden, seen = await _buy_in(desk, other), await _buy_in(desk, own)
         assert (await lead.call(PATH, "TestSubscription", hook)).result
         await settled(desk, 3)
-        # What happens after the move belongs to the other project; of the move itself only the own project is told.
+        # Events after the move belong to the other project; the event of the move itself names only the own project.
         await desk.call("/v2/project", "MoveResource", {"resourceId": seen, "projectId": other})
         await release(desk, seen)
         await desk.call("/v2/project", "MoveResource", {"resourceId": hidden, "projectId": own})
         await release(desk, hidden)
         await settled(desk, 7)
-        told = [(got.event["subject"], got.event["type"]) for got in receiver.got if "test" not in got.event["type"]]
-        assert sorted(told) == sorted(
+        sent = [(got.event["subject"], got.event["type"]) for got in receiver.got if "test" not in got.event["type"]]
+        assert sorted(sent) == sorted(
             [
                 *((seen, kind) for kind in ("unit.bought", "unit.running", "resource.moved")),
                 *((hidden, kind) for kind in ("resource.moved", "unit.releasing", "unit.released")),

@@ -81,7 +81,7 @@ def _named(ask: ReadRepository, lanes: Sequence[tuple[str, str]]) -> tuple[list[
 
 
 def _within_projects(ask: ReadRepository, heads: list[Head], hooks: Mapping[str, Subscription]) -> list[Head]:
-    """Return deliveries with their events as subscriptions for projects have them: without what is of other projects.
+    """Return deliveries with their events as subscriptions for projects have them, without parts about other projects.
 
     The project of an event never changes, so only one that was redelivered by hand can be of none of the projects.
     """

@@ -56,7 +56,7 @@ class EventsLook:
         self._next_s = asyncio.get_running_loop().time() + (0.0 if again else EVENTS_EVERY_S)
 
     def stop(self) -> None:
-        """Wake nobody any more."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -125,7 +125,7 @@ class Enqueuer:
 
 def _looked_through(ask: ReadRepository, hook: Subscription) -> tuple[list[int], tuple[LoggedEvent, ...]]:
     """Return the next pages of a subscription's account, and the events on them that it wants and may have."""
-    # A thing that moves between the queries would have what happened to it before told in the other project.
+    # A thing that moves between the queries would be in the other project also before its move.
     with ask.at_one_instant() if hook.projects else nullcontext():
         pages = ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
         wanted = [

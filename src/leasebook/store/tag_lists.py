@@ -9,7 +9,7 @@ from leasebook.domain.values.resource_tags import written_entry
 from leasebook.domain.values.tag_policy import TagPolicy
 
 PART: Final = 1024
-"""Numbers of rows that one list is about, so that lists are in the order of their numbers, whoever wrote them when."""
+"""Numbers of rows that one list is about, so that lists are in the order of their numbers, in any order of writing."""
 _HAS: Final = "replace(o.entries, ?, '') <> o.entries"
 _LACKS: Final = "replace(o.entries, ?, '') = o.entries"
 """Whether the text of the entries contains another one; SQLite and PostgreSQL have no function for it in common."""

@@ -18,9 +18,9 @@ from leasebook.store.tag_lists import PART, breaking, having, numbers_in
 
 LISTS_AT_ONCE: Final = 64
 KEY_LISTS_MAX: Final = 20_000
-"""So many lists of a key are read for the things that have it with any value."""
+"""Upper bound of the lists of a key that are read to find the things that have it with any value."""
 KEY_LENGTH_MAX: Final = 1_000_000
-"""So long, in characters, may they be together. Things with more common keys are found by a walk along all."""
+"""Upper bound of their length together, in characters. Things with more common keys are found by a walk."""
 AT_ONCE: Final = 100
 _PACKAGES: Final = f"SELECT {columns(CODECS[TOKEN_PACKAGES])} FROM packages WHERE"
 COUNTED_MAX: Final = 500

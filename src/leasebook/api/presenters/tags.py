@@ -23,7 +23,7 @@ from leasebook.domain.values.resource_tags import (
 
 NONE: Final = NewTags()
 KEPT_MAX: Final = 512
-"""Names and tags of at most so many characters are remembered: the same are given again and again."""
+"""Upper bound in characters of names and tags that are remembered: the same are given again and again."""
 
 
 def new_tags(name: str | None, tags: Mapping[str, str] | None) -> NewTags:

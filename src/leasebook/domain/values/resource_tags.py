@@ -30,7 +30,7 @@ RESERVED: Final = "leasebook:"
 NAME_KEY: Final = "leasebook:name"
 """The key of the name among the entries by which things are found."""
 LISTED: Final[frozenset[ResourceKind]] = frozenset({"unit", "tpm"})
-"""The kinds of which there may be very many: their numbers are in the lists of tags (``tag_lists``)."""
+"""The kinds with very many things: their numbers are in the lists of tags (``tag_lists``)."""
 _BETWEEN: Final = "\x1f"
 _IS: Final = "\x1e"
 """Neither a key nor a value has a control character, so these two part them without doubt."""
@@ -51,7 +51,7 @@ class ResourceTags(msgspec.Struct, frozen=True):
 
     @property
     def entries(self) -> dict[str, str]:
-        """What it is found by: its tags, the name among them."""
+        """Its tags, the name among them: lists find it by these."""
         return self.tags if self.name is None else self.tags | {NAME_KEY: self.name}
 
 

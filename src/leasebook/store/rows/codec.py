@@ -346,10 +346,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "to_field": {"no_renewals": bool},
             },
         ),
-        (
-            PRICES,
-            {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},
-        ),
+        (PRICES, {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)}),
         (
             ACCOUNTS,
             {
@@ -431,7 +428,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             RESOURCE_TAGS,
             {
                 "to_column": {"tags": _json},
-                "to_field": {"tags": msgspec.json.Decoder(dict[str, str]).decode},
+                "to_field": {"tags": _tags},
                 "mutable": ("name", "tags", "changed_at"),
                 "derived": ("entries",),
                 "derive": lambda row: (written_entries(row),),
@@ -448,10 +445,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             SUBSCRIPTIONS,
             {
                 "to_column": {"types": _json, "accounts": _json, "projects": _json},
-                "to_field": {
-                    **dict.fromkeys(("types", "accounts", "projects"), _names),
-                    **dict.fromkeys(("sealed", "sealed_before"), bytes),
-                },
+                "to_field": dict.fromkeys(("types", "accounts", "projects"), _names)
+                | {"sealed": bytes, "sealed_before": bytes},
                 "mutable": (
                     *("created_by", "target", "sealed", "types", "status", "since", "page"),
                     *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
@@ -478,10 +473,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (NOTICE_RATES, {"mutable": ("free_at",)}),
         (WORKERS, {"mutable": ("beat", "keys", "engines")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),
-        (
-            REPLICAS,
-            {"to_column": {"devices": _json}, "to_field": {"devices": _names}, "mutable": REPLICA_MUTABLE},
-        ),
+        (REPLICAS, {"to_column": {"devices": _json}, "to_field": {"devices": _names}, "mutable": REPLICA_MUTABLE}),
     )
 }
 ORDERS: Final = Codec("orders", Order)

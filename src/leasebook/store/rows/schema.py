@@ -367,8 +367,8 @@ tags = _table(
 tag_history = _table("tag_history", _text("id", key=True), _big("until", key=True), _text("tags"))
 
 # The instances of each tag, by which lists are filtered: ``numbers`` has those of their rows, such as ",17,18,", all of
-# one part of all numbers. What a batch buys with one tag is one row, of which ``first`` was the smallest number. A name
-# is listed under a key of its own.
+# one part of all numbers. A batch writes one row for all that it buys with a tag; ``first`` was the smallest number
+# then. A name is listed under a key of its own.
 tag_lists = _table(
     "tag_lists",
     _text("account_id", key=True),

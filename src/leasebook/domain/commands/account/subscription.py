@@ -85,7 +85,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:
         """Raises Refusal (QUOTA): too many subscriptions, or too many confirmations to the address or the account.
 
-        (NO_RESOURCE), (WRONG_STATE): the account has no such project, or it is closed.
+        (NO_RESOURCE), (WRONG_STATE): the account does not have a project, or it is closed.
         """
         for project_id in self.projects:
             require_project(draft, self.account_id, stored_project(project_id))

@@ -1,4 +1,4 @@
-"""In which project things were when something happened to them, and what of that its users are told.
+"""In which project things were when something happened to them, and which parts of that its users see.
 
 Things move from project to project, and what happened to one belongs to the project that it was in then. The events of
 moves tell which that was: ``Whereabouts``.

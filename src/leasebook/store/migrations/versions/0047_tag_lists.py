@@ -1,4 +1,4 @@
-"""Instances of a tag are on lists, of which a batch writes one row; subscriptions may be for projects."""
+"""Instances of a tag are on lists, and a batch writes one row of a list; subscriptions may be for projects."""
 
 from __future__ import annotations
 
