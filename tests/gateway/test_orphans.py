@@ -122,7 +122,7 @@ async def test_a_token_of_a_user_with_a_policy_for_projects_opens_their_services
             await office.do(IAM, "DetachPolicy", for_projects)
             async with office.http.get(office.url(), headers=headers) as answer:
                 assert answer.status == 401
-        hidden = (404, [], 404)
+        hidden: tuple[int, list[str], int] = (404, [], 404)
         assert seen == [hidden, (200, ["echo"], 200), hidden]
         assert (await desk.send("/v1/BCE-BEARER/token", "", b"", method="GET")).code == "AccessDenied"
 

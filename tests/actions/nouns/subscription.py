@@ -66,8 +66,14 @@ def modify_subscription(office: Office) -> Any:
 
 
 def a_subscription(office: Office) -> Any:
-    made = office.caller.do(NOTIFICATION, "CreateSubscription", create_subscription(office))
+    asked = {**create_subscription(office), "projectIds": ["default"]}
+    made = office.caller.do(NOTIFICATION, "CreateSubscription", asked)
     return {"subscriptionId": made["subscriptionId"]}
+
+
+def describe_subscriptions(office: Office) -> Any:
+    a_subscription(office)
+    return {"name": None, "tags": {}}
 
 
 def redeliver_event(office: Office) -> Any:
@@ -82,11 +88,11 @@ RECORDS: Final = {
         permitted=MANAGERS | SUPPORTERS,
         body=lambda office: {**create_subscription(office), "accounts": [office.user["accountId"]]},
         foreign=({**NOWHERE, "instanceId": "UNIT"},),
-        shape=SUBSCRIPTION | {"secret": SECRET},
+        shape=SUBSCRIPTION | {"secret": SECRET, "projectIds": Maybe(Unfilled([str]))},
     ),
     "describe_subscriptions": ActionRecord(
         permitted=MANAGERS | FLEET_READERS,
-        body=of_own({"name": None, "tags": {}}),
+        body=of_own(describe_subscriptions),
         shape={"subscriptions": [SUBSCRIPTION], **MAY_END_A_PAGE},
     ),
     "modify_subscription": ActionRecord(

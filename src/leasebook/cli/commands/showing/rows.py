@@ -132,7 +132,7 @@ def all_columns(rows: Sequence[Mapping[str, Any]], known: Sequence[str], operati
     """Return the columns that have a value in some row, the most telling first."""
     there = dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, "", [], {}))
     ordered = list(dict.fromkeys([*FIRST.get(operation, ()), *known, *there]))
-    last = LAST
+    last: tuple[str, ...] = LAST
     if OWNER in there and operation not in ("describe_accounts", "describe_account"):
         first = next((name for name in ordered if name in there and name not in (OWNER, "accountId")), OWNER)
         ordered, last = list(dict.fromkeys([first, OWNER, *ordered])), ("accountId", *LAST)
