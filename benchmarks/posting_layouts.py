@@ -37,8 +37,7 @@ BEGIN: Final = 1_900_000_000_000_000 // HOUR_US * HOUR_US
 COLUMNS: Final = ("at", "amount", "price", "since", "unit", "count", "account", "minutes", "kind")
 PAGE: Final = 100
 PAGES: Final = (
-    "CREATE TABLE pages (seq {number}, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, account INTEGER NOT NULL, "
-    "charges {blob} NOT NULL)",
+    "CREATE TABLE pages (seq {number}, first_at BIGINT, last_at BIGINT, account INT NOT NULL, charges {blob} NOT NULL)",
     "CREATE INDEX pages_account ON pages (account, last_at)",
     "CREATE TABLE page_units (unit BIGINT NOT NULL, page BIGINT NOT NULL, PRIMARY KEY (unit, page)) {without}",
 )
@@ -178,7 +177,7 @@ class Rows(Layout):
     def write(self, store: Store, charges: Sequence[Charge]) -> None:
         store.insert("posting_rows", COLUMNS, charges)
 
-    _SELECT: Final = f"SELECT {', '.join(f'"{name}"' for name in COLUMNS)} FROM posting_rows"
+    _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM posting_rows"
 
     def newest(self, store: Store, account: int) -> list[Charge]:
         return store.run(f"{self._SELECT} WHERE account = ? ORDER BY at DESC, seq DESC LIMIT {PAGE}", (account,))
@@ -229,8 +228,8 @@ class Pages(Layout):
             pages = store.run(text, (account, below))
             if not pages:
                 break
-            for below, stored in pages:
-                found += reversed(_unpacked(stored))
+            below = pages[-1][0]
+            found += [charge for _, stored in pages for charge in reversed(_unpacked(stored))]
         return found[:PAGE]
 
     def sums(self, store: Store, account: int, since: int, until: int) -> dict[int, int]:
