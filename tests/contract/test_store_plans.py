@@ -95,7 +95,7 @@ def test_usual_instances_are_merged_from_walks_along_one_index(planner: Planner)
         index = "units_released_kinds" if status == "Released" else "units_live_kinds"
         _catalogue, walks = planner.plans
         steps = [step.replace("COVERING ", "") for step in walks.split(" / ") if "units" in step]
-        walk = "(account_id=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
+        walk = "(account=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
         assert set(steps) == {f"SEARCH units USING INDEX {index} {walk}"}
         timings, places = 1 if "payment_timing" in kinds else 2, 4 // 2 ** len({"region", "type"} & kinds.keys())
         assert len(steps) == timings * places
