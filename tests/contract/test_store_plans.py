@@ -295,4 +295,4 @@ def test_scans_read_the_instances_of_their_account_and_no_others(
     assert near in planner.plans
     whole = [plan for plan in planner.plans if plan != near]
     assert {plan.partition(" (")[0] for plan in whole} == {f"SEARCH units USING INDEX {index}"}
-    assert all("(account_id=?" in plan for plan in whole)
+    assert all("(account=?" in plan for plan in whole)
