@@ -55,7 +55,8 @@ _SIZES_SQLITE: Final = (
     "SELECT s.tbl_name, d.name, d.pgsize FROM dbstat d JOIN sqlite_schema s ON s.name = d.name WHERE d.aggregate = TRUE"
 )
 _SIZES_POSTGRES: Final = (
-    "SELECT coalesce(t.relname, c.relname), c.relname, pg_relation_size(c.oid) FROM pg_class c "
+    "SELECT coalesce(t.relname, c.relname), c.relname, CASE c.relkind WHEN 'r' THEN pg_table_size(c.oid) "
+    "ELSE pg_relation_size(c.oid) END FROM pg_class c "
     "LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid "
     "WHERE c.relkind IN ('r', 'i') AND c.relnamespace = 'public'::regnamespace"
 )

@@ -90,6 +90,6 @@ def test_no_byte_of_a_page_changes_unseen(length: int) -> None:
 @pytest.mark.parametrize("lines", [1, 400])
 @pytest.mark.parametrize("cut", [1, 2, 20, -5, -1])
 def test_a_page_that_was_cut_off_cannot_be_read(cut: int, lines: int) -> None:
-    whole = packed(msgspec.json.encode(["a line"] * lines))
+    whole = packed(msgspec.json.encode(PURCHASE * lines))
     with pytest.raises(msgspec.DecodeError):
         msgspec.json.decode(unpacked(whole[:cut]))

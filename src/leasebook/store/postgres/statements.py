@@ -199,7 +199,10 @@ _INSERT: Final = {
     codec.name: insert_text(codec, _INSERTED[codec.name].unnest) for codec in _ALL if codec not in (ORDERS, POSTINGS)
 }
 _ACCOUNT_IDS: Final = Arrays("account_numbers", ("account_id",))
-_NUMBERED: Final = trusted(f"INSERT INTO account_numbers (account_id) SELECT * FROM {_ACCOUNT_IDS.unnest}")
+# A store whose accounts were lost may have a number without its account.
+_NUMBERED: Final = trusted(
+    f"INSERT INTO account_numbers (account_id) SELECT * FROM {_ACCOUNT_IDS.unnest} ON CONFLICT (account_id) DO NOTHING"
+)
 # The instance is looked up for each order: with a join PostgreSQL might number them in another order.
 _ORDER: Final = trusted(
     f"INSERT INTO order_rows ({orders.COLUMNS}) SELECT {orders.selected('new', 'u')} "

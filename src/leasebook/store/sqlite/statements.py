@@ -85,7 +85,8 @@ def _update_text(codec: Codec[Any], changed: Changed) -> str:
 LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
 _INSERT = {codec.name: insert_text(codec) for codec in CODECS.values()}
-_NUMBERED = "INSERT INTO account_numbers (account_id) VALUES (?)"
+# A store whose accounts were lost may have a number without its account.
+_NUMBERED = "INSERT INTO account_numbers (account_id) VALUES (?) ON CONFLICT (account_id) DO NOTHING"
 SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
 LAST_PAGE = "SELECT max(seq) FROM event_pages"
