@@ -46,13 +46,12 @@ def gone(unit_id: str, account_id: str) -> Instance:
 
 
 async def number(transaction: Transaction, accounts: Sequence[str]) -> None:
-    """Give accounts numbers, which instances need, without the rows of the accounts."""
+    """Give accounts numbers, which the rows of instances have, without the rows of the accounts."""
     for name in accounts:
         text = "INSERT INTO account_numbers (account_id) VALUES ({}) ON CONFLICT (account_id) DO NOTHING"
         if isinstance(transaction, SqliteTransaction):
             transaction._connection.execute(text.format("?"), (name,))
-        else:
-            assert isinstance(transaction, PostgresTransaction)
+        elif isinstance(transaction, PostgresTransaction):
             await transaction._rows(text.format("%s"), (name,))
 
 
