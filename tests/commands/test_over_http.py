@@ -91,11 +91,21 @@ def test_a_dry_run_says_what_would_be_refused(run: Run) -> None:
     assert "InsufficientStock" in tried.stderr
 
 
-def test_a_dry_run_of_a_renewal_or_a_resize_says_what_would_be_refused(run: Run, asked: Asked) -> None:
+def test_a_dry_run_of_a_change_says_what_would_be_refused(run: Run, asked: Asked) -> None:
     prepaid = bought(asked, "--months", "1")
     renewed = run("units", "renew", prepaid, "--months", "2", "--dry-run")
     assert f"The renewal of {prepaid} to " in renewed.stderr
     assert {one["rule"] for one in json.loads(renewed.stdout)["verdicts"]} >= {"state", "balance", "spend", "end"}
+    never = run("units", "renew", bought(asked), "--months", "2", "--dry-run", code=1, LEASEBOOK_LANG="zh")
+    assert "续费到" not in never.stderr
+    assert "OperationNotSupported" in never.stderr
+    turned = run("units", "billing", prepaid, "Postpaid", "--dry-run")
+    assert f"{prepaid} is paid by the minute when its term ends, " in turned.stderr
+    long = run("units", "billing", bought(asked), "Prepaid", "--months", "1", "--dry-run")
+    assert "is paid in advance to " in long.stderr
+    assert {one["rule"] for one in json.loads(long.stdout)["verdicts"]} >= {"state", "balance", "spend", "end"}
+    again = run("units", "billing", prepaid, "Prepaid", "--months", "1", "--dry-run", code=1)
+    assert "is prepaid already" in again.stderr
     many = run("units", "resize", prepaid, "99999", "--dry-run", code=1)
     assert "InsufficientStock" in many.stderr
     few = run("units", "resize", prepaid, "1", "--dry-run", code=1, LEASEBOOK_LANG="zh")
