@@ -16,6 +16,10 @@ from typing import Any, Final, NamedTuple
 from leasebook.translations.catalogues import FOLDER, Language
 
 PART: Final = "messages"
+FINDINGS: Final = "findings"
+"""The part with the findings of ``leasebook check``, in which messages are quoted."""
+PARTED: Final = "; "
+"""Between the parts of a text that has several."""
 DEPTH_MAX: Final = 4
 """Texts within values of texts. Deeper ones stay in English."""
 LOOKS_MAX: Final = 120
@@ -66,10 +70,12 @@ class _TooLong(Exception):
 class Messages:
     """The messages of a language. Raises FileNotFoundError if there is no compiled catalogue."""
 
-    def __init__(self, language: Language) -> None:
-        found = gettext.translation(PART, FOLDER, [language], class_=_Catalogue).said
+    def __init__(self, language: Language, *, findings: bool = False) -> None:
+        found: dict[str, str] = {}
+        for part in (PART, FINDINGS) if findings else (PART,):
+            found |= gettext.translation(part, FOLDER, [language], class_=_Catalogue).said
         self.whole: Final = {text: said for text, said in found.items() if _VALUE.search(text) is None}
-        texts = [_text(text, said) for text, said in found.items() if text not in self.whole]
+        texts = [_text(text, said, words=findings) for text, said in found.items() if text not in self.whole]
         # The more words a text has, the surer it is the right one; and if it begins with a word, it is surer still.
         self.texts: Final = sorted(texts, key=lambda one: -sum(map(len, one.pieces)) - FIRST * bool(one.pieces[0]))
 
@@ -170,7 +176,7 @@ class _Reading:
     def _value(self, value: str, depth: int) -> str:
         if _QUOTED.fullmatch(value):
             return value
-        parts = [self._one(one, depth + 1) for one in value.split("; ")]
+        parts = [self._one(one, depth + 1) for one in value.split(PARTED)]
         if None not in parts:
             return "；".join(map(str, parts))  # noqa: RUF001 - Chinese
         return self._sentences(value, depth + 1) if depth < DEPTH_MAX else value
@@ -197,19 +203,30 @@ def _filled(translated: str, values: list[str]) -> str:
     return _VALUE.sub(lambda place: values[int(place[1]) - 1], translated)
 
 
-def _text(text: str, translated: str) -> _Text:
+def _text(text: str, translated: str, *, words: bool) -> _Text:
     pieces = tuple(_VALUE.split(text)[::2])
     words = sum(len(_WORD.findall(piece)) for piece in pieces)
     is_weak = len(pieces) > WORDS_MIN and words < WORDS_MIN
-    return _Text(pieces, translated, is_weak, text.startswith(TAKES_WORDS))
+    return _Text(pieces, translated, is_weak, words or text.startswith(TAKES_WORDS))
 
 
 @lru_cache
-def messages(language: Language) -> Messages:
-    """Return the messages of a language other than English, from the compiled catalogue."""
-    return Messages(language)
+def messages(language: Language, *, findings: bool = False) -> Messages:
+    """Return the messages of a language other than English, from the compiled catalogue; also those of findings."""
+    return Messages(language, findings=findings)
 
 
 def in_language(message: str, language: Language) -> str:
     """Return a message in a language; in English, and where no text is known, as it is."""
     return message if language == "en" else messages(language).translated(message)
+
+
+def finding_in_language(finding: str, language: Language) -> str:
+    """Return a finding of ``check``, or its summary, in a language; where no text is known, as it is."""
+    if language == "en":
+        return finding
+    found = messages(language, findings=True)
+    said = found.translated(finding)
+    if said != finding or PARTED not in finding:
+        return said
+    return "；".join(map(found.translated, finding.split(PARTED)))  # noqa: RUF001 - Chinese
