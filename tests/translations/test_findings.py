@@ -79,8 +79,8 @@ def test_every_finding_is_found_again_whatever_its_values_are() -> None:
                 "their seals were not checked, for want of the master key; SQLite's integrity_check looked at its file"
             ),
             (
-                "3 个账户、5 条流水、2 个实例（1 个有效）、4 项待办；2 条链中的 9 条审计记录；因没有主密钥，未检查其签封；"
-                "SQLite 的 integrity_check 检查了其文件"
+                "3 个账户、5 条流水、2 个实例（1 个有效）、4 项待办；2 条链中的 9 条审计记录；因没有主密钥，"
+                "未检查其签封；SQLite 的 integrity_check 检查了其文件"
             ),
         ),
         ("A finding of a newer version.", "A finding of a newer version."),
