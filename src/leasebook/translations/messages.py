@@ -75,7 +75,7 @@ class Messages:
         for part in (PART, FINDINGS) if findings else (PART,):
             found |= gettext.translation(part, FOLDER, [language], class_=_Catalogue).said
         self.whole: Final = {text: said for text, said in found.items() if _VALUE.search(text) is None}
-        texts = [_text(text, said, words=findings) for text, said in found.items() if text not in self.whole]
+        texts = [_text(text, said, takes_words=findings) for text, said in found.items() if text not in self.whole]
         # The more words a text has, the surer it is the right one; and if it begins with a word, it is surer still.
         self.texts: Final = sorted(texts, key=lambda one: -sum(map(len, one.pieces)) - FIRST * bool(one.pieces[0]))
 
@@ -203,11 +203,11 @@ def _filled(translated: str, values: list[str]) -> str:
     return _VALUE.sub(lambda place: values[int(place[1]) - 1], translated)
 
 
-def _text(text: str, translated: str, *, words: bool) -> _Text:
+def _text(text: str, translated: str, *, takes_words: bool) -> _Text:
     pieces = tuple(_VALUE.split(text)[::2])
     words = sum(len(_WORD.findall(piece)) for piece in pieces)
     is_weak = len(pieces) > WORDS_MIN and words < WORDS_MIN
-    return _Text(pieces, translated, is_weak, words or text.startswith(TAKES_WORDS))
+    return _Text(pieces, translated, is_weak, takes_words or text.startswith(TAKES_WORDS))
 
 
 @lru_cache

@@ -83,12 +83,11 @@ class QuoteChange(Command, frozen=True, kw_only=True):
         """Raises Refusal: the account has no instance of compute units with that id."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=UNITS_OF_COMPUTE)
         offering: Offering = draft.require(OFFERINGS, *unit.offering)
+        state: Refusal | None = None
         try:
             judged = self._judged(draft, rules, now, unit)
         except Refusal as refusal:
-            judged, verdicts = Change([], Micro(0), unit.expires_at), [(STATE, refusal)]
-        else:
-            verdicts = [(STATE, None), *judged.verdicts]
+            state, judged = refusal, Change([], Micro(0), unit.expires_at)
         timing = self.payment_timing or unit.payment_timing
         return ChangeQuoted(
             unit_id=unit.id,
@@ -102,7 +101,7 @@ class QuoteChange(Command, frozen=True, kw_only=True):
             balance=draft.require(ACCOUNTS, unit.account_id).balance,
             verdicts=tuple(
                 Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
-                for rule, refusal in verdicts
+                for rule, refusal in ((STATE, state), *judged.verdicts)
             ),
         )
 
