@@ -22,7 +22,13 @@ MESSAGES: Final = PART
 """The name of the part."""
 EVERY_TEXT: Final = (
     *("api/auth/bearer_tokens.py", "api/auth/callers.py", "api/auth/identity.py", "api/auth/rate_limit.py"),
-    *("api/body/decoding.py", "api/handlers/account/events.py", "api/presenters/billing.py", "api/streams/events.py"),
+    *(
+        "api/body/decoding.py",
+        "api/handlers/account/events.py",
+        "api/handlers/instance/explain.py",
+        "api/presenters/billing.py",
+        "api/streams/events.py",
+    ),
     *(
         "addressing",
         "domain/cards.py",

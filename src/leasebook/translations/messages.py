@@ -39,6 +39,9 @@ _CHINESE: Final = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]$")
 TAKES_WORDS: Final = ("A unit of ", "Expected ", "a whole number of ", "{1} has {2} {3}, and at most ")
 """How the texts begin whose values may be a word of ours. Other values of one word are names that people chose."""
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_COUNTS: Final = re.compile(r"\d+ .* \d+")
+SENTENCE_MIN: Final = 12
+"""Characters of a sentence that is looked for in a translation."""
 WORDS_MIN: Final = 2
 """Words that a text with several values must have, to be found in a message whatever the values are."""
 
@@ -101,8 +104,7 @@ class _Reading:
 
     def translated(self, message: str) -> str:
         """Return it as one text, else sentence by sentence. Raises _TooLong."""
-        said = self._one(message, 0)
-        return self._sentences(message, 0) if said is None else said
+        return self._sentences(message, 0)
 
     def _one(self, message: str, depth: int) -> str | None:
         """Return the translation of a message that is one text; None: no text fits it."""
@@ -116,7 +118,7 @@ class _Reading:
             values = self._values(text, message, depth)
             if values is None:
                 continue
-            if message.endswith(".") and not text.pieces[-1]:
+            if message.endswith(".") and not text.pieces[-1] and _CHINESE.search(values[-1]) is None:
                 # The full stop is not the value's: a text became a sentence where it is sent.
                 stopped = self._one(message[:-1], depth)
                 return None if stopped is None else f"{stopped}。"
@@ -127,6 +129,9 @@ class _Reading:
         """Return the values of a text in a message, translated; None: the message is not made of the text."""
         found = self._found(text.pieces, message, depth)
         if found is None:
+            return None
+        if len(text.pieces) == WORDS_MIN and not text.pieces[0] and _COUNTS.fullmatch(found[0]):
+            # "2 units for 3" of "2 units for 3 months": the months are those of another text.
             return None
         said = [self._whole.get(one, one) if text.takes_words else one for one in found]
         said = [self._value(one, depth) if " " in one else one for one in said]
@@ -181,6 +186,13 @@ class _Reading:
             return "；".join(map(str, parts))  # noqa: RUF001 - Chinese
         return self._sentences(value, depth + 1) if depth < DEPTH_MAX else value
 
+    def _swallowed(self, run: str, said: str) -> bool:
+        """Whether a value of the text that fits a run of sentences is, in truth, the rest of the run."""
+        first, *others = _SENTENCE.split(run)
+        return any(len(one) >= SENTENCE_MIN and one.strip(".") in said for one in others) and (
+            self._one(first, 0) is not None
+        )
+
     def _sentences(self, message: str, depth: int) -> str:
         """Translate the sentences of a message, the longest runs of them that are texts first."""
         ends = [*(found.start() for found in _SENTENCE.finditer(message)), len(message)]
@@ -188,7 +200,7 @@ class _Reading:
         while at < len(message):
             for end in reversed([one for one in ends if one > at]):
                 found = self._one(message[at:end], depth)
-                if found is not None:
+                if found is not None and not self._swallowed(message[at:end], found):
                     break
             else:
                 end = next(one for one in ends if one > at)
@@ -226,7 +238,8 @@ def finding_in_language(finding: str, language: Language) -> str:
     if language == "en":
         return finding
     found = messages(language, findings=True)
-    said = found.translated(finding)
-    if said != finding or PARTED not in finding:
-        return said
-    return "；".join(map(found.translated, finding.split(PARTED)))  # noqa: RUF001 - Chinese
+    parts = finding.split(PARTED)
+    said = [found.translated(one) for one in parts]
+    if len(parts) > 1 and all(one != new for one, new in zip(parts, said, strict=True)):
+        return "；".join(said)  # noqa: RUF001 - Chinese
+    return found.translated(finding)

@@ -74,7 +74,8 @@ class Spending(Kind):
             say_messages(answer)
         show(asked.view._replace(columns=()), action_of("quote_purchase", "term"), answer)
         if price.refusals:
-            remark(" ".join(price.refusals))
+            if "verdicts" not in answer or not asked.view.is_table:
+                remark(" ".join(price.refusals))
             sys.exit(FAILED)
 
 

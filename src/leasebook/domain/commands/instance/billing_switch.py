@@ -187,9 +187,11 @@ def check_billing(unit: Instance, timing: PaymentTiming, rules: Rules, now: Inst
     if unit.status not in ("Running", "BillingChanging"):
         raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; its billing cannot change.", field="instanceId")
     if timing == ("Postpaid" if changing else unit.payment_timing):
-        raise Refusal(
-            WRONG_STATE, f"{unit.id} {'becomes' if changing else 'is'} {timing.lower()} already.", field="instanceId"
-        )
+        if changing:
+            message = f"{unit.id} becomes postpaid when its term ends: that was asked for already."
+        else:
+            message = f"{unit.id} is paid {timing} already."
+        raise Refusal(WRONG_STATE, message, field="instanceId")
     check_release_ahead(unit, rules, now)
 
 
