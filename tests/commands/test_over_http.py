@@ -136,7 +136,7 @@ def test_only_failed_calls_are_listed_where_that_is_asked_for(run: Run, asked: A
     assert "OK" not in failed
 
 
-def test_an_account_without_limits_is_told_how_to_set_some(run: Run) -> None:
+def test_an_account_without_limits_learns_how_to_set_some(run: Run) -> None:
     assert "leasebook limits set" in run("limits", "-o", "table").stderr
 
 

@@ -19,7 +19,7 @@ AS_IN_ENGLISH = {"double precision", "engines: {1}.", "nonce", "nonce {1}"}
 
 
 def filled(text: str) -> str:
-    """Return a text with values, the first of which is q1-7."""
+    """Return a text with values: q1-7, q2-7 and so on."""
     return VALUE.sub(lambda place: f"q{place[0][1:-1]}-7", text)
 
 

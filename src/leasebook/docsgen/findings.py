@@ -92,5 +92,5 @@ class _OfLists(Found):
     """Collects the texts that are added to lists."""
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: N802 - the name of the base class
-        """Take what is added."""
+        """Take the texts that are added."""
         self.within(node, takes=_name_of(node) in ADDING)

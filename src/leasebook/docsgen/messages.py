@@ -190,7 +190,7 @@ class Found(ast.NodeVisitor):
         self.visit(node.value)
 
     def within(self, node: ast.AST, *, takes: bool, itself: bool = False) -> None:
-        """Visit what is in a node, and take its texts or not."""
+        """Visit the parts of a node, and take their texts or not."""
         before, self._takes = self._takes, takes
         if itself:
             self.visit(node)

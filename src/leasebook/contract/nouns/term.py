@@ -171,8 +171,8 @@ class ChangeQuote(Shape, kw_only=True):
     """The price of a change and the verdict of every rule; nothing is changed. Prices are decimal strings.
 
     ``amount`` is paid at once. A postpaid instance pays nothing at once: ``pricePerUnit`` is that of a unit for a
-    minute. What becomes Prepaid is charged its use until now besides. If the rule ``state`` does not allow the change,
-    no other rule is asked.
+    minute. An instance that becomes Prepaid also pays its use until now. If the rule ``state`` does not allow the
+    change, no other rule is asked.
     """
 
     passed: Annotated[bool, Meta(description="Whether every rule allows the change.")]

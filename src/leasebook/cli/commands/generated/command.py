@@ -49,8 +49,8 @@ class OperationCommand(click.Command):
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             known = [text for one in self.get_params(ctx) for text in one.opts if text.startswith("--")]
-            error.possibilities = get_close_matches(error.option_name, known, n=1)
-            raise
+            near = get_close_matches(error.option_name, known, n=1)
+            raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from None
         if ctx.args and not ctx.resilient_parsing:
             names = [f"--{one.option}" for one in self._named if one.path[0] != "clientToken"]
             raise click.UsageError(

@@ -46,7 +46,7 @@ def of_change(asked: Asked, request: Mapping[str, Any]) -> Price:
     """Return the service's quote for a renewal, a resize or a change of billing."""
     quote = asked.session.call(action_of("quote_change", "term"), request)
     if any(one["rule"] == "state" and not one["passed"] for one in quote["verdicts"]):
-        # There is no such change, whatever it would cost: the refusal says all.
+        # The change is impossible, so that a price says nothing: the refusal says all.
         return Price(None, quote, _refusals(quote))
     ends = time_of_cell(quote.get("expiredTime"))
     values = {

@@ -105,7 +105,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
 
     def _prepay(self, draft: Draft, judged: JudgedBilling, extensions: int, now: Instant) -> None:
         unit, term, amount = judged.unit, judged.term, judged.paid
-        assert term is not None  # noqa: S101 - what is sold by the month has a term
+        assert term is not None  # noqa: S101 - an instance that is sold by the month has a term
         if amount > 0:
             draft.post(
                 Posting(
@@ -168,7 +168,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
 
 
 class JudgedBilling(NamedTuple):
-    """A change of billing, by every rule in the order in which it is refused: what is paid at once, and the term.
+    """A change of billing, by every rule in the order in which it is refused, with the payment at once and the term.
 
     ``unit`` is the instance with its use until now charged. ``extends``: the change lets the instance live longer,
     which the account's limits count.

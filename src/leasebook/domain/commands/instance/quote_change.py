@@ -46,7 +46,7 @@ class ChangeQuoted(msgspec.Struct, frozen=True):
 
 
 class Change(NamedTuple):
-    """A change as judged: the verdicts, what is paid at once, and when the term ends then; None: it has none."""
+    """A change as judged: the verdicts, the payment at once, and when the term ends then; None: it has none."""
 
     verdicts: list[Judged]
     paid: Micro
