@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from leasebook.console.pages.services.calls import SPANS, names_of, starts_of
+from leasebook.console.pages.services.calls import SPANS, last_minute_of, names_of, starts_of
 from leasebook.contract.policies import FLEET_READ, FULL, MODEL_READ, OPERATE, OPERATOR, READ, SERVICE_READ
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
@@ -207,6 +207,9 @@ def test_intervals_are_whole_hours_over_a_change_of_clocks(zone: str, local: str
     assert names_of(SPANS["day"], starts)[-4:] == names
     assert {later.timestamp() - earlier.timestamp() for earlier, later in pairwise(starts)} == {3600.0}
     assert len({*names_of(SPANS["day"], starts)}) == len(starts) == 24
+    for span in SPANS.values():
+        starts = starts_of(span, datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)))
+        assert last_minute_of(span, starts).timestamp() - starts[-1].timestamp() == span.seconds - 60
 
 
 def test_the_snippets_have_the_address_that_the_caller_sees_and_are_programs(

@@ -67,8 +67,7 @@ async def calls_of(desk: Desk, service_id: str) -> Calls | None:
     starts = starts_of(span, moment(desk.now).astimezone(ZoneInfo(desk.zone)))
     asked: dict[str, Any] = {
         "startTime": starts[0].isoformat(),
-        # The end counts with its whole minute.
-        "endTime": (starts[-1] + timedelta(seconds=span.seconds - 60)).isoformat(),
+        "endTime": last_minute_of(span, starts).isoformat(),
         "interval": span.seconds,
         "serviceId": [service_id],
         "maxKeys": 100,
@@ -117,6 +116,11 @@ def starts_of(span: Span, local: datetime) -> list[datetime]:
     # Days of 24 hours, as the action counts them, back from the last midnight.
     midnight = datetime.combine(local.date(), time(), local.tzinfo).astimezone(UTC)
     return [(midnight - timedelta(days=back)).astimezone(local.tzinfo) for back in reversed(range(span.intervals))]
+
+
+def last_minute_of(span: Span, starts: Sequence[datetime]) -> datetime:
+    """Return the last minute of the last interval; the action counts it whole."""
+    return starts[-1].astimezone(UTC) + timedelta(seconds=span.seconds - 60)
 
 
 def names_of(span: Span, starts: Sequence[datetime]) -> list[str]:
