@@ -48,7 +48,7 @@ class ProcessTime:
         if self._began is None:
             self._began = began
         if began != self._began:
-            # Numbers are given again, and whoever has this one now may have worked for minutes.
+            # Numbers are given again, and threads have them too. The process of one shows its time of minutes.
             self._has_ended = True
             return
         # utime, stime, cutime and cstime.
