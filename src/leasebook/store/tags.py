@@ -14,6 +14,7 @@ from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.postings import OF_ACCOUNT
 from leasebook.store.tag_lists import PART, breaking, having, numbers_in
 
 LISTS_AT_ONCE: Final = 64
@@ -127,7 +128,7 @@ class TagQueries:
     ) -> list[int]:
         """Return the numbers of an account's instances for which conditions hold, by a walk along its instances."""
         text = (
-            "SELECT thing.seq FROM units thing WHERE thing.account_id = ? AND thing.seq > ? AND "
+            f"SELECT thing.seq FROM units thing WHERE thing.{OF_ACCOUNT} AND thing.seq > ? AND "
             f"{' AND '.join(where)} ORDER BY thing.seq"
         )
         values = [account_id, after, *params]

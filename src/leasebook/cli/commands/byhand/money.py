@@ -133,6 +133,16 @@ class Export(Kind):
         return False
 
 
+class Limits(Kind):
+    """The limits of an account."""
+
+    def finish(self, asked: Asked, result: Any) -> Any:
+        """Say where there are none."""
+        if asked.view.is_table and not any(value for name, value in result.items() if name != "accountId"):
+            remark(_("There are no limits. `leasebook limits set` sets some."))
+        return result
+
+
 class Keys(Kind):
     """The keys of users, from the list of users."""
 

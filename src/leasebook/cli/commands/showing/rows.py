@@ -31,7 +31,16 @@ FIRST: Final[dict[str, tuple[str, ...]]] = {
         "name", "status", "balance", "spent", "budget", "postpaid.units", "prepaid.units", "services",
         "postpaid.instances", "prepaid.instances", "accountId", "currency", "month",
     ),
-    "describe_users": ("userId", "name", "policies", "email", "isRoot", "createTime"),
+    # The list of keys is made of users, too.
+    "describe_users": (
+        "accessKeyId", "userName", "status", "lastUsedTime", "userId", "name", "policies", "email", "isRoot",
+        "createTime",
+    ),
+    "describe_postings": (
+        "time", "kind", "amount", "instanceId", "instanceName", "count", "minutes", "price", "orderId", "debit",
+        "credit", "postingId",
+    ),
+    "describe_attempts": ("time", "userName", "action", "code", "message", "requestId"),
     "describe_events": ("time", "type", "subject", "id"),
     "describe_audit_log": ("time", "userName", "action", "code", "address", "requestId"),
 }  # fmt: skip
