@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -70,8 +71,9 @@ def catalogues() -> dict[str, bytes]:
     return found
 
 
+@cache
 def merged(part: str, language: str) -> Catalog:
-    """Return the catalogue of a part: the marked texts, with the translations that there are."""
+    """Return the catalogue of a part: the marked texts, with the translations that there are. It is read once."""
     path = FOLDER / language / "LC_MESSAGES" / f"{part}.po"
     before = Catalog(locale=language)
     if path.exists():
@@ -93,8 +95,12 @@ def merged(part: str, language: str) -> Catalog:
     return after
 
 
-def marked_texts(part: str) -> set[str | tuple[str, str]]:
-    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair."""
+@cache
+def marked_texts(part: str) -> frozenset[str | tuple[str, str]]:
+    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair.
+
+    The sources are read once: it takes seconds.
+    """
     found: set[str | tuple[str, str]] = set()
     found.update(contract_texts(part))
     if part == MESSAGES:
@@ -107,7 +113,7 @@ def marked_texts(part: str) -> set[str | tuple[str, str]]:
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
         if SOURCES[part] and path.suffix == ".py":
             found.update(help_texts(path.read_text(encoding="utf-8")))
-    return found
+    return frozenset(found)
 
 
 def help_texts(source: str) -> Iterator[str]:
