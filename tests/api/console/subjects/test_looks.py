@@ -94,7 +94,7 @@ def test_an_operator_ends_a_unit_and_the_statement_equals_the_postings(begin: An
         page.fill("[name=reason]", "no traffic for a week")
         journey.seen("reason")
         page.locator("main button.danger").click()
-        page.wait_for_url("**/admin/fleet")
+        page.wait_for_url("**/admin/fleet?done=unit-ended")
         journey.open("/console/admin/fleet?status=Released")
         page.locator("tr", has_text="left-running").wait_for()
         journey.seen("ended")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame import words
 from leasebook.contract.action import UNITS
 
 ROWS: Final = 100
@@ -24,6 +25,8 @@ async def fleet(desk: Desk) -> Response:
         found=await desk.do(UNITS, "DescribeComputeUnits", asked),
         filters={name: desk.asked(name) for name in ("account", *FILTERS)},
         marker=desk.asked("marker"),
+        statuses=words.STATUSES,
+        status_of=lambda name: words.status(desk.gettext, name),
         may_end=desk.can_across(UNITS, "ReleaseComputeUnit"),
     )
 
@@ -47,6 +50,6 @@ async def end(desk: Desk) -> Response:
     named = {"instanceId": desk.field("unit"), "accountId": desk.field("account"), "reason": desk.field("reason")}
     if desk.field("at"):
         await desk.do(UNITS, "AutoReleaseComputeUnit", named | {"releaseTime": desk.on_own_clocks(desk.field("at"))})
-    else:
-        await desk.do(UNITS, "ReleaseComputeUnit", named)
-    return desk.go("/admin/fleet", account=desk.field("back") or None)
+        return desk.go("/admin/fleet", done="end-set")
+    await desk.do(UNITS, "ReleaseComputeUnit", named)
+    return desk.go("/admin/fleet", done="unit-ended")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -73,9 +74,11 @@ async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
         bars = await charges_by_day(desk) if is_small(account) else None
     except Fault:
         bars = []
+    budget = None if account is None else account.budget
     return {
         "total": whole.total,
-        "budget": None if account is None else account.budget,
+        "budget": budget,
+        "over": max(Decimal(0), Decimal(whole.total.billed) - Decimal(budget)) if budget else None,
         "bars": bars,
         "month": since[:7],
     }
