@@ -24,6 +24,9 @@ from leasebook.config.load import BadSettings
 from leasebook.testing import KitError, Leasebook, ReachedElsewhere
 
 START = "2030-01-31 23:00:00"
+RESET_S, START_S = 0.005, 0.15
+TRIES = 100
+"""How often a time is taken at most: on a machine that is busy with other work one of them is undisturbed."""
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,10 @@ def test_a_reset_brings_books_clock_and_stock_back_in_five_milliseconds_and_keep
     fresh: Leasebook,
 ) -> None:
     url, key = fresh.url, fresh.account.access_key
-    took_s = []
-    for _ in range(5):
+    took_s = [RESET_S]
+    for _ in range(TRIES):
+        if min(took_s) < RESET_S:
+            break
         fresh.given(stock={"gpu-1": 9}, balance=500, unit="gpu-1")
         fresh.advance(days=1)
         # The next service is prepared meanwhile, on the host's thread.
@@ -70,7 +75,7 @@ def test_a_reset_brings_books_clock_and_stock_back_in_five_milliseconds_and_keep
         began = time.perf_counter()
         fresh.reset()
         took_s.append(time.perf_counter() - began)
-    assert min(took_s) < 0.005
+    assert min(took_s) < RESET_S
     assert (fresh.url, fresh.account.access_key) == (url, key)
     assert fresh.now.isoformat() == "2030-01-31T23:00:00+08:00"
     assert fresh.client.describe_account().balance == 100
@@ -82,13 +87,15 @@ def test_a_kit_of_a_kind_that_was_there_before_starts_in_a_sixth_of_a_second() -
     wanted = {"gpu-1": 1}
     with Leasebook(stock=wanted):
         pass
-    took = []
-    for _ in range(3):
-        began = time.thread_time(), time.perf_counter()
+    took_s = [START_S]
+    for _ in range(TRIES):
+        if min(took_s) < START_S:
+            break
+        began = time.perf_counter()
         with Leasebook(stock=wanted) as service:
-            took.append(time.perf_counter() - began[1])
+            took_s.append(time.perf_counter() - began)
             assert service.client.describe_account().balance == 0
-    assert min(took) < 0.15
+    assert min(took_s) < START_S
 
 
 def test_stock_is_what_is_free_and_prices_that_were_set_stay(fresh: Leasebook) -> None:
@@ -159,7 +166,7 @@ def test_kits_end_in_any_order_and_leave_the_environment_and_the_log_as_they_wer
         assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == outer.url
 
 
-def test_a_forked_process_is_told_that_it_has_no_service_and_can_leave_the_kit() -> None:
+def test_a_forked_process_learns_that_it_has_no_service_and_can_leave_the_kit() -> None:
     def said(act: Callable[[], object]) -> str:
         reading, writing = os.pipe()
         if (child := os.fork()) == 0:

@@ -59,6 +59,7 @@ def buy_form(page: Shown, **fields: str) -> dict[str, str]:
     return page.form("/console/buy/confirm") | filled | fields
 
 
+@pytest.mark.both_stores
 def test_a_purchase_is_quoted_confirmed_and_made_once(browser: Browser, owner: Caller) -> None:
     page = browser.get("/console/buy")
     part = browser.post("/console/buy/quote", buy_form(page), hx_request="true")
