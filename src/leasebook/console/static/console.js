@@ -54,6 +54,14 @@
     if (all) for (const box of document.querySelectorAll(all.dataset.selects)) box.checked = all.checked;
   });
 
+  // The second click of a double click sends nothing: a browser would drop the first answer, and some come only once.
+  const sent = new WeakMap();
+  window.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (Date.now() - (sent.get(form) || 0) < 1500) event.preventDefault(); else sent.set(form, Date.now());
+  });
+
   // A part that takes long comes after its page.
   async function load(place) {
     try {
