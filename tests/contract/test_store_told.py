@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from leasebook.store import migrate
 from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import OpenStore, Target, open_store, upgrade
 from leasebook.store.postgres import store as postgres
+from leasebook.store.rows.packing import unpacked
 from leasebook.store.sqlite.store import FILE
 from leasebook.store.verify.check import check_store
 from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
@@ -137,6 +139,10 @@ def as_before(where: Target) -> None:
     """Bring the store back to the version before the fact was written, and up to date again."""
     sql(where, f"DELETE FROM facts WHERE name = '{UNITS_BEFORE_EVENTS}'")
     with connected(where) as connection:
+        for seq, page in connection.execute(text("SELECT seq, events FROM event_pages")).all():
+            # Without the dictionary, which that version did not have.
+            former = {"seq": seq, "page": zlib.compress(unpacked(page))}
+            connection.execute(text("UPDATE event_pages SET events = :page WHERE seq = :seq"), former)
         config = migrate._config(connection)
         before = ScriptDirectory.from_config(config).get_revision(REVISION).down_revision
         assert isinstance(before, str)

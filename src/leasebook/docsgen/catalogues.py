@@ -17,8 +17,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
+from leasebook.docsgen.findings import finding_texts
 from leasebook.docsgen.messages import MESSAGES, message_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
+from leasebook.translations.messages import FINDINGS
 
 PACKAGE: Final = FOLDER.parent
 CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "services", "units")
@@ -28,6 +30,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     SUMMARIES: (),
     FIELDS: (),
     MESSAGES: (),
+    FINDINGS: (),
     "cli": ("cli",),
     "console": (
         *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
@@ -102,6 +105,9 @@ def marked_texts(part: str) -> frozenset[str | tuple[str, str]]:
     found.update(contract_texts(part))
     if part == MESSAGES:
         found.update(message_texts(PACKAGE))
+    if part == FINDINGS:
+        # Those that are messages, too, have their translation there.
+        found.update(finding_texts(PACKAGE) - message_texts(PACKAGE))
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
