@@ -62,7 +62,7 @@ def key_of(action: Action) -> str:
 
 
 def part_of(whole: Any, names: Sequence[str]) -> Any:
-    """The document with these paths only, and the components that they refer to, all of which are made alike."""
+    """The document with these paths only, and the components that they refer to. All paths are made alike."""
     paths = {name: whole["paths"][name] for name in names}
     components: dict[str, dict[str, Any]] = {}
     parts: list[Any] = [paths]
