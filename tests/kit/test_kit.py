@@ -166,7 +166,7 @@ def test_kits_end_in_any_order_and_leave_the_environment_and_the_log_as_they_wer
         assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == outer.url
 
 
-def test_a_forked_process_is_told_that_it_has_no_service_and_can_leave_the_kit() -> None:
+def test_a_forked_process_learns_that_it_has_no_service_and_can_leave_the_kit() -> None:
     def said(act: Callable[[], object]) -> str:
         reading, writing = os.pipe()
         if (child := os.fork()) == 0:

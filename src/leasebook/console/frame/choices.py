@@ -57,7 +57,7 @@ def later(present: str | None, hours: int, now: datetime, shown: str = "") -> st
     """Return a release time that is some hours after the present one, or after now where there is none.
 
     ``shown`` is the one that the reader's page had: it counts, so that a form that is sent twice means the same. A time
-    that somebody else has set meanwhile is never brought forward.
+    that another user has set meanwhile is never brought forward.
     """
     if present is None:
         return (now + timedelta(hours=hours)).isoformat()

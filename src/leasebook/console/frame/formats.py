@@ -39,7 +39,7 @@ def in_zone(at: Instant | str | datetime, zone: str) -> str:
 def typed_in_zone(value: str, zone: str) -> str:
     """Return a time as a field for times has it: on the zone's clocks, to the minute.
 
-    A text that is no time, or has no offset and so was typed into such a field, is returned unchanged.
+    A text that is no time, or has no offset because it was typed into a field, is returned unchanged.
     """
     try:
         at = datetime.fromisoformat(value)
