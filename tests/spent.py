@@ -37,6 +37,7 @@ class ProcessTime:
 
 
 _others: Final[list[ProcessTime]] = []
+_reported: Final = [0.0]
 
 
 def count_in(pid: int) -> ProcessTime:
@@ -45,9 +46,14 @@ def count_in(pid: int) -> ProcessTime:
     return _others[-1]
 
 
+def add(seconds: float) -> None:
+    """Count the seconds of a process that has ended, and that another one has waited for."""
+    _reported[0] += seconds
+
+
 def so_far() -> float:
     """Return the seconds that this process took, with its children that have ended and those that are counted in."""
-    return sum(os.times()[:4]) + sum(other.seconds() for other in _others)
+    return sum(os.times()[:4]) + sum(other.seconds() for other in _others) + _reported[0]
 
 
 class SuiteTime(NamedTuple):
