@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import structlog
 
 from leasebook.client import Client, ErrorAnswer
 from leasebook.config.load import BadSettings
@@ -138,6 +141,57 @@ def test_the_variables_of_every_client_are_set_while_it_is_up_and_then_as_before
     assert os.environ["QIANFAN_ACCESS_KEY"] == "real"
     assert os.environ["QIANFAN_BEARER_TOKEN"] == "real-token"
     assert "QIANFAN_CONSOLE_BASE_URL" not in os.environ
+
+
+def test_kits_end_in_any_order_and_leave_the_environment_and_the_log_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QIANFAN_ACCESS_KEY", "real")
+    monkeypatch.delenv("QIANFAN_CONSOLE_API_BASE_URL", raising=False)
+    is_configured = structlog.is_configured()
+    first, second = Leasebook(), Leasebook()
+    first.start()
+    second.start()
+    first.stop()
+    assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == second.url
+    assert structlog.is_configured()
+    second.stop()
+    assert os.environ["QIANFAN_ACCESS_KEY"] == "real"
+    assert "QIANFAN_CONSOLE_API_BASE_URL" not in os.environ
+    assert structlog.is_configured() == is_configured
+    # And the other way round.
+    with Leasebook() as outer:
+        with Leasebook():
+            pass
+        assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == outer.url
+
+
+def test_a_forked_process_learns_that_it_has_no_service_and_can_leave_the_kit() -> None:
+    def said(act: Callable[[], object]) -> str:
+        reading, writing = os.pipe()
+        if (child := os.fork()) == 0:
+            # It must not hang: nothing here may wait for the other process.
+            signal.alarm(20)
+            with suppress(BaseException):
+                try:
+                    os.write(writing, f"done {act()}".encode())
+                except KitError as error:
+                    os.write(writing, str(error).encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            text = pipe.read()
+        assert os.waitpid(child, 0)[1] == 0
+        return text
+
+    with Leasebook(stock={"gpu-1": 1}, balance=100) as kit:
+        assert "was forked" in said(kit.reset)
+        assert "was forked" in said(kit.advance_to_next)
+        assert said(kit.stop) == "done None"
+        now = kit.now
+        assert said(lambda: kit.now) == f"done {now}"
+        kit.reset()
+        assert kit.account.buy("gpu-1")
 
 
 def test_a_client_reaches_nothing_but_the_kit_and_other_code_reaches_what_it_wants(fresh: Leasebook) -> None:

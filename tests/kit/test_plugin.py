@@ -69,7 +69,7 @@ def seeds() -> range:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What pytest says of a project with the plugin, a seed each: as a stranger's, in random order and processes."""
+    """The output of pytest for a stranger's project with the plugin, a seed each: in random order and processes."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "test_suite.py").write_text(SUITE)
     (folder / "test_fails.py").write_text(FAILS)

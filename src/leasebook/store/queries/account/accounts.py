@@ -19,7 +19,8 @@ ACCOUNTS_AT_ONCE: Final = 100
 _MARKS: Final = ", ".join("?" * ACCOUNTS_AT_ONCE)
 _HELD: Final = (
     "SELECT account_id, payment_timing, count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
-    f"FROM units WHERE account_id IN ({_MARKS}) AND status <> 'Released' AND status <> 'CreateFailed' "
+    "FROM units WHERE account IN (SELECT seq FROM account_numbers "
+    f"WHERE account_id IN ({_MARKS})) AND status <> 'Released' AND status <> 'CreateFailed' "
     "GROUP BY account_id, payment_timing"
 )
 _SERVICES: Final = (
