@@ -162,7 +162,7 @@ def _forking(requests: socket.socket) -> dict[str, Any]:
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        # What this process took itself since it forked last, at first for its imports.
+        # The time of this process since it forked last, at first for its imports.
         own_s = _own_s() - counted_s
         if os.fork() == 0:
             return _born(requests, json.loads(text), files, own_s)

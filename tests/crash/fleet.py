@@ -94,7 +94,7 @@ class Process:
         """``before`` is a command that starts it; ``migrations`` and ``nursery`` are those of ``Forked``."""
         self.name = name
         self._before, self._variables = before, dict(variables or {})
-        self._migrations, self._nursery = migrations, nursery
+        self._how: dict[str, Any] = {"migrations": migrations, "nursery": nursery}
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -114,14 +114,8 @@ class Process:
                     env=variables,
                 )
             else:
-                self._process = Forked(
-                    self._arguments,
-                    env=variables,
-                    stdout=log.fileno(),
-                    stderr=log.fileno(),
-                    migrations=self._migrations,
-                    nursery=self._nursery,
-                )
+                file = log.fileno()
+                self._process = Forked(self._arguments, env=variables, stdout=file, stderr=file, **self._how)
 
     @property
     def process(self) -> subprocess.Popen[bytes] | Forked:

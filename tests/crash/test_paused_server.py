@@ -26,7 +26,7 @@ from tests.crash.fleet import (
 )
 
 DELAY_MAX_S = 10.0 + 20.0
-"""Ten seconds for a server that stands still; the rest is a busy machine. It stands still until all others went on."""
+"""Ten seconds while one server does not move; the rest is a busy machine. It is paused until all others went on."""
 FUNDS = 10_000_000
 
 

@@ -44,7 +44,7 @@ IN_A_BATCH = UNITS_IN_ALL // 10
 LEAD_S = few(6.0, 10.0 if ROUNDS == 1 else 12.0)
 """Seconds from the first purchase to the storm, by which all purchases are made. A busy machine takes longer."""
 SLOWER = 20
-"""Bound on the time of a purchase in a crowd, in times of a purchase that nobody disturbs."""
+"""Bound on the time of a purchase in a crowd, in times of a single read."""
 KILLS = few(1, 2) * ROUNDS
 RELEASED = "SELECT count(*) FROM units WHERE status = 'Released'"
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.crash
 WAIT_S = 1
 """How long a batch may wait for the disk, and for another program's lock."""
 DUE_S = 3.0
-"""From the purchase of what is released while the disk is frozen to its release."""
+"""Seconds from a purchase to its release, which falls due while the disk is frozen."""
 CALLS = 20
 
 
@@ -73,7 +73,7 @@ def _bought(outcomes: PurchaseOutcomes, caller: FleetClient, token: str) -> None
 
 
 def _bought_until(caller: FleetClient, ahead_s: float) -> tuple[str, str]:
-    """Buy what is released soon; returns its id and when that is."""
+    """Buy an instance that ends soon; returns its id and its release time."""
 
     def tried() -> tuple[str, str] | None:
         at = moment(ahead_s)
