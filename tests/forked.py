@@ -136,7 +136,7 @@ class Nursery:
         atexit.register(self.end)
 
     def end(self) -> None:
-        """End it. What was forked of it goes on."""
+        """End it. Processes that it has forked go on."""
         atexit.unregister(self.end)
         self.way.close()
         self._process.wait()
