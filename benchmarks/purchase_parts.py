@@ -88,11 +88,11 @@ class Timed(sqlite3.Connection):
 
     def execute(self, text: str, *params: Any) -> sqlite3.Cursor:
         """Run a statement."""
-        return self._timed(text, partial(super().execute, text, *params))
+        return cast("sqlite3.Cursor", self._timed(text, partial(super().execute, text, *params)))
 
     def executemany(self, text: str, *params: Any) -> sqlite3.Cursor:
         """Run a statement for each row."""
-        return self._timed(text, partial(super().executemany, text, *params))
+        return cast("sqlite3.Cursor", self._timed(text, partial(super().executemany, text, *params)))
 
     def commit(self) -> None:
         """Commit."""
@@ -259,7 +259,7 @@ def _counted(gauge: Gauge) -> Counter[str]:
 
     for kind in (SqliteTransaction, PostgresTransaction):
         kind.commit = counting(kind.commit)  # type: ignore[method-assign]
-    sqlite3.connect = partial(sqlite3.connect, factory=Timed)
+    setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Timed))  # noqa: B010 - its type has many forms
     return found
 
 
