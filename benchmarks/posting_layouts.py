@@ -172,8 +172,8 @@ class Rows(Layout):
         dialect = sqlite.dialect() if kind == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call]
         table = metadata.tables["posting_rows"]
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        made: list[CreateTable | CreateIndex] = [CreateTable(table), *map(CreateIndex, indexes)]
-        return [str(one.compile(dialect=dialect)) for one in made]
+        orders: list[CreateTable | CreateIndex] = [CreateTable(table), *map(CreateIndex, indexes)]
+        return [str(made.compile(dialect=dialect)) for made in orders]
 
     def write(self, store: Store, charges: Sequence[Charge]) -> None:
         store.insert("posting_rows", COLUMNS, charges)

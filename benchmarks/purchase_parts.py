@@ -259,7 +259,7 @@ def _counted(gauge: Gauge) -> Counter[str]:
 
     for kind in (SqliteTransaction, PostgresTransaction):
         kind.commit = counting(kind.commit)  # type: ignore[method-assign]
-    setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Timed))  # noqa: B010 - its type has many forms
+    sqlite3.connect = partial(sqlite3.connect, factory=Timed)  # type: ignore[assignment]
     return found
 
 

@@ -27,6 +27,7 @@ from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.store import FILE
 from tests.contract.stores import _empty_database as empty_database
 from tests.contract.test_store_outbox import hook
+from tests.copies import give_tables
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [
@@ -64,7 +65,7 @@ class Planner:
 
 @pytest.fixture
 def planner(tmp_path: Path) -> Iterator[Planner]:
-    upgrade(Target(tmp_path))
+    give_tables(tmp_path)
     connection = sqlite3.connect(tmp_path / FILE)
     yield Planner(connection)
     connection.close()
