@@ -88,10 +88,15 @@ async def serving(directory: Path, url: str | None = None) -> AsyncIterator[Any]
         more = b'{"region": "bj", "type": "gpu-1", "stockTotal": 1000000000}'
         headers = signed("/v2/catalog", "SetOffering", more)
         await call(service.app, "/v2/catalog", "SetOffering", headers, more)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)  # as in server/serve.py
+        collect_as_served()
         yield service.app
+
+
+def collect_as_served() -> None:
+    """Set the garbage collector as ``server/serve.py`` does when a server begins to serve."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def answer_turns(block: Callable[[str], Awaitable[float]], kinds: Sequence[str]) -> None:

@@ -15,8 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import InstanceStatus
+from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFilter
@@ -282,7 +285,7 @@ def test_a_purchase_into_the_default_project_writes_no_index_entry_for_it() -> N
                 assert "project_id IS NOT NULL" in str(index.dialect_options["sqlite"]["where"])
 
 
-@pytest.mark.parametrize("status", [None, "Running", "Released"])
+@pytest.mark.parametrize("status", [None, "Running", "Stopped", "Released"])
 def test_scans_read_the_instances_of_their_account_and_no_others(
     planner: Planner, status: InstanceStatus | None
 ) -> None:
@@ -290,9 +293,35 @@ def test_scans_read_the_instances_of_their_account_and_no_others(
         wanted = UnitFilter(account_id=WHO, created_by="user-1", status=status, **kinds)
         planner.ask.units_of_buyer(wanted, 9, 101)
         planner.ask.coming_ends(wanted, Instant(5), 101)
-    index = "units_released_kinds" if status == "Released" else "units_live_kinds"
+    index = {"Stopped": "units_unusual", "Released": "units_released_kinds"}.get(status or "", "units_live_kinds")
     near = "SEARCH units USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
     assert near in planner.plans
     whole = [plan for plan in planner.plans if plan != near]
     assert {plan.partition(" (")[0] for plan in whole} == {f"SEARCH units USING INDEX {index}"}
     assert all("(account_id=?" in plan for plan in whole)
+
+
+@pytest.mark.parametrize("status", [None, "Running"])
+def test_what_ends_soon_and_what_accounts_hold_is_read_from_entries_of_an_index_alone(
+    planner: Planner, status: InstanceStatus | None
+) -> None:
+    for kinds in KINDS:
+        planner.ask.coming_ends(UnitFilter(account_id=WHO, status=status, **kinds), Instant(5), 101)
+    planner.ask.holdings([WHO])
+    live = "USING COVERING INDEX units_live_kinds (account_id=?"
+    *ends, held, _services = planner.plans
+    assert all(live in plan for plan in (*ends, held))
+    # To group a hundred thousand entries they would have to be sorted, if they were in another order.
+    first, _, failed = held.partition("units_unusual (account_id=? AND status=?")
+    assert "TEMP B-TREE" not in first
+    assert failed
+
+
+def test_a_month_of_an_account_is_read_from_its_sums_and_the_postings_that_they_lack(planner: Planner) -> None:
+    account = Account(WHO, "Ours", "UTC", Micro(0), Instant(0))
+    since, until = month_of(2030, 1, "UTC")
+    planner.ask.charged_in_month(account, since, until)
+    _, charged = planner.plans
+    assert "SEARCH costs USING PRIMARY KEY (account_id=? AND level=? AND since>? AND since<?)" in charged
+    assert "USING INTEGER PRIMARY KEY (rowid>?)" in charged
+    assert "posting_rows_account" not in charged

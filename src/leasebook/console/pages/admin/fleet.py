@@ -9,7 +9,8 @@ from starlette.responses import Response
 from leasebook.console.desk import Desk
 from leasebook.contract.action import UNITS
 
-ROWS: Final = 100
+ROWS: Final = 80
+"""A page of a hundred would have more than 60 KB."""
 FILTERS: Final = ("type", "status", "region")
 
 
