@@ -49,9 +49,11 @@ class Planner:
         self._connection = connection
         self.ask = Queries(self._fetch)
         self.plans: list[str] = []
+        self.asked: list[tuple[str, Sequence[Any]]] = []
 
     def _fetch(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         if "1 = 0" not in text:  # a page without rows
+            self.asked.append((text, params))
             self.plan(text, params)
         return self._connection.execute(text, params).fetchall()
 
@@ -63,6 +65,14 @@ class Planner:
     def plan(self, text: str, params: Sequence[Any]) -> None:
         steps = self._connection.execute(f"EXPLAIN QUERY PLAN {text}", params).fetchall()
         self.plans.append(" / ".join(step[3] for step in steps))
+
+    def columns_of_rows(self, text: str, params: Sequence[Any], table: str) -> int:
+        """Count the columns that a statement takes from the rows of a table, and not from the entries of an index."""
+        ((root,),) = self._connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+        marks = text.count("?")
+        steps = self._connection.execute(f"EXPLAIN {text}", params[:marks]).fetchall()
+        cursors = {step[2] for step in steps if step[1] == "OpenRead" and step[3] == root}
+        return sum(step[1] == "Column" and step[2] in cursors for step in steps)
 
 
 @pytest.fixture
@@ -285,7 +295,7 @@ def test_a_purchase_into_the_default_project_writes_no_index_entry_for_it() -> N
                 assert "project_id IS NOT NULL" in str(index.dialect_options["sqlite"]["where"])
 
 
-@pytest.mark.parametrize("status", [None, "Running", "Stopped", "Released"])
+@pytest.mark.parametrize("status", [None, "Running", "Released"])
 def test_scans_read_the_instances_of_their_account_and_no_others(
     planner: Planner, status: InstanceStatus | None
 ) -> None:
@@ -293,7 +303,7 @@ def test_scans_read_the_instances_of_their_account_and_no_others(
         wanted = UnitFilter(account_id=WHO, created_by="user-1", status=status, **kinds)
         planner.ask.units_of_buyer(wanted, 9, 101)
         planner.ask.coming_ends(wanted, Instant(5), 101)
-    index = {"Stopped": "units_unusual", "Released": "units_released_kinds"}.get(status or "", "units_live_kinds")
+    index = "units_released_kinds" if status == "Released" else "units_live_kinds"
     near = "SEARCH units USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
     assert near in planner.plans
     whole = [plan for plan in planner.plans if plan != near]
@@ -308,13 +318,13 @@ def test_what_ends_soon_and_what_accounts_hold_is_read_from_entries_of_an_index_
     for kinds in KINDS:
         planner.ask.coming_ends(UnitFilter(account_id=WHO, status=status, **kinds), Instant(5), 101)
     planner.ask.holdings([WHO])
-    live = "USING COVERING INDEX units_live_kinds (account_id=?"
     *ends, held, _services = planner.plans
-    assert all(live in plan for plan in (*ends, held))
+    assert all("SEARCH units USING INDEX units_live_kinds (account_id=?" in plan for plan in (*ends, held))
     # To group a hundred thousand entries they would have to be sorted, if they were in another order.
-    first, _, failed = held.partition("units_unusual (account_id=? AND status=?")
-    assert "TEMP B-TREE" not in first
-    assert failed
+    assert "TEMP B-TREE" not in held.partition("units_unusual (account_id=? AND status=?")[0]
+    for text, params in planner.asked:
+        if "units_unusual" not in text and "FROM units" in text:
+            assert planner.columns_of_rows(text.partition(" UNION ALL ")[0], params, "units") == 0, text
 
 
 def test_a_month_of_an_account_is_read_from_its_sums_and_the_postings_that_they_lack(planner: Planner) -> None:

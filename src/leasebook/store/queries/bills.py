@@ -26,7 +26,10 @@ _PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
 BILLED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
 """The amount that a posting charged to the ledger account of an account, which is the parameter."""
 _BILLS: Final = f"SELECT {columns(POSTINGS)} FROM postings WHERE {units_in(BILLS_AT_ONCE)} AND {IN_DAYS} ORDER BY seq"
-_NUMBERS: Final = f"SELECT unit FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ?"
+_OF_POSTINGS: Final = (
+    f"SELECT u.id FROM (SELECT DISTINCT unit FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ?) AS p "
+    "JOIN units u ON u.seq = p.unit WHERE u.id || '' > ? ORDER BY u.id || '' LIMIT ?"
+)
 _WITH_POSTINGS: Final = (
     "SELECT id FROM (SELECT id, seq FROM units WHERE account_id = ? AND status <> 'Released' "
     "UNION ALL SELECT id, seq FROM units WHERE account_id = ? AND status = 'Released') AS u WHERE id || '' > ? "
@@ -103,8 +106,7 @@ class BillQueries:
         if postings <= POSTINGS_MAX:
             # The numbers alone are gathered from the postings. As an expression the id cannot be looked up in an index,
             # along which all instances of the store would be walked.
-            text = f"SELECT id FROM units WHERE seq IN ({_NUMBERS}) AND id || '' > ? ORDER BY id || '' LIMIT ?"
-            rows = self._fetch(text, (account_id, since, until, after, limit))
+            rows = self._fetch(_OF_POSTINGS, (account_id, since, until, after, limit))
         else:
             period = days(since, until)
             rows = self._fetch(_WITH_POSTINGS, (account_id, account_id, after, *period, limit))
