@@ -210,7 +210,7 @@ def test_the_overview_shows_spending_holdings_ends_and_events(browser: Browser, 
 def test_the_overview_of_many_units_has_the_first_ends_and_those_that_need_a_look(
     fresh: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = fresh.customer("1000")
+    owner = fresh.customer("1000000")
     first, stopped = owner.buy(), owner.buy(months=1)
     fresh.advance("2030-02-16T08:00:00+08:00")
     ends = [owner.buy(release=f"2030-02-{day}T08:00:00+08:00") for day in (20, 18, 19)]

@@ -26,9 +26,10 @@ _PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
 BILLED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
 """The amount that a posting charged to the ledger account of an account, which is the parameter."""
 _BILLS: Final = f"SELECT {columns(POSTINGS)} FROM postings WHERE {units_in(BILLS_AT_ONCE)} AND {IN_DAYS} ORDER BY seq"
+# With a limit PostgreSQL makes no join of it, which may read all postings of the instances.
 _OF_POSTINGS: Final = (
-    f"SELECT u.id FROM (SELECT DISTINCT unit FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ?) AS p "
-    "JOIN units u ON u.seq = p.unit WHERE u.id || '' > ? ORDER BY u.id || '' LIMIT ?"
+    f"SELECT id FROM units WHERE seq IN (SELECT unit FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ? "
+    f"LIMIT {2**62}) AND id || '' > ? ORDER BY id || '' LIMIT ?"
 )
 _WITH_POSTINGS: Final = (
     "SELECT id FROM (SELECT id, seq FROM units WHERE account_id = ? AND status <> 'Released' "
