@@ -173,14 +173,16 @@ def _tagged(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ..
         key = "stage" if "stage" in tags else "team"
         text = (
             "FROM tagged t JOIN units u ON u.seq = t.seq WHERE t.account_id = ? AND t.kind = 'unit' AND t.key = ? "
-            "AND u.type = coalesce(?, u.type)"
+            "AND t.value = coalesce(?, t.value) AND u.type = coalesce(?, u.type)"
         )
-        ((rows,),) = run(f"SELECT count(*) {text}", (account, key, unit_type))
+        ((rows,),) = run(f"SELECT count(*) {text}", (account, key, tags[key], unit_type))
         if rows < 2 * PAGE:
             print(f"{name}: {rows} instances are too few for a page far down; take more", file=sys.stderr)
             continue
         skipped = min(int(rows * DEPTH), rows - PAGE - 1)
-        ((seq,),) = run(f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, unit_type, skipped))
+        ((seq,),) = run(
+            f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, tags[key], unit_type, skipped)
+        )
         wanted = UnitFilter(account_id=account, type=unit_type, tags=Wanted(tuple(sorted(tags.items()))))
         first = {"tags": tags, "maxKeys": PAGE, **({} if unit_type is None else {"type": unit_type})}
         deep = {**first, "marker": marker_of(seq, f"units {wanted}")}

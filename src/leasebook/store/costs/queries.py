@@ -140,9 +140,12 @@ class CostQueries:
             numbers = [int(row[0]) for row in rows]
             for begin in range(0, len(numbers), UNITS_AT_ONCE):
                 some = numbers[begin : begin + UNITS_AT_ONCE]
-                text = f"{_PAYMENT} WHERE p.unit IN ({', '.join('?' for _ in some)}) AND p.kind <> 'Usage' AND p.at < ?"
+                marks = ", ".join("?" for _ in some)
+                rows = self._fetch(
+                    f"{_PAYMENT} WHERE p.unit IN ({marks}) AND p.kind <> 'Usage' AND p.at < ?", [*some, until]
+                )
                 found: dict[str, list[Payment]] = {}
-                for payment in sorted(map(_payment, self._fetch(text, [*some, until])), key=_number):
+                for payment in sorted(map(_payment, rows), key=_number):
                     found.setdefault(payment.posting.unit_id or "", []).append(payment)
                 yield from found.values()
             if len(numbers) < NUMBERS_AT_ONCE:

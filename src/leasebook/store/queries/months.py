@@ -33,12 +33,17 @@ _REST: Final = (
 _CHARGED: Final = f"{_SUMS} UNION ALL {_REST}"
 _LATER: Final = _REST.replace("'rest'", "'later'")
 # The conditions on kinds are those of the partial index posting_rows_unusual, so that it is used.
-_FUNDS: Final = f"FROM postings WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at >= ?"
+_FUNDS: Final = (
+    f"SELECT 'funds', '', {parts_of(EFFECT)} FROM postings WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at >= ? "
+    "AND kind IN ('TopUp', 'PayOut', 'WriteOff')"
+)
+_PAID_IN: Final = (
+    f"SELECT 'paid in', '', {parts_of('amount')} FROM posting_rows WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at >= ? "
+    "AND at < ? AND kind = 'TopUp'"
+)
 _MONEY: Final = (
     f"{_CHARGED} UNION ALL {_LATER} "
-    "UNION ALL SELECT 'balance', '', 0, balance FROM accounts WHERE id = ? "
-    f"UNION ALL SELECT 'funds', '', {parts_of(EFFECT)} {_FUNDS} AND kind IN ('TopUp', 'PayOut', 'WriteOff') "
-    f"UNION ALL SELECT 'paid in', '', {parts_of('amount')} {_FUNDS} AND at < ? AND kind = 'TopUp'"
+    f"UNION ALL SELECT 'balance', '', 0, balance FROM accounts WHERE id = ? UNION ALL {_FUNDS} UNION ALL {_PAID_IN}"
 )
 _FAR: Final = Instant(2**62)
 """A time after every posting."""

@@ -70,7 +70,7 @@ async def overview(desk: Desk) -> Response:
 
 
 async def _stuck(desk: Desk) -> list[Any]:
-    """Return the first units of a large account that need a look: the few of each such status have an index."""
+    """Return the first units of a large account that need a look: the few of each of these statuses have an index."""
     found: list[Any] = []
     for status in figures.STUCK:
         asked = {"status": status, "maxKeys": STUCK_SHOWN - len(found)}

@@ -20,7 +20,7 @@ ACCOUNTS_AT_ONCE: Final = 100
 _MARKS: Final = ", ".join("?" * ACCOUNTS_AT_ONCE)
 _RESERVED: Final = "count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END)"
 # In the order of the index of live instances, which has all of it: its entries are read one after the other, and never
-# sorted. A failed purchase reserves nothing; such instances are among the few that do not run.
+# sorted. A failed purchase reserves nothing; its instance is among the few that do not run.
 _HELD: Final = (
     f"SELECT account_id, payment_timing, {_RESERVED}, 1 AS sign FROM units WHERE account_id IN ({_MARKS}) "
     "AND status <> 'Released' GROUP BY account_id, region, type, payment_timing "

@@ -61,7 +61,7 @@ class ScanQueries:
         where, params = _conditions(wanted)
         where += [_ENDED, f"{ENDS} > ?"]
         text = f"SELECT seq FROM units WHERE {' AND '.join(where)} ORDER BY {ENDS}, seq LIMIT ?"
-        return self._ending([row[0] for row in self._fetch(text, [*params, since, limit])], None, since)
+        return self._with_ends([row[0] for row in self._fetch(text, [*params, since, limit])], None, since)
 
     def _first_ends(self, wanted: UnitFilter, since: Instant, limit: int) -> list[Numbered]:
         """Find the first ends among the entries of the index of live instances, and look at these instances' rows.
@@ -84,13 +84,13 @@ class ScanQueries:
         after, size = (int(since), BEYOND), min(limit + MORE_ENTRIES, ENTRIES_MAX)
         while len(found) < limit:
             rows = self._fetch(text, [*params, *after, size])
-            found |= {one.seq: one for one in self._ending([row[1] for row in rows], wanted.status, since)}
+            found |= {one.seq: one for one in self._with_ends([row[1] for row in rows], wanted.status, since)}
             if len(rows) < size:
                 break
             after, size = (rows[-1][0], rows[-1][1]), min(4 * size, ENTRIES_MAX)
         return _in_order(found.values())[:limit]
 
-    def _ending(self, numbers: list[int], status: str | None, since: Instant) -> list[Numbered]:
+    def _with_ends(self, numbers: list[int], status: str | None, since: Instant) -> list[Numbered]:
         """Return those of some instances that end by themselves after ``since``, the first to end first."""
         if not numbers:
             return []
