@@ -43,10 +43,11 @@ from leasebook.store.postgres import statements
 from leasebook.store.postgres.arrays import Arrays
 from leasebook.store.rows import orders
 from leasebook.store.rows import postings as posted
-from leasebook.store.rows.codec import CODECS, ORDERS, UNIT_MUTABLE, Codec
+from leasebook.store.rows.codec import CODECS, UNIT_MUTABLE, Codec
 from leasebook.store.rows.schema import metadata
 from leasebook.store.rows.table import big, table, word
 from leasebook.store.rows.updates import columns_of, updates
+from leasebook.store.sqlite.statements import insert_text
 
 BATCH: Final = 64
 NOW: Final = Instant(1_900_000_000_000_000 // HOUR_US * HOUR_US)
@@ -157,8 +158,8 @@ class Bench(ABC):
         """Write new instances and their orders, and commit."""
         units = [unit for unit, _ in sales]
         codec = self.layout.codec
-        self.insert("units", codec.written, [*map(codec.values, units)])
-        self.order([order for _, order in sales])
+        self.sell(codec, units)
+        self.order([order for _, order in sales], units)
         if self.layout.table is not None:
             self.insert_due(_values(due for unit in units for due in self.layout.rows(unit)))
         self.commit()
@@ -179,8 +180,12 @@ class Bench(ABC):
         """Insert rows into a table."""
 
     @abstractmethod
-    def order(self, placed: Sequence[Order]) -> None:
-        """Write orders."""
+    def sell(self, codec: Codec[Instance], units: Sequence[Instance]) -> None:
+        """Write new instances."""
+
+    @abstractmethod
+    def order(self, placed: Sequence[Order], units: Sequence[Instance]) -> None:
+        """Write orders of new instances."""
 
     @abstractmethod
     def post(self, postings: Sequence[Posting]) -> None:
@@ -239,8 +244,11 @@ class Embedded(Bench):
         marks = ", ".join("?" for _ in columns)
         self._connection.executemany(f"INSERT INTO {name} ({_names(columns)}) VALUES ({marks})", rows)
 
-    def order(self, placed: Sequence[Order]) -> None:
-        self._connection.executemany(orders.INSERT, map(ORDERS.values, placed))
+    def sell(self, codec: Codec[Instance], units: Sequence[Instance]) -> None:
+        self._connection.executemany(insert_text(codec), map(codec.values, units))
+
+    def order(self, placed: Sequence[Order], units: Sequence[Instance]) -> None:
+        self._connection.executemany(orders.INSERT, orders.values(placed, units))
 
     def post(self, postings: Sequence[Posting]) -> None:
         self._connection.executemany(posted.INSERT, map(posted.values, postings))
@@ -300,8 +308,12 @@ class Shared(Bench):
         arrays = _arrays(name, tuple(columns))
         self._run(f"INSERT INTO {name} ({_names(columns)}) SELECT * FROM {arrays.unnest}", arrays.write(rows))
 
-    def order(self, placed: Sequence[Order]) -> None:
-        self._run(*statements.order(placed))
+    def sell(self, codec: Codec[Instance], units: Sequence[Instance]) -> None:
+        arrays = _arrays("units", codec.written)
+        self._run(statements.insert_text(codec, arrays.unnest), arrays.write([*map(codec.values, units)]))
+
+    def order(self, placed: Sequence[Order], units: Sequence[Instance]) -> None:
+        self._run(*statements.order(placed, units))
 
     def post(self, postings: Sequence[Posting]) -> None:
         self._run(*statements.posting(postings))

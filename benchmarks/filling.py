@@ -327,7 +327,7 @@ class Filler:
         while chunk := list(islice(source, CHUNK)):
             units = [sale.unit for sale in chunk]
             postings = [posting for sale in chunk for posting in sale.postings]
-            self._insert(CODECS[INSTANCES], units)
+            self._insert_units(units)
             self._out.order([sale.order for sale in chunk])
             self._out.post(postings)
             self._record.sold(units, [sale.order for sale in chunk], postings)
@@ -365,6 +365,12 @@ class Filler:
         for posting in postings:
             self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
         self._out.commit()
+
+    def _insert_units(self, units: Sequence[Instance]) -> None:
+        numbers = dict(self._out.run("SELECT account_id, seq FROM account_numbers"))
+        codec = CODECS[INSTANCES]
+        rows = [(*codec.values(unit), numbers[unit.account_id]) for unit in units]
+        self._out.insert(codec.name, ", ".join(f'"{name}"' for name in (*codec.written, "account")), rows)
 
     def _insert(self, codec: Codec[Any], rows: Sequence[Any]) -> None:
         if rows:

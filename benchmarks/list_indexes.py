@@ -76,8 +76,8 @@ def _post(bench: Bench, postings: Sequence[Posting | None]) -> None:
 
 
 def _buy(bench: Bench, sales: Sequence[tuple[Instance, Order, Posting | None]]) -> None:
-    bench.insert("units", UNITS.written, [UNITS.values(unit) for unit, _, _ in sales])
-    bench.order([order for _, order, _ in sales])
+    bench.sell(UNITS, [unit for unit, _, _ in sales])
+    bench.order([order for _, order, _ in sales], [unit for unit, _, _ in sales])
     _post(bench, [posting for _, _, posting in sales])
     bench.commit()
 

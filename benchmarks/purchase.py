@@ -228,7 +228,7 @@ def benchmark(options: Options, folder: Path) -> Report:
     """Start, measure, stop, and have the books checked."""
     commands = commands_of(options)
     servers: list[Server] = []
-    with stores(options.store, folder, *commands) as places:
+    with stores(options.store, folder, *commands, founded=False) as places:
         try:
             for (name, command), where in zip(commands.items(), places, strict=True):
                 servers.append(Server(name, command, store_options(where), folder / f"{name}.log"))

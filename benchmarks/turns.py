@@ -79,7 +79,7 @@ def main() -> None:
 def measured(arguments: argparse.Namespace, commands: dict[str, list[str]], levels: list[int], folder: Path) -> None:
     """Start both, measure, stop, and have the books checked."""
     servers: list[Server] = []
-    with stores(arguments.store, folder, *commands) as places:
+    with stores(arguments.store, folder, *commands, founded=False) as places:
         try:
             for (name, command), where in zip(commands.items(), places, strict=True):
                 servers.append(Server(name, command, store_options(where), folder / f"{name}.log"))

@@ -80,9 +80,9 @@ _ORDER: Final = (
 _UNIT: Final = (
     "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, payment_timing, status, created_at, "
     "term_months, term_from, term_anchor, auto_renew, auto_renew_months, started_at, meter_from, release_at, "
-    "charge_at, expires_at, remind_at, remind_before_us, due_at, due_kind, metered_minutes, charged) "
+    "charge_at, expires_at, remind_at, remind_before_us, due_at, due_kind, metered_minutes, charged, account) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'Running', %s, %s, %s, %s, false, 1, "
-    "%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, (SELECT seq FROM account_numbers WHERE account_id = %s))"
 )
 _ANSWER: Final = (
     'INSERT INTO tokens (account_id, "value", digest, refused, answer, created_at) VALUES (%s, %s, %s, false, %s, %s)'
@@ -241,7 +241,7 @@ class Buyer:
         times = (now, metered, release, charge, expires, remind, REMIND)
         due = (release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE), (remind, DueKind.REMIND)
         first = min((at, int(kind)) for at, kind in due if at is not None)
-        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, *first, amount))
+        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, *first, amount, who[0]))
         # After the instance: order and posting name it by its number, and the order has all else from its row.
         run(_ORDER, (who[0], unit, self._timing, COUNT, months, amount))
         if amount:

@@ -25,6 +25,8 @@ SECOND: Final = "postgres"
 BY_CALLERS: Final = ("api", "gateway", "life", "outbox", "reconciler")
 """Suites of the behaviour that callers see, on any store: tests/contract shows that both stores keep their promises,
 and tests/api/test_published.py that every action answers alike on both."""
+BY_MARKS: Final = ("api",)
+"""Those of them whose ordinary runs have only marked tests on PostgreSQL. They have the most files."""
 
 
 def few(ordinary: T, deep: T) -> T:
@@ -54,9 +56,9 @@ def left_to_deep_runs(items: Sequence[pytest.Item]) -> set[pytest.Item]:
 def _on_second_store_again(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     """Return the tests of these suites that an ordinary run leaves to the embedded store.
 
-    In each file the first test of both stores runs on PostgreSQL too, and so do all of the mark ``both_stores``, and
-    all that run on PostgreSQL only. Files of other suites are treated alike where they have the mark
-    ``mostly_embedded``.
+    In each file the first test of both stores runs on PostgreSQL too, but not in tests/api. So do all tests of the mark
+    ``both_stores``, and all that run on PostgreSQL only. Files of other suites are treated alike where they have the
+    mark ``mostly_embedded``.
     """
     found = [item for item in items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
     embedded = {(item.path, item.originalname) for item in found if not _is_second(item)}
@@ -65,7 +67,7 @@ def _on_second_store_again(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     for item in found:
         if not _is_second(item) or (item.path, item.originalname) not in embedded or not _is_by_callers(item):
             continue
-        if item.path in seen:
+        if item.path in seen or _is_by_marks(item):
             again.add(item)
         seen.add(item.path)
     return again
@@ -73,6 +75,10 @@ def _on_second_store_again(items: Iterable[pytest.Item]) -> set[pytest.Item]:
 
 def _is_second(item: pytest.Function) -> bool:
     return any(value == SECOND for value in item.callspec.params.values() if isinstance(value, str))
+
+
+def _is_by_marks(item: pytest.Item) -> bool:
+    return any(part in BY_MARKS for part in item.path.parts)
 
 
 def _is_by_callers(item: pytest.Item) -> bool:

@@ -120,18 +120,23 @@ def _nursery() -> _Nursery:
 
 def _forking(requests: socket.socket) -> list[str]:
     """Fork as often as asked; returns, in a process that was forked, the arguments of its command line."""
+    signal.signal(signal.SIGCHLD, _reap)
     while True:
         text, files, _, _ = socket.recv_fds(requests, REQUEST_MAX, 3)
         if not text:
             os._exit(0)
-        with suppress(ChildProcessError):
-            # Those that are waited for are counted: tests/spent.py.
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
         if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             return _born(requests, json.loads(text), files)
         for file in files:
             os.close(file)
+
+
+def _reap(*_: object) -> None:
+    """Wait for those that have ended, at once: only then is their time counted, for the test that they were for."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> list[str]:

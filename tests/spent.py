@@ -23,31 +23,77 @@ class ProcessTime:
 
     def __init__(self, pid: int) -> None:
         self._file: Final = Path(f"/proc/{pid}/stat")
+        self._began: str | None = None
+        """When the process began, which another one with its number did not."""
         self._seen = 0.0
+        self._has_ended = False
 
     def seconds(self) -> float:
         """Return what it took so far; of a process that has ended, what was seen last."""
+        if not self._has_ended:
+            self._look()
+        return self._seen
+
+    def has_ended(self) -> bool:
+        """Whether it had ended when its seconds were asked for."""
+        return self._has_ended
+
+    def _look(self) -> None:
         try:
             fields = self._file.read_text().rpartition(")")[2].split()
         except OSError:
-            return self._seen
-        # utime, stime, cutime and cstime. Another process may have the same number by now.
-        self._seen = max(self._seen, sum(map(int, fields[11:15])) / TICKS)
-        return self._seen
+            self._has_ended = True
+            return
+        began = fields[19]
+        if self._began is None:
+            self._began = began
+        if began != self._began:
+            # Numbers are given again, and threads have them too. The process of one shows its time of minutes.
+            self._has_ended = True
+            return
+        # utime, stime, cutime and cstime.
+        self._seen = sum(map(int, fields[11:15])) / TICKS
 
 
-_others: Final[list[ProcessTime]] = []
+class CountedIn:
+    """The processes that are counted in among those of a test process."""
+
+    def __init__(self) -> None:
+        self._running: list[ProcessTime] = []
+        self._ended_s = 0.0
+
+    def add(self, process: ProcessTime) -> None:
+        """Count a process in from now on."""
+        # Which process it is is known from its first look on.
+        process.seconds()
+        self._running.append(process)
+
+    def seconds(self) -> float:
+        """Return what all of them took so far."""
+        running_s = 0.0
+        for one in tuple(self._running):
+            seconds = one.seconds()
+            if one.has_ended():
+                self._running.remove(one)
+                self._ended_s += seconds
+            else:
+                running_s += seconds
+        return self._ended_s + running_s
+
+
+_others: Final = CountedIn()
 
 
 def count_in(pid: int) -> ProcessTime:
     """Count a process in that goes on by itself, as a database does."""
-    _others.append(ProcessTime(pid))
-    return _others[-1]
+    process = ProcessTime(pid)
+    _others.add(process)
+    return process
 
 
 def so_far() -> float:
     """Return the seconds that this process took, with its children that have ended and those that are counted in."""
-    return sum(os.times()[:4]) + sum(other.seconds() for other in _others)
+    return sum(os.times()[:4]) + _others.seconds()
 
 
 class SuiteTime(NamedTuple):

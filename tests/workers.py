@@ -1,8 +1,8 @@
 """Runs tests in several processes, with ``--workers N``: they are forked when all tests are collected.
 
 To import and collect ten thousand tests takes a process many seconds. It is done once here, and the workers have the
-same memory. A piece of work is a file of tests, so that a module's fixtures are made once, and the files that take
-longest come first, so that no worker is left with one of them in the end.
+same memory. A piece of work is a file of tests, so that a module's fixtures are made once, or a folder of them. The
+files that take longest come first, so that no worker is left with one of them in the end.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ import pytest
 
 from tests import spent
 
-LONGEST: Final = ("focus", "crash", "packaging", "attack", "faults", "conformance", "reconciler", "outbox", "gateway")
+LONGEST: Final = (
+    *("focus", "crash", "packaging", "attack", "faults", "conformance", "style", "reconciler", "outbox", "gateway"),
+)
 """Folders whose files take longest, in the order in which they are given out; the others follow."""
+TOGETHER: Final = ("style", "translations")
+"""Folders whose files are one piece of work, because they share what takes seconds to make: syntax trees, texts."""
 STOP_S: Final = 60.0
 """How long a worker may take for its last teardown."""
 
@@ -48,10 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pieces(items: Sequence[pytest.Item]) -> list[list[int]]:
-    """Return the tests of each file, by their numbers; the files that take longest come first."""
+    """Return the tests of each piece, by their numbers; the pieces that take longest come first."""
     files: dict[str, list[int]] = {}
     for number, item in enumerate(items):
-        files.setdefault(str(item.path), []).append(number)
+        together = item.path.parent.name in TOGETHER
+        files.setdefault(str(item.path.parent if together else item.path), []).append(number)
     ranks = {folder: rank for rank, folder in enumerate(LONGEST)}
 
     def rank(file: str) -> int:

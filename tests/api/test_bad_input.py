@@ -30,8 +30,8 @@ from tests.log_stores import with_log_store
 
 TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
 """Client tokens are the same everywhere; test_client_tokens.py tries everything else."""
-EVERY: Final = few(8, 1)
-"""In an ordinary run each field is tried with every eighth value, another field with others."""
+EVERY: Final = few(12, 1)
+"""In an ordinary run each field is tried with every twelfth value, another field with others."""
 FIRST = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names. Its other names take the same shape (tests/wire/test_openapi.py)."""
 

@@ -60,6 +60,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
         yield found
 
 
+@pytest.mark.both_stores
 async def test_reserved_and_free_units_are_shown_and_the_charges_of_the_accounts_that_are_named(where: Target) -> None:
     async with a_service(where) as desk:
         await sell(desk)

@@ -27,6 +27,7 @@ def sums(caller: Caller, **wanted: Any) -> dict[tuple[str, str], tuple[int, ...]
     }
 
 
+@pytest.mark.both_stores
 def test_calls_are_summed_up_by_service_and_app(either: ServiceHarness) -> None:
     caller = either.customer()
     first, second = caller.create_service(), caller.create_service()

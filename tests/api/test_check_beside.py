@@ -15,6 +15,7 @@ EVERY: Final = 6
 """Queries of the check between two commits; there are some 150."""
 
 
+@pytest.mark.both_stores
 def test_purchases_and_releases_between_any_two_queries_are_no_findings(
     either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

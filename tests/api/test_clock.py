@@ -28,6 +28,7 @@ def test_the_clock_stands_still_until_it_is_moved(fresh: ServiceHarness) -> None
     assert fresh.customer().do(CLOCK, "DescribeClock") == moved
 
 
+@pytest.mark.both_stores
 def test_the_clock_of_a_new_store_shows_the_same_after_a_restart(migrated: Target) -> None:
     shown = []
     for _ in range(2):

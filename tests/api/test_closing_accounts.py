@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CHARGE, EVENTS, IAM, NOTIFICATION, SERVICE, Caller, ServiceHarness, a_scene
@@ -24,6 +26,7 @@ def refused(scene: ServiceHarness, caller: Caller | str, **more: Any) -> str:
     return str(answer.body["message"])
 
 
+@pytest.mark.both_stores
 def test_each_kind_of_live_thing_keeps_the_account_open_and_is_named(either: ServiceHarness) -> None:
     either.sell_quota()
     caller = either.customer()

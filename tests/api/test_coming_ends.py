@@ -20,6 +20,7 @@ def customer(either_shared: ServiceHarness) -> Caller:
     return either_shared.customer()
 
 
+@pytest.mark.both_stores
 def test_coming_ends_are_listed_with_every_filter_and_follow_the_clock_of_the_books(
     either_shared: ServiceHarness, customer: Caller
 ) -> None:

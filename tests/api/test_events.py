@@ -31,6 +31,7 @@ def me(of: Caller) -> str:
     return str(user["userId"])
 
 
+@pytest.mark.both_stores
 def test_a_leased_instance_tells_its_life_one_event_for_each_change(either: ServiceHarness) -> None:
     customer = either.customer()
     customer.do(ACCOUNT, "SetReminders", {"beforeSeconds": []})

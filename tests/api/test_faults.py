@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from leasebook.contract.action import FAULTS
 from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, order
 
@@ -20,6 +22,7 @@ def statuses(caller: Caller) -> list[str]:
     return sorted(unit["status"] for unit in found)
 
 
+@pytest.mark.both_stores
 def test_a_purchase_that_failed_after_its_commit_is_there_and_the_audit_log_says_how_it_was_answered(
     either: ServiceHarness,
 ) -> None:

@@ -59,6 +59,7 @@ def shop(either_shared: ServiceHarness) -> ServiceCatalogue:
 ALL = ["Translator", "translates 50%", "painter_1", "painter 2", "off", "stopped"]
 
 
+@pytest.mark.both_stores
 def test_services_are_found_by_everything_that_they_have(shop: ServiceCatalogue) -> None:
     users = {one["name"]: one["userId"] for one in shop.owner.do(IAM, "DescribeUsers")["users"]}
     for wanted, found in (

@@ -46,6 +46,7 @@ def office(either_shared: ServiceHarness) -> Office:
     return Office(either_shared)
 
 
+@pytest.mark.both_stores
 def test_a_forged_marker_is_refused_or_leads_into_the_list_and_never_fails(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ def test_spending_is_limited_whatever_it_is_for(shared: ServiceHarness, way: str
     customer.do(*asked)
 
 
+@pytest.mark.both_stores
 def test_a_renewal_by_rule_that_a_limit_refuses_is_tried_again(either: ServiceHarness) -> None:
     customer = either.customer()
     customer.buy(months=1, autoRenew=True, autoRenewTimeUnit="Month", autoRenewTime=1)

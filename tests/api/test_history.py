@@ -42,6 +42,7 @@ ORDERS = ["Purchase", "Resize", "Renewal", "Purchase", "Conversion"]
 POSTINGS = ["TopUp", "Purchase", "Resize", "Renewal", "Usage", "Conversion"]
 
 
+@pytest.mark.both_stores
 def test_orders_are_found_by_kind_instance_and_time(history: AccountHistory) -> None:
     for wanted, found in (
         ({}, ORDERS),

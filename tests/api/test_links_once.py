@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from leasebook.store.verify.check import check_store
 from tests.api.scene import CATALOG, ServiceHarness
 from tests.api.test_links import (
@@ -17,6 +19,7 @@ from tests.api.test_links import (
 )
 
 
+@pytest.mark.both_stores
 def test_a_used_link_stays_used_though_its_deadline_comes_back(either: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(either)
     assert pressed(either, links["keep"])[0] == 200

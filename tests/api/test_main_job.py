@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.harness import a_service
 
 
+@pytest.mark.both_stores
 async def test_a_postpaid_unit_is_released_at_its_time_and_the_bill_ends_there(target: Target) -> None:
     async with a_service(target) as desk:
         await desk.advance("2030-01-15T00:00:00Z")

@@ -36,6 +36,7 @@ def _with_nul(found: mi.Type) -> Iterator[object]:
                 yield from ({"x": inner} for inner in _with_nul(one.value_type))
 
 
+@pytest.mark.both_stores
 def test_a_nul_in_any_text_of_any_action_is_no_failure_of_the_service(office: Office) -> None:
     findings: list[str] = []
     for action in ACTIONS:

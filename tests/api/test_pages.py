@@ -124,6 +124,7 @@ def pages(caller: Caller, listed: ListCase, body: dict[str, Any], size: int) -> 
             return
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize("what", LISTS)
 def test_a_list_is_whole_where_nobody_asks_for_pages_and_its_pages_are_all_of_it(
     either: ServiceHarness, what: str

@@ -298,6 +298,39 @@ def test_a_renewal_is_quoted_with_its_price_and_its_end(either: ServiceHarness) 
     assert caller.do(ACCOUNT, "DescribeOrders", {"kind": "Renewal"})["orders"][0]["amount"] == "600.00"
 
 
+def turned(months: int = 1) -> dict[str, Any]:
+    """Return the parameters of a change to prepaid."""
+    return {"paymentTiming": "Prepaid", "reservation": billing_of(months=months)["reservation"]}
+
+
+def test_a_change_of_billing_is_quoted_with_its_price_and_its_term(fresh: ServiceHarness) -> None:
+    caller = fresh.customer()
+    unit = caller.buy(count=2, release="2030-01-20 08:00:00")
+    fresh.advance("2030-01-15 08:05:30")
+    before = fresh.rows()
+    shown = caller.do(UNITS, "QuoteChange", {"instanceId": unit, **turned(3)})
+    assert fresh.rows() == before
+    assert [verdict["rule"] for verdict in shown["verdicts"]] == [
+        *("permission", "state", "stock", "price", "spend", "balance", "end")
+    ]
+    assert (shown["passed"], shown["amount"], shown["balance"], shown["pricePerUnit"], shown["priceUnit"]) == (
+        *(True, "600.00", "1000.00", "100.00", "Month"),
+    )
+    # The term begins where the minute ends that has begun.
+    assert (shown["paymentTiming"], shown["expiredTime"]) == ("Prepaid", "2030-04-15T08:06:00+08:00")
+    caller.do(UNITS, "ChangeBilling", {"instanceId": unit, **turned(3)})
+    assert caller.do(ACCOUNT, "DescribeOrders", {"kind": "Conversion"})["orders"][0]["amount"] == shown["amount"]
+    assert caller.unit(unit)["expiredTime"] == shown["expiredTime"]
+    back = caller.do(UNITS, "QuoteChange", {"instanceId": unit, "paymentTiming": "Postpaid"})
+    assert [verdict["rule"] for verdict in back["verdicts"]] == ["permission", "state", "stock", "end"]
+    assert (back["passed"], back["amount"], back["pricePerUnit"], back["priceUnit"], back["expiredTime"]) == (
+        *(True, "0.00", "0.50", "Minute", shown["expiredTime"]),
+    )
+    caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": "Postpaid"})
+    stays = caller.do(UNITS, "QuoteChange", {"instanceId": unit, **turned()})
+    assert (stays["passed"], stays["amount"], stays["expiredTime"]) == (True, "0.00", shown["expiredTime"])
+
+
 def test_a_resize_is_quoted_for_the_units_that_are_added(either: ServiceHarness) -> None:
     caller = either.customer()
     prepaid, postpaid = caller.buy(count=2, months=1), caller.buy(count=1)
@@ -329,6 +362,12 @@ def test_a_resize_is_quoted_for_the_units_that_are_added(either: ServiceHarness)
         ({"count": 1}, {"count": 3}, {"approval"}),
         ({"count": 1, "months": 1}, {"months": 2}, set()),
         ({"count": 1}, {"count": 2}, set()),
+        ({"count": 1}, turned(), set()),
+        ({"count": 1}, turned(8), {"spend"}),
+        ({"count": 2}, turned(6), {"spend", "balance"}),
+        ({"count": 1, "months": 1}, turned(), {"state"}),
+        ({"count": 1}, {"paymentTiming": "Postpaid"}, {"state"}),
+        ({"count": 1, "months": 1}, {"paymentTiming": "Postpaid"}, set()),
     ],
 )
 def test_a_change_is_refused_with_the_first_verdict_that_does_not_pass(
@@ -341,8 +380,8 @@ def test_a_change_is_refused_with_the_first_verdict_that_does_not_pass(
     bad = [verdict for verdict in shown["verdicts"] if not verdict["passed"]]
     assert {verdict["rule"] for verdict in bad} >= failing
     assert shown["passed"] is not bool(bad)
-    action = "ResizeComputeUnit" if "count" in change else "RenewComputeUnit"
-    answer = caller.ask(UNITS, action, {"instanceId": unit, **change})
+    action = {"count": "ResizeComputeUnit", "months": "RenewComputeUnit", "paymentTiming": "ChangeBilling"}
+    answer = caller.ask(UNITS, action[next(iter(change))], {"instanceId": unit, **change})
     if bad:
         assert answer.code == bad[0]["code"]
         assert failing <= {"approval"} or answer.body["message"].startswith(bad[0]["message"])
@@ -359,7 +398,15 @@ def test_a_reader_is_quoted_a_change_and_learns_that_it_may_not_make_it(either: 
     assert OPERATE in shown["verdicts"][0]["message"]
 
 
-@pytest.mark.parametrize("change", [{}, {"count": 2, "months": 1}, {"count": 2, "expiryDay": 1}])
-def test_a_quote_is_for_a_renewal_or_for_a_resize(either: ServiceHarness, change: Any) -> None:
+@pytest.mark.parametrize(
+    "change", [{}, {"count": 2, "months": 1}, {"count": 2, "expiryDay": 1}, {"months": 1, "paymentTiming": "Postpaid"}]
+)
+def test_a_quote_is_for_one_change(either: ServiceHarness, change: Any) -> None:
     caller = either.customer()
     assert caller.field_refused(UNITS, "QuoteChange", {"instanceId": caller.buy(months=1), **change}) == "count"
+
+
+def test_a_quote_of_a_change_to_prepaid_says_for_how_long(either: ServiceHarness) -> None:
+    caller = either.customer()
+    asked = {"instanceId": caller.buy(), "paymentTiming": "Prepaid"}
+    assert caller.field_refused(UNITS, "QuoteChange", asked) == "reservation"

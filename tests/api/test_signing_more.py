@@ -123,6 +123,7 @@ def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield scene
 
 
+@pytest.mark.both_stores
 def test_a_signature_with_a_nonce_is_good_once(market: ServiceHarness) -> None:
     caller = market.customer()
     headers = strong(caller, UNITS, BUY, body_of(1))

@@ -82,6 +82,7 @@ def brief(lines: list[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.both_stores
 def test_a_statement_has_a_line_for_every_stretch_with_one_number_of_units_and_one_price(
     either: ServiceHarness,
 ) -> None:

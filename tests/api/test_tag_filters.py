@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.api.scene import MODEL, NOTIFICATION, RESOURCES, SERVICE, ServiceHarness, new_service, order
 
 VISION, SPEECH = {"team": "vision", "stage": "live"}, {"team": "speech"}
@@ -14,6 +16,7 @@ def tags_of(number: int) -> Any:
     return ({}, {"tags": VISION}, {"tags": SPEECH})[number % 3]
 
 
+@pytest.mark.both_stores
 def test_every_list_of_things_with_tags_is_filtered_by_them_at_any_depth(either: ServiceHarness) -> None:
     caller = either.customer("90000")
     service = caller.do(SERVICE, "CreateService", new_service())["serviceId"]

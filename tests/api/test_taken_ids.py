@@ -119,6 +119,7 @@ KINDS = {
 }
 
 
+@pytest.mark.both_stores
 def test_a_taken_id_of_any_kind_is_drawn_again_and_its_owner_keeps_the_row(either: ServiceHarness, dice: Dice) -> None:
     either.sell_quota()
     for name, kind in KINDS.items():

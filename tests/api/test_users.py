@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.api.scene import EVENTS, IAM, Caller, ServiceHarness
 
 OPERATOR = "LeasebookOperatorPolicy"
@@ -27,6 +29,7 @@ def key_of(by: Caller, user: dict[str, Any]) -> dict[str, Any]:
     return {"accessKeyId": by.do(IAM, "CreateAccessKey", user)["accessKeyId"]}
 
 
+@pytest.mark.both_stores
 def test_a_deleted_user_can_do_nothing_and_stays_in_the_books(either: ServiceHarness) -> None:
     root = either.customer(None)
     worker = either.user(root, "QianfanServiceOperateAccessPolicy")

@@ -17,8 +17,8 @@ from leasebook.client.caller import ActionOf
 from leasebook.client.codes import BY_CODE
 from leasebook.contract import errors
 from leasebook.contract.action import Action
-from leasebook.docsgen.client_modules import operations
-from leasebook.docsgen.pages import CLIENT, generated
+from leasebook.docsgen.client_modules import formatted, modules, operations
+from leasebook.docsgen.pages import CLIENT
 from tests.style.repository import ROOT
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
@@ -52,9 +52,9 @@ def untyped(value: Any, where: str = "") -> Iterator[str]:
 
 
 def test_the_modules_are_those_that_the_contract_gives_and_there_are_no_others() -> None:
-    wanted = {ROOT / name: text for name, text in generated().items() if name.startswith(CLIENT)}
+    wanted = {ROOT / CLIENT / name: text for name, text in formatted(modules()).items()}
     for path, text in wanted.items():
-        assert path.read_bytes() == text, f"{path} is old: leasebook docs"
+        assert path.read_text() == text, f"{path} is old: leasebook docs"
     there = {path for folder in ("methods", "shapes") for path in (ROOT / CLIENT / folder).rglob("*.py")}
     assert there <= wanted.keys()
 

@@ -91,18 +91,53 @@ def test_a_dry_run_says_what_would_be_refused(run: Run) -> None:
     assert "InsufficientStock" in tried.stderr
 
 
-def test_a_dry_run_of_a_renewal_or_a_resize_says_what_would_be_refused(run: Run, asked: Asked) -> None:
+def test_a_dry_run_of_a_change_says_what_would_be_refused(run: Run, asked: Asked) -> None:
     prepaid = bought(asked, "--months", "1")
     renewed = run("units", "renew", prepaid, "--months", "2", "--dry-run")
     assert f"The renewal of {prepaid} to " in renewed.stderr
     assert {one["rule"] for one in json.loads(renewed.stdout)["verdicts"]} >= {"state", "balance", "spend", "end"}
+    never = run("units", "renew", bought(asked), "--months", "2", "--dry-run", code=1, LEASEBOOK_LANG="zh")
+    assert "续费到" not in never.stderr
+    assert "OperationNotSupported" in never.stderr
+    turned = run("units", "billing", prepaid, "Postpaid", "--dry-run")
+    assert f"{prepaid} is paid by the minute when its term ends, " in turned.stderr
+    long = run("units", "billing", bought(asked), "Prepaid", "--months", "1", "--dry-run")
+    assert "is paid in advance to " in long.stderr
+    assert {one["rule"] for one in json.loads(long.stdout)["verdicts"]} >= {"state", "balance", "spend", "end"}
+    again = run("units", "billing", prepaid, "Prepaid", "--months", "1", "--dry-run", code=1)
+    assert "is paid Prepaid already" in again.stderr
     many = run("units", "resize", prepaid, "99999", "--dry-run", code=1)
     assert "InsufficientStock" in many.stderr
     few = run("units", "resize", prepaid, "1", "--dry-run", code=1, LEASEBOOK_LANG="zh")
     assert f"InvalidState: {prepaid} 已有 1 个算力单元。" in few.stderr
     table = run("units", "resize", prepaid, "99999", "--dry-run", "-o", "table", code=1, LEASEBOOK_LANG="zh")
     assert "请减少数量" in table.stdout
-    assert "InsufficientStock: 要求 bj 的" in table.stderr
+    assert table.stderr == "leasebook: " + table.stderr.removeprefix("leasebook: ").splitlines()[0] + "\n"
+
+
+def test_a_mistake_is_answered_with_what_was_probably_meant(run: Run) -> None:
+    option = run("units", "buy", "--typ", "gpu-1", code=2).stderr
+    assert "'--type'" in option
+    assert "--output" not in option
+    assert "Do you mean tomorrow?" in run("units", "schedule", "unit-1", "tomorow 18:00", code=2).stderr
+    extra = run("users", "create", "alice", code=2).stderr
+    assert "alice is one value too many" in extra
+    assert "--name" in extra
+    unknown = run("units", "show", "unit-none", code=1).stderr.splitlines()
+    commands = ["DescribeComputeUnits = leasebook units list", "DescribeTPMResource = leasebook quota list"]
+    assert unknown[1] == f"leasebook: As commands: {', '.join(commands)}."
+
+
+def test_only_failed_calls_are_listed_where_that_is_asked_for(run: Run, asked: Asked) -> None:
+    run("units", "show", "unit-none", code=1)
+    assert {"OK"} < {one["code"] for one in asked("audit-log", "--limit", "50")["entries"]}
+    failed = {one["code"] for one in asked("audit-log", "--failed", "--limit", "50")["entries"]}
+    assert "InstanceNotFound" in failed
+    assert "OK" not in failed
+
+
+def test_an_account_without_limits_learns_how_to_set_some(run: Run) -> None:
+    assert "leasebook limits set" in run("limits", "-o", "table").stderr
 
 
 def test_policies_are_listed_with_what_they_permit(run: Run, asked: Asked) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,26 @@ def test_moving_a_month_there_and_back_is_nothing(day: Any, count: int) -> None:
     assert (months.moved(month, count) > month) == (count > 0)
     assert months.moved("2026-12", 1) == "2027-01"
     assert months.moved("2026-01", -1) == "2025-12"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        # The clocks skip the midnight after these days.
+        ("America/Santiago", "2030-09-07"),
+        ("Africa/Cairo", "2030-04-25"),
+        # And this one's: it is the second day of a month.
+        ("America/Santiago", "2029-09-01"),
+        # The clocks skipped the first hour of October 2023.
+        ("America/Asuncion", "2023-09-30"),
+    ],
+)
+def test_a_day_begins_where_the_clocks_skip_its_midnight(zone: str, day: str) -> None:
+    eve = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(zone))
+    after = eve.date() + timedelta(days=1)
+    assert months.tomorrow(eve, zone) == f"{after} 01:00:00"
+    assert months.tomorrow(eve + timedelta(days=1), zone) == f"{after + timedelta(days=1)} 00:00:00"
+    assert months.period("2023-10", "America/Asuncion") == {"from": "2023-10-01 01:00:00", "to": "2023-11-01 00:00:00"}
 
 
 AMOUNTS = st.decimals(Decimal(-5), Decimal(10**9), places=6)

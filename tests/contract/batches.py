@@ -19,6 +19,8 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.read_repository import Numbered
 from leasebook.store.opening import OpenStore
+from leasebook.store.postgres.transaction import PostgresTransaction
+from leasebook.store.sqlite.store import SqliteTransaction
 
 OnStore = Callable[[], AbstractAsyncContextManager[OpenStore]]
 """Opens the store of a test, and later opens the same one again."""
@@ -43,6 +45,16 @@ def gone(unit_id: str, account_id: str) -> Instance:
     )
 
 
+async def number(transaction: Transaction, accounts: Sequence[str]) -> None:
+    """Give accounts numbers, which the rows of instances have, without the rows of the accounts."""
+    for name in accounts:
+        text = "INSERT INTO account_numbers (account_id) VALUES ({}) ON CONFLICT (account_id) DO NOTHING"
+        if isinstance(transaction, SqliteTransaction):
+            transaction._connection.execute(text.format("?"), (name,))
+        elif isinstance(transaction, PostgresTransaction):
+            await transaction._rows(text.format("%s"), (name,))
+
+
 @dataclass
 class Batch:
     """The changes that a batch writes."""
@@ -59,6 +71,7 @@ class Batch:
         accounts = {row.account_id for row in records}
         units = {row.unit_id: row.account_id for row in records if row.unit_id is not None}
         needs += [(ACCOUNTS, (name,)) for name in accounts] + [(INSTANCES, (name,)) for name in units]
+        await number(transaction, sorted({row.account_id for row in self.rows if isinstance(row, Instance)}))
         book = Book()
         await transaction.load([*dict.fromkeys(needs)], book)
         draft = Draft(book)

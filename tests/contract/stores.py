@@ -16,7 +16,8 @@ import psycopg
 from leasebook.store.opening import OpenStore
 from leasebook.store.postgres.store import PostgresStore
 from leasebook.store.rows.schema import metadata
-from leasebook.store.sqlite.store import SqliteStore, upgrade
+from leasebook.store.sqlite.store import SqliteStore
+from tests.copies import put_tables
 from tests.postgres import shared_server
 from tests.simulation.memory_store import MemoryStore
 
@@ -43,7 +44,7 @@ def sqlite() -> Iterator[Opener]:
 def _empty_directory() -> Path:
     _parents.append(tempfile.TemporaryDirectory(prefix="leasebook-test-"))
     directory = Path(_parents[-1].name) / "empty"
-    upgrade(directory)
+    put_tables(directory)
     return directory
 
 

@@ -12,7 +12,7 @@ from leasebook.domain.record.audit_log import NOTHING, Audit, Head, Sealed, clos
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import AuditFilter, EventPlace
 from leasebook.store.opening import OpenStore
-from tests.contract.batches import OnStore
+from tests.contract.batches import OnStore, number
 from tests.contract.rows import TEXT, unit
 from tests.domain.test_audit import entry
 
@@ -43,7 +43,10 @@ async def keep(store: OpenStore, *units: Instance) -> None:
     """Write instances."""
     changes = Book().changes()
     changes.inserted[INSTANCES] = list(units)
-    await save(store, changes)
+    transaction = await store.begin()
+    await number(transaction, sorted({row.account_id for row in units}))
+    await transaction.save(changes)
+    await transaction.commit()
 
 
 def asked(store: OpenStore, limit: int = 100, after: EventPlace | None = None, **wanted: Any) -> list[int]:

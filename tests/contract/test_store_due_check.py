@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from leasebook.domain.values.calendar import Instant
-from leasebook.store.opening import Target, open_store, upgrade
+from leasebook.store.opening import Target, open_store
 from leasebook.store.postgres import store as postgres
 from leasebook.store.sqlite.store import FILE
 from leasebook.store.verify.nouns.due_work import COUNT_TEXT, due_findings
@@ -38,11 +38,10 @@ WRONG: Final[dict[str, set[str]]] = {
 }
 
 
-async def test_a_row_with_other_work_than_the_first_is_named_with_that_work(target: Target) -> None:
-    upgrade(target)
-    url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
+async def test_a_row_with_other_work_than_the_first_is_named_with_that_work(migrated: Target) -> None:
+    url = f"sqlite:///{migrated.directory / FILE}" if migrated.url is None else postgres.sqlalchemy_url(migrated.url)
     engine = create_engine(url, poolclass=NullPool)
-    store = open_store(target)
+    store = open_store(migrated)
     try:
         times = {"release_at": Instant(10), "charge_at": Instant(10), "remind_at": Instant(5)}
         await write(store, unit("unit-1", **times), unit("unit-2", charge_at=Instant(7)))

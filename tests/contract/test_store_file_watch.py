@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -132,6 +133,27 @@ async def test_nothing_is_wrong_with_a_store_that_grows_is_read_and_written_into
         with closing(sqlite3.connect(tmp_path / "data" / FILE)) as beside:
             beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     assert store.files.look() is None
+    await store.close()
+    assert store.files.broken() is None
+
+
+async def test_a_first_copy_of_the_log_that_runs_while_the_store_closes_is_no_fault_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leasebook.store.sqlite.checkpointer.CHECKPOINT_EVERY_S", 0.0)
+    put_tables(tmp_path / "data")
+    store = SqliteStore(tmp_path / "data")
+    copies, goes_on = store._checkpointer._thread, threading.Event()
+    copies.submit(goes_on.wait)
+    await _write(store, "first")
+    finish = copies.shutdown
+
+    def late() -> None:
+        """Let the copy begin when the store waits for it, as on a machine that is busy with other work."""
+        goes_on.set()
+        finish()
+
+    monkeypatch.setattr(copies, "shutdown", late)
     await store.close()
     assert store.files.broken() is None
 

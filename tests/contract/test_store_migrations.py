@@ -25,6 +25,7 @@ from leasebook.store.postgres import store as postgres
 from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.directory import locked
 from leasebook.store.sqlite.store import FILE, SqliteStore
+from tests.copies import give_tables
 
 
 @contextmanager
@@ -57,15 +58,14 @@ def test_the_migrations_make_the_tables_that_the_code_works_with(target: Target)
         assert migrate.current(connection, "it") == revisions.latest()
 
 
-def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key(target: Target) -> None:
-    upgrade(target)
-    if target.url is not None:
-        with psycopg.connect(target.url) as connection:
+def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key(migrated: Target) -> None:
+    if migrated.url is not None:
+        with psycopg.connect(migrated.url) as connection:
             found = connection.execute(
                 "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'units'"
             ).fetchall()
     else:
-        with closing(sqlite3.connect(target.directory / FILE)) as reading:
+        with closing(sqlite3.connect(migrated.directory / FILE)) as reading:
             found = reading.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = 'units'").fetchall()
             for table in ("tokens", "placements"):
                 ((text,),) = reading.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
@@ -87,7 +87,7 @@ def test_the_revisions_that_are_known_are_those_of_the_chain_of_migrations() -> 
 
 @pytest.mark.parametrize("module", ["alembic", "sqlalchemy"])
 def test_a_store_that_is_up_to_date_is_opened_without_what_changes_schemas(tmp_path: Path, module: str) -> None:
-    upgrade(Target(tmp_path))
+    give_tables(tmp_path)
     code = (
         "import sys; from pathlib import Path; from leasebook.store.opening import Target, open_store;"
         f"open_store(Target(Path(sys.argv[1]))); print({module!r} in sys.modules)"
@@ -115,20 +115,19 @@ def connected_to_nothing(target: Target) -> Iterator[Connection]:
         yield connection
 
 
-def test_a_store_of_a_newer_version_is_refused_and_its_tables_are_left_alone(target: Target) -> None:
-    upgrade(target)
-    with connected(target) as connection:
+def test_a_store_of_a_newer_version_is_refused_and_its_tables_are_left_alone(migrated: Target) -> None:
+    with connected(migrated) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.exec_driver_sql("ALTER TABLE facts ADD COLUMN of_the_future TEXT")
         connection.commit()
-    before = everything(target)
+    before = everything(migrated)
     for attempt in (upgrade, open_store):
         with pytest.raises(NewerStore, match="written by a newer version of leasebook") as caught:
-            attempt(target)
+            attempt(migrated)
         assert "9999" in str(caught.value)
         assert revisions.latest() in str(caught.value)
         assert "\n" not in str(caught.value)
-    assert everything(target) == before
+    assert everything(migrated) == before
 
 
 def digest(directory: Path) -> str:
@@ -136,7 +135,7 @@ def digest(directory: Path) -> str:
 
 
 def newer(directory: Path) -> None:
-    upgrade(Target(directory))
+    give_tables(directory)
     with closing(sqlite3.connect(directory / FILE)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()

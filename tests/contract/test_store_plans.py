@@ -30,6 +30,7 @@ from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite.store import FILE
 from tests.contract.stores import _empty_database as empty_database
 from tests.contract.test_store_outbox import hook
+from tests.copies import give_tables
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [
@@ -77,7 +78,7 @@ class Planner:
 
 @pytest.fixture
 def planner(tmp_path: Path) -> Iterator[Planner]:
-    upgrade(Target(tmp_path))
+    give_tables(tmp_path)
     connection = sqlite3.connect(tmp_path / FILE)
     yield Planner(connection)
     connection.close()
@@ -108,7 +109,7 @@ def test_usual_instances_are_merged_from_walks_along_one_index(planner: Planner)
         index = "units_released_kinds" if status == "Released" else "units_live_kinds"
         _catalogue, walks = planner.plans
         steps = [step.replace("COVERING ", "") for step in walks.split(" / ") if "units" in step]
-        walk = "(account_id=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
+        walk = "(account=? AND region=? AND type=? AND payment_timing=? AND seq>?)"
         assert set(steps) == {f"SEARCH units USING INDEX {index} {walk}"}
         timings, places = 1 if "payment_timing" in kinds else 2, 4 // 2 ** len({"region", "type"} & kinds.keys())
         assert len(steps) == timings * places
@@ -308,7 +309,7 @@ def test_scans_read_the_instances_of_their_account_and_no_others(
     assert near in planner.plans
     whole = [plan for plan in planner.plans if plan != near]
     assert {plan.partition(" (")[0] for plan in whole} == {f"SEARCH units USING INDEX {index}"}
-    assert all("(account_id=?" in plan for plan in whole)
+    assert all("(account=?" in plan for plan in whole)
 
 
 @pytest.mark.parametrize("status", [None, "Running"])
@@ -319,7 +320,7 @@ def test_what_ends_soon_and_what_accounts_hold_is_read_from_entries_of_an_index_
         planner.ask.coming_ends(UnitFilter(account_id=WHO, status=status, **kinds), Instant(5), 101)
     planner.ask.holdings([WHO])
     *ends, held, _services = planner.plans
-    assert all("SEARCH units USING INDEX units_live_kinds (account_id=?" in plan for plan in (*ends, held))
+    assert all("USING INDEX units_live_kinds (account=?" in plan for plan in (*ends, held))
     # To group a hundred thousand entries they would have to be sorted, if they were in another order.
     assert "TEMP B-TREE" not in held.partition("units_unusual (account_id=? AND status=?")[0]
     for text, params in planner.asked:

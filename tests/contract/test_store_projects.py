@@ -12,7 +12,7 @@ from leasebook.domain.model.account import ProjectPolicy, User
 from leasebook.domain.model.resource.project import Project
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import MINUTE_US, Instant
-from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.opening import OpenStore, Target, open_store
 from leasebook.store.verify.projects import project_findings
 from tests.contract.batches import Batch, write
 from tests.contract.rows import posting, unit
@@ -51,9 +51,8 @@ async def found_in(store: OpenStore, *postings: Posting) -> list[str]:
     return [one for one in fetched(store, lambda fetch: [*project_findings(fetch, 99)]) if one not in before]
 
 
-async def test_check_names_each_charge_in_another_project_than_its_instance_was_in(target: Target) -> None:
-    upgrade(target)
-    store = open_store(target)
+async def test_check_names_each_charge_in_another_project_than_its_instance_was_in(migrated: Target) -> None:
+    store = open_store(migrated)
     try:
         await write(store, unit("unit-1", project_id="prj-1"), unit("unit-2", project_id="prj-1"), unit("unit-3"))
         await Move((unit("unit-1", project_id="prj-2"),)).commit_to(store)
@@ -82,9 +81,8 @@ async def test_check_names_each_charge_in_another_project_than_its_instance_was_
         await store.close()
 
 
-async def test_check_names_each_policy_for_a_project_that_the_account_does_not_have(target: Target) -> None:
-    upgrade(target)
-    store = open_store(target)
+async def test_check_names_each_policy_for_a_project_that_the_account_does_not_have(migrated: Target) -> None:
+    store = open_store(migrated)
     try:
         for name, account in (("prj-1", "acc-1"), ("prj-2", "acc-2")):
             await write(store, Project(name, account, name, "", "user-1", Instant(1)))

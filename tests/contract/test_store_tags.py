@@ -15,7 +15,7 @@ from leasebook.domain.book.tables import FORMER_TAGS, RESOURCE_TAGS
 from leasebook.domain.costs.rows import FormerTags
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags
-from leasebook.store.opening import Target, open_store, upgrade
+from leasebook.store.opening import Target, open_store
 from leasebook.store.postgres import store as postgres
 from leasebook.store.sqlite.store import FILE
 from leasebook.store.verify.tags import tag_findings
@@ -59,11 +59,10 @@ def _asked(connection: Connection, sql: str, given: Sequence[Any]) -> list[tuple
     return [tuple(row) for row in connection.exec_driver_sql(sql.replace("?", mark), tuple(given))]
 
 
-async def test_the_index_of_tags_follows_the_rows_and_check_names_each_difference(target: Target) -> None:
-    upgrade(target)
-    url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
+async def test_the_index_of_tags_follows_the_rows_and_check_names_each_difference(migrated: Target) -> None:
+    url = f"sqlite:///{migrated.directory / FILE}" if migrated.url is None else postgres.sqlalchemy_url(migrated.url)
     engine = create_engine(url, poolclass=NullPool)
-    store = open_store(target)
+    store = open_store(migrated)
     try:
         await write(store, unit("unit-1"), unit("unit-2"))
         assert fetched(store, lambda fetch: fetch("SELECT count(*) FROM tags", ())) == [(0,)]
@@ -85,9 +84,8 @@ async def test_the_index_of_tags_follows_the_rows_and_check_names_each_differenc
         await store.close()
 
 
-async def test_charges_read_the_tags_of_now_those_since_a_moment_and_those_of_the_last_change(target: Target) -> None:
-    upgrade(target)
-    store = open_store(target)
+async def test_charges_read_the_tags_of_now_those_since_a_moment_and_those_of_the_last_change(migrated: Target) -> None:
+    store = open_store(migrated)
     try:
         await write(store, unit("unit-1"), unit("unit-2"), unit("unit-3"))
         for at in (10, 20, 30):

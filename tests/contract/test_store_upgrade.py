@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -31,6 +32,7 @@ from leasebook.store.postgres import store as postgres
 from leasebook.store.sqlite.store import FILE
 from leasebook.store.verify.check import check_store
 from tests.contract.batches import ids, write
+from tests.copies import STORES, copy_of, empty
 
 NOW: Final = 1_893_456_000_000_000  # a full hour
 MINUTE_PRICE, MONTH_PRICE = 500_000, 300_000_000
@@ -246,9 +248,8 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.fixture
-def old(target: Target) -> Target:
-    """A store as version 0.1 left it."""
+def make_old(target: Target) -> None:
+    """Make a store as version 0.1 left it."""
     target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_private(target.directory / FILE)
     url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
@@ -261,7 +262,22 @@ def old(target: Target) -> Target:
             connection.execute(tables.tables[name].insert(), rows)
         assert migrate.current(connection, "it") == "0001"
     engine.dispose()
-    return target
+
+
+@pytest.fixture(scope="module", params=STORES)
+def once_upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The old store, brought up to date."""
+    with empty(request.param, tmp_path_factory.mktemp("old") / "data") as where:
+        make_old(where)
+        upgrade(where)
+        yield where
+
+
+@pytest.fixture
+def upgraded(once_upgraded: Target, tmp_path: Path) -> Iterator[Target]:
+    """A copy of it."""
+    with copy_of(once_upgraded, tmp_path / "data") as where:
+        yield where
 
 
 def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_everybody_are(target: Target) -> None:
@@ -309,10 +325,9 @@ def everything(store: OpenStore) -> dict[str, Instance]:
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}
 
 
-async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_instances_say(old: Target) -> None:
-    upgrade(old)
-    assert check_store(old).findings == []
-    store = open_store(old)
+async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_instances_say(upgraded: Target) -> None:
+    assert check_store(upgraded).findings == []
+    store = open_store(upgraded)
     try:
         assert written(store, "orders", old_orders()) == old_orders()
         assert written(store, "postings", old_postings()) == old_postings()
@@ -332,9 +347,8 @@ async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_ins
         await store.close()
 
 
-async def test_an_upgraded_store_has_meters_terms_and_placements(old: Target) -> None:
-    upgrade(old)
-    store = open_store(old)
+async def test_an_upgraded_store_has_meters_terms_and_placements(upgraded: Target) -> None:
+    store = open_store(upgraded)
     try:
         units = everything(store)
         for row in OLD_UNITS:
@@ -398,10 +412,9 @@ async def live(store: OpenStore, until: int) -> None:
     await write(store, StoreMetadata(VIRTUAL_NOW, str(until)))
 
 
-async def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> None:
-    upgrade(old)
+async def test_an_upgraded_store_lives_on_and_proves_its_books_later(upgraded: Target) -> None:
     later = NOW + 10 * DAY_US
-    store = open_store(old)
+    store = open_store(upgraded)
     try:
         await live(store, later)
         units = everything(store)
@@ -434,7 +447,7 @@ async def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target
     # In debt for a day: stopped. Not paid for a week: gone.
     assert units["unit-owing"].end_reason == "Arrears"
     assert units["unit-owing"].ended_at == NOW + 8 * DAY_US
-    assert check_store(old).findings == []
+    assert check_store(upgraded).findings == []
 
 
 def test_users_and_keys_of_an_upgraded_store_are_what_its_events_tell(target: Target) -> None:

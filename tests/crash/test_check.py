@@ -96,6 +96,7 @@ LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
             "{} in bj",
         ),
         (f"id {LEASED}", "UPDATE units SET quoted_price = 7 WHERE id = ?", "unit {}"),
+        (f"id {LEASED}", "UPDATE units SET account = account + 1 WHERE id = ?", "unit {}"),
         (f"id {LEASED}", "UPDATE units SET status = 'Released' WHERE id = ?", "unit {}"),
         (f"id {SUBSCRIBED}", "UPDATE units SET status = 'Stopped' WHERE id = ?", "unit {}"),
         (f"id {LEASED}", "UPDATE units SET release_at = release_at + 1 WHERE id = ?", "unit {}"),

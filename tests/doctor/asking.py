@@ -37,6 +37,12 @@ def found(home: Path, *arguments: str | Path, **variables: str) -> dict[str, dic
     return {one["fault"]: one for one in findings}
 
 
+def said(home: Path, command: str, *arguments: str | Path, **variables: str) -> str:
+    """Return what a command says to a person who reads Chinese."""
+    environment: dict[str, str | None] = {**VARIABLES, "HOME": str(home), **variables, "LEASEBOOK_LANG": "zh"}
+    return CliRunner().invoke(cli, [command, *map(str, arguments)], env=environment).output
+
+
 class Passed:
     """How a proxy changes what it passes on."""
 

@@ -1,9 +1,12 @@
 """The faults of an operator's set-up, each made on a real store and a real machine, on either store."""
 
+# ruff: noqa: RUF001 - Chinese
+
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -23,7 +26,7 @@ from leasebook.store.opening import Target
 from leasebook.store.sqlite.directory import STORE
 from tests.copies import STORES, copy_of, empty
 from tests.crash.lone import data_of, lone_server
-from tests.doctor.asking import found
+from tests.doctor.asking import found, said
 from tests.faults.moved_clock import MovedClock
 from tests.harness import Client, a_service
 from tests.ports import free_port
@@ -85,6 +88,24 @@ def change(where: Target, statement: str) -> None:
     else:
         with psycopg.connect(where.url, autocommit=True) as database:
             database.execute(statement.encode())
+
+
+def test_findings_are_said_in_the_readers_language_and_to_programs_in_english(where: Target) -> None:
+    change(where, "UPDATE accounts SET balance = balance + 1000000 WHERE id = (SELECT min(id) FROM accounts)")
+    change(where, "DELETE FROM facts WHERE name = 'root_user'")
+    store = ("--data", where.directory, *(() if where.url is None else ("--store", where.url)))
+    proved = said(where.directory, "check", *store)
+    assert "，而其流水合计为 " in proved
+    assert "存储没有记录 root_user" in proved
+    assert re.search(r"[0-9]+ 行有误|[0-9]+ 个账户、", proved)
+    assert re.findall(r"(?m)^[a-z].*", proved) == []
+    (where.directory / "master.key").unlink()
+    english, chinese = (doctor(where, LEASEBOOK_LANG=language) for language in ("en", "zh"))
+    assert english == chinese
+    assert "MasterKeyMissing" in english
+    shown = said(where.directory, "doctor", *store, **GOOD)
+    assert "MasterKeyMissing: " in shown
+    assert re.findall(r"MasterKeyMissing: ([A-Z][a-z].*)", shown) == []
 
 
 def test_a_good_set_up_has_no_findings(where: Target) -> None:

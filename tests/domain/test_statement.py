@@ -187,6 +187,8 @@ def test_a_line_of_use_costs_what_it_says_and_no_two_that_follow_could_be_one(ma
         # The clocks are changed on the last Sunday: an hour less, an hour more.
         (2030, 3, "Europe/Berlin", "2030-02-28T23:00", "2030-03-31T22:00"),
         (2030, 10, "Europe/Berlin", "2030-09-30T22:00", "2030-10-31T23:00"),
+        # The clocks skipped the first hour of October.
+        (2023, 10, "America/Asuncion", "2023-10-01T04:00", "2023-11-01T03:00"),
     ],
 )
 def test_a_month_begins_and_ends_on_the_accounts_clocks(

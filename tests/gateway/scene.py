@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,14 +132,20 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 class GatewayHarness:
     """The service, its gateway's address, and a caller."""
 
-    def __init__(self, desk: Client, base: str, http: aiohttp.ClientSession, targets: ReplicaTable) -> None:
+    def __init__(self, desk: Client, base: str, http: aiohttp.ClientSession | None, targets: ReplicaTable) -> None:
         self.desk = desk
         self.base = base
-        self.http = http
+        self._http = http
         self.targets = targets
         self.service = ""
         self.unit = ""
         self.key = ""
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The session that calls."""
+        assert self._http is not None, "nothing is called while a store is made"
+        return self._http
 
     async def do(self, path: str, action: str, body: Any = None, *, desk: Client | None = None) -> Any:
         """Call an action that succeeds."""
@@ -210,14 +219,20 @@ async def an_office(
     opened: bool = True,
     prefix: str = "",
     away_s: str | None = None,
+    engine: str = "instant",
     **settings: str,
 ) -> AsyncIterator[GatewayHarness]:
-    """Run a service on a socket, with something to call in it. ``away_s``: how long it waits for its database."""
+    """Run a service on a socket, with something to call in it. ``away_s``: how long it waits for its database.
+
+    Calls go to the targets of the test. A process for each replica would take most of the time of a test.
+    """
     environment: Mapping[str, str] = {f"LEASEBOOK_GATEWAY_{name.upper()}": value for name, value in settings.items()}
-    environment = {**environment, "LEASEBOOK_PATH_PREFIX": prefix}
+    environment = {"LEASEBOOK_ENGINES": f"*={engine}", **environment, "LEASEBOOK_PATH_PREFIX": prefix}
     if away_s is not None:
         environment = {**environment, "LEASEBOOK_STORE_AWAY_SECONDS": away_s}
     targets = ReplicaTable()
+    is_usual = opened and qps is None and engine == "instant"
+    found = await _copied(where) if is_usual and isinstance(where, Path) and _is_new(where) else None
     async with (
         a_service(where, environment=environment, targets=targets) as desk,
         served(desk.service.app, ws=SocketProtocol) as base,
@@ -226,6 +241,31 @@ async def an_office(
         ) as http,
     ):
         office = GatewayHarness(desk, base, http, targets)
-        if opened:
+        if found is not None:
+            office.unit, office.service, office.key = found
+        elif opened:
             await office.open(qps=qps)
         yield office
+
+
+def _is_new(where: Path) -> bool:
+    return not (where.exists() and any(where.iterdir()))
+
+
+_opened: list[tuple[Path, tuple[str, str, str]]] = []
+"""A store in which an office was opened, with its unit, its service and its key. It is made once in a process."""
+
+
+async def _copied(where: Path) -> tuple[str, str, str]:
+    """Put a copy of a store there in which an office was opened: that takes longer than most tests."""
+    if not _opened:
+        parent = tempfile.TemporaryDirectory(prefix="leasebook-office-")
+        atexit.register(parent.cleanup)
+        folder = Path(parent.name) / "data"
+        async with a_service(folder, environment={"LEASEBOOK_ENGINES": "*=instant"}) as desk:
+            office = GatewayHarness(desk, "", None, ReplicaTable())
+            await office.open()
+        _opened.append((folder, (office.unit, office.service, office.key)))
+    folder, names = _opened[0]
+    shutil.copytree(folder, where, dirs_exist_ok=True)
+    return names

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from leasebook.api.auth.bearer_tokens import BearerTokens
-from leasebook.api.auth.identity import Identities
+from leasebook.api.auth.identity import Identities, Identity
+from leasebook.batch import StaleIdentity
 from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target as Store
 from tests.copies import STORES, empty
@@ -136,6 +137,21 @@ async def test_a_token_is_made_with_a_signature_by_get_and_for_users_who_may_mak
         logged = (await office.do("/v2/account", "DescribeAuditLog", {"action": "CreateBearerToken"}))["entries"]
         assert [one["code"] for one in logged] == ["OK", "AccessDenied"]
         assert made.body["token"] not in json.dumps(logged)
+
+
+async def test_a_token_is_not_called_unknown_while_other_servers_change_rights_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed(_identities: Identities, _caller: Identity) -> None:
+        raise StaleIdentity
+
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        token = (await token_of(office.desk)).body["token"]
+        with monkeypatch.context() as patched:
+            patched.setattr(Identities, "confirm", changed)
+            assert await called(office, token) == (503, "Overloaded")
+        assert await called(office, token) == (200, "")
 
 
 async def test_no_token_outlives_its_access_key_or_the_right_of_its_user(either: Store) -> None:

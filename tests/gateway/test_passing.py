@@ -358,7 +358,7 @@ async def test_a_release_time_ends_the_answers_too(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_is_switched_off_says_so_and_answers_again_when_it_is_on(tmp_path: Path) -> None:
-    async with an_office(tmp_path) as office, served(echo) as replica:
+    async with an_office(tmp_path, engine="process") as office, served(echo) as replica:
         office.replicas(replica)
         assert (await office.said())[0] == 200
         await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})

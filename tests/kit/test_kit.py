@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import structlog
 
 from leasebook.client import Client, ErrorAnswer
 from leasebook.config.load import BadSettings
 from leasebook.testing import KitError, Leasebook, ReachedElsewhere
 
 START = "2030-01-31 23:00:00"
+RESET_S, START_S = 0.005, 0.15
+TRIES = 100
+"""How often a time is taken at most: on a machine that is busy with other work one of them is undisturbed."""
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +62,10 @@ def test_a_reset_brings_books_clock_and_stock_back_in_five_milliseconds_and_keep
     fresh: Leasebook,
 ) -> None:
     url, key = fresh.url, fresh.account.access_key
-    took_s = []
-    for _ in range(5):
+    took_s = [RESET_S]
+    for _ in range(TRIES):
+        if min(took_s) < RESET_S:
+            break
         fresh.given(stock={"gpu-1": 9}, balance=500, unit="gpu-1")
         fresh.advance(days=1)
         # The next service is prepared meanwhile, on the host's thread.
@@ -67,7 +75,7 @@ def test_a_reset_brings_books_clock_and_stock_back_in_five_milliseconds_and_keep
         began = time.perf_counter()
         fresh.reset()
         took_s.append(time.perf_counter() - began)
-    assert min(took_s) < 0.005
+    assert min(took_s) < RESET_S
     assert (fresh.url, fresh.account.access_key) == (url, key)
     assert fresh.now.isoformat() == "2030-01-31T23:00:00+08:00"
     assert fresh.client.describe_account().balance == 100
@@ -79,13 +87,15 @@ def test_a_kit_of_a_kind_that_was_there_before_starts_in_a_sixth_of_a_second() -
     wanted = {"gpu-1": 1}
     with Leasebook(stock=wanted):
         pass
-    took = []
-    for _ in range(3):
-        began = time.thread_time(), time.perf_counter()
+    took_s = [START_S]
+    for _ in range(TRIES):
+        if min(took_s) < START_S:
+            break
+        began = time.perf_counter()
         with Leasebook(stock=wanted) as service:
-            took.append(time.perf_counter() - began[1])
+            took_s.append(time.perf_counter() - began)
             assert service.client.describe_account().balance == 0
-    assert min(took) < 0.15
+    assert min(took_s) < START_S
 
 
 def test_stock_is_what_is_free_and_prices_that_were_set_stay(fresh: Leasebook) -> None:
@@ -131,6 +141,57 @@ def test_the_variables_of_every_client_are_set_while_it_is_up_and_then_as_before
     assert os.environ["QIANFAN_ACCESS_KEY"] == "real"
     assert os.environ["QIANFAN_BEARER_TOKEN"] == "real-token"
     assert "QIANFAN_CONSOLE_BASE_URL" not in os.environ
+
+
+def test_kits_end_in_any_order_and_leave_the_environment_and_the_log_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QIANFAN_ACCESS_KEY", "real")
+    monkeypatch.delenv("QIANFAN_CONSOLE_API_BASE_URL", raising=False)
+    is_configured = structlog.is_configured()
+    first, second = Leasebook(), Leasebook()
+    first.start()
+    second.start()
+    first.stop()
+    assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == second.url
+    assert structlog.is_configured()
+    second.stop()
+    assert os.environ["QIANFAN_ACCESS_KEY"] == "real"
+    assert "QIANFAN_CONSOLE_API_BASE_URL" not in os.environ
+    assert structlog.is_configured() == is_configured
+    # And the other way round.
+    with Leasebook() as outer:
+        with Leasebook():
+            pass
+        assert os.environ["QIANFAN_CONSOLE_API_BASE_URL"] == outer.url
+
+
+def test_a_forked_process_learns_that_it_has_no_service_and_can_leave_the_kit() -> None:
+    def said(act: Callable[[], object]) -> str:
+        reading, writing = os.pipe()
+        if (child := os.fork()) == 0:
+            # It must not hang: nothing here may wait for the other process.
+            signal.alarm(20)
+            with suppress(BaseException):
+                try:
+                    os.write(writing, f"done {act()}".encode())
+                except KitError as error:
+                    os.write(writing, str(error).encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            text = pipe.read()
+        assert os.waitpid(child, 0)[1] == 0
+        return text
+
+    with Leasebook(stock={"gpu-1": 1}, balance=100) as kit:
+        assert "was forked" in said(kit.reset)
+        assert "was forked" in said(kit.advance_to_next)
+        assert said(kit.stop) == "done None"
+        now = kit.now
+        assert said(lambda: kit.now) == f"done {now}"
+        kit.reset()
+        assert kit.account.buy("gpu-1")
 
 
 def test_a_client_reaches_nothing_but_the_kit_and_other_code_reaches_what_it_wants(fresh: Leasebook) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from tests.depth import ROUNDS, few
-
-pytest_plugins = ["pytester"]
 
 SUITE = """
 import os
@@ -56,23 +57,9 @@ def test_story(leasebook):
 def test_story_of_account(leasebook_account):
     assert leasebook_account.client.describe_account().balance == 1
 """
-TESTS = 8
+TESTS, FAILURES = 8, 2
 PROCESSES = few("2", "4")
 """Each of them imports all of the service, which takes seconds."""
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A project with the plugin; its pytest is as a stranger's, with random order."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    if "PYTHONDONTWRITEBYTECODE" in os.environ:
-        monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
-    installed = any(one.value == "leasebook.testing.plugin" for one in entry_points(group="pytest11"))
-    pytester.makeini(
-        "[pytest]\nleasebook_start = 2030-01-01 00:00:00\n"
-        + ("" if installed else "addopts = -p leasebook.testing.plugin\n")
-    )
-    return pytester
 
 
 def seeds() -> range:
@@ -80,21 +67,42 @@ def seeds() -> range:
     return range(ROUNDS)
 
 
-@pytest.mark.slow
-def test_tests_share_nothing_in_any_order_and_in_several_processes(run: pytest.Pytester) -> None:
-    run.makepyfile(SUITE)
-    for seed in seeds():
-        found = run.runpytest_subprocess("-q", "-n", PROCESSES, "-p", "randomly", "--randomly-seed", str(seed))
-        found.assert_outcomes(passed=TESTS)
-
-
-def test_a_test_that_fails_shows_the_stories_of_its_instances(run: pytest.Pytester) -> None:
-    run.makepyfile(FAILS)
-    found = run.runpytest_subprocess("-p", "no:randomly")
-    found.assert_outcomes(failed=2)
-    found.stdout.fnmatch_lines(
-        ["*leasebook: stories of the instances*", "unit-*", "*is Running*", "*unit.bought*", "*bought nothing*"]
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The output of pytest for a stranger's project with the plugin, a seed each: in random order and processes."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "test_suite.py").write_text(SUITE)
+    (folder / "test_fails.py").write_text(FAILS)
+    installed = any(one.value == "leasebook.testing.plugin" for one in entry_points(group="pytest11"))
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nleasebook_start = 2030-01-01 00:00:00\n"
+        + ("" if installed else "addopts = -p leasebook.testing.plugin\n")
     )
+    ours = {"PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE"}
+    variables = {name: value for name, value in os.environ.items() if name not in ours}
+    found = []
+    for seed in seeds():
+        shuffled = ("-n", PROCESSES, "-p", "randomly", "--randomly-seed", str(seed))
+        command = [sys.executable, "-m", "pytest", "-q", *shuffled]
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+        found.append(done.stdout + done.stderr)
+    return found
+
+
+@pytest.mark.slow
+def test_tests_share_nothing_in_any_order_and_in_several_processes(outputs: list[str]) -> None:
+    for output in outputs:
+        assert f"{FAILURES} failed, {TESTS} passed" in output, output
+
+
+@pytest.mark.slow
+def test_a_test_that_fails_shows_the_stories_of_its_instances(outputs: list[str]) -> None:
+    reports = re.split(r"^_+ (\w+) _+$", outputs[0], flags=re.MULTILINE)
+    texts = dict(zip(reports[1::2], reports[2::2], strict=True))
+    bought = texts["test_story"].partition("leasebook: stories of the instances")[2]
+    assert re.search(r"^unit-.*is Running.*unit\.bought", bought, re.MULTILINE | re.DOTALL), outputs[0]
+    nothing = texts["test_story_of_account"].partition("leasebook: stories of the instances")[2]
+    assert "bought nothing" in nothing, outputs[0]
 
 
 def test_the_entry_point_is_declared() -> None:

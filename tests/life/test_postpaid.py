@@ -12,6 +12,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import lines_of
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
+from tests.depth import few
 from tests.life.lives import PER_MINUTE, BillingOracle, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, full_hours, metered, total
 
@@ -19,16 +20,19 @@ LONG_AGO = 0
 BASE = Price(LONG_AGO, PER_MINUTE)
 
 
-def test_a_year_through_changes_of_price_charges_each_minute_at_the_price_that_was_valid_when_it_began(
+def test_a_long_life_through_changes_of_price_charges_each_minute_at_the_price_that_was_valid_when_it_began(
     play: Play,
 ) -> None:
-    begin = "2027-03-01 00:00:17"
+    # Each hour is a charge: an ordinary run lives through the same changes in ten days, and a deep one in a year.
+    days = few(10, 366)
+    begin = few("2028-02-20 00:00:17", "2027-03-01 00:00:17")
     changes = (
-        ("2027-05-17 13:37:41", 1),
-        ("2027-05-17 13:37:42", 499_999),  # a second later: no minute begins in between
-        ("2027-08-08 08:00:17", 0),  # to the very second at which one begins; free of charge until then
-        ("2027-08-09 09:30:00", 733_331),
-        ("2027-12-31 23:00:00", 400_000),
+        (few("2028-02-20 13:37:41", "2027-05-17 13:37:41"), 1),
+        (few("2028-02-20 13:37:42", "2027-05-17 13:37:42"), 499_999),  # a second later: no minute begins in between
+        # To the very second at which one begins; free of charge until then.
+        (few("2028-02-22 08:00:17", "2027-08-08 08:00:17"), 0),
+        (few("2028-02-23 09:30:00", "2027-08-09 09:30:00"), 733_331),
+        (few("2028-02-24 23:00:00", "2027-12-31 23:00:00"), 400_000),
         ("2028-02-28 23:59:59", 612_345),
         ("2028-02-29 23:59:59", 612_346),
     )
@@ -44,10 +48,10 @@ def test_a_year_through_changes_of_price_charges_each_minute_at_the_price_that_w
         await life.release(unit)
         life.expect(*metered(start, end, [Size(start, 3)], prices, life.zone))
         gone = life.unit(unit)
-        assert (gone.status, gone.metered_minutes) == ("Released", 366 * 24 * 60)
+        assert (gone.status, gone.metered_minutes) == ("Released", days * 24 * 60)
         # A statement has one line for each price that held for a minute, and no line for what cost nothing.
         lines = [(line.price, line.since, line.until) for line in lines_of(life.bill(unit))]
-        turns = [start, *(_next_minute(start, price.since) for price in prices[1:]), start + 366 * DAY]
+        turns = [start, *(_next_minute(start, price.since) for price in prices[1:]), start + days * DAY]
         spans = [(price.price, *span) for price, span in zip(prices, pairwise(turns), strict=True)]
         assert lines == [span for span in spans if span[0] and span[1] < span[2]]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from leasebook.addressing.mail import server_of
+from leasebook.client import AsyncClient
 from leasebook.console.openid.fetching import Fetcher
 from leasebook.notifications.log_store import LogStoreClient
 from leasebook.notifications.mail import MailSender
@@ -51,7 +52,17 @@ def mail(port: int, scheme: str = "smtps") -> Awaitable[Any]:
     return sender.send(test_mail.parcel("unit-1", "Schedule"))
 
 
-@pytest.mark.parametrize("client", [webhook, log_store, identity_provider, mail])
+def python_client(port: int) -> Awaitable[Any]:
+    return AsyncClient(f"https://127.0.0.1:{port}", "key", "secret").describe_account()
+
+
+def python_client_that_follows(port: int) -> Awaitable[Any]:
+    return anext(AsyncClient(f"https://127.0.0.1:{port}", "key", "secret").follow_events())
+
+
+@pytest.mark.parametrize(
+    "client", [webhook, log_store, identity_provider, mail, python_client, python_client_that_follows]
+)
 async def test_a_connection_is_closed_whose_handshake_is_cancelled(client: Callable[[int], Awaitable[Any]]) -> None:
     greeted, closed = asyncio.Event(), asyncio.Event()
 

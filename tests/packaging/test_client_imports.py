@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from tests.depth import some
 from tests.packaging.declared import closure, modules, needs
 
 KEYS = ["--access-key", "AKEXAMPLE", "--secret-key", "secret-of-the-example"]
@@ -108,6 +109,13 @@ def test_a_caller_s_set_up_is_looked_at_without_the_server() -> None:
     assert {name for name in of_clients(ours) if not name.startswith("leasebook.client")} == set()
 
 
-@pytest.mark.parametrize("module", ["leasebook.store.opening", "leasebook.domain.rules.lifecycle"])
+def test_a_server_does_not_load_what_only_other_settings_need() -> None:
+    """The driver of PostgreSQL, what speaks with an identity provider, and what migrates a store."""
+    outside, _ = loaded("import leasebook.server.serve, leasebook.store.sqlite.store")
+    assert {"cryptography", "starlette", "uvicorn"} <= outside
+    assert outside & {"alembic", "httpx2", "joserfc", "psycopg", "sqlalchemy"} == set()
+
+
+@pytest.mark.parametrize("module", some(["leasebook.store.opening", "leasebook.domain.rules.lifecycle"], 1))
 def test_a_module_of_the_server_is_found(module: str) -> None:
     assert of_clients(loaded(f"import {module}")[1]) != set()

@@ -51,15 +51,25 @@ ALWAYS = {
     *(f"test_numbers[{number}]" for number in (0, 4, 8)),
 }
 DEEP = {"test_second[postgres]", "test_deep", *(f"test_numbers[{number}]" for number in (1, 2, 3, 5, 6, 7))}
+BY_MARKS = {"test_first[postgres]"}
+"""A suite with marks leaves these out, too."""
 
 
-@pytest.mark.parametrize(("rounds", "expected"), [("", ALWAYS), ("1", ALWAYS | DEEP)])
+def of_two(api: set[str], gateway: set[str]) -> set[str]:
+    return {f"api/{name}" for name in api} | {f"gateway/{name}" for name in gateway}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"), [("", of_two(ALWAYS - BY_MARKS, ALWAYS)), ("1", of_two(ALWAYS | DEEP, ALWAYS | DEEP))]
+)
 def test_an_ordinary_run_leaves_out_what_a_deep_one_has(tmp_path: Path, rounds: str, expected: set[str]) -> None:
-    folder = tmp_path / "api"
-    folder.mkdir()
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    deep\n    both_stores\n")
-    (folder / "conftest.py").write_text(textwrap.dedent(CONFTEST))
-    (folder / "test_module.py").write_text(textwrap.dedent(MODULE))
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n    deep\n    both_stores\naddopts = --import-mode=importlib\n"
+    )
+    (tmp_path / "conftest.py").write_text(textwrap.dedent(CONFTEST))
+    for suite in ("api", "gateway"):
+        (tmp_path / suite).mkdir()
+        (tmp_path / suite / "test_module.py").write_text(textwrap.dedent(MODULE))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--collect-only", "--strict-markers", "-p", "no:randomly"],
         cwd=tmp_path,
@@ -69,7 +79,8 @@ def test_an_ordinary_run_leaves_out_what_a_deep_one_has(tmp_path: Path, rounds: 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line} == expected
+    collected = {line.replace("/test_module.py::", "/") for line in done.stdout.splitlines() if "::" in line}
+    assert collected == expected
 
 
 def test_some_are_the_first_the_last_and_some_between(monkeypatch: pytest.MonkeyPatch) -> None:

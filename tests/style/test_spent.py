@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests import spent
-from tests.spent import ProcessTime, SuiteAccount, budgets, compared, report, suite_of
+from tests.spent import CountedIn, ProcessTime, SuiteAccount, budgets, compared, report, suite_of
 
 ALL_S = 720
 """Six minutes on two cores, for everything that `make test` does."""
@@ -48,3 +48,17 @@ def test_a_process_that_goes_on_is_counted_with_the_children_that_it_waited_for(
         process.communicate(b"\n")
     assert seen.seconds() == seconds, "what was seen last"
     assert ProcessTime(os.getpid()).seconds() > 0
+
+
+def test_a_process_that_gets_the_number_of_one_that_has_ended_is_not_counted() -> None:
+    counted = CountedIn()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        seen = ProcessTime(process.pid)
+        counted.add(seen)
+        assert counted.seconds() < 1
+        before = seen.seconds()
+    assert ProcessTime(os.getpid()).seconds() > before
+    seen._file = Path(f"/proc/{os.getpid()}/stat")  # type: ignore[misc]
+    assert counted.seconds() == before
+    assert seen.has_ended()
+    assert counted.seconds() == before, "what it took stays counted"

@@ -59,7 +59,7 @@ UNTRANSLATED = {
 
 This set only shrinks: a new message is translated.
 """
-UNSAID = {"WRONG_STATE": ["{1} is {2}: {3}.", "{1} {2} {3} already."]}
+UNSAID = {"WRONG_STATE": ["{1} is {2}: {3}."]}
 """Messages with too few words of their own to be known again. This table only shrinks: write new ones with more."""
 
 
@@ -156,6 +156,22 @@ def test_messages_as_the_code_makes_them_are_said_in_chinese() -> None:
         (
             "The balance is 0.00 CNY, and 3 units for 1 month takes 12.00. Top up the account, or ask for less.",
             "余额为 0.00 CNY，而 1 个月的 3 个算力单元 需要 12.00。请为账户充值，或减少数量。",
+        ),
+        (
+            "The balance is 0.00 CNY, and 30 units for 5 months takes 12.00. Top up the account, or ask for less.",
+            "余额为 0.00 CNY，而 5 个月的 30 个算力单元 需要 12.00。请为账户充值，或减少数量。",
+        ),
+        # The rest of a message is not taken for the value with which its first sentence ends.
+        (
+            "There is no action 'DescribUnits' at '/v2/x'. The nearest is POST /v2/x?Action=DescribeUnits.",
+            "'/v2/x' 没有操作 'DescribUnits'。最接近的是 POST /v2/x?Action=DescribeUnits。",
+        ),
+        (
+            (
+                "root (u-1) tried AutoReleaseComputeUnit at 2030 and was refused (InappropriateJSON): 2029 is not in "
+                "the future. Give a later time; it is 2030 now. param[releaseTime]"
+            ),
+            "root (u-1) 于 2030 尝试 AutoReleaseComputeUnit 被拒绝（InappropriateJSON）：2029 不在将来。请给更晚的",
         ),
         ("Expected str, got int. param[instanceId]", "应为 文本，得到的是 整数。 param[instanceId]"),
         (

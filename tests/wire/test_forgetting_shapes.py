@@ -6,7 +6,9 @@ import subprocess
 import sys
 from typing import Final
 
-ROUNDS: Final = 30
+from tests.depth import few
+
+ROUNDS: Final = few(20, 30)
 """With msgspec 0.22 a request of two kinds of ``appId`` ended the process in the first twenty."""
 PROGRAM: Final = f"""
 import gc

@@ -77,5 +77,5 @@ def send(url: str, body: str, headers: dict[str, str], connection: httpx2.Client
         ) from None
     ignored = answer.headers.get("x-leasebook-ignored")
     if ignored is not None:
-        sys.stderr.write(f"Not known there, and passed over: {ignored}\n")
+        sys.stderr.write(_("Not known there, and passed over: {names}").format(names=ignored) + "\n")
     return answer.status_code, answer.text

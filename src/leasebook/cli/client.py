@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from leasebook.cli.exits import FAILED, NO_ANSWER, stop
-from leasebook.cli.terminal.texts import marked
+from leasebook.cli.exits import FAILED, NO_ANSWER, remark, stop
+from leasebook.cli.terminal.texts import marked, of_error
 from leasebook.cli.urls import path_given, url_given
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def call(path: str, action: str, body: str, **given: str | None) -> None:
         stop(error, FAILED)
     click.echo(text)
     if status != _OK:
+        if sys.stdout.isatty():
+            _say_in_language(text)
         sys.exit(FAILED)
 
 
@@ -99,6 +101,18 @@ def sign(path: str, action: str, body: str, **given: str | None) -> None:
             click.echo(f"{name}: {value}")
     except ValueError as error:
         stop(error, FAILED)
+
+
+def _say_in_language(text: str) -> None:
+    """Print why a call was refused in the reader's language, where that is not the one in which servers answer."""
+    import json
+
+    try:
+        message = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return
+    if of_error(message) != message:
+        remark(message)
 
 
 def _body(given: str) -> str:

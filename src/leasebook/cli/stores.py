@@ -15,7 +15,7 @@ import click
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.terminal.progress import progress_option, shown
-from leasebook.cli.terminal.texts import _, ngettext, of_error
+from leasebook.cli.terminal.texts import _, ngettext, of_error, of_finding
 
 if TYPE_CHECKING:
     from leasebook.config.load import Settings
@@ -179,18 +179,19 @@ def check(data: Path, store: str | None, lines: bool) -> None:  # noqa: FBT001
     with refusing(), shown(lines=lines) as progress:
         # Read from the same snapshot as the rest: the master key may be replaced during the check.
         report = check_store(where, lambda fetch: _keys_if_any(settings, where, Queries(fetch), unusable), progress)
+    summary = of_finding(report.summary)
     for finding in (*report.findings, *unusable):
-        click.echo(of_error(finding))
+        click.echo(of_finding(finding))
     if not report.findings:
-        click.echo(_("The books are right: {summary}.").format(summary=report.summary))
+        click.echo(_("The books are right: {summary}.").format(summary=summary))
     for remark in report.remarks:
-        click.echo(_("remark: {remark}").format(remark=remark))
+        click.echo(_("remark: {remark}").format(remark=of_finding(remark)))
     if unusable and not report.findings:
         sys.exit(FAILED)
     if report.findings:
         number = len(report.findings)
         wrong = ngettext("{number} row is wrong: {summary}", "{number} rows are wrong: {summary}", number)
-        click.echo(wrong.format(number=number, summary=report.summary), err=True)
+        click.echo(wrong.format(number=number, summary=summary), err=True)
         sys.exit(FAILED)
 
 
@@ -222,11 +223,11 @@ def copy(source: str, goal: str, lines: bool) -> None:  # noqa: FBT001
         copied = copy_store(old, new, progress)
     click.echo(
         _("Copied {rows} rows to {name}. The books are right: {summary}.").format(
-            rows=sum(copied.rows.values()), name=new.name, summary=copied.summary
+            rows=sum(copied.rows.values()), name=new.name, summary=of_finding(copied.summary)
         )
     )
     for line in _moved(settings, old, new):
-        click.echo(line)
+        click.echo(of_error(line))
 
 
 def _moved(settings: Settings, old: Target, new: Target) -> list[str]:
@@ -301,4 +302,4 @@ def accept_loss(data: Path) -> None:
             # The start reports other faults of the store.
             keys = None
         said = accept(data, keys)
-    click.echo(said)
+    click.echo(of_finding(said))

@@ -9,10 +9,11 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx2
 
-from leasebook.client.caller import OK, ActionOf, Retries, result_of, signed
+from leasebook.client.caller import OK, ActionOf, Retries, Sent, result_of, signed
 from leasebook.client.connection import Connection, connection
 from leasebook.client.errors import LeasebookError
 from leasebook.client.following import EventLines, followed, is_over
+from leasebook.client.handshakes import closing
 from leasebook.client.methods import AsyncMethods
 from leasebook.client.shapes.instance import ComputeUnitDetail
 from leasebook.client.transport import TIMEOUT_S, no_answer, pages_of, with_token
@@ -79,10 +80,21 @@ class AsyncClient(AsyncMethods):
     async def _send(self, operation: ActionOf[R], body: bytes) -> R:
         sent = signed(self.connection.keys, operation, body)
         try:
-            answer = await self._http.post(sent.url, content=sent.body, headers=sent.headers, timeout=self._timeout)
+            answer = await self._http.post(**self._request(sent))
         except httpx2.HTTPError as error:
             raise no_answer(sent.url, error) from error
         return result_of(operation, answer.status_code, answer.headers, answer.content)
+
+    def _request(self, sent: Sent) -> dict[str, Any]:
+        """Return the parameters of a POST."""
+        over_tls = sent.url.startswith("https:")
+        return {
+            "url": sent.url,
+            "content": sent.body,
+            "headers": sent.headers,
+            "timeout": self._timeout,
+            "extensions": closing() if over_tls else None,
+        }
 
     async def _each(self, operation: ActionOf[Any], request: Mapping[str, Any], rows: str) -> AsyncIterator[Any]:
         given: dict[str, Any] = dict(request)
@@ -99,9 +111,7 @@ class AsyncClient(AsyncMethods):
         """Yield the pieces of a file as they come. It is not asked for again: a part may have been used."""
         sent = signed(self.connection.keys, operation, operation.body(request))
         try:
-            async with self._http.stream(
-                "POST", sent.url, content=sent.body, headers=sent.headers, timeout=self._timeout
-            ) as answer:
+            async with self._http.stream("POST", **self._request(sent)) as answer:
                 if answer.status_code != OK:
                     await answer.aread()
                     result_of(operation, answer.status_code, answer.headers, answer.content)
@@ -117,9 +127,7 @@ class AsyncClient(AsyncMethods):
             lines: EventLines[R] = EventLines(operation)
             try:
                 sent = signed(self.connection.keys, operation, operation.body(given))
-                async with self._http.stream(
-                    "POST", sent.url, content=sent.body, headers=sent.headers, timeout=self._timeout
-                ) as answer:
+                async with self._http.stream("POST", **self._request(sent)) as answer:
                     if answer.status_code != OK:
                         await answer.aread()
                         result_of(operation, answer.status_code, answer.headers, answer.content)

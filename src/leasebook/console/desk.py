@@ -5,7 +5,7 @@ A page asks and acts with ``do``, which performs an action of the API, and answe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -135,6 +135,11 @@ class Desk(Look):
         return self.parts.context.rules.currency
 
     @property
+    def rights(self) -> Hashable:
+        """The reader and the policies that the reader has now: an answer is kept for these, and not for the reader."""
+        return self.identity.user_id, self.identity.policies, self.identity.project_policies
+
+    @property
     def now(self) -> Instant:
         """The service's time, which a test may have moved."""
         return self.parts.context.clock.now()
@@ -224,6 +229,7 @@ class Desk(Look):
             "can_across": self.can_across,
             "when": self.when,
             "left": self.left,
+            "typed_time": lambda value: formats.typed_in_zone(value or "", self.zone),
             "zone": self.zone,
             "currency": self.currency,
             "now": self.now,

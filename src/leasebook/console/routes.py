@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import parse_qs, quote
 
@@ -107,7 +108,10 @@ def _page_of(form: PageRoute, pages: Mapping[str, PageRoute]) -> str:
     return above or path_of("/")
 
 
+@cache
 def _way_back(path: str, page: str) -> Route:
+    """Return the route, the same one for every console: it takes what it needs from the request."""
+
     async def endpoint(request: Request) -> Response:
         given = request.path_params
         own = _PARAMETER.sub(lambda name: quote(str(given.get(name[1], "")), safe=""), page)

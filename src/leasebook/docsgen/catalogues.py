@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -16,8 +17,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from leasebook.docsgen.contract_texts import FIELDS, SUMMARIES, contract_texts
+from leasebook.docsgen.findings import finding_texts
 from leasebook.docsgen.messages import MESSAGES, message_texts
 from leasebook.translations.catalogues import FOLDER, LANGUAGES
+from leasebook.translations.messages import FINDINGS
 
 PACKAGE: Final = FOLDER.parent
 CONSOLE_PAGES: Final = ("admin", "buy", "money", "overview", "reference", "services", "units")
@@ -27,6 +30,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     SUMMARIES: (),
     FIELDS: (),
     MESSAGES: (),
+    FINDINGS: (),
     "cli": ("cli",),
     "console": (
         *("console/app.py", "console/desk.py", "console/navigation.py", "console/routes.py", "console/landing.py"),
@@ -67,8 +71,9 @@ def catalogues() -> dict[str, bytes]:
     return found
 
 
+@cache
 def merged(part: str, language: str) -> Catalog:
-    """Return the catalogue of a part: the marked texts, with the translations that there are."""
+    """Return the catalogue of a part: the marked texts, with the translations that there are. It is read once."""
     path = FOLDER / language / "LC_MESSAGES" / f"{part}.po"
     before = Catalog(locale=language)
     if path.exists():
@@ -90,18 +95,25 @@ def merged(part: str, language: str) -> Catalog:
     return after
 
 
-def marked_texts(part: str) -> set[str | tuple[str, str]]:
-    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair."""
+@cache
+def marked_texts(part: str) -> frozenset[str | tuple[str, str]]:
+    """Return the texts that the sources of a part mark, and the help of its commands; one with a plural is a pair.
+
+    The sources are read once: it takes seconds.
+    """
     found: set[str | tuple[str, str]] = set()
     found.update(contract_texts(part))
     if part == MESSAGES:
         found.update(message_texts(PACKAGE))
+    if part == FINDINGS:
+        # Those that are messages, too, have their translation there.
+        found.update(finding_texts(PACKAGE) - message_texts(PACKAGE))
     for path in _files(part):
         for _, text, _, _ in extract_from_file(METHODS[path.suffix], path, keywords=KEYWORDS):
             found.add((text[0], text[1]) if isinstance(text, tuple) else text)
         if SOURCES[part] and path.suffix == ".py":
             found.update(help_texts(path.read_text(encoding="utf-8")))
-    return found
+    return frozenset(found)
 
 
 def help_texts(source: str) -> Iterator[str]:

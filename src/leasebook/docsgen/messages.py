@@ -22,7 +22,13 @@ MESSAGES: Final = PART
 """The name of the part."""
 EVERY_TEXT: Final = (
     *("api/auth/bearer_tokens.py", "api/auth/callers.py", "api/auth/identity.py", "api/auth/rate_limit.py"),
-    *("api/body/decoding.py", "api/handlers/account/events.py", "api/presenters/billing.py", "api/streams/events.py"),
+    *(
+        "api/body/decoding.py",
+        "api/handlers/account/events.py",
+        "api/handlers/instance/explain.py",
+        "api/presenters/billing.py",
+        "api/streams/events.py",
+    ),
     *(
         "addressing",
         "domain/cards.py",
@@ -92,7 +98,7 @@ def _all_texts(package: Path) -> Iterator[str]:
     yield from ALONE
     bounded = tuple(_begin(one) for one in (Whole(0, 1, "X"), Span(0, 1, "X")))
     allowed = (declared.kind.allowed for declared in DECLARED.values())
-    yield from (one for one in allowed if _is_known_again(one) and not one.startswith(bounded))
+    yield from (one for one in allowed if is_known_again(one) and not one.startswith(bounded))
 
 
 def _begin(kind: Kind) -> str:
@@ -108,22 +114,22 @@ def _files(package: Path, place: str) -> Iterator[Path]:
 
 
 def _texts(path: Path, *, every: bool) -> Iterator[str]:
-    found = _Found(every=every)
+    found = Found(every=every)
     found.visit(ast.parse(path.read_text(encoding="utf-8")))
     for text in found.texts:
-        if _is_known_again(text):
+        if is_known_again(text):
             yield text
 
 
-def _is_known_again(text: str) -> bool:
-    """Whether a text is found again in a message: it is a sentence or a phrase, and not only values and a mark."""
+def is_known_again(text: str) -> bool:
+    """Return whether a text is found again in a message: it is a sentence or a phrase, not only values and a mark."""
     fixed = VALUE.sub("\0", text)
     if " " not in fixed.strip() or _LETTER.search(fixed) is None or _SQL.match(fixed):
         return False
     return len(_WORD.findall(fixed)) >= (1 if fixed.count("\0") <= WORDS_MIN else WORDS_MIN)
 
 
-class _Found(ast.NodeVisitor):
+class Found(ast.NodeVisitor):
     """Collects the texts of a module, values as numbers."""
 
     def __init__(self, *, every: bool) -> None:
@@ -133,7 +139,7 @@ class _Found(ast.NodeVisitor):
 
     def visit_Raise(self, node: ast.Raise) -> None:
         """Take the texts of an error."""
-        self._within(node, takes=True)
+        self.within(node, takes=True)
 
     def visit_Call(self, node: ast.Call) -> None:
         """Take the texts of messages, and none of patterns and of the log."""
@@ -142,24 +148,24 @@ class _Found(ast.NodeVisitor):
             return
         if name in NUMBERED and self._takes:
             self.texts += _numbered(name, node)
-        self._within(node, takes=self._takes or name in MAKERS)
+        self.within(node, takes=self._takes or name in MAKERS)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Take what a name holds whose text is a sentence: it is raised elsewhere."""
-        self._within(node, takes=self._every or _is_sentence(node.value))
+        self.within(node, takes=self._every or _is_sentence(node.value))
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """Take what a name holds whose text is a sentence; the annotation is none."""
         if node.value is not None:
-            self._within(node.value, takes=self._every or _is_sentence(node.value), itself=True)
+            self.within(node.value, takes=self._every or _is_sentence(node.value), itself=True)
 
     def visit_Return(self, node: ast.Return) -> None:
         """Take a sentence that a function returns."""
-        self._within(node, takes=self._every or (node.value is not None and _is_sentence(node.value)))
+        self.within(node, takes=self._every or (node.value is not None and _is_sentence(node.value)))
 
     def visit_Yield(self, node: ast.Yield) -> None:
         """Take a sentence that a function yields."""
-        self._within(node, takes=self._every or (node.value is not None and _is_sentence(node.value)))
+        self.within(node, takes=self._every or (node.value is not None and _is_sentence(node.value)))
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """Pass over docstrings."""
@@ -183,7 +189,8 @@ class _Found(ast.NodeVisitor):
         """Pass over the names of types, and keys."""
         self.visit(node.value)
 
-    def _within(self, node: ast.AST, *, takes: bool, itself: bool = False) -> None:
+    def within(self, node: ast.AST, *, takes: bool, itself: bool = False) -> None:
+        """Visit the parts of a node, and take their texts or not."""
         before, self._takes = self._takes, takes
         if itself:
             self.visit(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from leasebook.api.audit_record import Addresses
 from leasebook.api.auth.identity import Identities
@@ -17,12 +18,6 @@ from leasebook.console.app import Console
 from leasebook.console.device.logins import DeviceLogins
 from leasebook.console.device.pages import routes as device_routes
 from leasebook.console.factor.second_factors import SecondFactors
-from leasebook.console.openid.fetching import Fetcher
-from leasebook.console.openid.flow import PURPOSE as COOKIE_PURPOSE
-from leasebook.console.openid.flow import Client, CodeFlow
-from leasebook.console.openid.pages import WAY, OpenIdPages
-from leasebook.console.openid.provider import Provider
-from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
 from leasebook.console.parts import BASE, Parts, Services
 from leasebook.console.session.attempts import Attempts
 from leasebook.console.session.passwords import Passwords
@@ -33,8 +28,20 @@ from leasebook.ports.clock import wall_us
 from leasebook.security.vault import Vault
 from leasebook.server.factories import Components, Entrance
 
+if TYPE_CHECKING:
+    from leasebook.console.openid.pages import OpenIdPages
+    from leasebook.console.parts import SignInWay
+
 MINUTE_S = 60
 HOUR_S = 3600
+
+
+class _OpenId(NamedTuple):
+    """The pages of a sign-in with the identity provider, its button, and the page that its sign-out leads to."""
+
+    pages: OpenIdPages
+    way: SignInWay
+    sign_out: str
 
 
 @asynccontextmanager
@@ -71,15 +78,15 @@ async def console_of(
                 addresses=Addresses([text for text in settings.trusted_proxies.split(",") if text]),
                 path_prefix=settings.path_prefix.rstrip("/"),
                 is_public_https=(settings.public_url or "").startswith("https:"),
-                ways=() if openid is None else (WAY,),
-                signed_out={} if openid is None else {"openid": SIGN_OUT},
+                ways=() if openid is None else (openid.way,),
+                signed_out={} if openid is None else {"openid": openid.sign_out},
             ),
-            [*(() if openid is None else openid.routes()), *device_routes(DeviceLogins.of(context))],
+            [*(() if openid is None else openid.pages.routes()), *device_routes(DeviceLogins.of(context))],
         )
 
 
 @asynccontextmanager
-async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPages | None]:
+async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[_OpenId | None]:
     """Keep the way to sign in with the identity provider of the settings; None: there is none.
 
     Nothing is asked of the provider here: a server starts also while it is away. Raises BadSettings.
@@ -93,6 +100,14 @@ async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPag
     if issuer is None or client_id is None or public_url is None:
         yield None
         return
+    # Imported only where there is a provider: its signatures and requests take a tenth of the time of a start.
+    from leasebook.console.openid.fetching import Fetcher
+    from leasebook.console.openid.flow import PURPOSE as COOKIE_PURPOSE
+    from leasebook.console.openid.flow import Client, CodeFlow
+    from leasebook.console.openid.pages import WAY, OpenIdPages
+    from leasebook.console.openid.provider import Provider
+    from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
+
     account_id = settings.console_openid_account
     if account_id is not None and ground.store.ask(lambda ask: ask.account(account_id)) is None:
         raise BadSettings(
@@ -114,7 +129,7 @@ async def openid_of(ground: Components, vault: Vault) -> AsyncIterator[OpenIdPag
     groups = groups_of(settings.console_openid_groups)
     sign_in = OpenIdSignIn(flow, ground.store, ground.sequencer, groups, account_id)
     try:
-        yield OpenIdPages(sign_in, public_base)
+        yield _OpenId(OpenIdPages(sign_in, public_base), WAY, SIGN_OUT)
     finally:
         await fetcher.close()
 

@@ -247,8 +247,9 @@ def moved(jobs: Sequence[Job], before: Routes, after: Routes) -> list[str]:
     left = unserved(jobs, before, {route.engine for route in before}, here="", alone=False, gone=())
     needed = written(serving(before, left) if left else before)
     lines = [
-        f"{counted(count)} on engine {engine}"
-        + (f" of {node}: a server there finds them with the data directory that it had." if engine in LOCAL else ".")
+        f"{counted(count)} on engine {engine} of {node}: a server there finds them with the data directory that it had."
+        if engine in LOCAL
+        else f"{counted(count)} on engine {engine}."
         for (engine, node), count in sorted(live.items())
     ]
     if left or written(before) != written(after):

@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar
 
-import psycopg
 import structlog
 
 from leasebook.store.errors import BadStore
@@ -24,7 +23,7 @@ async def entered(stack: AsyncExitStack, starting: AbstractAsyncContextManager[T
         return await stack.enter_async_context(starting)
     except sqlite3.Error as error:
         raise unusable(where.directory / STORE, error) from error
-    except psycopg.Error as error:
+    except _errors_of_database(where) as error:
         raise BadStore(f"The database cannot be used: {' '.join(str(error).split())}") from error
     except UNREADABLE as error:
         log.debug("the start met a row that it cannot read", exc_info=True)
@@ -34,3 +33,12 @@ async def entered(stack: AsyncExitStack, starting: AbstractAsyncContextManager[T
             f"The database is damaged: a row of it cannot be read ({type(error).__name__}: {error}). Nothing was "
             "changed. Restore a backup, or see with leasebook check what is damaged."
         ) from error
+
+
+def _errors_of_database(where: Target) -> tuple[type[Exception], ...]:
+    """Return what the driver of PostgreSQL raises. It is imported where it is used: it takes long to import."""
+    if where.url is None:
+        return ()
+    import psycopg
+
+    return (psycopg.Error,)

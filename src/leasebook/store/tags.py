@@ -15,6 +15,7 @@ from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.account.across import of_accounts
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.postings import OF_ACCOUNT
 
 NUMBERED: Final = {
     "unit": "units",
@@ -123,7 +124,7 @@ class TagQueries:
         account's instances are walked from ``after`` on.
         """
         kind = "unit" if wanted.kind == UNITS_OF_COMPUTE else "tpm"
-        conditions, values = ["thing.account_id = ?", "thing.seq > ?", *where], [wanted.account_id, after, *params]
+        conditions, values = [f"thing.{OF_ACCOUNT}", "thing.seq > ?", *where], [wanted.account_id, after, *params]
         for text, given in (having(wanted.account_id, kind, entry, "thing.seq") for entry in wanted.tags.entries):
             conditions.append(text)
             values += given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -32,25 +33,38 @@ def variables(url: str, access_key: str, secret_key: str) -> dict[str, str]:
     }
 
 
+_LOCK: Final = threading.Lock()
+_ACTIVE: Final[list[Environment]] = []
+"""The environments that are set, in the order in which they were."""
+
+
 class Environment:
-    """Variables that are set for a while, and then have their former values."""
+    """Variables that are set for a while, and then have their former values. Several may end in any order."""
 
     def __init__(self) -> None:
         self._before: dict[str, str | None] = {}
 
     def set(self, wanted: Mapping[str, str]) -> None:
         """Set variables, and take away those that would go before them."""
-        for name in (*wanted, *TAKEN_AWAY):
-            self._before.setdefault(name, os.environ.get(name))
-        for name in TAKEN_AWAY:
-            os.environ.pop(name, None)
-        os.environ.update(wanted)
+        with _LOCK:
+            self._before = {name: os.environ.get(name) for name in (*wanted, *TAKEN_AWAY)}
+            for name in TAKEN_AWAY:
+                os.environ.pop(name, None)
+            os.environ.update(wanted)
+            _ACTIVE.append(self)
 
     def restore(self) -> None:
-        """Give all of them their former values."""
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        self._before.clear()
+        """Give all of them their former values; where a later environment holds, that one will give them."""
+        with _LOCK:
+            if self not in _ACTIVE:
+                return
+            place = _ACTIVE.index(self)
+            _ACTIVE.remove(self)
+            if place < len(_ACTIVE):
+                _ACTIVE[place]._before.update(self._before)  # noqa: SLF001 - of the same class
+                return
+            for name, value in self._before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Coroutine
@@ -19,6 +20,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.server.composition import Service, running
 from leasebook.server.embedded import EmbeddedListener
 from leasebook.store.opening import Target
+from leasebook.testing.errors import KitError
 
 T = TypeVar("T")
 
@@ -55,12 +57,18 @@ class Host:
 
     def __init__(self, port: int = 0) -> None:
         """``port`` is taken if it is free, else any other."""
+        self._pid: Final = os.getpid()
         self._switch = _Switch()
         self._socket = _listening(port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._work, name="leasebook-testing", daemon=True)
         self._thread.start()
         self._listener = self.run(self._open())
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this process was forked from the one that has the thread."""
+        return os.getpid() != self._pid
 
     @property
     def port(self) -> int:
@@ -80,11 +88,17 @@ class Host:
         return served.service
 
     def run(self, awaited: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, from another thread; returns its result."""
+        """Run a coroutine on the loop, from another thread; returns its result. Raises KitError in a forked process."""
         return self.submit(awaited).result()
 
     def submit(self, awaited: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine on the loop, and do not wait for it."""
+        """Run a coroutine on the loop, and do not wait for it. Raises KitError in a forked process."""
+        if self.is_elsewhere:
+            awaited.close()
+            raise KitError(
+                "This process was forked from the one that started the kit, and the kit's service is there. Call it "
+                "from here by its address (environment()), or start another kit."
+            )
         return asyncio.run_coroutine_threadsafe(awaited, self._loop)
 
     def _work(self) -> None:
@@ -122,7 +136,10 @@ class Host:
         await served.closing.aclose()
 
     def close(self) -> None:
-        """Let no connection in any more, close those that are open, and end the thread."""
+        """Let no connection in any more, close those that are open, and end the thread, where it is."""
+        if self.is_elsewhere:
+            self._socket.close()
+            return
         self.run(self._listener.close())
         self._socket.close()
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
-
-import structlog
 
 from leasebook.client import Client, Retries
 from leasebook.client.shapes.account import Statement
@@ -19,7 +16,7 @@ from leasebook.contract.nouns.fault.faults import FaultKind
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant, parse_time, to_datetime
 from leasebook.scheduler.worker import NEVER
-from leasebook.testing import guard
+from leasebook.testing import guard, quiet
 from leasebook.testing.account import AccountInTest
 from leasebook.testing.environment import Environment
 from leasebook.testing.errors import KitError
@@ -112,7 +109,7 @@ class Leasebook:
         global _last_port  # noqa: PLW0603 - clients remember an address, so a later kit takes it if it is free
         if self._host is not None:
             return self
-        self._is_quiet = _keep_quiet()
+        self._is_quiet = quiet.keep()
         self._host = Host(_last_port)
         try:
             _last_port = self._host.port
@@ -131,18 +128,21 @@ class Leasebook:
         return self
 
     def stop(self) -> None:
-        """Stop it, forget all that happened in it, and restore the environment."""
+        """Stop it, forget all that happened in it, and restore the environment.
+
+        In a process that was forked from this one it ends nothing of the service, which is not there.
+        """
         host, self._host = self._host, None
         if host is None:
             return
         self._environment.restore()
         if self._is_quiet:
-            structlog.reset_defaults()
+            quiet.forget()
         for client in self._clients.values():
             client.close()
         self._clients.clear()
         try:
-            if self._services is not None:
+            if self._services is not None and not host.is_elsewhere:
                 self._services.close()
         finally:
             self._services = self._account = None
@@ -396,11 +396,3 @@ def _instant(start: datetime | str | None, settings: Settings) -> Instant | None
             raise ValueError(f"start is a time without a time zone, {start.isoformat()}: give it one, or give a text.")
         start = start.isoformat()
     return parse_time(start, settings.time_zone)
-
-
-def _keep_quiet() -> bool:
-    """Have the service log errors only, unless this program has set structlog up: then its rules hold."""
-    if structlog.is_configured():
-        return False
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return True

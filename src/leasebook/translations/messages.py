@@ -16,6 +16,10 @@ from typing import Any, Final, NamedTuple
 from leasebook.translations.catalogues import FOLDER, Language
 
 PART: Final = "messages"
+FINDINGS: Final = "findings"
+"""The part with the findings of ``leasebook check``, in which messages are quoted."""
+PARTED: Final = "; "
+"""Between the parts of a text that has several."""
 DEPTH_MAX: Final = 4
 """Texts within values of texts. Deeper ones stay in English."""
 LOOKS_MAX: Final = 120
@@ -35,6 +39,9 @@ _CHINESE: Final = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]$")
 TAKES_WORDS: Final = ("A unit of ", "Expected ", "a whole number of ", "{1} has {2} {3}, and at most ")
 """How the texts begin whose values may be a word of ours. Other values of one word are names that people chose."""
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_COUNTS: Final = re.compile(r"\d+ .* \d+")
+SENTENCE_MIN: Final = 12
+"""Characters of a sentence that is looked for in a translation."""
 WORDS_MIN: Final = 2
 """Words that a text with several values must have, to be found in a message whatever the values are."""
 
@@ -66,10 +73,12 @@ class _TooLong(Exception):
 class Messages:
     """The messages of a language. Raises FileNotFoundError if there is no compiled catalogue."""
 
-    def __init__(self, language: Language) -> None:
-        found = gettext.translation(PART, FOLDER, [language], class_=_Catalogue).said
+    def __init__(self, language: Language, *, findings: bool = False) -> None:
+        found: dict[str, str] = {}
+        for part in (PART, FINDINGS) if findings else (PART,):
+            found |= gettext.translation(part, FOLDER, [language], class_=_Catalogue).said
         self.whole: Final = {text: said for text, said in found.items() if _VALUE.search(text) is None}
-        texts = [_text(text, said) for text, said in found.items() if text not in self.whole]
+        texts = [_text(text, said, takes_words=findings) for text, said in found.items() if text not in self.whole]
         # The more words a text has, the surer it is the right one; and if it begins with a word, it is surer still.
         self.texts: Final = sorted(texts, key=lambda one: -sum(map(len, one.pieces)) - FIRST * bool(one.pieces[0]))
 
@@ -95,8 +104,7 @@ class _Reading:
 
     def translated(self, message: str) -> str:
         """Return it as one text, else sentence by sentence. Raises _TooLong."""
-        said = self._one(message, 0)
-        return self._sentences(message, 0) if said is None else said
+        return self._sentences(message, 0)
 
     def _one(self, message: str, depth: int) -> str | None:
         """Return the translation of a message that is one text; None: no text fits it."""
@@ -110,7 +118,7 @@ class _Reading:
             values = self._values(text, message, depth)
             if values is None:
                 continue
-            if message.endswith(".") and not text.pieces[-1]:
+            if message.endswith(".") and not text.pieces[-1] and _CHINESE.search(values[-1]) is None:
                 # The full stop is not the value's: a text became a sentence where it is sent.
                 stopped = self._one(message[:-1], depth)
                 return None if stopped is None else f"{stopped}。"
@@ -121,6 +129,9 @@ class _Reading:
         """Return the values of a text in a message, translated; None: the message is not made of the text."""
         found = self._found(text.pieces, message, depth)
         if found is None:
+            return None
+        if len(text.pieces) == WORDS_MIN and not text.pieces[0] and _COUNTS.fullmatch(found[0]):
+            # "2 units for 3" of "2 units for 3 months": the months are those of another text.
             return None
         said = [self._whole.get(one, one) if text.takes_words else one for one in found]
         said = [self._value(one, depth) if " " in one else one for one in said]
@@ -170,10 +181,17 @@ class _Reading:
     def _value(self, value: str, depth: int) -> str:
         if _QUOTED.fullmatch(value):
             return value
-        parts = [self._one(one, depth + 1) for one in value.split("; ")]
+        parts = [self._one(one, depth + 1) for one in value.split(PARTED)]
         if None not in parts:
             return "；".join(map(str, parts))  # noqa: RUF001 - Chinese
         return self._sentences(value, depth + 1) if depth < DEPTH_MAX else value
+
+    def _swallowed(self, run: str, said: str) -> bool:
+        """Whether a value of the text that fits a run of sentences is, in truth, the rest of the run."""
+        first, *others = _SENTENCE.split(run)
+        return any(len(one) >= SENTENCE_MIN and one.strip(".") in said for one in others) and (
+            self._one(first, 0) is not None
+        )
 
     def _sentences(self, message: str, depth: int) -> str:
         """Translate the sentences of a message, the longest runs of them that are texts first."""
@@ -182,7 +200,7 @@ class _Reading:
         while at < len(message):
             for end in reversed([one for one in ends if one > at]):
                 found = self._one(message[at:end], depth)
-                if found is not None:
+                if found is not None and not self._swallowed(message[at:end], found):
                     break
             else:
                 end = next(one for one in ends if one > at)
@@ -197,19 +215,31 @@ def _filled(translated: str, values: list[str]) -> str:
     return _VALUE.sub(lambda place: values[int(place[1]) - 1], translated)
 
 
-def _text(text: str, translated: str) -> _Text:
+def _text(text: str, translated: str, *, takes_words: bool) -> _Text:
     pieces = tuple(_VALUE.split(text)[::2])
     words = sum(len(_WORD.findall(piece)) for piece in pieces)
     is_weak = len(pieces) > WORDS_MIN and words < WORDS_MIN
-    return _Text(pieces, translated, is_weak, text.startswith(TAKES_WORDS))
+    return _Text(pieces, translated, is_weak, takes_words or text.startswith(TAKES_WORDS))
 
 
 @lru_cache
-def messages(language: Language) -> Messages:
-    """Return the messages of a language other than English, from the compiled catalogue."""
-    return Messages(language)
+def messages(language: Language, *, findings: bool = False) -> Messages:
+    """Return the messages of a language other than English, from the compiled catalogue; also those of findings."""
+    return Messages(language, findings=findings)
 
 
 def in_language(message: str, language: Language) -> str:
     """Return a message in a language; in English, and where no text is known, as it is."""
     return message if language == "en" else messages(language).translated(message)
+
+
+def finding_in_language(finding: str, language: Language) -> str:
+    """Return a finding of ``check``, or its summary, in a language; where no text is known, as it is."""
+    if language == "en":
+        return finding
+    found = messages(language, findings=True)
+    parts = finding.split(PARTED)
+    said = [found.translated(one) for one in parts]
+    if len(parts) > 1 and all(one != new for one, new in zip(parts, said, strict=True)):
+        return "；".join(said)  # noqa: RUF001 - Chinese
+    return found.translated(finding)

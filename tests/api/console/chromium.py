@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ import pytest
 
 from leasebook.client.shapes.instance import Billing, ComputeUnitConfig
 from leasebook.client.sync_client import Client
+from tests import forked
+from tests.copies import put_tables
 from tests.depth import IS_DEEP
-from tests.forked import Forked
 from tests.ports import free_port
 
 NODE: Final = Path(__file__).parent / "node"
@@ -61,16 +61,10 @@ class ConsoleServer:
 
     def link(self, *arguments: str) -> str:
         """Have the command line print a link to sign in."""
-        command = [
-            str(Path(sys.executable).with_name("leasebook")),
-            "console",
-            "--data",
-            str(self.data),
-            "--url",
-            self.url,
-            *arguments,
-        ]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+        command = ["console", "--data", str(self.data), "--url", self.url, *arguments]
+        printed = forked.run(command, env=os.environ, timeout=60)
+        assert printed.returncode == 0, printed.stderr
+        return printed.stdout.strip()
 
 
 @contextmanager
@@ -88,9 +82,10 @@ def served(
         "LEASEBOOK_CONSOLE_SIGN_INS_PER_MINUTE": "1000",
         **(settings or {}),
     }
+    put_tables(data)
     arguments = ["serve", "--demo", "--clock", "virtual", "--port", str(port), "--data", str(data)]
     with log.open("wb") as output:
-        process = Forked(arguments, env=environment, stdout=output.fileno(), stderr=output.fileno())
+        process = forked.Forked(arguments, env=environment, stdout=output.fileno(), stderr=output.fileno())
     url = f"http://127.0.0.1:{port}"
     try:
         _await(f"{url}/readyz", log)

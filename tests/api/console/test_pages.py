@@ -60,6 +60,7 @@ def buy_form(page: Shown, **fields: str) -> dict[str, str]:
     return page.form("/console/buy/confirm") | filled | fields
 
 
+@pytest.mark.both_stores
 def test_a_purchase_is_quoted_confirmed_and_made_once(browser: Browser, owner: Caller) -> None:
     page = browser.get("/console/buy")
     part = browser.post("/console/buy/quote", buy_form(page), hx_request="true")
@@ -115,6 +116,59 @@ def test_a_unit_is_kept_longer_moved_cleared_and_released(browser: Browser, owne
     assert owner.unit(unit)["status"] == "Released"
     assert "its units are free again" in page.words()
     assert not page.has_form(f"{home}/release")
+
+
+def test_a_form_that_is_sent_twice_keeps_a_unit_once_and_an_old_one_brings_nothing_forward(
+    browser: Browser, owner: Caller
+) -> None:
+    unit = owner.buy(release=TONIGHT)
+    home = f"/console/units/{unit}"
+    page = browser.get(home)
+    fields = page.form(f"{home}/keep")
+    assert [browser.post(f"{home}/keep", fields | {"hours": "2h"}).status for _ in range(2)] == [303, 303]
+    assert owner.unit(unit)["releaseTime"] == "2030-01-16T00:00:00+08:00"
+    owner.schedule(unit, "2030-01-20 10:00:00")
+    browser.send(page, f"{home}/keep", {"hours": "8h"}, once="another")
+    assert owner.unit(unit)["releaseTime"] == "2030-01-20T10:00:00+08:00"
+    for odd in ("then", "2030-01-20T10:00", "9999-12-31T23:59:59+00:00"):
+        assert browser.send(page, f"{home}/keep", {"hours": "2h"}, once=odd, counted_from=odd).status in (200, 400)
+
+
+def test_the_field_of_a_release_time_has_it_on_the_clocks_that_it_names(scene: ServiceHarness) -> None:
+    owner = scene.customer("100000", zone="America/New_York")
+    unit = owner.buy(release=TONIGHT)
+    home = f"/console/units/{unit}"
+    browser = signed_in(scene, owner)
+    page = browser.get(home)
+    assert 'value="2030-01-15T09:00"' in page.text
+    browser.send(page, f"{home}/release-at", choice="at", at="2030-01-15T09:00")
+    assert owner.unit(unit)["releaseTime"] == TONIGHT
+    # A purchase that was refused shows its form with a time that a browser can read.
+    confirm = browser.post(
+        "/console/buy/confirm", buy_form(browser.get("/console/buy"), choice="at", at="2030-01-15T20:30")
+    )
+    refused = browser.post("/console/buy", confirm.form("/console/buy") | {"quote": "unknown"})
+    assert (refused.status >= 400, 'value="2030-01-15T20:30"' in refused.text) == (True, True)
+
+
+def test_a_price_that_changes_before_the_last_click_is_confirmed_again(scene: ServiceHarness, owner: Caller) -> None:
+    browser = signed_in(scene, owner)
+    scene.sell(unit_type="gpu-9", minute="0.5", month="100", stock=10)
+    unit = owner.buy(type="gpu-9")
+    home = f"/console/units/{unit}"
+    sure = browser.send(browser.get(home), f"{home}/prepaid", months="3")
+    scene.sell(unit_type="gpu-9", minute="0.5", month="101", stock=10)
+    again = browser.send(sure, f"{home}/prepaid")
+    assert again.status == 409
+    assert "The price has changed since you saw it." in again.words()
+    assert "Charged now 303.00 CNY" in again.words()
+    assert owner.unit(unit)["paymentTiming"] == "Postpaid"
+    fields = again.form(f"{home}/prepaid")
+    assert browser.post(f"{home}/prepaid", fields).status == 303
+    scene.sell(unit_type="gpu-9", minute="0.5", month="102", stock=10)
+    # Sent twice, it has its answer again.
+    assert browser.post(f"{home}/prepaid", fields).status == 303
+    assert [one["amount"] for one in owner.postings() if one["kind"] == "Conversion"] == ["303.00"]
 
 
 def test_a_unit_is_made_prepaid(browser: Browser, owner: Caller) -> None:

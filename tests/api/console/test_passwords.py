@@ -62,6 +62,7 @@ def is_in(browser: Browser) -> bool:
     return browser.get("/console").status == 200
 
 
+@pytest.mark.both_stores
 def test_a_password_signs_in_and_another_one_does_not(scene: ServiceHarness) -> None:
     login = next(LOGINS)
     assert put(root_browser(scene, scene.customer()), login).status == 303

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from leasebook.console.pages.services.calls import SPANS, names_of, starts_of
+from leasebook.console.pages.services.calls import SPANS, last_minute_of, names_of, starts_of
 from leasebook.contract.policies import FLEET_READ, FULL, MODEL_READ, OPERATE, OPERATOR, READ, SERVICE_READ
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
@@ -193,6 +193,25 @@ def test_intervals_are_days_of_the_accounts_zone_over_a_change_of_clocks() -> No
     assert names_of(SPANS["day"], hours)[-1] == "04-01 12:00"
 
 
+@pytest.mark.parametrize(
+    ("zone", "local", "names"),
+    [
+        ("Europe/Berlin", "2030-10-27T03:30", ["10-27 01:00", "10-27 02:00", "10-27 02:00 +0100", "10-27 03:00"]),
+        ("Europe/Berlin", "2030-03-31T04:30", ["03-31 00:00", "03-31 01:00", "03-31 03:00", "03-31 04:00"]),
+        # The clocks move by half an hour, and the action counts whole ones.
+        ("Australia/Lord_Howe", "2030-04-07T03:10", ["04-07 00:30", "04-07 01:30", "04-07 02:00", "04-07 03:00"]),
+    ],
+)
+def test_intervals_are_whole_hours_over_a_change_of_clocks(zone: str, local: str, names: list[str]) -> None:
+    starts = starts_of(SPANS["day"], datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)))
+    assert names_of(SPANS["day"], starts)[-4:] == names
+    assert {later.timestamp() - earlier.timestamp() for earlier, later in pairwise(starts)} == {3600.0}
+    assert len({*names_of(SPANS["day"], starts)}) == len(starts) == 24
+    for span in SPANS.values():
+        starts = starts_of(span, datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)))
+        assert last_minute_of(span, starts).timestamp() - starts[-1].timestamp() == span.seconds - 60
+
+
 def test_the_snippets_have_the_address_that_the_caller_sees_and_are_programs(
     scene: ServiceHarness, owner: Caller, tmp_path: Path
 ) -> None:
@@ -245,6 +264,8 @@ def test_a_service_is_tried_as_the_user_who_is_signed_in(scene: ServiceHarness, 
         ({"say": ""}, "Write something"),
         ({"tokens": "0"}, "from 1 to"),
         ({"tokens": "x"}, "from 1"),
+        # The first digits alone are few enough, and all of them are more than Python reads.
+        ({"tokens": "000000001" + "9" * 5000}, "from 1"),
     ):
         refused = browser.post(f"{home}/try", asked | fields)
         assert (refused.status, words in refused.words()) == (400, True), fields
@@ -330,8 +351,15 @@ def test_a_service_is_created_on_units_that_are_bought_for_a_price_that_is_confi
     sure = browser.send(page, NEW, None, **bought)
     assert "Buy 6 units for Night shift?" in sure.words()
     assert "There are no services yet" in browser.get("/console/services").words()
+    scene.sell(minute="0.6", stock=1_000_000)
+    sure = browser.send(sure, NEW)
+    assert (sure.status, "The price has changed since you saw it." in sure.words()) == (409, True)
+    assert "There are no services yet" in browser.get("/console/services").words()
     fields = sure.form(NEW)
     made = [browser.post(NEW, fields).location for _ in range(2)]
+    # Sent again when the price has changed, it is asked about again, and still is the same form.
+    scene.sell(stock=1_000_000)
+    made[1] = browser.post(NEW, browser.post(NEW, fields).form(NEW)).location
     assert made[0] == made[1]
     service = owner.service(made[0].partition("?")[0].rpartition("/")[2])
     assert (service["name"], service["urlSuffix"]) == ("Night shift", "night-shift")

@@ -39,6 +39,7 @@ def call(caller: Caller, service: str, time: str, tokens: int = 60, app: str = A
     assert caller.do(SERVICE, "CountServiceCalls", body) is True
 
 
+@pytest.mark.both_stores
 def test_calls_are_summed_up_by_minute_hour_and_day(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()

@@ -45,6 +45,7 @@ def comes_back(house: Applying) -> str:
     return text
 
 
+@pytest.mark.both_stores
 def test_everything_comes_back(lone_house: Applying, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lone_house.apply(whole(name)).exit_code == 0
     parts = ("users: {ci: {}}", "projects: {atlas: {}}")

@@ -402,7 +402,8 @@ def main(arguments: list[str]) -> None:
     for name in chosen:
         if len(chosen) > 1:
             emit("", ok=True, result=name)
-        SCENARIOS[name](*arguments[1:])
+        scenario = SCENARIOS[name]
+        scenario(*arguments[1 : 1 + scenario.__code__.co_argcount])
 
 
 if __name__ == "__main__":

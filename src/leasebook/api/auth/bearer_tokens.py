@@ -12,7 +12,6 @@ from urllib.parse import parse_qs
 
 from leasebook.api.auth.identity import Identities, Identity
 from leasebook.api.fault import bad_field
-from leasebook.batch import StaleIdentity
 from leasebook.contract.routes.bearer import EXPIRE, SECONDS_USUAL, BearerToken
 from leasebook.domain.model.service_key import TokenKey, TokenWhy
 from leasebook.domain.values.calendar import SECOND_US
@@ -25,7 +24,6 @@ _TOKEN: Final = re.compile(
 _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 AHEAD_S: Final = 300
 """How far the clock of the server that made a token may be ahead of this one's."""
-TRIES: Final = 5
 
 
 class BearerTokens:
@@ -60,7 +58,10 @@ class BearerTokens:
         return text.startswith(BEGINNING)
 
     async def find(self, text: str) -> tuple[TokenKey | None, TokenWhy, str, str]:
-        """Return the token if it is valid, else the reason; and the ids of access key and account, "" if unknown."""
+        """Return the token if it is valid, else the reason; and the ids of access key and account, "" if unknown.
+
+        Raises Overloaded.
+        """
         found = _TOKEN.fullmatch(text)
         if found is None:
             return None, "none", "", ""
@@ -85,7 +86,7 @@ class BearerTokens:
     async def holds(self, key: TokenKey) -> bool:
         """Whether the access key still is active and its user still may call services, as the store has it now.
 
-        The time is not compared again: a call that has begun may end.
+        The time is not compared again: a call that has begun may end. Raises Overloaded.
         """
         caller = await self._caller(key.id)
         if caller is None or caller.account_id != key.account_id or not caller.may_call_services:
@@ -93,18 +94,8 @@ class BearerTokens:
         return hmac.compare_digest(_digest(caller.token_proof(key.payload)), key.digest)
 
     async def _caller(self, access_key_id: str) -> Identity | None:
-        """Return the active access key with its user; another server may have changed either a moment ago."""
-        for _ in range(TRIES):
-            caller = await self._identities.find(access_key_id)
-            if caller is None:
-                return None
-            try:
-                await self._identities.confirm(caller)
-            except StaleIdentity:
-                self._identities.forget()
-            else:
-                return caller
-        return None
+        """Return the active access key with its user. Raises Overloaded."""
+        return await self._identities.current(lambda: self._identities.find(access_key_id))
 
 
 def _digest(proof: str) -> str:

@@ -6,10 +6,10 @@ import asyncio
 import hmac
 import re
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, TypeVar
 
-from leasebook.batch import KeyUses, StaleIdentity
+from leasebook.batch import KeyUses, Overloaded, StaleIdentity
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract.action import Action
 from leasebook.contract.policies import FULL, OPERATOR, WRITERS
@@ -31,6 +31,8 @@ UNKNOWN_MAX: Final = 10_000
 """Upper bound on the unknown keys in the cache."""
 SIGNING_KEYS_MAX = 64
 KNOWN_MAX = 100_000
+TRIES: Final = 5
+"""Looks for a caller whom other servers change meanwhile."""
 AT_THE_CONSOLE: Final = "console:"
 """Together with a user's id it takes the place of an access key's id. No key's id has a colon."""
 
@@ -169,6 +171,9 @@ def not_permitted(caller: Identity, action: Action) -> str:
     return f"{takes}, and this key's user has none of them."
 
 
+C = TypeVar("C", bound=Identity)
+
+
 class Lookups:
     """Looks keys up in the store: one query at a time, for all calls that wait.
 
@@ -305,6 +310,24 @@ class Identities:
         identity = SignedIn(user, shared_epoch)
         self._keep(identity, epoch)
         return identity
+
+    async def current(self, look_up: Callable[[], Awaitable[C | None]]) -> C | None:
+        """Return the caller whom ``look_up`` finds here, as the store has it now; None: there is none.
+
+        Another server may have changed it a moment ago, and then it is looked up again. Raises Overloaded where it
+        changes all the time.
+        """
+        for _ in range(TRIES):
+            caller = await look_up()
+            if caller is None:
+                return None
+            try:
+                await self.confirm(caller)
+            except StaleIdentity:
+                self.forget()
+            else:
+                return caller
+        raise Overloaded
 
     async def again(self, caller: Identity) -> Identity | None:
         """Look up a caller that was found before; None if the key or the user is gone."""

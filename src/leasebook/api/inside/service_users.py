@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from leasebook.api.auth.identity import Identities
-from leasebook.batch import Overloaded, StaleIdentity
 from leasebook.domain.model.service_key import UserKey
-
-TRIES = 5
 
 
 class ServiceUsers:
@@ -16,19 +13,8 @@ class ServiceUsers:
         self._identities = identities
 
     async def find(self, user_id: str) -> UserKey | None:
-        """Return it; None where the user is gone or may make no service keys. Raises Overloaded.
-
-        Another server may have changed the user a moment ago, which is asked of the store.
-        """
-        for _ in range(TRIES):
-            caller = await self._identities.signed_in(user_id)
-            if caller is None:
-                return None
-            try:
-                await self._identities.confirm(caller)
-            except StaleIdentity:
-                self._identities.forget()
-            else:
-                may = caller.may_call_services
-                return UserKey(caller.access_key_id, caller.account_id, user_id) if may else None
-        raise Overloaded
+        """Return it; None where the user is gone or may make no service keys. Raises Overloaded."""
+        caller = await self._identities.current(lambda: self._identities.signed_in(user_id))
+        if caller is None or not caller.may_call_services:
+            return None
+        return UserKey(caller.access_key_id, caller.account_id, user_id)

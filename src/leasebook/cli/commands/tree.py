@@ -31,6 +31,8 @@ BY_HAND: Final[dict[str, str]] = {
     "costs export": "byhand.money.Export",
     "bill show": "byhand.money.Statement",
     "keys list": "byhand.money.Keys",
+    "limits show": "byhand.money.Limits",
+    "audit-log list": "byhand.clock_and_events.AuditLog",
     "clock advance": "byhand.clock_and_events.Advance",
     "events list": "byhand.clock_and_events.Events",
     "events follow": "byhand.clock_and_events.Follow",

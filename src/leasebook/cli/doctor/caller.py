@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from leasebook import __version__
 from leasebook.addressing.host_port import web_of
 from leasebook.cli.doctor.finding import Finding, nothing_runs
-from leasebook.cli.terminal.texts import _
+from leasebook.cli.terminal.texts import _, of_error, of_finding
 
 if TYPE_CHECKING:
     import httpx2
@@ -228,7 +228,7 @@ def _monitors(connection: httpx2.Client, address: str) -> Iterator[Finding]:
         for reason in said.get("reasons") or [_("it gives no reason here")]:
             yield Finding(
                 "NotReady",
-                _("The server is not ready: {reason}").format(reason=reason),
+                _("The server is not ready: {reason}").format(reason=of_finding(str(reason))),
                 _("The page /readyz says ready: writes are taken, and due work is done in time."),
                 _("The operator mends what the reason names; the port for operators and the server's log say more."),
             )
@@ -334,7 +334,7 @@ def _refusal(address: str, access_key: str, status: int, code: str, message: str
             return Finding(
                 "NoPolicies",
                 _("The key is good, and its user may not even look at its own account: {message}").format(
-                    message=message
+                    message=of_error(message)
                 ),
                 _("A user with at least one policy for reading, such as QianfanReadAccessPolicy."),
                 _("Have a user with full control, or an operator, attach one: AttachPolicy (docs/api/policies.md)."),
@@ -342,7 +342,7 @@ def _refusal(address: str, access_key: str, status: int, code: str, message: str
     return Finding(
         "CallRefused",
         _("A call that only reads was answered {status} {code}: {message}").format(
-            status=status, code=code, message=message
+            status=status, code=code, message=of_error(message)
         ),
         _("The answer 200."),
         _("Do what the message says; docs/api/errors.md explains the code."),

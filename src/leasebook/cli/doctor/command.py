@@ -14,7 +14,7 @@ import click
 from leasebook.cli.doctor.finding import Finding
 from leasebook.cli.exits import FAILED, printable
 from leasebook.cli.server_packages import need_server_packages
-from leasebook.cli.terminal.texts import _, ngettext, of_error
+from leasebook.cli.terminal.texts import _, for_programs, ngettext, of_finding
 from leasebook.cli.urls import url_given
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def doctor(
     findings: list[Finding] = []
     is_operator = data is not None or store is not None or config is not None or port is not None
     # The parts of a server write warnings into its log, which is no part of the answer.
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), for_programs(are=output == "json"):
         if is_operator:
             from leasebook.cli.doctor.machine import Serving
 
@@ -112,7 +112,7 @@ def _show(findings: list[Finding]) -> None:
     right, remedy = _("Right would be:"), _("What to do:")
     for number, one in enumerate(findings, 1):
         click.echo(
-            click.style(f"{number}. {one.fault}", bold=True) + f": {printable(' '.join(of_error(one.so).split()))}"
+            click.style(f"{number}. {one.fault}", bold=True) + f": {printable(' '.join(of_finding(one.so).split()))}"
         )
         click.echo(f"   {right} {printable(one.allowed)}")
         click.echo(f"   {remedy} {printable(one.remedy)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from leasebook.cli.doctor.finding import Finding, unusable
-from leasebook.cli.terminal.texts import _
+from leasebook.cli.terminal.texts import _, of_finding
 
 if TYPE_CHECKING:
     from leasebook.config.load import Settings
@@ -211,7 +211,7 @@ def _sandbox(settings: Settings, where: Target) -> Iterator[Finding]:
     for what in missing:
         yield Finding(
             "SandboxIncomplete",
-            _("The sandbox of replicas is not complete: {what}.").format(what=what),
+            _("The sandbox of replicas is not complete: {what}.").format(what=of_finding(what)),
             _("All of its parts, as soon as a model version comes from someone who is not trusted."),
             _(
                 "Do what the first line names (docs/operating/engine-process.md), or run only models that operators "

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from leasebook.cli.doctor.finding import Finding, nothing_runs, unusable
-from leasebook.cli.terminal.texts import _
+from leasebook.cli.terminal.texts import _, of_error, of_finding
 
 if TYPE_CHECKING:
     from leasebook.config.load import Settings
@@ -43,7 +43,7 @@ def _reading(where: Target, findings: Iterator[Finding]) -> Iterator[Finding]:
         yield unusable(where.name, str(error))
     except UNREADABLE as error:
         so = _("A row of {store} cannot be read ({kind}: {error}).")
-        yield unusable(where.name, so.format(store=where.name, kind=type(error).__name__, error=error))
+        yield unusable(where.name, so.format(store=where.name, kind=type(error).__name__, error=of_error(error)))
 
 
 def _schema(where: Target) -> Generator[Finding, None, bool]:
@@ -237,7 +237,7 @@ def _due(settings: Settings, where: Target) -> Iterator[Finding]:
     for line in (*state.failed, *state.waiting):
         yield Finding(
             "DueWorkOverdue",
-            f"{line[:1].upper()}{line[1:]}.",
+            _("{finding}.").format(finding=_begun(of_finding(line))),
             _("Due work is done within a minute, as long as a server runs."),
             _(
                 "Start a server on this store. If one runs, its page /readyz and its log say what keeps it from the "
@@ -256,6 +256,10 @@ def _due(settings: Settings, where: Target) -> Iterator[Finding]:
                 "(docs/operating/clocks.md)."
             ),
         )
+
+
+def _begun(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _durability(where: Target) -> Iterator[Finding]:

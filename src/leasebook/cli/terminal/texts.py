@@ -9,6 +9,9 @@ from __future__ import annotations
 import gettext
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from leasebook.translations.catalogues import Language, catalogue, from_environment
@@ -18,9 +21,22 @@ OF_CLICK: Final = "click"
 """The part with the texts of the library that reads the arguments."""
 
 
+_FOR_PROGRAMS: Final = ContextVar("for programs", default=False)
+
+
 def language() -> Language:
-    """Return the language of this process's texts: LEASEBOOK_LANG, else the locale."""
-    return from_environment(os.environ)
+    """Return the language of this process's texts: LEASEBOOK_LANG, else the locale; within ``for_programs`` English."""
+    return "en" if _FOR_PROGRAMS.get() else from_environment(os.environ)
+
+
+@contextmanager
+def for_programs(*, are: bool) -> Iterator[None]:
+    """Keep texts in English where programs are to read them, so that they are the same on every machine."""
+    token = _FOR_PROGRAMS.set(are)
+    try:
+        yield
+    finally:
+        _FOR_PROGRAMS.reset(token)
 
 
 def _(text: str) -> str:
@@ -50,6 +66,16 @@ def of_error(error: object) -> str:
     from leasebook.translations.messages import in_language
 
     return in_language(str(error), spoken)
+
+
+def of_finding(finding: str) -> str:
+    """Return a finding of ``check``, or the summary of one, in the language of this process."""
+    spoken = language()
+    if spoken == "en":
+        return finding
+    from leasebook.translations.messages import finding_in_language
+
+    return finding_in_language(finding, spoken)
 
 
 def help_text(text: str) -> str:

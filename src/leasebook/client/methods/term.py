@@ -164,6 +164,12 @@ class QuoteChange(TypedDict, total=False):
     expiry_day: int | None
     """The day of the month to which it would be renewed."""
 
+    payment_timing: Literal["Prepaid", "Postpaid"] | None
+    """How it would be paid."""
+
+    reservation: Reservation | None
+    """For how long it would be; required to become Prepaid."""
+
 
 QUOTE_CHANGE: Final[ActionOf[ChangeQuote]] = ActionOf(
     "/v2/computeunit", "QuoteChange", QuoteChange, ChangeQuote, writes=True
@@ -220,7 +226,7 @@ class TermMethods(Caller):
         return self._call(DELETE_AUTO_RENEW_RULE, request)
 
     def quote_change(self, **request: Unpack[QuoteChange]) -> ChangeQuote:
-        """Judge a renewal or a resize by every rule without making it, and tell its price.
+        """Judge a renewal, a resize or a change of billing by every rule without making it, and tell its price.
 
         ``/v2/computeunit?Action=QuoteChange``
         """
@@ -277,7 +283,7 @@ class AsyncTermMethods(AsyncCaller):
         return await self._call(DELETE_AUTO_RENEW_RULE, request)
 
     async def quote_change(self, **request: Unpack[QuoteChange]) -> ChangeQuote:
-        """Judge a renewal or a resize by every rule without making it, and tell its price.
+        """Judge a renewal, a resize or a change of billing by every rule without making it, and tell its price.
 
         ``/v2/computeunit?Action=QuoteChange``
         """

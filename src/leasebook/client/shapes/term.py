@@ -121,7 +121,8 @@ class ChangeQuote(Shape, kw_only=True):
     """The price of a change and the verdict of every rule; nothing is changed. Prices are decimal strings.
 
     ``amount`` is paid at once. A postpaid instance pays nothing at once: ``pricePerUnit`` is that of a unit for a
-    minute. If the rule ``state`` does not allow the change, no other rule is asked.
+    minute. An instance that becomes Prepaid also pays its use until now. If the rule ``state`` does not allow the
+    change, no other rule is asked.
     """
 
     passed: bool
@@ -137,7 +138,7 @@ class ChangeQuote(Shape, kw_only=True):
     compute_unit_count: int
     """How many units it has after the change."""
     payment_timing: str
-    """Prepaid: by the month, in advance. Postpaid: by the minute."""
+    """How it is paid after the change: Prepaid, or Postpaid."""
     expired_time: datetime | None = None
     """When its term ends after the change; absent: it has no term."""
     price_per_unit: Decimal | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -52,10 +53,20 @@ def meant(choice: str, typed: str, zone: str, now: datetime) -> str | None:
     raise BadChoice(choice)
 
 
-def later(before: str | None, hours: int, now: datetime) -> str:
-    """Return a release time that is some hours after the present one, or after now where there is none."""
-    at = now if before is None else max(now, datetime.fromisoformat(before))
-    return (at + timedelta(hours=hours)).isoformat()
+def later(present: str | None, hours: int, now: datetime, shown: str = "") -> str:
+    """Return a release time that is some hours after the present one, or after now where there is none.
+
+    ``shown`` is the one that the reader's page had: it counts, so that a form that is sent twice means the same. A time
+    that another user has set meanwhile is never brought forward.
+    """
+    if present is None:
+        return (now + timedelta(hours=hours)).isoformat()
+    before = datetime.fromisoformat(present)
+    with suppress(ValueError, OverflowError):
+        counted = datetime.fromisoformat(shown)
+        at = max(now, counted) + timedelta(hours=hours) if counted.tzinfo is not None else before
+        return at.isoformat() if at >= before else present
+    return (max(now, before) + timedelta(hours=hours)).isoformat()
 
 
 def _next(day: datetime, weekday: int | None, hour: int, after: datetime | None = None) -> str:

@@ -36,6 +36,18 @@ def in_zone(at: Instant | str | datetime, zone: str) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}" if has_seconds else f"{local:%Y-%m-%d %H:%M}"
 
 
+def typed_in_zone(value: str, zone: str) -> str:
+    """Return a time as a field for times has it: on the zone's clocks, to the minute.
+
+    A text that is no time, or has no offset because it was typed into a field, is returned unchanged.
+    """
+    try:
+        at = datetime.fromisoformat(value)
+        return value if at.tzinfo is None else f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+    except (ValueError, OverflowError):
+        return value
+
+
 def time_tag(at: Instant | str | datetime | None, zone: str) -> Markup:
     """Write a time for a page, in the account's zone; the script shows the reader's own, with the account's beside.
 

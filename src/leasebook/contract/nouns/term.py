@@ -151,22 +151,28 @@ class Quote(Shape, kw_only=True):
 
 
 class QuoteChangeRequest(Request, kw_only=True):
-    """Ask what a renewal or a resize would cost and whether it would be refused.
+    """Ask what a renewal, a resize or a change of billing would cost and whether it would be refused.
 
-    A resize has ``count``; a renewal has ``months``, or ``expiryDay``, or both, as RenewComputeUnit has them.
+    A resize has ``count``; a renewal has ``months``, or ``expiryDay``, or both, as RenewComputeUnit has them; a change
+    of billing has ``paymentTiming``, and a ``reservation`` to become Prepaid, as ChangeBilling has them.
     """
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
     count: Annotated[PositiveCount | None, Meta(description="How many units it would have after a resize.")] = None
     months: Annotated[Term | None, Meta(description="By how many months it would be renewed.")] = None
     expiry_day: Annotated[Day | None, Meta(description="The day of the month to which it would be renewed.")] = None
+    payment_timing: Annotated[PaymentTiming | None, Meta(description="How it would be paid.")] = None
+    reservation: Annotated[
+        Reservation | None, Meta(description="For how long it would be; required to become Prepaid.")
+    ] = None
 
 
 class ChangeQuote(Shape, kw_only=True):
     """The price of a change and the verdict of every rule; nothing is changed. Prices are decimal strings.
 
     ``amount`` is paid at once. A postpaid instance pays nothing at once: ``pricePerUnit`` is that of a unit for a
-    minute. If the rule ``state`` does not allow the change, no other rule is asked.
+    minute. An instance that becomes Prepaid also pays its use until now. If the rule ``state`` does not allow the
+    change, no other rule is asked.
     """
 
     passed: Annotated[bool, Meta(description="Whether every rule allows the change.")]
@@ -175,9 +181,7 @@ class ChangeQuote(Shape, kw_only=True):
     region: Annotated[str, Meta(description="Its region.")]
     type: Annotated[str, Meta(description="Its type of unit.")]
     compute_unit_count: Annotated[int, Meta(description="How many units it has after the change.")]
-    payment_timing: Annotated[
-        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
-    ]
+    payment_timing: Annotated[PaymentTiming, Meta(description="How it is paid after the change: Prepaid, or Postpaid.")]
     expired_time: Annotated[
         str | None, Meta(description="When its term ends after the change; absent: it has no term.")
     ] = None
@@ -325,7 +329,7 @@ CHANGES: Final = (
         "quote_change",
         QuoteChangeRequest,
         ChangeQuote,
-        "Judge a renewal or a resize by every rule without making it, and tell its price.",
+        "Judge a renewal, a resize or a change of billing by every rule without making it, and tell its price.",
         policies=p.READERS,
         errors=(e.INSTANCE_NOT_FOUND,),
         example={"instanceId": "unit-Qw4rTy7U", "months": 1},

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from leasebook.domain.record.ledger import Posting, PostingKind, wallet
-from leasebook.domain.values.calendar import MINUTE_US, Instant, add_months, from_datetime, zone
+from leasebook.domain.values.calendar import MINUTE_US, Instant, from_datetime, zone
 from leasebook.domain.values.money import Micro
 
 
@@ -31,9 +31,10 @@ class Line(msgspec.Struct, frozen=True):
 
 def month_of(year: int, month: int, zone_name: str) -> tuple[Instant, Instant]:
     """Return when a calendar month begins and ends in an account's time zone."""
-    first = datetime(year, month, 1, tzinfo=zone(zone_name))
-    begin = from_datetime(first)
-    return begin, add_months(begin, 1, zone_name)
+    # Not a month after the beginning: where the clocks skip the first hour, that ends an hour into the next month.
+    after = divmod(year * 12 + month, 12)
+    first, last = (datetime(y, m + 1, 1, tzinfo=zone(zone_name)) for y, m in ((year, month - 1), after))
+    return from_datetime(first), from_datetime(last)
 
 
 def lines_of(postings: Iterable[Posting]) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNTS,
     IDEMPOTENCY_RECORDS,
+    INSTANCES,
     METADATA,
     OFFERINGS,
     SERVICE_KEYS,
@@ -19,6 +20,7 @@ from leasebook.domain.book.tables import (
     USERS,
     Table,
 )
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.domain.record.ledger import Order, Posting
@@ -67,25 +69,26 @@ def _turns(changes: Changes) -> bool:
 
 def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     """Yield the statements that write new and changed rows, table by table in the one order."""
+    if accounts := changes.inserted.get(ACCOUNTS):
+        # Before the rows that name an account by its number.
+        yield _NUMBERED, _ACCOUNT_IDS.write([(row.id,) for row in accounts])
     for table in TABLES:
         if rows := changes.inserted.get(table):
             rows.sort(key=table.key_of)  # New rows are locked too, in the same order as all others.
             yield _INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)])
-            if table is ACCOUNTS:
-                yield _NUMBERED, _ACCOUNT_IDS.write([(row.id,) for row in rows])
         if rows := changes.updated.get(table):
             for changed, values in updates(CODECS[table], changes.before[table], rows).items():
                 text, arrays = _update_of(CODECS[table], changed)
                 yield text, arrays.write(values)
     if changes.orders:
-        yield order(changes.orders)
+        yield order(changes.orders, changes.inserted.get(INSTANCES, ()))
     if changes.postings:
         yield posting(changes.postings)
 
 
-def order(rows: Sequence[Order]) -> tuple[LiteralString, list[str]]:
-    """Return the statement that writes orders."""
-    return _ORDER, _INSERTED["orders"].write([*map(ORDERS.values, rows)])
+def order(rows: Sequence[Order], units: Sequence[Instance] = ()) -> tuple[LiteralString, list[str]]:
+    """Return the statement that writes orders; ``units`` are new instances, whose fields are not sent again."""
+    return _ORDER, _INSERTED["orders"].write(orders.values(rows, units))
 
 
 def posting(rows: Sequence[Posting]) -> tuple[LiteralString, list[str]]:
@@ -158,9 +161,13 @@ def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
     )
 
 
-def _insert_text(codec: Codec[Any]) -> LiteralString:
+def insert_text(codec: Codec[Any], new: str) -> LiteralString:
+    """Return the statement that writes new rows; ``new`` is a source that has the columns ``codec.written``."""
     names = _names(codec.written)
-    return trusted(f"INSERT INTO {codec.name} ({names}) SELECT * FROM {_INSERTED[codec.name].unnest}")
+    if codec.name != INSTANCES.name:
+        return trusted(f"INSERT INTO {codec.name} ({names}) SELECT * FROM {new}")
+    account = postings.NUMBER_OF_ACCOUNT.replace("?", "new.account_id")
+    return trusted(f"INSERT INTO {codec.name} ({names}, account) SELECT new.*, {account} FROM {new} AS new({names})")
 
 
 @lru_cache(maxsize=1024)
@@ -188,9 +195,14 @@ LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 # lock: if both write it, one waits for the other then, at the latest.
 TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
-_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL if codec not in (ORDERS, POSTINGS)}
+_INSERT: Final = {
+    codec.name: insert_text(codec, _INSERTED[codec.name].unnest) for codec in _ALL if codec not in (ORDERS, POSTINGS)
+}
 _ACCOUNT_IDS: Final = Arrays("account_numbers", ("account_id",))
-_NUMBERED: Final = trusted(f"INSERT INTO account_numbers (account_id) SELECT * FROM {_ACCOUNT_IDS.unnest}")
+# A store whose accounts were lost may have a number without its account.
+_NUMBERED: Final = trusted(
+    f"INSERT INTO account_numbers (account_id) SELECT * FROM {_ACCOUNT_IDS.unnest} ON CONFLICT (account_id) DO NOTHING"
+)
 # The instance is looked up for each order: with a join PostgreSQL might number them in another order.
 _ORDER: Final = trusted(
     f"INSERT INTO order_rows ({orders.COLUMNS}) SELECT {orders.selected('new', 'u')} "
@@ -198,8 +210,9 @@ _ORDER: Final = trusted(
     "LEFT JOIN LATERAL (SELECT * FROM units WHERE id = new.unit_id OFFSET 0) AS u ON true"
 )
 _POST: Final = trusted(
-    f"INSERT INTO posting_rows ({postings.COLUMNS}) SELECT {postings.selected('new')} "
-    f"FROM {_INSERTED['postings'].unnest} AS new({_names(POSTINGS.columns)})"
+    f"INSERT INTO posting_rows ({postings.COLUMNS}) SELECT {postings.selected('new', 'u')} "
+    f"FROM {_INSERTED['postings'].unnest} AS new({_names(POSTINGS.columns)}) "
+    "LEFT JOIN LATERAL (SELECT * FROM units WHERE id = new.unit_id OFFSET 0) AS u ON true"
 )
 _PLACED_GONE: Final = trusted(
     f"DELETE FROM placements AS old USING {_PLACED.unnest} AS gone(service_id, unit_id) "

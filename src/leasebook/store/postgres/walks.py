@@ -11,6 +11,7 @@ from typing import Any
 from leasebook.ports.queries.costs import PostingEdge
 from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.queries.read_repository import TIMINGS, Queries, state_of
+from leasebook.store.rows.postings import OF_ACCOUNT
 
 
 class PostgresQueries(Queries):
@@ -50,7 +51,7 @@ class PostgresQueries(Queries):
         values: list[Any] = [*timings, wanted.account_id, after, limit, *params, limit]
         rows = self._fetch(
             f"SELECT walk.seq FROM offerings o CROSS JOIN (VALUES {', '.join(['(?)'] * len(timings))}) AS t (timing) "
-            "CROSS JOIN LATERAL (SELECT seq FROM units WHERE account_id = ? AND region = o.region AND type = o.type "
+            f"CROSS JOIN LATERAL (SELECT seq FROM units WHERE {OF_ACCOUNT} AND region = o.region AND type = o.type "
             f"AND payment_timing = t.timing AND {state_of(wanted)} AND seq > ? ORDER BY seq LIMIT ?) AS walk "
             f"WHERE {places} ORDER BY walk.seq LIMIT ?",
             values,

@@ -34,6 +34,7 @@ from leasebook.store.queries.account.usage import (
 )
 from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.postings import OF_ACCOUNT
 
 _TEXTS: Final = {
     a.USERS: "SELECT count(*) FROM users WHERE account_id = ? AND deleted_at IS NULL",
@@ -78,12 +79,14 @@ ROWS_OF_ACCOUNT: Final[tuple[tuple[Table[Any], str], ...]] = tuple(
     )
 )
 """The rows of ``loads.WholeAccount``, in the order of locks."""
-_LIVE_UNITS: Final = "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed'"
+_LIVE_UNITS: Final = f"FROM units WHERE {OF_ACCOUNT} AND status <> 'Released' AND status <> 'CreateFailed'"
+# These have an index of their own, with the account's id.
+_RENEWED_UNITS: Final = "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed'"
 _NAMED: Final = f"ORDER BY id LIMIT {w.NAMED_MAX}"
 LIVING: Final = {
     w.INSTANCES: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND kind <> '{QUOTA}' {_NAMED}",
     w.QUOTAS: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND kind = '{QUOTA}' {_NAMED}",
-    w.AUTO_RENEWALS: f"SELECT id, count(*) OVER () {_LIVE_UNITS} AND auto_renew {_NAMED}",
+    w.AUTO_RENEWALS: f"SELECT id, count(*) OVER () {_RENEWED_UNITS} AND auto_renew {_NAMED}",
     w.SERVICES: f"SELECT id, count(*) OVER () FROM services WHERE account_id = ? AND deleted_at IS NULL {_NAMED}",
 }
 """For each kind of live things a few ids, each with the number of all."""

@@ -32,8 +32,8 @@ _OF_POSTINGS: Final = (
     f"LIMIT {2**62}) AND id || '' > ? ORDER BY id || '' LIMIT ?"
 )
 _WITH_POSTINGS: Final = (
-    "SELECT id FROM (SELECT id, seq FROM units WHERE account_id = ? AND status <> 'Released' "
-    "UNION ALL SELECT id, seq FROM units WHERE account_id = ? AND status = 'Released') AS u WHERE id || '' > ? "
+    f"SELECT id FROM (SELECT id, seq FROM units WHERE {OF_ACCOUNT} AND status <> 'Released' "
+    f"UNION ALL SELECT id, seq FROM units WHERE {OF_ACCOUNT} AND status = 'Released') AS u WHERE id || '' > ? "
     f"AND EXISTS (SELECT 1 FROM posting_rows p WHERE p.unit = u.seq AND p.unit IS NOT NULL AND {IN_DAYS}) "
     "ORDER BY id || '' LIMIT ?"
 )

@@ -77,7 +77,7 @@ ALL = 2**62
 WALKS_MAX = 100
 """Index scans that one statement merges: SQLite takes 500 parts."""
 TIMINGS = ("Prepaid", "Postpaid")
-_PLACES = "SELECT region, type FROM offerings WHERE kind = ? ORDER BY region, type"
+_PLACES = f"SELECT region, type, {NUMBER_OF_ACCOUNT} FROM offerings WHERE kind = ? ORDER BY region, type"
 
 
 def state_of(wanted: UnitFilter) -> str:
@@ -195,7 +195,10 @@ class Queries(
         if numbers is not None:
             return self._of_numbers(INSTANCES, numbers)
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
-        where = ["account_id = ?", "seq > ?", *in_project(wanted.project_id)[0]]
+        # Few instances have an unusual status or automatic renewal. Their indexes have the account's id and no other
+        # columns of the list; the index of kinds has the account's number.
+        is_rare = wanted.status not in (None, "Running", "Released") or wanted.auto_renew is True
+        where = ["account_id = ?" if is_rare else OF_ACCOUNT, "seq > ?", *in_project(wanted.project_id)[0]]
         params: list[Any] = [wanted.account_id, after]
         is_usual = wanted.service_id is None and wanted.auto_renew is not True
         if is_usual and limit is not None and wanted.status in (None, "Running", "Released"):
@@ -218,18 +221,14 @@ class Queries(
         if wanted.status is not None:
             where.append("status = ?")
             params.append(wanted.status)
-        # Few instances have an unusual status or automatic renewal, and the indexes for them lack these columns. With a
-        # plain comparison SQLite would use the index of kinds instead, and scan all live instances.
-        is_rare = wanted.status not in (None, "Running", "Released") or wanted.auto_renew is True
-        of_kind = "{} || '' = ?" if is_rare else "{} = ?"
-        where.append(of_kind.format("kind"))
+        where.append("kind = ?")
         params.append(wanted.kind)
         # The same conditions as the partial indexes, so that they are used.
         where.append("status = 'Released'" if wanted.status == "Released" else "status <> 'Released'")
         if wanted.status not in (None, "Running", "Released"):
             where.append("status <> 'Running'")
         for name, value in kinds:
-            where.append(of_kind.format(name))
+            where.append(f"{name} = ?")
             params.append(value)
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
@@ -288,13 +287,13 @@ class Queries(
         """
         # Without a limit or an order of its own each part goes only as far as the merging needs.
         walk = (
-            "SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? AND payment_timing = ? "
+            "SELECT seq FROM units WHERE account = ? AND region = ? AND type = ? AND payment_timing = ? "
             f"AND {state_of(wanted)} AND seq > ?"
         )
         timings = TIMINGS if wanted.payment_timing is None else (wanted.payment_timing,)
         walks = [
-            (wanted.account_id, region, unit_type, timing, after)
-            for region, unit_type in self._fetch(_PLACES, (wanted.kind,))
+            (account, region, unit_type, timing, after)
+            for region, unit_type, account in self._fetch(_PLACES, (wanted.account_id, wanted.kind))
             if wanted.region in (None, region) and wanted.type in (None, unit_type)
             for timing in timings
         ]

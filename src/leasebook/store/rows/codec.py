@@ -67,7 +67,7 @@ from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.tag_policy import TagPolicy
-from leasebook.store.rows.packing import packed, summed, unpacked
+from leasebook.store.rows.packing import packed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -164,7 +164,7 @@ def _events(stored: bytes | str) -> tuple[Event, ...]:
 
 
 def _packed_events(events: tuple[Event, ...]) -> bytes:
-    return summed(_write_events(events))
+    return packed(_write_events(events))
 
 
 _numbers = msgspec.json.Decoder(tuple[int, ...]).decode

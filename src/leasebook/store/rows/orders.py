@@ -7,10 +7,13 @@ these columns of an instance ever changes (``codec.UNIT_FIXED``).
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Order
 from leasebook.store.rows.postings import NUMBER_OF_ACCOUNT
 
@@ -36,7 +39,9 @@ def selected(source: str, unit: str) -> str:
     def column(name: str) -> str:
         given = f'{source}."{name}"'
         if name == "account_id":
-            return NUMBER_OF_ACCOUNT.replace("?", given)
+            # The instance's account, whose number is at hand. The number of another one, which none is, is looked up.
+            number = NUMBER_OF_ACCOUNT.replace("?", given)
+            return f"CASE WHEN {unit}.account_id = {given} THEN {unit}.account ELSE {number} END"
         if name == "unit_id":
             return f"{unit}.seq"
         return f"nullif({given}, {unit}.{_OF_UNIT[name]})" if name in _OF_UNIT else given
@@ -49,4 +54,23 @@ INSERT: Final = (
     f"INSERT INTO order_rows ({COLUMNS}) SELECT {selected('new', 'u')} "
     f"""FROM (SELECT {", ".join(f'? AS "{name}"' for name in FIELDS)}) AS new LEFT JOIN units u ON u.id = new.unit_id"""
 )
-"""Writes an order; its parameters are its fields."""
+"""Writes an order; its parameters are those of ``values``."""
+_of_unit: Final = attrgetter(*_OF_UNIT.values())
+_of_order: Final = attrgetter(*_OF_UNIT)
+_SENT: Final = tuple(name not in _OF_UNIT for name in FIELDS)
+
+
+def values(orders: Iterable[Order], units: Iterable[Instance]) -> list[tuple[Any, ...]]:
+    """Return the fields of orders, without those that the new instances ``units`` have, too.
+
+    The store would leave them out as well, but first they would be sent to it.
+    """
+    bought = {unit.id: unit for unit in units}
+    found = []
+    for order in orders:
+        fields = msgspec.structs.astuple(order)
+        unit = bought.get(order.unit_id)
+        if unit is not None and _of_unit(unit) == _of_order(order):
+            fields = tuple([value if sent else None for value, sent in zip(fields, _SENT, strict=True)])
+        found.append(fields)
+    return found

@@ -78,12 +78,15 @@ def days(since: Instant, until: Instant) -> tuple[int, int, Instant, Instant]:
     return since // DAY_US, until // DAY_US, since, until
 
 
-def selected(source: str) -> str:
-    """Return the columns for a new row from those of a source that has a posting's fields by their names.
+def selected(source: str, unit: str) -> str:
+    """Return the columns for a new row, from a source with a posting's fields by their names and its instance's row.
 
-    The numbers are looked up for each row: with a join PostgreSQL might number the rows in another order.
+    The number of the account is looked up only where there is no instance, or one of another account.
     """
-    numbers = {name: text.replace("?", f'{source}."{name}"') for name, text in _NUMBERS.items()}
+    given = f"{source}.account_id"
+    number = NUMBER_OF_ACCOUNT.replace("?", given)
+    account = f"CASE WHEN {unit}.account_id = {given} THEN {unit}.account ELSE {number} END"
+    numbers = {"account_id": account, "unit_id": f"{unit}.seq"}
     return ", ".join(numbers.get(name, f'{source}."{name}"') for name in _FIELDS)
 
 

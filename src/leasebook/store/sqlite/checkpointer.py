@@ -47,7 +47,15 @@ class Checkpointer:
         self._done_at = time.monotonic()
         self._is_running = False
 
+    def finish(self) -> None:
+        """Wait for the copy that is running or about to run. No copy begins after this.
+
+        Call it before the writer's connection is closed: where no copy has been made yet, that is the last connection
+        with the log, its end removes the log, and a copy would take that for a fault of the files.
+        """
+        self._thread.shutdown()
+
     def close(self) -> None:
         """Finish, and close the connection. Call it after all other connections of this process are closed."""
-        self._thread.shutdown()
+        self.finish()
         self._bound.close()

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from leasebook.domain.book.changes import Changes
-from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows import orders, postings
 from leasebook.store.rows.codec import CODECS, EVENTS, Codec
@@ -25,7 +23,7 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
         for changed, values in updates(CODECS[table], changes.before[table], rows).items():
             yield _update_text(CODECS[table], changed), values
     others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
-        (orders.INSERT, msgspec.structs.astuple, changes.orders),
+        (orders.INSERT, tuple, orders.values(changes.orders, changes.inserted.get(INSTANCES, ()))),
         (postings.INSERT, postings.values, changes.postings),
         (_PLACED_GONE, tuple, changes.placed_gone),
         (_PLACED_NEW, tuple, changes.placed_new),
@@ -42,10 +40,11 @@ def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]
 
 
 def _inserted(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    if accounts := changes.inserted.get(ACCOUNTS):
+        # Before the rows that name an account by its number.
+        yield _NUMBERED, [(row.id,) for row in accounts]
     for table, rows in changes.inserted.items():
         yield _INSERT[table.name], map(CODECS[table].values, rows)
-        if table is ACCOUNTS:
-            yield _NUMBERED, [(row.id,) for row in rows]
 
 
 def _load_text(codec: Codec[Any]) -> str:
@@ -66,9 +65,13 @@ def _load_one_text(codec: Codec[Any]) -> str:
     return f"SELECT {columns(codec)} FROM {codec.name} WHERE {where}"
 
 
-def _insert_text(codec: Codec[Any]) -> str:
-    names, marks = ", ".join(f'"{name}"' for name in codec.written), ", ".join("?" for _ in codec.written)
-    return f"INSERT INTO {codec.name} ({names}) VALUES ({marks})"
+def insert_text(codec: Codec[Any]) -> str:
+    """Return the statement that writes a new row; its parameters are ``codec.written``."""
+    names, marks = [f'"{name}"' for name in codec.written], ["?" for _ in codec.written]
+    if codec.name == INSTANCES.name:
+        names.append("account")
+        marks.append(postings.NUMBER_OF_ACCOUNT.replace("?", f"?{codec.written.index('account_id') + 1}"))
+    return f"INSERT INTO {codec.name} ({', '.join(names)}) VALUES ({', '.join(marks)})"
 
 
 @lru_cache(maxsize=1024)
@@ -81,8 +84,9 @@ def _update_text(codec: Codec[Any], changed: Changed) -> str:
 
 LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in CODECS.values()}
-_NUMBERED = "INSERT INTO account_numbers (account_id) VALUES (?)"
+_INSERT = {codec.name: insert_text(codec) for codec in CODECS.values()}
+# A store whose accounts were lost may have a number without its account.
+_NUMBERED = "INSERT INTO account_numbers (account_id) VALUES (?) ON CONFLICT (account_id) DO NOTHING"
 SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
 LAST_PAGE = "SELECT max(seq) FROM event_pages"

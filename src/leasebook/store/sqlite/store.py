@@ -225,8 +225,9 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close every connection and unlock the directory."""
-        # First, because closing the last connection removes the log, and that is no fault of the files.
+        # Both first, because closing the last connection removes the log, and that is no fault of the files.
         self.files.close()
+        self._checkpointer.finish()
         self.mark.close()
         self._readers.close()
         self._writer.close()

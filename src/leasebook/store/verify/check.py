@@ -223,8 +223,8 @@ def _proved(looking: Looking, keys: AuditKeys | None, own: str, rows: Rows, bega
     remarks = looking.ask("what engines have", lambda: list(supply_remarks(fetch)), otherwise=[])
     remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
     remarks += looking.ask("what waits", lambda: list(overdue.remarks(fetch)), otherwise=[])
-    summary = ", ".join(filter(None, (counted, audited.summary(keyed=keys is not None))))
-    return Report(looking.findings, "; ".join([summary, *filter(None, [own])]), remarks)
+    summary = "; ".join(filter(None, (counted, audited.summary(keyed=keys is not None), own)))
+    return Report(looking.findings, summary, remarks)
 
 
 def _founded_at(fetch: Fetch) -> int | None:

@@ -13,6 +13,7 @@ from leasebook.contract.policies import READ
 from tests.api.console.browser import Browser
 from tests.api.console.test_pages import signed_in
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, order
+from tests.depth import some
 
 HUGE = "9" * 5000
 ODD_VALUES = (
@@ -32,6 +33,14 @@ ODD_VALUES = (
     "true",
     "[]",
     "%7B%7B7*7%7D%7D",
+)
+ODD_FIELDS = (
+    "\0",
+    "",
+    HUGE,
+    "\ud800".encode("utf-16", "surrogatepass").decode("latin-1"),
+    "9999-12-31T23:59",
+    "{",
 )
 QUERY = (
     "month",
@@ -119,7 +128,7 @@ def test_no_value_of_a_query_breaks_a_page(house: Browser, scene: ServiceHarness
     home = scene.operator.account_id()
     for path in routes("GET"):
         address = path.replace("{account_id}", home)
-        for value in ODD_VALUES:
+        for value in some(ODD_VALUES, 8):
             page = house.get(f"{address}?" + "&".join(f"{name}={value}" for name in QUERY))
             assert page.status < 500, (path, value)
             assert "<script>" not in page.text.replace("<script src", ""), (path, value)
@@ -131,14 +140,7 @@ def test_no_value_of_a_query_breaks_a_page(house: Browser, scene: ServiceHarness
 def test_no_value_of_a_form_breaks_a_page(scene: ServiceHarness, browser: Browser, path: str) -> None:
     token = browser.get("/console/admin").form("/console/sign-out")
     address = path.replace("{account_id}", "none")
-    for value in (
-        "",
-        "\0",
-        HUGE,
-        "\ud800".encode("utf-16", "surrogatepass").decode("latin-1"),
-        "9999-12-31T23:59",
-        "{",
-    ):
+    for value in some(ODD_FIELDS, 3):
         for act in ACTS:
             page = browser.post(address, token | dict.fromkeys(FIELDS, value) | {"act": act})
             assert page.status < 500, (path, value, act, page.words())

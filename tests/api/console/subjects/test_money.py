@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from leasebook.console.frame import kept
 from leasebook.console.pages.money import forecasts
 from leasebook.contract.action import PROJECT
 from leasebook.contract.policies import FULL, OPERATOR, READ
 from tests.api.conftest import open_up
 from tests.api.console.browser import Browser, Shown
 from tests.api.console.test_pages import MANY, signed_in
-from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, a_scene
+from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, a_scene
 
 ODD = """<b>'"&{{7*7}}"""
 AMOUNT = re.compile(r"[+\N{MINUS SIGN}]?[0-9][0-9,]*\.[0-9]{2,6}")
@@ -81,6 +82,7 @@ def test_a_column_is_on_the_day_of_the_account_where_times_are_written_in_utc(tm
         browser = signed_in(scene, owner)
         assert "<title>2030-01-15: 100.00 CNY" in browser.get("/console/money/costs").text
         assert "<title>2030-01: 100.00 CNY" in browser.get("/console/money").text
+        assert "2030-01-15: 100.00" in browser.get("/console").text
 
 
 def test_each_month_of_the_year_s_end_and_of_other_years_opens(scene: ServiceHarness) -> None:
@@ -199,6 +201,27 @@ def test_a_large_account_loads_its_forecast_and_its_charts_after_the_page(
     assert "<rect" in parts["/console/money/costs/chart"].text
     assert whole[1] in browser.get("/console/money/forecast").words()
     assert whole[1] in browser.get("/console/money/costs?forecast=1").words()
+
+
+def test_answers_that_are_kept_are_for_the_rights_that_their_reader_had(
+    scene: ServiceHarness, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects = [owner.do(PROJECT, "CreateProject", {"name": name})["projectId"] for name in ("atlas", "borealis")]
+    owner.do(PROJECT, "MoveResource", {"resourceId": owner.buy(count=2), "projectId": projects[0]})
+    hours_later(scene, 2)
+    reader = owner.do(IAM, "CreateUser", {"name": "reader"})["userId"]
+    right = {"userId": reader, "policyName": READ}
+    owner.do(IAM, "AttachPolicy", right | {"projectIds": projects})
+    browser = Browser(scene)
+    browser.sign_in(reader)
+    monkeypatch.setattr(kept, "KEEP_FROM_S", 0.0)
+    monkeypatch.setattr(kept, "KEEP_TIMES", 1e9)
+    pages = ("/console/money/costs/chart", "/console/money/days")
+    assert ["<rect" in browser.get(page).text for page in pages] == [True, True]
+    forecast = browser.get("/console/money/forecast").words()
+    owner.do(IAM, "DetachPolicy", right | {"projectIds": projects[:1]})
+    assert ["<rect" in browser.get(page).text for page in pages] == [False, False]
+    assert browser.get("/console/money/forecast").words() != forecast
 
 
 def test_what_would_have_been_cheaper_by_the_month_is_made_prepaid_for_a_price_that_is_confirmed(

@@ -172,8 +172,11 @@ def _tried(context: Context, found: _Found) -> Iterator[str]:
         entry = line.entry
         name = found.shown.person(found.account.id, entry.user_id)
         who = (entry.user_id or "An unknown caller") if name is None else f"{name} ({entry.user_id})"
-        message = f": {entry.message}" if entry.message else "."
-        yield f"{who} tried {entry.action} at {context.shown(entry.at)} and was refused ({entry.code}){message}"
+        at = context.shown(entry.at)
+        if entry.message:
+            yield f"{who} tried {entry.action} at {at} and was refused ({entry.code}): {entry.message}"
+        else:
+            yield f"{who} tried {entry.action} at {at} and was refused ({entry.code})."
 
 
 OPERATIONS: Final[dict[str, Operation]] = {"explain_unit": explain_unit}

@@ -8,11 +8,12 @@ from typing import Final
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, error_of
 from leasebook.api.ids import hex_id
-from leasebook.api.presenters.billing import purchase
+from leasebook.api.presenters.billing import purchase, read_billing
 from leasebook.api.presenters.tags import new_tags
 from leasebook.contract.action import UNITS
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ACCESS_DENIED
+from leasebook.contract.nouns import instance as s
 from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
 from leasebook.domain.commands.instance.quote import Quoted, QuoteUnits, Verdict
@@ -60,22 +61,32 @@ async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -
 
 
 async def quote_change(context: Context, call: Call[t.QuoteChangeRequest]) -> t.ChangeQuote:
-    """Judge a renewal or a resize by every rule, without making it."""
+    """Judge a renewal, a resize or a change of billing by every rule, without making it."""
     asked = call.request
     renews = asked.months is not None or asked.expiry_day is not None
-    if renews == (asked.count is not None):
+    resizes, turns = asked.count is not None, asked.payment_timing is not None
+    if renews + resizes + turns != 1:
         raise bad_field(
-            "count", "Give the number of units of a resize (count), or by how long it is renewed (months, expiryDay)."
+            "count",
+            "Give one of these: the number of units of a resize (count), by how long it is renewed (months, "
+            "expiryDay), or how it is to be paid (paymentTiming).",
         )
-    changing = TABLE[UNITS, "RenewComputeUnit" if renews else "ResizeComputeUnit"]
+    months = asked.months or 0
+    if asked.payment_timing is not None:
+        billing = read_billing(
+            context, s.Billing(payment_timing=asked.payment_timing, reservation=asked.reservation), inside=""
+        )
+        months = billing.months
+    changing = TABLE[UNITS, "RenewComputeUnit" if renews else "ResizeComputeUnit" if resizes else "ChangeBilling"]
     command = QuoteChange(
         token=call.token(),
         account_id=call.caller.account_id,
         by=call.caller.user_id,
         unit_id=asked.instance_id,
         count=asked.count,
-        months=asked.months or 0,
+        months=months,
         day=asked.expiry_day,
+        payment_timing=asked.payment_timing,
         by_manager=FULL in call.caller.policies,
     )
     quoted: ChangeQuoted = await context.submit(call, command)

@@ -15,7 +15,7 @@ from leasebook.cli.commands.generated.times import is_relative, span_of, time_of
 from leasebook.cli.commands.language import _
 from leasebook.cli.commands.showing.rows import text
 from leasebook.cli.commands.showing.span import short, time_of_cell
-from leasebook.cli.exits import printable
+from leasebook.cli.exits import printable, remark
 
 
 class Advance(Kind):
@@ -63,6 +63,22 @@ class Events(Kind):
         return False
 
 
+class AuditLog(Kind):
+    """The list of calls."""
+
+    def parameters(self) -> list[click.Parameter]:
+        """Return ``--failed``."""
+        return [
+            click.Option(["--failed"], is_flag=True, help=_("Of the rows that --limit allows, only calls that failed."))
+        ]
+
+    def finish(self, asked: Asked, result: Any) -> Any:
+        """Leave the calls out that were done."""
+        if not asked.given["failed"]:
+            return result
+        return {**result, "entries": [one for one in result["entries"] if one.get("code") != "OK"]}
+
+
 class Follow(Kind):
     """The stream of events."""
 
@@ -74,6 +90,8 @@ class Follow(Kind):
 
 def follow(asked: Asked, action: Any) -> None:
     """Print events until Ctrl-C: lines for people on a terminal, else a JSON object a line."""
+    if asked.view.is_table:
+        remark(_("Events from now on. Ctrl-C ends it."))
     try:
         for event in asked.session.follow(action, asked.body):
             click.echo(_line(event) if asked.view.is_table else json.dumps(event, ensure_ascii=False))

@@ -13,7 +13,7 @@ import click
 from leasebook.cli.commands.generated.kind import Asked, Kind
 from leasebook.cli.commands.generated.times import is_relative, time_of
 from leasebook.cli.commands.language import _
-from leasebook.cli.exits import FAILED, stop
+from leasebook.cli.exits import FAILED, remark, stop
 
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _BEFORE: Final = re.compile(r"-(\d{1,3})")
@@ -129,6 +129,16 @@ class Export(Kind):
             raise
         click.echo(_("{file}: {size} bytes.").format(file=goal, size=goal.stat().st_size))
         return False
+
+
+class Limits(Kind):
+    """The limits of an account."""
+
+    def finish(self, asked: Asked, result: Any) -> Any:
+        """Say where there are none."""
+        if asked.view.is_table and not any(value for name, value in result.items() if name != "accountId"):
+            remark(_("There are no limits. `leasebook limits set` sets some."))
+        return result
 
 
 class Keys(Kind):

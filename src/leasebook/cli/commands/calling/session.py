@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from leasebook.cli.commands.language import _, of_contract
-from leasebook.cli.exits import DENIED, FAILED, NO_ANSWER, OUT_OF_TIME, leave_unread, stop
+from leasebook.cli.exits import DENIED, FAILED, NO_ANSWER, OUT_OF_TIME, leave_unread, remark, stop
 from leasebook.cli.terminal.texts import of_error
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ DENIED_CODES: Final = frozenset(
 )
 """Codes of calls whose key, signature or policies do not permit them."""
 ROWS_A_PAGE: Final = 1000
+_ACTION: Final = re.compile(r"\b[A-Z][a-z]+[A-Z][A-Za-z]+\b")
 
 
 class Session:
@@ -135,12 +137,30 @@ def exit_codes() -> Iterator[None]:
     except WaitedTooLong as error:
         stop(error, OUT_OF_TIME)
     except ErrorAnswer as error:
-        stop(_said(error), DENIED if error.code in DENIED_CODES else FAILED)
+        remark(_said(error))
+        commands = _commands_in(error.message)
+        if commands:
+            remark(_("As commands: {commands}.").format(commands=", ".join(commands)))
+        sys.exit(DENIED if error.code in DENIED_CODES else FAILED)
     except LeasebookError as error:
         stop(error, FAILED)
     except BrokenPipeError:
         leave_unread()
         sys.exit(0)
+
+
+def _commands_in(message: str) -> list[str]:
+    """Return the actions that a message names, each with the command that calls it."""
+    named = dict.fromkeys(_ACTION.findall(message))
+    if not named:
+        return []
+    from leasebook.cli.commands.places import PLACES
+    from leasebook.contract.actions import ACTIONS
+
+    names = {row.operation: row.name for row in ACTIONS}
+    # An action may be at several paths: the first place is that of units.
+    commands = {names[place.operation]: place.command for place in reversed(PLACES)}
+    return [f"{name} = leasebook {commands[name]}" for name in named if name in commands]
 
 
 def _said(error: ErrorAnswer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,12 +29,37 @@ if TYPE_CHECKING:
 UNSET: Final = (None, ())
 
 
+OPTIONS_SHOWN: Final = 5
+
+
 class OperationCommand(click.Command):
     """A command with a list of its arguments in the help, as options have one."""
 
-    def __init__(self, name: str, *, arguments: Sequence[Field], **settings: Any) -> None:
+    allow_extra_args = True
+    """``parse_args`` refuses them itself."""
+
+    def __init__(self, name: str, *, arguments: Sequence[Field], named: Sequence[Field], **settings: Any) -> None:
         super().__init__(name, **settings)
         self._arguments = arguments
+        self._named = named
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Raises UsageError, which names the option that was probably meant."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            known = [text for one in self.get_params(ctx) for text in one.opts if text.startswith("--")]
+            near = get_close_matches(error.option_name, known, n=1)
+            raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from None
+        if ctx.args and not ctx.resilient_parsing:
+            names = [f"--{one.option}" for one in self._named if one.path[0] != "clientToken"]
+            raise click.UsageError(
+                _("{given} is one value too many. A value that has an option goes behind it: {options}.").format(
+                    given=" ".join(ctx.args), options=", ".join(names[:OPTIONS_SHOWN]) or "--output"
+                ),
+                ctx,
+            )
+        return rest
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -78,7 +104,13 @@ def command_of(action: Action, name: str, path: str, kind: Kind) -> OperationCom
         _run(action, kind, path, {one.key: one for one in fields}, given)
 
     return OperationCommand(
-        name, arguments=arguments, params=parameters, callback=run, help=summary, short_help=summary
+        name,
+        arguments=arguments,
+        named=named,
+        params=parameters,
+        callback=run,
+        help=summary,
+        short_help=summary,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -52,6 +53,8 @@ def time_of(text: str, now: datetime | None) -> str:
     """
     given = text.strip()
     if not is_relative(given):
+        if given[:1].isalpha():
+            raise _no_time(text, given)
         if _DATE.fullmatch(given):
             return f"{given} 00:00:00"
         return f"{given}:00" if _MINUTES.fullmatch(given) else given
@@ -86,6 +89,13 @@ def _relative(text: str, now: datetime) -> str:
             return f"{day.replace(hour=hour, minute=minute, second=second):%Y-%m-%d %H:%M:%S}"
     except ValueError:
         pass
-    raise click.BadParameter(
-        _("{given} is no time; write one like 'tomorrow 18:00', 18:00, +8h or 2026-12-01 18:00.").format(given=text)
-    )
+    raise _no_time(text, lower)
+
+
+def _no_time(text: str, given: str) -> click.BadParameter:
+    """Return the error for a text that is no time, with the day that was probably meant."""
+    days = [*_DAYS, *_WEEKDAYS, "now"]
+    first = given.lower().partition(" ")[0]
+    near = [] if first in days else get_close_matches(first, days, n=1)
+    why = _("{given} is no time; write one like 'tomorrow 18:00', 18:00, +8h or 2026-12-01 18:00.").format(given=text)
+    return click.BadParameter(why + (_(" Do you mean {name}?").format(name=near[0]) if near else ""))

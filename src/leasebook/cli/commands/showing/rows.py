@@ -28,7 +28,16 @@ FIRST: Final[dict[str, tuple[str, ...]]] = {
     ),
     "describe_orders": ("createTime", "kind", "instanceId", "type", "count", "amount", "orderId"),
     "describe_accounts": ("accountId", "name", "status", "balance"),
-    "describe_users": ("userId", "name", "policies", "email", "isRoot", "createTime"),
+    # The list of keys is made of users, too.
+    "describe_users": (
+        "accessKeyId", "userName", "status", "lastUsedTime", "userId", "name", "policies", "email", "isRoot",
+        "createTime",
+    ),
+    "describe_postings": (
+        "time", "kind", "amount", "instanceId", "instanceName", "count", "minutes", "price", "orderId", "debit",
+        "credit", "postingId",
+    ),
+    "describe_attempts": ("time", "userName", "action", "code", "message", "requestId"),
     "describe_events": ("time", "type", "subject", "id"),
     "describe_audit_log": ("time", "userName", "action", "code", "address", "requestId"),
     "describe_costs": ("startTime", "group", "names", "billed", "amortised", "forecastBilled", "forecastAmortised"),

@@ -21,10 +21,10 @@ CENTS: Final = Decimal("0.01")
 class Price(NamedTuple):
     """The price of something, as a sentence and as an answer; and why the service would refuse it, if it would.
 
-    ``quote_id`` keeps the price for some minutes.
+    ``sentence`` None: it has no price, because it cannot be. ``quote_id`` keeps the price for some minutes.
     """
 
-    sentence: str
+    sentence: str | None
     answer: Mapping[str, Any]
     refusals: tuple[str, ...] = ()
     quote_id: str | None = None
@@ -43,30 +43,43 @@ def quoted(asked: Asked, request: Mapping[str, Any], *, hold: bool) -> Price:
 
 
 def of_change(asked: Asked, request: Mapping[str, Any]) -> Price:
-    """Return the service's quote for a renewal or a resize."""
+    """Return the service's quote for a renewal, a resize or a change of billing."""
     quote = asked.session.call(action_of("quote_change", "term"), request)
+    if any(one["rule"] == "state" and not one["passed"] for one in quote["verdicts"]):
+        # The change is impossible, so that a price says nothing: the refusal says all.
+        return Price(None, quote, _refusals(quote))
+    ends = time_of_cell(quote.get("expiredTime"))
     values = {
         "unit": quote["instanceId"],
         "count": quote["computeUnitCount"],
         "amount": money(Decimal(quote["amount"])),
         "currency": quote["currency"],
         "balance": money(Decimal(quote["balance"])),
+        "until": "" if ends is None else short(ends),
     }
-    if "count" not in request:
-        ends = time_of_cell(quote.get("expiredTime"))
-        sentence = _(
-            "The renewal of {unit} to {until}: {amount} {currency} at once, of a balance of {balance}."
-        ).format(until="?" if ends is None else short(ends), **values)
-    elif quote["paymentTiming"] == "Prepaid":
-        sentence = _(
-            "{unit} with {count} units to the end of its term: {amount} {currency} at once, of a balance of {balance}."
-        ).format(**values)
-    else:
+    if quote["paymentTiming"] == "Postpaid":
         minute = Decimal(quote.get("pricePerUnit") or 0) * quote["computeUnitCount"]
-        sentence = _("{unit} with {count} units: {minute} {currency} a minute, {hour} an hour.").format(
-            minute=money(minute), hour=money(minute * MINUTES_AN_HOUR), **values
+        values |= {"minute": money(minute), "hour": money(minute * MINUTES_AN_HOUR)}
+    return Price(_sentence_of_change(request, quote).format(**values), quote, _refusals(quote))
+
+
+def _sentence_of_change(request: Mapping[str, Any], quote: Mapping[str, Any]) -> str:
+    is_prepaid = quote["paymentTiming"] == "Prepaid"
+    if "paymentTiming" in request:
+        if is_prepaid:
+            return _("{unit} is paid in advance to {until}: {amount} {currency} at once, of a balance of {balance}.")
+        if quote.get("pricePerUnit") is None:
+            return _("{unit} is paid by the minute when its term ends, {until}. It is not sold by the minute now.")
+        return _(
+            "{unit} is paid by the minute when its term ends, {until}: {minute} {currency} a minute, {hour} an hour."
         )
-    return Price(sentence, quote, _refusals(quote))
+    if "count" not in request:
+        return _("The renewal of {unit} to {until}: {amount} {currency} at once, of a balance of {balance}.")
+    if is_prepaid:
+        return _(
+            "{unit} with {count} units to the end of its term: {amount} {currency} at once, of a balance of {balance}."
+        )
+    return _("{unit} with {count} units: {minute} {currency} a minute, {hour} an hour.")
 
 
 def _refusals(quote: Mapping[str, Any]) -> tuple[str, ...]:
@@ -113,22 +126,6 @@ def sentence_of(asked: Asked, quote: Mapping[str, Any], billing: Mapping[str, An
         left=left_in_words(until, now),
         total=money(minute * int(max(minutes, 0))),
     )
-
-
-def of_unit(asked: Asked, unit: str, months: int) -> Price:
-    """Return the price of units like those of an instance, for months."""
-    found = asked.session.call(action_of("describe_unit", "instance"), {"instanceId": unit})["computeUnitInstance"]
-    billing = {
-        "paymentTiming": "Prepaid",
-        "reservation": {"reservationTimeUnit": "Month", "reservationLength": months},
-    }
-    request = {
-        "billing": billing,
-        "computeUnitConfig": {"region": found["region"], "type": found["type"]},
-        "computeUnitCount": found["totalComputeUnits"],
-    }
-    # Rules of a new purchase, for example its stock, do not hold for units that are there already.
-    return quoted(asked, request, hold=False)._replace(refusals=())
 
 
 def in_catalogue(asked: Asked, model: str, count: int, months: int | None) -> Price:

@@ -18,13 +18,15 @@ from leasebook.cli.commands.language import _
 from leasebook.cli.commands.showing.output import show
 from leasebook.cli.commands.spending.asking import agreed, yes_option
 from leasebook.cli.commands.spending.billing import billing_options, reservation_of, set_billing, term_options
-from leasebook.cli.commands.spending.prices import Price, in_catalogue, of_change, of_unit, quoted
+from leasebook.cli.commands.spending.prices import Price, in_catalogue, of_change, quoted
 from leasebook.cli.exits import FAILED, remark, stop
 
 NOT_QUOTED: Final = frozenset({"clientToken", "quoteId"})
 """Values of a purchase that a quote does not take."""
 RENEWAL: Final = ("instanceId", "months", "expiryDay")
 """Values of a renewal that its quote takes."""
+TURN: Final = ("instanceId", "paymentTiming", "reservation")
+"""Values of a change of billing that its quote takes."""
 
 
 class Spending(Kind):
@@ -57,21 +59,23 @@ class Spending(Kind):
             stop(" ".join(price.refusals), FAILED)
         if price.quote_id is not None:
             asked.body["quoteId"] = price.quote_id
-        return agreed(_("{price} Go on?").format(price=price.sentence), yes=False)
+        return agreed(_("{price} Go on?").format(price=price.sentence or ""), yes=False)
 
     def _tried(self, asked: Asked) -> None:
         price = self.price(asked, hold=False)
         if price is None:
             remark(_("Nothing is paid for this at once."))
             return
-        remark(price.sentence)
+        if price.sentence is not None:
+            remark(price.sentence)
         answer = dict(price.answer)
         if asked.view.is_table and "verdicts" in answer:
             answer["verdicts"] = refusing(answer)
             say_messages(answer)
         show(asked.view._replace(columns=()), action_of("quote_purchase", "term"), answer)
         if price.refusals:
-            remark(" ".join(price.refusals))
+            if "verdicts" not in answer or not asked.view.is_table:
+                remark(" ".join(price.refusals))
             sys.exit(FAILED)
 
 
@@ -261,12 +265,11 @@ class Billing(Spending):
             asked.body["reservation"] = reservation
 
     def price(self, asked: Asked, *, hold: bool) -> Price | None:
-        """Return the price of the term; None: it becomes Postpaid at the end of one that is paid."""
+        """Return the service's quote for it; None: nothing is paid at once, and ``--dry-run`` was not asked for."""
         del hold
-        months = (asked.body.get("reservation") or {}).get("reservationLength")
-        if asked.body["paymentTiming"] != "Prepaid" or months is None:
+        if asked.body["paymentTiming"] != "Prepaid" and not asked.given["dry_run"]:
             return None
-        return of_unit(asked, asked.body["instanceId"], months)
+        return of_change(asked, {name: asked.body[name] for name in TURN if name in asked.body})
 
 
 class Quota(Spending):

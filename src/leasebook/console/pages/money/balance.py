@@ -47,13 +47,13 @@ async def top_up(desk: Desk) -> Response:
 
 async def _months(desk: Desk, month: str, *, has_forecast: bool) -> tuple[Any, Chart | None]:
     """Return the costs of this month, of a small account with their forecast, and the chart of the last months."""
-    asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": has_forecast}
+    asked = {**months.period(month, desk.zone), "forecast": has_forecast}
     spent, _ = await desk.try_to(ACCOUNT, "DescribeCosts", asked)
     first = months.moved(month, 1 - MONTHS)
     past, _ = await desk.try_to(
         ACCOUNT,
         "DescribeCosts",
-        {"from": months.first_day(first), "to": asked["to"], "granularity": "month", "groupBy": ["type"]},
+        {"from": months.first_day(first, desk.zone), "to": asked["to"], "granularity": "month", "groupBy": ["type"]},
     )
     if past is None:
         return spent, None

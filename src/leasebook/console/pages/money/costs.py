@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -27,18 +27,21 @@ CHARTED_MAX: Final = 30
 
 
 class Wanted(NamedTuple):
-    """A reader's wishes: a month, the grouping and the key of a tag as they were sent, and as requests name them."""
+    """A reader's wishes: a month, the grouping and the key of a tag as they were sent, and as requests name them.
+
+    ``zone`` is the account's.
+    """
 
     month: str
     by: str
     tag: str
     groups: list[str]
+    zone: str
 
     @property
     def period(self) -> dict[str, Any]:
         """The month as requests name it, with the grouping."""
-        after = months.first_day(months.moved(self.month, 1))
-        return {"from": months.first_day(self.month), "to": after, "groupBy": self.groups}
+        return {**months.period(self.month, self.zone), "groupBy": self.groups}
 
 
 def _wanted(desk: Desk, now: datetime) -> Wanted:
@@ -46,7 +49,7 @@ def _wanted(desk: Desk, now: datetime) -> Wanted:
     groups = [by] if by in GROUPINGS else []
     if by == "tag" and TAG.fullmatch(tag):
         groups = [f"tag:{tag}"]
-    return Wanted(months.chosen(desk.asked("month"), now), by, tag, groups)
+    return Wanted(months.chosen(desk.asked("month"), now), by, tag, groups, desk.zone)
 
 
 async def costs(desk: Desk) -> Response:
@@ -84,7 +87,7 @@ async def costs_chart(desk: Desk) -> Response:
     """Show the chart of a month's costs alone, for the page that loads it."""
     now = here(desk.now, desk.zone)
     wanted = _wanted(desk, now)
-    key = ("costs by day", desk.session.user.id, wanted.month, *wanted.groups)
+    key = ("costs by day", desk.rights, wanted.month, *wanted.groups)
     kept = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
     if kept is None:
         began = time.monotonic()
@@ -95,7 +98,7 @@ async def costs_chart(desk: Desk) -> Response:
 
 async def days(desk: Desk) -> Response:
     """Show the charges of this month by day as the overview does, which loads them."""
-    key = ("days", desk.session.user.id, months.month_of(here(desk.now, desk.zone)))
+    key = ("days", desk.rights, months.month_of(here(desk.now, desk.zone)))
     kept = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
     if kept is None:
         began = time.monotonic()
@@ -108,7 +111,7 @@ async def charges_by_day(desk: Desk) -> list[figures.Bar]:
     """Return a bar for each day of this month that has come. Raises Fault."""
     since, until = figures.month_of(moment(desk.now), desk.zone)
     # Nothing was charged on a day to come, and to spread advance payments over those days takes seconds.
-    asked = {"from": since, "to": min(until, months.tomorrow(here(desk.now, desk.zone)))}
+    asked = {"from": since, "to": min(until, months.tomorrow(here(desk.now, desk.zone), desk.zone))}
     daily = await desk.do(ACCOUNT, "DescribeCosts", asked | {"granularity": "day", "maxKeys": 100})
     return figures.days(daily.costs, since, until, desk.zone)
 
@@ -121,7 +124,9 @@ def named(desk: Desk, group: Mapping[str, str | None], names: Mapping[str, str] 
 
 async def _chart(desk: Desk, wanted: Wanted, now: datetime, *, is_grouped: bool) -> Chart | None:
     asked = wanted.period if is_grouped else wanted.period | {"groupBy": []}
-    until = min(asked["to"], max(months.tomorrow(now), f"{wanted.month}-02 00:00:00"))
+    # A month to come has no charges yet, and its chart ends with its first day.
+    least = months.beginning(date.fromisoformat(f"{wanted.month}-02"), desk.zone)
+    until = min(asked["to"], max(months.tomorrow(now, desk.zone), least))
     by_day = {**asked, "to": until, "granularity": "day", "maxKeys": 1000}
     found = await desk.do(ACCOUNT, "DescribeCosts", by_day)
     if found.is_truncated:
@@ -137,5 +142,5 @@ async def _chart(desk: Desk, wanted: Wanted, now: datetime, *, is_grouped: bool)
 
 def _days(asked: Mapping[str, Any]) -> int:
     # Days by the calendar: hours that a zone leaves out or has twice do not change their number.
-    first, last = (moment(asked[name].replace(" ", "T") + "+00:00") for name in ("from", "to"))
+    first, last = (date.fromisoformat(asked[name][:10]) for name in ("from", "to"))
     return (last - first).days

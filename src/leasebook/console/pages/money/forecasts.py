@@ -59,11 +59,11 @@ async def forecast(desk: Desk) -> Response:
     """Show the forecast of this month, for the pages that load it."""
     month = months.month_of(here(desk.now, desk.zone))
     # Users of an account may have rights for different projects.
-    key = ("forecast", desk.session.user.id, month)
+    key = ("forecast", desk.rights, month)
     found = desk.parts.kept.find(key) if desk.can(ACCOUNT, "DescribeCosts") else None
     if found is None:
         began = time.monotonic()
-        asked = {"from": months.first_day(month), "to": months.first_day(months.moved(month, 1)), "forecast": True}
+        asked = {**months.period(month, desk.zone), "forecast": True}
         total = (await desk.do(ACCOUNT, "DescribeCosts", asked)).total
         found = Forecast(month, Decimal(total.forecast_billed or 0), desk.now)
         desk.parts.kept.keep(key, found, time.monotonic() - began)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 FIRST_YEAR: Final = 1970
@@ -22,14 +23,25 @@ def moved(month: str, months: int) -> str:
     return f"{year:04d}-{month0 + 1:02d}"
 
 
-def first_day(month: str) -> str:
+def first_day(month: str, zone: str) -> str:
     """Return the beginning of a month as requests name it: on the account's own clocks."""
-    return f"{month}-01 00:00:00"
+    return beginning(date(int(month[:4]), int(month[5:]), 1), zone)
 
 
-def tomorrow(now: datetime) -> str:
+def period(month: str, zone: str) -> dict[str, str]:
+    """Return a month as DescribeCosts takes it."""
+    return {"from": first_day(month, zone), "to": first_day(moved(month, 1), zone)}
+
+
+def tomorrow(now: datetime, zone: str) -> str:
     """Return the beginning of the day after a time in its zone, as requests name it."""
-    return f"{now + timedelta(days=1):%Y-%m-%d} 00:00:00"
+    return beginning(now.date() + timedelta(days=1), zone)
+
+
+def beginning(day: date, zone: str) -> str:
+    """Return the first moment of a day as requests name it: midnight, or where the clocks skip that what they show."""
+    midnight = datetime.combine(day, time(), ZoneInfo(zone))
+    return f"{midnight.astimezone(UTC).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
 
 
 def chosen(asked: str, now: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from leasebook.console.frame.formats import moment, urgency
+from leasebook.console.pages.money import months
 from leasebook.console.pages.units.listing import end_of
 from leasebook.contract.nouns.instance import ComputeUnitInstance
 
@@ -51,10 +52,8 @@ class Bar(NamedTuple):
 
 def month_of(now: datetime, zone: str) -> tuple[str, str]:
     """Return the first moments of this month and of the next on the account's clocks, as the API reads them."""
-    local = now.astimezone(ZoneInfo(zone))
-    first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    after = (first + timedelta(days=32)).replace(day=1)
-    return f"{first:%Y-%m-%d %H:%M:%S}", f"{after:%Y-%m-%d %H:%M:%S}"
+    month = months.month_of(now.astimezone(ZoneInfo(zone)))
+    return months.first_day(month, zone), months.first_day(months.moved(month, 1), zone)
 
 
 def soonest(units: Iterable[ComputeUnitInstance], now: datetime) -> list[tuple[str, ComputeUnitInstance]]:
@@ -123,7 +122,9 @@ def days(rows: Sequence[Any], since: str, until: str, zone: str) -> list[Bar]:
         day = (moment(row.start_time).astimezone(ZoneInfo(zone)).date() - first).days
         high = float(Decimal(row.billed) / most * 100) if most > 0 else 0.0
         height = round(max(0.0, high), 2)
-        bars.append(Bar(round(day * width, 3), round(width * 0.8, 3), height, f"{row.start_time[:10]}: {row.billed}"))
+        bars.append(
+            Bar(round(day * width, 3), round(width * 0.8, 3), height, f"{first + timedelta(days=day)}: {row.billed}")
+        )
     return bars
 
 

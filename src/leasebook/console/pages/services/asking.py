@@ -81,7 +81,8 @@ async def ask(desk: Desk, service: Any, tried: Tried) -> InsideAnswer:
             "say", desk.gettext("Write something to ask, up to %(count)s characters.") % {"count": TEXT_MAX}
         )
     tokens = tried.tokens_max
-    if not (tokens.isascii() and tokens.isdigit() and 0 < int(tokens[:9]) <= TOKENS_MAX):
+    is_number = tokens.isascii() and tokens.isdigit() and len(tokens) <= len(str(TOKENS_MAX))
+    if not (is_number and 0 < int(tokens) <= TOKENS_MAX):
         raise bad_field(
             "tokens", desk.gettext("The answer may have from 1 to %(count)s tokens.") % {"count": TOKENS_MAX}
         )

@@ -67,8 +67,7 @@ async def calls_of(desk: Desk, service_id: str) -> Calls | None:
     starts = starts_of(span, moment(desk.now).astimezone(ZoneInfo(desk.zone)))
     asked: dict[str, Any] = {
         "startTime": starts[0].isoformat(),
-        # The end counts with its whole minute.
-        "endTime": (starts[-1] + timedelta(seconds=span.seconds - 60)).isoformat(),
+        "endTime": last_minute_of(span, starts).isoformat(),
         "interval": span.seconds,
         "serviceId": [service_id],
         "maxKeys": 100,
@@ -112,17 +111,25 @@ async def calls_of(desk: Desk, service_id: str) -> Calls | None:
 def starts_of(span: Span, local: datetime) -> list[datetime]:
     """Return when the intervals begin, the present one last; days begin at midnight."""
     if span.seconds == HOUR_S:
-        last = local.replace(minute=0, second=0, microsecond=0)
-        return [last - timedelta(hours=back) for back in reversed(range(span.intervals))]
+        last = local.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+        return [(last - timedelta(hours=back)).astimezone(local.tzinfo) for back in reversed(range(span.intervals))]
     # Days of 24 hours, as the action counts them, back from the last midnight.
     midnight = datetime.combine(local.date(), time(), local.tzinfo).astimezone(UTC)
     return [(midnight - timedelta(days=back)).astimezone(local.tzinfo) for back in reversed(range(span.intervals))]
 
 
+def last_minute_of(span: Span, starts: Sequence[datetime]) -> datetime:
+    """Return the last minute of the last interval; the action counts it whole."""
+    return starts[-1].astimezone(UTC) + timedelta(seconds=span.seconds - 60)
+
+
 def names_of(span: Span, starts: Sequence[datetime]) -> list[str]:
-    """Return the names of the intervals; a day that begins an hour off behind a change of clocks has its own date."""
+    """Return the names of the intervals, all different: an hour that comes twice has its offset the second time.
+
+    A day that begins an hour off behind a change of clocks has its own date.
+    """
     if span.seconds == HOUR_S:
-        return [f"{start:%m-%d %H:%M}" for start in starts]
+        return [f"{start:%m-%d %H:%M}" + (f" {start:%z}" if start.fold else "") for start in starts]
     zone = starts[-1].tzinfo
     return [f"{(start.astimezone(UTC) + timedelta(hours=12)).astimezone(zone):%Y-%m-%d}" for start in starts]
 

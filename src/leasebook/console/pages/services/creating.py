@@ -106,24 +106,33 @@ async def create(desk: Desk) -> Response:
     filled = _filled(desk)
     try:
         body = _body(desk, filled)
-        if filled.where == "buy" and desk.field("sure") != "1":
-            return await _sure(desk, filled)
+        if filled.where == "buy" and (asked := await _sure(desk, filled)) is not None:
+            return asked
         made = await desk.do(SERVICE, "CreateService", body, client_token=filled.once or None)
     except Fault as fault:
         return await _form(desk, filled, fault)
     return desk.go(f"/services/{made.service_id}", done="made")
 
 
-async def _sure(desk: Desk, filled: NewService) -> Response:
-    purchase = _purchase(desk, filled)
+async def _sure(desk: Desk, filled: NewService) -> Response | None:
+    """Ask whether to buy at the price of now; None: the reader has confirmed that price.
+
+    A form that was sent before is asked about again where the price has changed since. It keeps what makes it that
+    form, and so is done once.
+    """
+    purchase, is_sure = _purchase(desk, filled), desk.field("sure") == "1"
     found, fault = await quoted(desk, purchase)
+    has_changed = is_sure and found is not None and desk.field("shown") != found.price_per_unit
+    if is_sure and not has_changed:
+        return None
     if found is None or not found.passed:
         return await _form(desk, filled, fault, status=CONFLICT)
     values = quote_values(desk, purchase, found, None)
     fields = {name: getattr(filled, name) for name in FIELDS if name != "once"}
     # The time is kept that was shown, not the choice of a time.
     fields |= {"choice": "at" if values["release"] else "none", "at": values["release"] or ""}
-    return desk.page("services/new/sure.html", **values, new=filled, fields=fields, names=await projects(desk))
+    values |= {"new": filled, "fields": fields, "names": await projects(desk), "has_changed": has_changed}
+    return desk.page("services/new/sure.html", CONFLICT if has_changed else 200, **values)
 
 
 def _filled(desk: Desk) -> NewService:

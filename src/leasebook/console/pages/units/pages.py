@@ -17,6 +17,7 @@ from leasebook.console.pages.units.replicas import replicas_on
 from leasebook.console.routes import get, post
 from leasebook.contract.action import ACCOUNT, CATALOG, UNITS
 
+CONFLICT: Final = 409
 DIGITS_MAX: Final = 3
 RELEASES: Final = ("unit.releaseSet", "unit.releaseMoved")
 """Events whose line has the release time."""
@@ -110,10 +111,9 @@ async def keep(desk: Desk) -> Response:
     """Keep a unit longer: its release moves by some hours."""
     unit_id = desk.request.path_params["unit"]
     answer = await desk.do(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})
-    hours = desk.field("hours")
-    at = choices.later(
-        answer.compute_unit_instance.release_time, choices.HOURS.get(hours, choices.HOURS["2h"]), bulk.now_of(desk)
-    )
+    hours = choices.HOURS.get(desk.field("hours"), choices.HOURS["2h"])
+    present = answer.compute_unit_instance.release_time
+    at = choices.later(present, hours, bulk.now_of(desk), desk.field("counted_from"))
     return await _done(desk, unit_id, "AutoReleaseComputeUnit", {"releaseTime": at}, "kept")
 
 
@@ -143,18 +143,24 @@ async def make_prepaid(desk: Desk) -> Response:
     """Pay a postpaid unit by the month from now on, once its reader has seen the price and is sure."""
     unit_id, typed = desk.request.path_params["unit"], desk.field("months")
     months = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= DIGITS_MAX else 1
-    if desk.field("sure") != "1":
-        row = (await desk.do(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})).compute_unit_instance
+    row = (await desk.do(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})).compute_unit_instance
+    price = await _price(desk, row.region, row.type)
+    a_month = None if price is None else price.price_per_month
+    total = None if a_month is None else _times(a_month, row.total_compute_units, months)
+    is_sure = desk.field("sure") == "1"
+    # A form that was sent before gets its answer again, whatever has changed since.
+    has_changed = is_sure and row.payment_timing == "Postpaid" and desk.field("shown") != str(total)
+    if not is_sure or has_changed:
         account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
-        price = await _price(desk, row.region, row.type)
-        a_month = None if price is None else price.price_per_month
         return desk.page(
             "units/sure_prepaid.html",
+            CONFLICT if has_changed else 200,
             unit=row,
             months=months,
             a_month=None if a_month is None else _times(a_month, row.total_compute_units),
-            total=None if a_month is None else _times(a_month, row.total_compute_units, months),
+            total=total,
             account_now=account,
+            has_changed=has_changed,
         )
     reservation = {"reservationTimeUnit": "Month", "reservationLength": months}
     body = {"paymentTiming": "Prepaid", "reservation": reservation}

@@ -1,8 +1,8 @@
-"""Quotes of changes: all checks of a renewal or of a resize, without making it."""
+"""Quotes of changes: all checks of a renewal, of a resize or of a change of billing, without making it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,7 @@ from leasebook.domain.book.book import Book
 from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.billing_switch import check_billing, judge_billing
 from leasebook.domain.commands.instance.quote import Verdict
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.commands.instance.renewal import judge_term, renewed_term
@@ -44,10 +45,19 @@ class ChangeQuoted(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
 
 
-class QuoteChange(Command, frozen=True, kw_only=True):
-    """Check a renewal or a resize with the code that would make it.
+class Change(NamedTuple):
+    """A change as judged: the verdicts, the payment at once, and when the term ends then; None: it has none."""
 
-    A resize has the new ``count``; a renewal has None there, and the ``months`` or the ``day`` of a month or both.
+    verdicts: list[Judged]
+    paid: Micro
+    expires_at: Instant | None
+
+
+class QuoteChange(Command, frozen=True, kw_only=True):
+    """Check a renewal, a resize or a change of billing with the code that would make it.
+
+    A resize has the new ``count``, and a change of billing the ``payment_timing``, with ``months`` to become prepaid. A
+    renewal has neither, and the ``months`` or the ``day`` of a month or both.
     """
 
     answer: ClassVar[type] = ChangeQuoted
@@ -58,6 +68,7 @@ class QuoteChange(Command, frozen=True, kw_only=True):
     count: int | None
     months: int = 0
     day: int | None = None
+    payment_timing: PaymentTiming | None = None
     by_manager: bool = False
 
     def needs(self) -> Needs:
@@ -72,41 +83,55 @@ class QuoteChange(Command, frozen=True, kw_only=True):
         """Raises Refusal: the account has no instance of compute units with that id."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=UNITS_OF_COMPUTE)
         offering: Offering = draft.require(OFFERINGS, *unit.offering)
-        expires_at = unit.expires_at
+        state: Refusal | None = None
         try:
-            if self.count is None:
-                verdicts, paid, expires_at = self._of_renewal(draft, rules, now, unit)
-            else:
-                verdicts, paid = self._of_resize(draft, rules, now, unit, self.count)
+            judged = self._judged(draft, rules, now, unit)
         except Refusal as refusal:
-            verdicts, paid = [(STATE, refusal)], Micro(0)
-        else:
-            verdicts = [(STATE, None), *verdicts]
+            state, judged = refusal, Change([], Micro(0), unit.expires_at)
+        timing = self.payment_timing or unit.payment_timing
         return ChangeQuoted(
             unit_id=unit.id,
             region=unit.region,
             unit_type=unit.type,
             count=unit.count if self.count is None else self.count,
-            payment_timing=unit.payment_timing,
-            expires_at=expires_at,
-            price=offering.per_month if unit.payment_timing == "Prepaid" else offering.per_minute,
-            at_once=paid,
+            payment_timing=timing,
+            expires_at=judged.expires_at,
+            price=offering.per_month if timing == "Prepaid" else offering.per_minute,
+            at_once=judged.paid,
             balance=draft.require(ACCOUNTS, unit.account_id).balance,
             verdicts=tuple(
                 Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
-                for rule, refusal in verdicts
+                for rule, refusal in ((STATE, state), *judged.verdicts)
             ),
         )
 
-    def _of_renewal(
-        self, draft: Draft, rules: Rules, now: Instant, unit: Instance
-    ) -> tuple[list[Judged], Micro, Instant | None]:
+    def _judged(self, draft: Draft, rules: Rules, now: Instant, unit: Instance) -> Change:
+        """Raises Refusal where the state of the instance does not allow the change."""
+        if self.payment_timing is not None:
+            return self._of_billing(draft, rules, now, unit, self.payment_timing)
+        if self.count is not None:
+            return Change(*self._of_resize(draft, rules, now, unit, self.count), unit.expires_at)
+        return self._of_renewal(draft, rules, now, unit)
+
+    def _of_billing(self, draft: Draft, rules: Rules, now: Instant, unit: Instance, timing: PaymentTiming) -> Change:
+        check_billing(unit, timing, rules, now)
+        if unit.status == "BillingChanging":
+            return Change([], Micro(0), unit.expires_at)
+        # The use until now is charged to a draft of its own, which is dropped.
+        judged = judge_billing(
+            *(Draft(draft.book, now, draft.within), rules, now, unit, timing, self.months),
+            is_buyer=self.by == unit.created_by,
+            is_manager=self.by_manager,
+        )
+        return Change(judged.verdicts, judged.paid, unit.expires_at if judged.term is None else judged.term.expires_at)
+
+    def _of_renewal(self, draft: Draft, rules: Rules, now: Instant, unit: Instance) -> Change:
         zone = draft.require(ACCOUNTS, unit.account_id).time_zone
         term = renewed_term(unit, self.months, self.day, zone, rules, now)
         verdicts, amount = judge_term(
             draft, rules, unit, term, now, is_buyer=self.by == unit.created_by, is_manager=self.by_manager
         )
-        return verdicts, amount, term.expires_at
+        return Change(verdicts, amount, term.expires_at)
 
     def _of_resize(
         self, draft: Draft, rules: Rules, now: Instant, unit: Instance, count: int

@@ -19,11 +19,13 @@ ACCOUNTS_AT_ONCE: Final = 100
 """Accounts in one statement, so that its text is one of few."""
 _MARKS: Final = ", ".join("?" * ACCOUNTS_AT_ONCE)
 _RESERVED: Final = "count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END)"
+_NUMBERS: Final = f"SELECT seq FROM account_numbers WHERE account_id IN ({_MARKS})"
 # In the order of the index of live instances, which has all of it: its entries are read one after the other, and never
 # sorted. A failed purchase reserves nothing; its instance is among the few that do not run.
 _HELD: Final = (
-    f"SELECT account_id, payment_timing, {_RESERVED}, 1 AS sign FROM units WHERE account_id IN ({_MARKS}) "
-    "AND status <> 'Released' GROUP BY account_id, region, type, payment_timing "
+    "SELECT (SELECT n.account_id FROM account_numbers n WHERE n.seq = u.account) AS account_id, u.payment_timing, "
+    f"{_RESERVED}, 1 AS sign FROM units u WHERE u.account IN ({_NUMBERS}) AND u.status <> 'Released' "
+    "GROUP BY u.account, u.region, u.type, u.payment_timing "
     f"UNION ALL SELECT account_id, payment_timing, {_RESERVED}, -1 FROM units WHERE account_id IN ({_MARKS}) "
     f"AND {UNUSUAL} AND status = 'CreateFailed' GROUP BY account_id, payment_timing"
 )

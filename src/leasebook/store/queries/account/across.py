@@ -57,6 +57,7 @@ class AcrossQueries:
         """Return the numbers of instances of several accounts, in the order in which they were bought."""
         assert wanted.across is not None  # noqa: S101 - its caller asks only then
         where, params = ["seq + 0 > ?"], [after]
+        is_rare = wanted.status not in (None, "Running", "Released")
         match wanted.status:
             case None:
                 where.append("status <> 'Released'")
@@ -70,12 +71,14 @@ class AcrossQueries:
                 where += ["status <> 'Running' AND status <> 'Released'", "status = ?"]
                 params.append(unusual)  # type: ignore[arg-type]
         if wanted.across.ids is not None:
-            where.append(f"account_id IN ({', '.join('?' for _ in wanted.across.ids)})")
+            marks = ", ".join("?" for _ in wanted.across.ids)
+            # The index of rare statuses has the account's id, and those of all others its number.
+            in_numbers = f"account IN (SELECT seq FROM account_numbers WHERE account_id IN ({marks}))"
+            where.append(f"account_id IN ({marks})" if is_rare else in_numbers)
             params += wanted.across.ids  # type: ignore[arg-type]
         if wanted.auto_renew is not None:
             where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
         # A sum of texts cannot be looked up in the index of kinds, where all live instances are.
-        is_rare = wanted.status not in (None, "Running", "Released")
         for name in ("region", "type", "payment_timing", "created_by"):
             if (value := getattr(wanted, name)) is not None:
                 where.append(f"{name} || '' = ?" if is_rare else f"{name} = ?")

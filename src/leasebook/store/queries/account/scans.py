@@ -16,6 +16,7 @@ from leasebook.ports.queries.read_repository import Numbered, UnitFilter
 from leasebook.store.queries.account.projects import in_project
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.postings import OF_ACCOUNT
 from leasebook.store.tags import having
 
 ENDS: Final = "CASE WHEN payment_timing = 'Prepaid' THEN expires_at ELSE release_at END"
@@ -41,9 +42,9 @@ class ScanQueries:
         """Return the numbers of an account's instances that a user bought, in the order in which they were bought."""
         where, params = _conditions(wanted)
         if limit is not None:
-            # Who bought much is found at once, among the next rows of the table. As an expression the account's id
-            # cannot be looked up in an index.
-            near = ["account_id || '' = ?", *where[1:], "seq > ?", "seq <= ?"]
+            # Who bought much is found at once, among the next rows of the table. The indexes of lists have no ids of
+            # accounts, but their numbers.
+            near = ["account_id = ?", *where[1:], "seq > ?", "seq <= ?"]
             text = f"SELECT seq FROM units WHERE {' AND '.join(near)} ORDER BY seq LIMIT ?"
             found = [row[0] for row in self._fetch(text, [*params, after, after + NEAR, limit])]
             if len(found) == limit:
@@ -70,7 +71,7 @@ class ScanQueries:
         """
         # The entries lack the kind, but quota is in a region of its own, where nothing else is.
         is_quota = "=" if wanted.kind == QUOTA else "<>"
-        where = ["account_id = ?", "status <> 'Released'", f"region {is_quota} '{EVERYWHERE}'"]
+        where = [OF_ACCOUNT, "status <> 'Released'", f"region {is_quota} '{EVERYWHERE}'"]
         params = [wanted.account_id]
         for name in ("region", "type", "payment_timing"):
             if (value := getattr(wanted, name)) is not None:
@@ -113,7 +114,7 @@ def _in_order(found: Iterable[Numbered]) -> list[Numbered]:
 
 def _conditions(wanted: UnitFilter) -> tuple[list[str], list[Any]]:
     """Return a filter's conditions and parameters; the first ones match the indexes of an account's instances."""
-    where = ["account_id = ?", "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"]
+    where = [OF_ACCOUNT, "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"]
     params: list[Any] = [wanted.account_id]
     for name in ("kind", "region", "type", "payment_timing", "status", "created_by"):
         if (value := getattr(wanted, name)) is not None:

@@ -20,7 +20,7 @@ IDS_AT_ONCE: Final = 100
 
 HELD_TEXT = (
     "SELECT created_by, type, project_id, sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
-    "FROM units WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' "
+    f"FROM units WHERE {OF_ACCOUNT} AND status <> 'Released' AND status <> 'CreateFailed' "
     "GROUP BY created_by, type, project_id"
 )
 SPENT_TEXT = (

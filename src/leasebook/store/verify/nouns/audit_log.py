@@ -77,6 +77,9 @@ class NotedRows(msgspec.Struct):
         return max(min(after, default=FOREVER), self.closed_until or 0)
 
 
+NOT_KEYED: Final = "their seals were not checked, for want of the master key"
+
+
 class Audited(msgspec.Struct):
     """The progress and the results of the check."""
 
@@ -96,8 +99,11 @@ class Audited(msgspec.Struct):
         """Return the result, and the parts that could not be verified, in words."""
         text = f"{self.entries} audit entries in {self.chains} chains"
         if self.closed:
-            text += f" ({self.closed} more are closed, signed for the public key {self.public_key})"
-        return text if keyed or not self.chains else f"{text}; their seals were not checked, for want of the master key"
+            text = (
+                f"{self.entries} audit entries in {self.chains} chains ({self.closed} more are closed, signed for the "
+                f"public key {self.public_key})"
+            )
+        return text if keyed or not self.chains else f"{text}; {NOT_KEYED}"
 
 
 def check_audit(fetch: Fetch, keys: AuditKeys | None, done: Audited) -> Iterator[str]:

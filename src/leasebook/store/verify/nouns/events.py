@@ -95,12 +95,12 @@ def _of_projects(fetch: Fetch, account: str, month: str, zone: str, units_text: 
 
 _HELD_IN_PROJECTS: Final = (
     "SELECT project_id, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
-    "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') AND project_id IS NOT NULL "
+    f"WHERE {OF_ACCOUNT} AND status NOT IN ('Released', 'CreateFailed') AND project_id IS NOT NULL "
     "GROUP BY project_id, type"
 )
 _HELD: Final = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
-    "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') GROUP BY created_by, type"
+    f"WHERE {OF_ACCOUNT} AND status NOT IN ('Released', 'CreateFailed') GROUP BY created_by, type"
 )
 _MOVED: Final = "CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END"
 _SPENT: Final = (

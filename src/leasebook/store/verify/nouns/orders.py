@@ -25,6 +25,11 @@ class Rule(NamedTuple):
 
 RULES: Final = (
     Rule(
+        "SELECT u.id, u.account_id, u.account FROM units u LEFT JOIN account_numbers n ON n.seq = u.account "
+        "WHERE n.account_id IS NULL OR n.account_id <> u.account_id",
+        "unit {0} of account {1} is in the lists of account number {2}, which is another one",
+    ),
+    Rule(
         "SELECT o.seq, o.unit FROM orders o WHERE o.unit_id IS NULL",
         "order number {0} is for unit number {1}, which does not exist",
     ),
