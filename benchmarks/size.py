@@ -98,6 +98,7 @@ class Found(msgspec.Struct):
 
     rates: dict[str, list[float]] = {}
     p99s: dict[str, list[float]] = {}
+    cpus_us: dict[str, list[float]] = {}
     pages: dict[str, tuple[int, list[float], list[float]]] = {}
     lateness: dict[str, float] = {}
     memory_mib: dict[str, list[float]] = {}
@@ -264,6 +265,7 @@ def buying(servers: Mapping[str, Watched], options: Options, found: Found) -> No
             first += sample.tally.sent
             found.rates.setdefault(name, []).append(sample.tally.rate)
             found.p99s.setdefault(name, []).append(sample.tally.p99_us / 1000)
+            found.cpus_us.setdefault(name, []).append(sample.cpu_us)
 
 
 def steady(where: Target, options: Options, found: Found) -> None:
@@ -353,6 +355,9 @@ def show(found: Found, options: Options) -> dict[str, float]:
         later = _median_ratio(found.p99s[LARGE], found.p99s[SMALL])
         aim("purchases/s at the few / at the many", slower, BUYING_AIM, at_most=True)
         aim("p99 of a purchase at the many / at the few", later, BUYING_AIM, at_most=True)
+        dearer = _median_ratio(found.cpus_us[LARGE], found.cpus_us[SMALL])
+        aim("processor time of a purchase at the many / at the few", dearer, BUYING_AIM, at_most=True)
+        figures |= {"purchases: processor time large / small": dearer}
         figures |= {"purchases: small / large": slower, "purchases: p99 large / small": later}
         figures |= {f"purchases/s {name}": median(rates) for name, rates in found.rates.items()}
     if found.pages:
