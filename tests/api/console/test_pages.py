@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from leasebook.console.pages.overview import pages as overview
 from leasebook.contract.action import PROJECT, TAG
 from leasebook.contract.policies import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SERVICE_READ, SUPPORT
 from leasebook.store.verify.check import check_store
@@ -266,6 +267,26 @@ def test_the_overview_shows_spending_holdings_ends_and_events(browser: Browser, 
     assert page.text.count("<circle") == 1
     assert f"/console/units/{unit}" in page.text
     assert "<html" not in browser.get("/console", hx_request="true").text
+
+
+def test_the_overview_of_many_units_has_the_first_ends_and_those_that_need_a_look(
+    fresh: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = fresh.customer("1000000")
+    first, stopped = owner.buy(), owner.buy(months=1)
+    fresh.advance("2030-02-16T08:00:00+08:00")
+    ends = [owner.buy(release=f"2030-02-{day}T08:00:00+08:00") for day in (20, 18, 19)]
+    browser = signed_in(fresh, owner)
+    whole = browser.get("/console")
+    assert (whole.text.count("<circle"), "3 within 30 days" in whole.words()) == (3, True)
+    # As if the account had more units than a page of the list has, and more ends than are drawn.
+    monkeypatch.setattr(overview, "AT_ONCE", 1)
+    monkeypatch.setattr(overview, "ENDS_DRAWN", 2)
+    page = browser.get("/console")
+    assert (page.text.count("<circle"), "more than 2 within 30 days" in page.words()) == (2, True)
+    units = set(re.findall(r"/console/units/(unit-[^\"?]+)", page.text.partition("Latest events")[0]))
+    assert units == {ends[1], ends[2], stopped}
+    assert first not in units
 
 
 ROLES = {

@@ -10,7 +10,8 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame import words
 from leasebook.contract.action import UNITS
 
-ROWS: Final = 100
+ROWS: Final = 80
+"""A page of a hundred would have more than 60 KB."""
 FILTERS: Final = ("type", "status", "region")
 
 

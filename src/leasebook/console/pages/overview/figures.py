@@ -15,7 +15,7 @@ from leasebook.console.pages.money import months
 from leasebook.console.pages.units.listing import end_of
 from leasebook.contract.nouns.instance import ComputeUnitInstance
 
-STUCK: Final = frozenset({"CreateFailed", "ReconfigureFailed", "Stopped", "Creating", "Releasing", "Reconfiguring"})
+STUCK: Final = ("CreateFailed", "ReconfigureFailed", "Stopped", "Creating", "Releasing", "Reconfiguring")
 """Statuses in which a unit needs help, or waits for its engine."""
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
