@@ -250,10 +250,6 @@ TITLES: Final[dict[str, str]] = {
 }
 """Titles by the last part of a column's name."""
 WHOLE: Final[dict[str, str]] = {
-    "prepaid.instances": marked("Prepaid instances"),
-    "prepaid.units": marked("Prepaid units"),
-    "postpaid.instances": marked("Postpaid instances"),
-    "postpaid.units": marked("Postpaid units"),
     "group.account": marked("Account"),
     "group.project": marked("Project"),
     "group.user": marked("User"),
@@ -263,11 +259,16 @@ WHOLE: Final[dict[str, str]] = {
 
 
 def title(column: str) -> str:
-    """Return the title of a column; the name in the contract where it has none."""
+    """Return the title of a column; the name in the contract where it has none.
+
+    A column of an object has the object's title before its own: there are prepaid and postpaid instances.
+    """
     if column in WHOLE:
         return _(WHOLE[column])
     if column.startswith("group.tag:"):
         # The key of a tag may have points.
         return column.removeprefix("group.")
-    last = column.rpartition(".")[2]
-    return _(TITLES[last]) if last in TITLES else column
+    before, _point, last = column.rpartition(".")
+    if last not in TITLES:
+        return column
+    return f"{_(TITLES[before])}: {_(TITLES[last])}" if before in TITLES and before != "group" else _(TITLES[last])
