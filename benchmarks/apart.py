@@ -75,7 +75,10 @@ async def call(app: Any, path: str, action: str, headers: Headers, body: bytes) 
 
 @asynccontextmanager
 async def serving(directory: Path, url: str | None = None) -> AsyncIterator[Any]:
-    """Run a service with something to sell, and the garbage collector as a server has it; gives the application."""
+    """Run a service with something to sell, and the garbage collector as a server has it; gives the application.
+
+    All postings of the store are part of the sums of costs.
+    """
     from leasebook.config.load import load_settings
     from leasebook.observability.logs.lines import configure_logging
     from leasebook.server.composition import running
@@ -88,10 +91,16 @@ async def serving(directory: Path, url: str | None = None) -> AsyncIterator[Any]
         more = b'{"region": "bj", "type": "gpu-1", "stockTotal": 1000000000}'
         headers = signed("/v2/catalog", "SetOffering", more)
         await call(service.app, "/v2/catalog", "SetOffering", headers, more)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)  # as in server/serve.py
+        await service.costs.catch_up()
+        collect_as_served()
         yield service.app
+
+
+def collect_as_served() -> None:
+    """Set the garbage collector as ``server/serve.py`` does when a server begins to serve."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def answer_turns(block: Callable[[str], Awaitable[float]], kinds: Sequence[str]) -> None:
@@ -106,11 +115,16 @@ async def answer_turns(block: Callable[[str], Awaitable[float]], kinds: Sequence
 class Version:
     """One version in a process of its own, idle while it is not its turn."""
 
-    def __init__(self, source: Path, module: str, directory: Path, url: str | None = None) -> None:
-        """``source`` is its folder ``src``; ``module`` is the benchmark, which takes ``--turn`` and the store."""
+    def __init__(
+        self, source: Path, module: str, directory: Path, url: str | None = None, more: Sequence[str] = ()
+    ) -> None:
+        """``source`` is its folder ``src``; ``module`` is the benchmark, which takes ``--turn`` and the store.
+
+        ``more`` are further arguments of the benchmark.
+        """
         where = [str(directory), *([url] if url is not None else [])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, "--turn", *where],
+            [sys.executable, "-m", module, *more, "--turn", *where],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(source)},
             stdin=subprocess.PIPE,

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from benchmarks import history
+from benchmarks.apart import collect_as_served
 from benchmarks.filling import Filler, aim, stores
 from benchmarks.serving import ACCESS_KEY, SECRET_KEY
 from benchmarks.sinks import sink
@@ -143,6 +144,7 @@ async def measure(where: Target, rounds: int) -> tuple[list[Page], dict[str, int
         user_id = await service.store.read(lambda ask: ask.fact(ROOT_USER))
         visitor, stranger = Visitor(service.app, console.sessions.begin(str(user_id), "link")), Visitor(service.app, "")
         pages = await pages_of(visitor, str(user_id))
+        collect_as_served()
         for number in range(WARM_ROUNDS + rounds):
             for page in pages:
                 took, used, body = await (stranger if page.name == "sign-in" else visitor).get(page.address)

@@ -340,13 +340,16 @@ class Filler:
             added += len(chunk)
         return added
 
-    def tag(self) -> None:
-        """Give some live instances a common tag, and few of these a rare one, with their entries in the index."""
+    def tag(self, *, every: int = COMMON_EVERY) -> None:
+        """Give live instances a common tag, and few of these a rare one, with their entries in the index.
+
+        ``every``: how many instances there are for each one with the tag.
+        """
         last = 0
         text = "SELECT seq, id, account_id FROM units WHERE seq > ? AND status <> 'Released' ORDER BY seq LIMIT ?"
         while found := self._out.run(text, (last, CHUNK)):
             last = found[-1][0]
-            tagged = [(seq, _tags_of(seq, id_, account)) for seq, id_, account in found if not seq % COMMON_EVERY]
+            tagged = [(seq, _tags_of(seq, id_, account)) for seq, id_, account in found if not seq % every]
             if not tagged:
                 continue
             self._insert(CODECS[RESOURCE_TAGS], [row for _, row in tagged])

@@ -1,9 +1,10 @@
-"""Size: ``python -m benchmarks.size [--store postgres]``.
+"""Size: ``python -m benchmarks.size [--store postgres] [--tags]``.
 
 A store with a million instances, all of them with a release ahead, against one with ten thousand: how fast purchases
 are, what a page of a hundred costs far down a list against its first page, whether five hundred releases a second are
 on time, and what memory the server takes. Beside the pending ones stand prepaid, stopped and released instances, so
-that every filter has something to find.
+that every filter has something to find. With ``--tags`` every live instance of both stores has a tag, and each purchase
+a name and three tags, which it also enters into the index of tags.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import history
-from benchmarks.filling import Filler, aim, store_options, stores
+from benchmarks.filling import COMMON_EVERY, Filler, aim, store_options, stores
 from benchmarks.load import Plan, drive
-from benchmarks.purchase import PURCHASE, keep_off_the_hour, measure, requests
+from benchmarks.purchase import PURCHASE, TAGGED, keep_off_the_hour, measure, requests
 from benchmarks.serving import HOST, LEASEBOOK
 from benchmarks.sinks import asking, bytes_of, sink
 from benchmarks.storm import Watched, serving
@@ -78,6 +79,7 @@ class Options(msgspec.Struct, frozen=True):
     due_seconds: int
     parts: tuple[str, ...]
     server: str
+    tags: bool = False
 
 
 class List(msgspec.Struct, frozen=True):
@@ -96,6 +98,7 @@ class Found(msgspec.Struct):
 
     rates: dict[str, list[float]] = {}
     p99s: dict[str, list[float]] = {}
+    cpus_us: dict[str, list[float]] = {}
     pages: dict[str, tuple[int, list[float], list[float]]] = {}
     lateness: dict[str, float] = {}
     memory_mib: dict[str, list[float]] = {}
@@ -171,14 +174,16 @@ def _tagged(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ..
         key = "stage" if "stage" in tags else "team"
         text = (
             "FROM tagged t JOIN units u ON u.seq = t.seq WHERE t.account_id = ? AND t.kind = 'unit' AND t.key = ? "
-            "AND u.type = coalesce(?, u.type)"
+            "AND t.value = coalesce(?, t.value) AND u.type = coalesce(?, u.type)"
         )
-        ((rows,),) = run(f"SELECT count(*) {text}", (account, key, unit_type))
+        ((rows,),) = run(f"SELECT count(*) {text}", (account, key, tags[key], unit_type))
         if rows < 2 * PAGE:
             print(f"{name}: {rows} instances are too few for a page far down; take more", file=sys.stderr)
             continue
         skipped = min(int(rows * DEPTH), rows - PAGE - 1)
-        ((seq,),) = run(f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, unit_type, skipped))
+        ((seq,),) = run(
+            f"SELECT t.seq {text} ORDER BY t.seq LIMIT 1 OFFSET ?", (account, key, tags[key], unit_type, skipped)
+        )
         wanted = UnitFilter(account_id=account, type=unit_type, tags=Wanted(tuple(sorted(tags.items()))))
         first = {"tags": tags, "maxKeys": PAGE, **({} if unit_type is None else {"type": unit_type})}
         deep = {**first, "marker": marker_of(seq, f"units {wanted}")}
@@ -250,7 +255,8 @@ def peak_mib(server: Watched) -> float:
 
 def buying(servers: Mapping[str, Watched], options: Options, found: Found) -> None:
     """Buy from both in turns."""
-    signed = {name: requests(server, tokens=True)[PURCHASE] for name, server in servers.items()}
+    kind = TAGGED if options.tags else PURCHASE
+    signed = {name: requests(server, tokens=True)[kind] for name, server in servers.items()}
     first = 0
     for number in range(options.rounds):
         names = sorted(servers, reverse=number % 2 == 0)
@@ -259,6 +265,7 @@ def buying(servers: Mapping[str, Watched], options: Options, found: Found) -> No
             first += sample.tally.sent
             found.rates.setdefault(name, []).append(sample.tally.rate)
             found.p99s.setdefault(name, []).append(sample.tally.p99_us / 1000)
+            found.cpus_us.setdefault(name, []).append(sample.cpu_us)
 
 
 def steady(where: Target, options: Options, found: Found) -> None:
@@ -289,8 +296,9 @@ def run(options: Options, folder: Path) -> Found:
         fill(few, options.few)
         fill(many, options.units)
         bytes_each(many, options.units, found)
-        with sink(many) as out:
-            Filler(out, seed=3).tag()
+        for where in (few, many) if options.tags else (many,):
+            with sink(where) as out:
+                Filler(out, seed=3).tag(every=1 if options.tags else COMMON_EVERY)
         keep_off_the_hour(options.rounds * 40 + 60)
         if {"buying", "pages"} & set(options.parts):
             with serving(SMALL, options.server, few) as small, serving(LARGE, options.server, many) as large:
@@ -347,6 +355,9 @@ def show(found: Found, options: Options) -> dict[str, float]:
         later = _median_ratio(found.p99s[LARGE], found.p99s[SMALL])
         aim("purchases/s at the few / at the many", slower, BUYING_AIM, at_most=True)
         aim("p99 of a purchase at the many / at the few", later, BUYING_AIM, at_most=True)
+        dearer = _median_ratio(found.cpus_us[LARGE], found.cpus_us[SMALL])
+        aim("processor time of a purchase at the many / at the few", dearer, BUYING_AIM, at_most=True)
+        figures |= {"purchases: processor time large / small": dearer}
         figures |= {"purchases: small / large": slower, "purchases: p99 large / small": later}
         figures |= {f"purchases/s {name}": median(rates) for name, rates in found.rates.items()}
     if found.pages:
@@ -383,7 +394,8 @@ def show(found: Found, options: Options) -> dict[str, float]:
         more = found.memory_mib[LARGE][-1] / found.memory_mib[SMALL][-1]
         aim("peak memory at the many / at the few", more, MEMORY_AIM, at_most=True)
         figures |= {"memory: large / small": more, "memory: large MiB": found.memory_mib[LARGE][-1]}
-    return {f"{options.store} {name}": value for name, value in figures.items()}
+    which = f"{options.store}, tags" if options.tags else options.store
+    return {f"{which} {name}": value for name, value in figures.items()}
 
 
 def _arguments() -> argparse.Namespace:
@@ -397,6 +409,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--due-rate", type=int, default=500, help="releases a second")
     parser.add_argument("--due-seconds", type=int, default=20)
     parser.add_argument("--parts", default="buying,pages,steady,check", metavar="PART,PART")
+    parser.add_argument("--tags", action="store_true", help="every live instance has a tag, and each purchase three")
     parser.add_argument("--server", default=shlex.join(LEASEBOOK), metavar="COMMAND", help="what stands for leasebook")
     return parser.parse_args()
 
@@ -415,6 +428,7 @@ def main() -> None:
         given.due_seconds,
         tuple(given.parts.split(",")),
         given.server,
+        given.tags,
     )
     with history.running("size", given.json) as place:
         found = run(options, place.folder)

@@ -82,6 +82,7 @@ class CountedIn:
 
 
 _others: Final = CountedIn()
+_reported: Final = [0.0]
 
 
 def count_in(pid: int) -> ProcessTime:
@@ -91,9 +92,14 @@ def count_in(pid: int) -> ProcessTime:
     return process
 
 
+def add(seconds: float) -> None:
+    """Count the seconds of a process that has ended, and that another one has waited for."""
+    _reported[0] += seconds
+
+
 def so_far() -> float:
     """Return the seconds that this process took, with its children that have ended and those that are counted in."""
-    return sum(os.times()[:4]) + _others.seconds()
+    return sum(os.times()[:4]) + _others.seconds() + _reported[0]
 
 
 class SuiteTime(NamedTuple):

@@ -12,6 +12,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -118,6 +119,9 @@ class Workers:
         # Worker processes capture into files of their own, and this one only reports.
         capture.stop_global_capturing()
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        if forked := sys.modules.get("tests.forked"):
+            # A test asks for it: one process that has imported everything serves all workers.
+            forked.prepare()
         try:
             for _ in range(min(self._count, len(todo))):
                 self._fork(session)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import product
 from typing import Any
 
 import psycopg
 import pytest
 
-from leasebook.domain.values.calendar import parse_time
-from leasebook.ports.queries.costs import Span
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import HOUR_US, Instant, parse_time
+from leasebook.ports.queries.costs import MonthMoney, Span
 from leasebook.scheduler import cost_sums
 from leasebook.scheduler.cost_sums import CostSums, command_of
 from leasebook.store.maintenance.archive import archive
+from leasebook.store.queries import months
 from leasebook.store.queries.snapshot import snapshot
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import a_copy
@@ -40,6 +43,19 @@ def spend(scene: ServiceHarness) -> Caller:
     return caller
 
 
+def months_agree(scene: ServiceHarness) -> None:
+    """Compare each account's months by the sums with its postings, read one by one."""
+    with snapshot(scene.where) as ask:
+        for account, month in product(ask.accounts(), (1, 2)):
+            since, until = month_of(2030, month, account.time_zone)
+            turnover = ask.turnover(account.id, since, until)
+            expected = MonthMoney(ask.balance_at(account.id, since), *turnover)
+            assert ask.month_money(account, since, until) == expected, (account.id, month)
+            assert ask.charged_in_month(account, since, until) == expected.charged
+            # A span that is no month has no sums.
+            assert ask.charged_in_month(account, since, Instant(until - HOUR_US)) >= 0
+
+
 def total(caller: Caller) -> Any:
     return caller.do(ACCOUNT, "DescribeCosts", ASKED)["total"]
 
@@ -63,7 +79,6 @@ def test_two_servers_add_the_same_postings_once(either: ServiceHarness) -> None:
 
 def test_sums_are_made_a_part_at_a_time(either: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = spend(either)
-    before, left = total(caller), behind(either)
     monkeypatch.setattr(cost_sums, "POSTINGS_MAX", 30)
     monkeypatch.setattr(cost_sums, "PARTS_MAX", 20)
     running = either.running
@@ -74,8 +89,18 @@ def test_sums_are_made_a_part_at_a_time(either: ServiceHarness, monkeypatch: pyt
         while await sums.look():
             with snapshot(either.where) as ask:
                 seen.append(ask.costs_summed())
+            months_agree(either)
 
+    months_agree(either)
+    either.advance("2030-02-01T02:30:00+08:00")
+    left = behind(either)
+    for most in (10**6, 0):
+        # Far behind, an account's postings of the month are read instead, if they are fewer than those not summed.
+        monkeypatch.setattr(months, "BEHIND_MAX", most)
+        months_agree(either)
+    before = total(caller)
     either.runner.run(look())
+    months_agree(either)
     assert len(seen) > left // 30 + 1
     assert seen == sorted(set(seen))
     assert behind(either) == 0

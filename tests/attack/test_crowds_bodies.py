@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from leasebook.console.routes import FORM_MAX
 from tests.attack.http_place import (
     HOST,
     connected,
     is_well,
     memory_of,
     metric,
+    port_of,
     read_answer,
     server_with,
     signed_post,
     until,
 )
 from tests.crash.fleet import Process
-from tests.crash.lone import root_of
+from tests.crash.lone import data_of, leasebook, root_of
 
 MIB = 1 << 20
 CROWD = 150
@@ -34,21 +40,27 @@ LENGTH = f"Content-Length: {MIB}\r\n\r\n".encode()
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server has its data."""
+    return tmp_path_factory.mktemp("bodies")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Process]:
     settings = {"http.bodies_max_bytes": 8 * MIB, "http.body_seconds": 3, "http.write_seconds": 30}
-    with server_with(tmp_path_factory.mktemp("bodies"), settings) as running:
+    with server_with(folder, settings) as running:
         yield running
         assert "Traceback" not in running.log()
 
 
-def poured(opened: ExitStack, server: Process, head: bytes) -> list[socket.socket]:
+def poured(opened: ExitStack, server: Process, head: bytes, size: int = MIB) -> list[socket.socket]:
     """Open many connections, and send nearly the whole body on each, as far as it is taken."""
     crowd = [opened.enter_context(connected(server)) for _ in range(CROWD)]
     with selectors.DefaultSelector() as left:
         for one in crowd:
             one.sendall(head)
             one.setblocking(False)
-            left.register(one, selectors.EVENT_WRITE, MIB - 1)
+            left.register(one, selectors.EVENT_WRITE, size - 1)
         give_up = time.monotonic() + 2
         while left.get_map() and time.monotonic() < give_up and (ready := left.select(NOT_TAKEN_S)):
             for key, _ in ready:
@@ -132,6 +144,46 @@ def test_bodies_of_callers_have_a_bound_together_and_small_ones_need_not_wait(se
         got = read_answer(one)
         assert got is not None
         assert got.status == 200
+
+
+def test_forms_of_a_session_have_a_bound_with_the_bodies_of_callers(server: Process, folder: Path) -> None:
+    cookie = session_of(server, folder)
+    head = f"POST /console/admin/limits HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\nContent-Length: ".encode()
+    with ExitStack() as opened:
+        is_well(server)
+        before = memory_of(server)
+        crowd = poured(opened, server, head + f"{FORM_MAX}\r\n\r\n".encode(), FORM_MAX)
+        until(lambda: metric(server, 'leasebook_calls_waiting{for="room"}') > 0, "most wait for room")
+        assert memory_of(server) - before < 24 * MIB
+        statuses = set()
+        for one in crowd:
+            with suppress(OSError):
+                got = read_answer(one)
+                statuses.add(None if got is None else got.status)
+        assert 503 in statuses, "those that wait for long are to come again"
+        assert statuses <= {None, 403, 408, 503}
+    until(lambda: metric(server, 'leasebook_calls_waiting{for="room"}') == 0, "nobody waits any more")
+    # One that says that it is longer is refused before it is read.
+    with connected(server) as one:
+        one.sendall(head + f"{FORM_MAX + 1}\r\n\r\n".encode())
+        got = read_answer(one)
+        assert got is not None
+        assert got.status == 413
+
+
+def session_of(server: Process, folder: Path) -> str:
+    """Sign in by a link of the command line; returns the cookie of the session."""
+    printed = leasebook("console", "--data", data_of(folder), "--url", f"http://127.0.0.1:{port_of(server)}")
+    link = urlsplit(printed.stdout.split()[-1]).path
+    connection = HTTPConnection("127.0.0.1", port_of(server), timeout=8)
+    with closing(connection):
+        connection.request("GET", link)
+        page = connection.getresponse()
+        browser = page.headers["set-cookie"].partition(";")[0]
+        token = re.search('name="form_token" value="([^"]+)"', page.read().decode())
+        assert token is not None
+        connection.request("POST", link, f"form_token={token[1]}", {"cookie": browser})
+        return str(connection.getresponse().headers["set-cookie"]).partition(";")[0]
 
 
 def test_word_that_a_body_may_be_sent_is_given_to_callers_only(server: Process) -> None:

@@ -21,10 +21,9 @@ from tests.attack.http_place import (
     server_with,
 )
 from tests.crash.fleet import Process
-from tests.depth import few
 
 MIB = 1 << 20
-POURED = few(1, 4) * MIB
+POURED = 4 * MIB
 """Bytes of one connection: many times what the server keeps of it."""
 
 

@@ -154,6 +154,27 @@ def test_a_waiter_gives_up_with_the_state(client: Client) -> None:
         client.wait_until_released(unit, 0.2)
 
 
+def test_a_waiter_and_a_stream_sit_out_a_server_that_is_away(client: Client, proxy: CuttingProxy) -> None:
+    newest, unit = client.describe_events(max_keys=1).events[0].id, bought(client)
+    with through(proxy, tries=2) as cutting:
+        proxy.cuts.extend(["before", "after", "before"])
+        assert cutting.wait_until_running(unit, 30).compute_unit_instance.status == "Running"
+        proxy.cuts.extend(["before", "before", "before"])
+        assert next(iter(cutting.follow_events(types=["unit.running"], after=newest))).subject == unit
+        assert not proxy.cuts
+
+    async def scene() -> None:
+        proxy.cuts.extend(["before", "after", "before"])
+        at = f"http://127.0.0.1:{proxy.port}"
+        async with AsyncClient(at, ACCESS_KEY, SECRET_KEY, retries=Retries(tries=2)) as awaited:
+            assert (await awaited.wait_until_running(unit, 30)).compute_unit_instance.status == "Running"
+
+    asyncio.run(scene())
+    proxy.close()
+    with through(proxy) as away, pytest.raises(NoAnswer, match="Nothing was sent"):
+        away.wait_until_running(unit, 0.1)
+
+
 def test_one_client_serves_many_threads(client: Client) -> None:
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(bought(client))) for _ in range(8)]

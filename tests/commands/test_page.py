@@ -1,7 +1,8 @@
-"""Each command of the page about the shell is run as it is printed, apart from the questions of ``login``."""
+"""Each command of the tutorial and of the page about the shell is run as it is printed, apart from ``login``."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,13 +14,35 @@ from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer
 from tests.style.repository import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "buy-and-release-from-the-shell.md"
-LINES = re.findall(r"^    (.+)$", PAGE.read_text(), re.MULTILINE)
+TUTORIAL = ROOT / "docs" / "tutorial" / "first-release.md"
 LINE = re.compile(
     r"(?:(?P<keeps>\w+)=\$\()?(?:(?P<pipe>echo|printenv) (?P<given>.+?) \| )?(?:(?P<variable>[A-Z_]+)=(?P<value>\w+) )?"
     r"leasebook (?P<arguments>.+?)\)?$"
 )
 INTERACTIVE = {"leasebook login", 'eval "$(leasebook completion bash)"'}
 """Lines that other tests run in a real terminal."""
+SETTING_UP = ("set -a;", "export ", "make ", ".venv/bin/leasebook serve ")
+
+
+def commands_of(page: Path) -> list[str]:
+    lines = re.findall(r"^    (.+)$", page.read_text(), re.MULTILINE)
+    return [line for line in lines if line not in INTERACTIVE and not line.startswith(SETTING_UP)]
+
+
+def run_all(lines: list[str], run: Run, kept: dict[str, str]) -> dict[str, str]:
+    """Run commands with the variables that they keep; returns the last answer of each."""
+    answers = {}
+    for line in lines:
+        found = LINE.fullmatch(line)
+        assert found is not None, line
+        arguments = re.sub(r"\$(\w+)", lambda name: kept[name[1]], found["arguments"])
+        given = {None: "", "printenv": kept.get(found["given"] or "", ""), "echo": (found["given"] or "").strip("'")}
+        variables = {found["variable"]: found["value"]} if found["variable"] else {}
+        answer = run(*shlex.split(arguments), given=given[found["pipe"]], **variables).stdout
+        answers[found["arguments"]] = answer
+        if found["keeps"]:
+            kept[found["keeps"]] = answer.strip()
+    return answers
 
 
 def test_each_command_of_the_page_runs(
@@ -28,18 +51,17 @@ def test_each_command_of_the_page_runs(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "limits.json").write_text('{"budget": "1000000"}')
     kept = {"ADDRESS": server.base_url, "CI_KEY": ACCESS_KEY, "CI_SECRET": SECRET_KEY}
-    ran = 0
-    for line in LINES:
-        if line in INTERACTIVE:
-            continue
-        found = LINE.fullmatch(line)
-        assert found is not None, line
-        arguments = re.sub(r"\$(\w+)", lambda name: kept[name[1]], found["arguments"])
-        given = {None: "", "printenv": kept.get(found["given"] or "", ""), "echo": (found["given"] or "").strip("'")}
-        variables = {found["variable"]: found["value"]} if found["variable"] else {}
-        answer = run(*shlex.split(arguments), given=given[found["pipe"]], **variables).stdout
-        if found["keeps"]:
-            kept[found["keeps"]] = answer.strip()
-        ran += 1
-    assert ran > 20
+    assert len(run_all(commands_of(PAGE), run, kept)) > 20
     assert kept["unit"].startswith("unit-")
+
+
+def test_the_tutorial_leads_to_the_bill_that_it_promises(run: Run) -> None:
+    kept: dict[str, str] = {}
+    answers = run_all(commands_of(TUTORIAL), run, kept)
+    shown = json.loads(answers["units show $unit"])["computeUnitInstance"]
+    assert (shown["status"], shown["totalComputeUnits"]) == ("Released", 3)
+    postings = [
+        one for one in json.loads(answers["bill postings"])["postings"] if one.get("instanceId") == kept["unit"]
+    ]
+    assert [(one["minutes"], one["amount"]) for one in postings] == [(31, "46.50"), (60, "90.00")]
+    assert "90.00 at nine o'clock and 46.50 at the release" in TUTORIAL.read_text()

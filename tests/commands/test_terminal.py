@@ -15,6 +15,7 @@ import pyte
 import pytest
 
 from tests.commands.conftest import Run, Spawn
+from tests.depth import some
 
 Asked = Callable[..., Any]
 ESCAPE = "\x1b["
@@ -41,8 +42,18 @@ def unit(asked: Asked) -> str:
     return str(made["instanceId"])
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-@pytest.mark.parametrize(("language", "title", "left"), [("en", "Instance", "in 8 h"), ("zh", "实例", "8 小时后")])
+@pytest.mark.parametrize(
+    ("language", "title", "left", "columns"),
+    some(
+        [
+            ("en", "Instance", "in 8 h", 80),
+            ("en", "Instance", "in 8 h", 200),
+            ("zh", "实例", "8 小时后", 200),
+            ("zh", "实例", "8 小时后", 80),
+        ],
+        3,
+    ),
+)
 def test_a_list_is_a_table_as_wide_as_the_terminal(
     unit: str, columns: int, language: str, title: str, left: str, spawn: Spawn
 ) -> None:

@@ -18,6 +18,7 @@ from leasebook.cli.commands.generated.values import list_of, map_of
 from leasebook.cli.commands.showing.output import queried
 from leasebook.cli.commands.showing.rows import all_columns, chosen_columns, flat
 from leasebook.cli.commands.showing.span import left_in_words, time_of_cell
+from leasebook.cli.commands.showing.titles import title
 from leasebook.cli.commands.spending.prices import money
 from leasebook.contract.nouns.limits import SetGuardRailsRequest
 from leasebook.contract.parameters.fields import fields_of
@@ -63,10 +64,18 @@ def test_a_time_is_read_on_the_services_clock(text: str, time: str) -> None:
     assert time_of(text, NOW if is_relative(text) else None) == time
 
 
-@pytest.mark.parametrize("text", ["tomorrow 25:00", "tomorrow at six", "+8", "friday 18", "+99999999999w"])
+@pytest.mark.parametrize(
+    "text", ["tomorrow 25:00", "tomorrow at six", "+8", "friday 18", "+99999999999w", "tomorow 18:00"]
+)
 def test_a_text_that_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         time_of(text, NOW)
+
+
+def test_columns_of_two_objects_have_different_titles() -> None:
+    assert [title(one) for one in ("prepaid.units", "postpaid.units", "resourceConfig.type", "data.x")] == [
+        *("Prepaid: Units", "Postpaid: Units", "Type", "data.x"),
+    ]
 
 
 def test_lists_and_maps_are_given_in_each_way(tmp_path: Path) -> None:

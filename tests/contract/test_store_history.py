@@ -14,6 +14,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 from leasebook.store.opening import OpenStore
+from leasebook.store.queries import bills
 from leasebook.store.rows.postings import usual_ends
 from tests.contract.batches import Batch, OnStore, rows_of
 from tests.contract.rows import HIGH, LOW, order, posting
@@ -259,7 +260,9 @@ async def test_the_greatest_amounts_are_summed_up_exactly(on_store: OnStore) -> 
         assert store.ask(lambda ask: ask.balance_at("acc-1", Instant(9))) == 0
 
 
-async def test_the_instances_of_a_bill_are_paged_by_their_ids(on_store: OnStore) -> None:
+async def test_the_instances_of_a_bill_are_paged_by_their_ids(
+    on_store: OnStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with on_store() as store:
         await Batch(postings=BOOKED).commit_to(store)
 
@@ -268,12 +271,15 @@ async def test_the_instances_of_a_bill_are_paged_by_their_ids(on_store: OnStore)
                 lambda ask: ask.billed_units("acc-1", Instant(since), Instant(until), after=after, limit=limit)
             )
 
-        assert billed(10, 14) == ["unit-1", "unit-2", "unit-3"]
-        assert billed(10, 14, limit=2) == ["unit-1", "unit-2"]
-        assert billed(10, 14, after="unit-2") == ["unit-3"]
-        assert billed(10, 14, after="unit-3") == []
-        assert billed(13, 14) == ["unit-3"]
-        assert billed(10, 11) == []
+        # Gathered from the postings, or each instance is asked for one.
+        for most in (bills.POSTINGS_MAX, 0):
+            monkeypatch.setattr(bills, "POSTINGS_MAX", most)
+            assert billed(10, 14) == ["unit-1", "unit-2", "unit-3"]
+            assert billed(10, 14, limit=2) == ["unit-1", "unit-2"]
+            assert billed(10, 14, after="unit-2") == ["unit-3"]
+            assert billed(10, 14, after="unit-3") == []
+            assert billed(13, 14) == ["unit-3"]
+            assert billed(10, 11) == []
 
 
 async def test_a_bill_has_an_instances_postings_in_the_order_in_which_they_were_written(on_store: OnStore) -> None:

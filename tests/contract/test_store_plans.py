@@ -15,8 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import InstanceStatus
+from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import Wanted
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.read_repository import HistoryFilter, Place, UnitFilter
@@ -47,9 +50,11 @@ class Planner:
         self._connection = connection
         self.ask = Queries(self._fetch)
         self.plans: list[str] = []
+        self.asked: list[tuple[str, Sequence[Any]]] = []
 
     def _fetch(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         if "1 = 0" not in text:  # a page without rows
+            self.asked.append((text, params))
             self.plan(text, params)
         return self._connection.execute(text, params).fetchall()
 
@@ -61,6 +66,14 @@ class Planner:
     def plan(self, text: str, params: Sequence[Any]) -> None:
         steps = self._connection.execute(f"EXPLAIN QUERY PLAN {text}", params).fetchall()
         self.plans.append(" / ".join(step[3] for step in steps))
+
+    def columns_of_rows(self, text: str, params: Sequence[Any], table: str) -> int:
+        """Count the columns that a statement takes from the rows of a table, and not from the entries of an index."""
+        ((root,),) = self._connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+        marks = text.count("?")
+        steps = self._connection.execute(f"EXPLAIN {text}", params[:marks]).fetchall()
+        cursors = {step[2] for step in steps if step[1] == "OpenRead" and step[3] == root}
+        return sum(step[1] == "Column" and step[2] in cursors for step in steps)
 
 
 @pytest.fixture
@@ -297,3 +310,29 @@ def test_scans_read_the_instances_of_their_account_and_no_others(
     whole = [plan for plan in planner.plans if plan != near]
     assert {plan.partition(" (")[0] for plan in whole} == {f"SEARCH units USING INDEX {index}"}
     assert all("(account=?" in plan for plan in whole)
+
+
+@pytest.mark.parametrize("status", [None, "Running"])
+def test_what_ends_soon_and_what_accounts_hold_is_read_from_entries_of_an_index_alone(
+    planner: Planner, status: InstanceStatus | None
+) -> None:
+    for kinds in KINDS:
+        planner.ask.coming_ends(UnitFilter(account_id=WHO, status=status, **kinds), Instant(5), 101)
+    planner.ask.holdings([WHO])
+    *ends, held, _services = planner.plans
+    assert all("USING INDEX units_live_kinds (account=?" in plan for plan in (*ends, held))
+    # To group a hundred thousand entries they would have to be sorted, if they were in another order.
+    assert "TEMP B-TREE" not in held.partition("units_unusual (account_id=? AND status=?")[0]
+    for text, params in planner.asked:
+        if "units_unusual" not in text and "FROM units" in text:
+            assert planner.columns_of_rows(text.partition(" UNION ALL ")[0], params, "units") == 0, text
+
+
+def test_a_month_of_an_account_is_read_from_its_sums_and_the_postings_that_they_lack(planner: Planner) -> None:
+    account = Account(WHO, "Ours", "UTC", Micro(0), Instant(0))
+    since, until = month_of(2030, 1, "UTC")
+    planner.ask.charged_in_month(account, since, until)
+    _, charged = planner.plans
+    assert "SEARCH costs USING PRIMARY KEY (account_id=? AND level=? AND since>? AND since<?)" in charged
+    assert "USING INTEGER PRIMARY KEY (rowid>?)" in charged
+    assert "posting_rows_account" not in charged

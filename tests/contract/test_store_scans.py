@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
+
 from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
 from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
+from leasebook.store.queries.account import scans
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import unit
 
@@ -27,11 +31,14 @@ ENDING: list[Instance] = [
     unit("unit-l", release_at=Instant(180), status="Stopped"),
     # When a postpaid instance ended is no end to come.
     unit("unit-m", expires_at=Instant(400), status="CreateFailed"),
+    unit("tpm-a", release_at=Instant(190), kind=QUOTA, region=EVERYWHERE, type="ernie"),
 ]
 FIRST_TO_LAST = ["unit-d", "unit-l", "unit-b", "unit-f", "unit-a"]
 
 
-async def test_coming_ends_are_in_their_order_whatever_the_filter_and_the_limit(on_store: OnStore) -> None:
+async def test_coming_ends_are_in_their_order_whatever_the_filter_and_the_limit(
+    on_store: OnStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     places = {one.id: place for place, one in enumerate(ENDING)}
     async with on_store() as store:
         for one in ENDING:
@@ -47,8 +54,14 @@ async def test_coming_ends_are_in_their_order_whatever_the_filter_and_the_limit(
         for limit in range(1, 7):
             assert found(whole, limit) == FIRST_TO_LAST[:limit]
         assert found(UnitFilter(account_id="acc-2")) == ["unit-k"]
+        # Of the first entries some do not end after all: more of them are read.
+        monkeypatch.setattr(scans, "MORE_ENTRIES", 0)
+        for limit in range(1, 7):
+            assert found(whole, limit) == FIRST_TO_LAST[:limit]
+        assert found(UnitFilter(account_id="acc-1", kind=QUOTA)) == ["tpm-a"]
         fields = ("region", "type", "payment_timing", "status", "created_by")
-        for values in product((None, "bd"), (None, "gpu-2"), (None, "Prepaid"), (None, "Stopped"), (None, "user-2")):
+        statuses = (None, "Stopped", "Running", "Released")
+        for values in product((None, "bd"), (None, "gpu-2"), (None, "Prepaid"), statuses, (None, "user-2")):
             asked = dict(zip(fields, values, strict=True))
             expected = [
                 name

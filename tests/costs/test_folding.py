@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from leasebook.domain.costs.folding import Fold, Groups, Payment, fold_payments, months_of
 from leasebook.domain.costs.rows import Alike
-from leasebook.domain.costs.spread import Spread
+from leasebook.domain.costs.spread import Course, Spread
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, PostingKind, wallet
 from leasebook.domain.values.calendar import DAY_US, Instant, parse_time
 from leasebook.domain.values.money import Micro
@@ -95,3 +96,18 @@ def test_an_account_with_too_many_groups_keeps_kind_region_type_and_user() -> No
     assert again.of("acc-1", alike("Usage", '{"job":"2"}')) == third
     assert again.of("acc-2", alike("Usage", '{"job":"2"}')) not in (first, second, third)
     assert again.of("acc-1", alike("Renewal")) not in (first, second, third)
+
+
+def test_the_parts_of_many_payments_are_the_sums_of_the_parts_of_each() -> None:
+    dice = random.Random(3)  # noqa: S311 - no secret
+    for _ in range(few(10, 50) * ROUNDS):
+        moments = [Instant(START + hours * DAY_US // 24) for hours in sorted(dice.sample(range(200), 9))]
+        course, spreads = Course(moments), []
+        for _ in range(6):
+            # Some begin or end at one of the moments.
+            begin = dice.choice([*moments, START + dice.randrange(-3 * DAY_US, 9 * DAY_US)])
+            end = dice.choice([*(at for at in moments if at > begin), begin + 1 + dice.randrange(9 * DAY_US)])
+            posting = payment(1, "Purchase", begin, 1).posting
+            spreads.append(Spread(posting, dice.randrange(10**12), Instant(begin), Instant(end)))
+            course.add(spreads[-1])
+        assert course.parts() == [sum(one.part(*span) for one in spreads) for span in pairwise(moments)]

@@ -24,7 +24,7 @@ import psycopg
 from leasebook.contract.signing import sign
 from tests import forked
 from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this package take it from here
-from tests.forked import Forked
+from tests.forked import Forked, Nursery
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 from tests.ports import free_port
 from tests.rests import Rests
@@ -33,7 +33,6 @@ MASTER_KEY = "5ea1" * 16
 HOST = "leasebook.test"
 SIGNED_FOR_S, SIGNED_ANEW_S = 300, 60.0
 START_S = 60.0
-LEASEBOOK = ("-m", "leasebook")
 STOP_S = 60.0
 
 UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam", "/v2/clock"
@@ -80,9 +79,6 @@ def seeded(seed: object) -> Random:
 class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
-    program: Sequence[str] = LEASEBOOK
-    """The command line after ``python``."""
-
     def __init__(
         self,
         name: str,
@@ -92,9 +88,13 @@ class Process:
         *,
         before: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        migrations: Path | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
+        """``before`` is a command that starts it; ``migrations`` and ``nursery`` are those of ``Forked``."""
         self.name = name
         self._before, self._variables = before, dict(variables or {})
+        self._how: dict[str, Any] = {"migrations": migrations, "nursery": nursery}
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -106,15 +106,16 @@ class Process:
         """Start it; does not wait until it serves."""
         variables = environment() | self._variables
         with self._log.open("ab") as log:
-            if self._before or self.program != LEASEBOOK:
+            if self._before:
                 self._process = subprocess.Popen(
-                    [*self._before, sys.executable, *self.program, *self._arguments],
+                    [*self._before, sys.executable, "-m", "leasebook", *self._arguments],
                     stdout=log,
                     stderr=log,
                     env=variables,
                 )
             else:
-                self._process = Forked(self._arguments, env=variables, stdout=log.fileno(), stderr=log.fileno())
+                file = log.fileno()
+                self._process = Forked(self._arguments, env=variables, stdout=file, stderr=file, **self._how)
 
     @property
     def process(self) -> subprocess.Popen[bytes] | Forked:

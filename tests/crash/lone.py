@@ -23,6 +23,9 @@ from tests.ports import free_port
 NAME = "server"
 PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)
 """The price of everything that these tests sell."""
+WITHOUT_END = {"LEASEBOOK_SERVER_DRAIN_SECONDS": "600"}
+"""Setting of a server that may take longer for answers under way than a test waits for its end (``STOP_S``): one that
+waited for something else fails the test."""
 
 
 @contextmanager
@@ -32,15 +35,17 @@ def lone_server(
     before: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     tables: bool = True,
+    nursery: forked.Nursery | None = None,
 ) -> Iterator[Process]:
     """Run a server on a data directory of its own, a new one with tables in it; ends it in whatever state it is.
 
-    ``before`` is a command that starts it, ``variables`` more of its environment. Without ``tables`` a new directory is
-    left to the server to make.
+    ``before`` is a command that starts it, ``variables`` more of its environment; ``nursery`` forks it. Without
+    ``tables`` a new directory is left to the server to make.
     """
     if tables and not (folder / NAME).exists():
         put_tables(folder / NAME)
-    server = Process(NAME, folder, ("serve", *arguments), free_port(), before=before, variables=variables)
+    words, port = ("serve", *arguments), free_port()
+    server = Process(NAME, folder, words, port, before=before, variables=variables, nursery=nursery)
     try:
         server.start()
         server.wait()

@@ -18,6 +18,7 @@ from leasebook.store.rows.postings import OF_UNIT
 from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import UNITS, FleetClient, environment, moment, offer, open_account, postpaid, prepaid
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
+from tests.depth import few
 
 WRONG, NO_STORE = 1, 2
 TYPE = "checked"
@@ -165,7 +166,7 @@ def test_the_books_are_right_at_any_moment_while_a_server_works_on_them(tmp_path
         def shop(caller: FleetClient) -> int:
             bought = 0
             with caller:
-                while not stop.is_set():
+                while not stop.wait(few(0.01, 0.0)):
                     body = postpaid(TYPE, moment(0.5)) if bought % 2 else prepaid(TYPE)
                     bought += caller.call(UNITS, "PurchaseComputeUnit", body, token=uuid.uuid4().hex).status == 200
             return bought

@@ -31,6 +31,8 @@ from tests.depth import few
 
 KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or few(1, 3) * ROUNDS)
 FUNDS = 10_000_000
+REST_S = few(0.02, 0.0)
+"""Between two calls of one buyer."""
 TYPE = "killed"
 
 
@@ -57,7 +59,7 @@ class CrashBuyer:
     def run(self, stop: threading.Event) -> None:
         """Go on until ``stop`` is called."""
         with self.caller:
-            while not stop.is_set():
+            while not stop.wait(REST_S):
                 self._random.choices((self._lease, self._subscribe, self._take, self._schedule, self._give_back))[0]()
 
     def _soon(self) -> str:

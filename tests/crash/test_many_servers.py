@@ -43,9 +43,11 @@ from tests.crash.fleet import (
 from tests.depth import few
 from tests.postgres import shared_server
 
-LATENESS_MAX_S = 10.0
+LATENESS_MAX_S = 30.0
 """A paused server keeps its rows for 5 s; then others look for due work every second. The rest is a busy machine."""
 FUNDS = 10_000_000
+REST_S = few(0.05, 0.0)
+"""Between two calls of one buyer."""
 TROUBLE_S = few(2.5, 5.0 if ROUNDS == 1 else 7.0 * ROUNDS)
 
 
@@ -67,7 +69,7 @@ class ThreadedBuyer:
         """Go on until ``stop`` is called."""
         actions = (self._lease, self._subscribe, self._take, self._schedule, self._give_back)
         with self.caller:
-            while not stop.is_set():
+            while not stop.wait(REST_S):
                 self._random.choices(actions, (5, 1, 2, 2, 1))[0]()
 
     def _buy(self, body: dict[str, Any], end: str | None = None) -> str | None:

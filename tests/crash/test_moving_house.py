@@ -31,6 +31,8 @@ from tests.postgres import shared_server
 UNITS, ACCOUNT, CATALOG, IAM = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam"
 SHARED = {"LEASEBOOK_MASTER_KEY": "4a" * 32}
 START = "2030-01-15T00:00:00Z"
+ARCHIVED = few("2030-01-31T16:00:00Z", "2030-03-01T00:00:00Z")
+"""Where the archived charges end: at the end of a month, in the service's zone or later."""
 
 
 async def _buy(desk: Client, release_time: str | None = None) -> str:
@@ -205,9 +207,9 @@ def test_a_dump_of_a_database_is_restored(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Target:
-    """A store with the hourly charges of a month and more."""
+    """A store with the hourly charges of two weeks, or (deep) of a month and more, and of a day after them."""
     where = Target(tmp_path_factory.mktemp("month") / "data")
-    _served(where, lambda desk: _live(desk, "2030-03-02T00:00:00Z"))
+    _served(where, lambda desk: _live(desk, few("2030-02-01T16:00:00Z", "2030-03-02T00:00:00Z")))
     return where
 
 
@@ -223,15 +225,15 @@ def test_hourly_charges_of_a_month_become_one_and_the_books_stay_right(
         with _asked(where) as ask:
             sums = "SELECT account_id, unit_id, sum(amount), sum(minutes) FROM postings GROUP BY account_id, unit_id"
             charged = sorted(map(str, ask(sums)))
-        done = archive(where, parse_time("2030-03-01T00:00:00Z", "UTC"), tmp_path / "charges.jsonl.gz")
+        done = archive(where, parse_time(ARCHIVED, "UTC"), tmp_path / "charges.jsonl.gz")
         with _asked(where) as ask:
             assert sorted(map(str, ask(sums))) == charged
         after = _contents(where)
         assert {name: after[name] for name in others} == {name: before[name] for name in others}
         assert len(before["posting_rows"]) - len(after["posting_rows"]) == done.hourly - done.monthly
-        assert done.hourly > 1000
+        assert done.hourly > few(300, 1000)
         assert done.monthly <= 4
         with gzip.open(tmp_path / "charges.jsonl.gz", "rt") as lines:
             assert sum(1 for line in lines if json.loads(line)["rolled_into"]) == done.hourly
         assert check_store(where).findings == []
-        _served(where, lambda desk: desk.advance("2030-03-03T00:00:00Z"))
+        _served(where, lambda desk: desk.advance(few("2030-02-03T00:00:00Z", "2030-03-03T00:00:00Z")))

@@ -17,6 +17,7 @@ import pytest
 
 from tests.crash.fleet import UNITS, FleetClient, Process, check, eventually, offer, open_account, postpaid
 from tests.crash.lone import NAME, data_of, lone_server, prove_books, root_of
+from tests.depth import few
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.ports import free_port
 from tests.postgres import shared_server
@@ -180,7 +181,7 @@ def test_a_server_that_dies_is_replaced_by_another_one_when_its_lease_is_over_an
 def test_two_servers_share_the_sending_and_send_nothing_twice_and_each_instance_in_order(
     tmp_path: Path, config: Path
 ) -> None:
-    units = 40
+    units = few(16, 40)
     database = shared_server().database(migrated=True)
     with a_receiver() as receiver, database as url, servers(tmp_path, url, config, 2) as both:
         for server in both:

@@ -25,7 +25,8 @@ from tests.crash.fleet import (
     postpaid,
 )
 
-DELAY_MAX_S = 10.0
+DELAY_MAX_S = 10.0 + 20.0
+"""Ten seconds while one server does not move; the rest is a busy machine. It is paused until all others went on."""
 FUNDS = 10_000_000
 
 

@@ -41,7 +41,7 @@ MODEL, SERVICE = "/v2/model", "/v2/service"
 TYPE = "solid"
 STOCK = 20
 LEASE_S = 3
-BOUND_S = LEASE_S + 20.0
+BOUND_S = LEASE_S + 60.0
 SERVES = "import http.server, sys; http.server.test(bind='127.0.0.1', port=int(sys.argv[1]))"
 STARTED = "replica-started"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVES}"
@@ -50,13 +50,8 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERV
 pytestmark = pytest.mark.crash
 
 
-class Elsewhere(Process):
-    """A server that takes itself to be on another machine."""
-
-    program = (
-        "-c",
-        "import platform; platform.node = lambda: 'elsewhere'; from leasebook.cli.main import main; main()",
-    )
+ELSEWHERE = {"LEASEBOOK_ENGINES_PROCESS_NODE": "elsewhere"}
+"""A server that takes itself to be on another machine."""
 
 
 class ReplicaFleet(NamedTuple):
@@ -91,7 +86,7 @@ def a_house(folder: Path, url: str) -> Iterator[ReplicaFleet]:
         # The same name: the same data directory, and with it the same engine.
         Process("here", folder, words, free_port()),
         Process("here", folder, words, free_port()),
-        Elsewhere("away", folder, words, free_port()),
+        Process("away", folder, words, free_port(), variables=ELSEWHERE),
         folder,
     )
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,16 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.crash.fleet import UNITS, FleetClient, eventually, moment, offer, open_account, postpaid
-from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of
+from tests.crash.lone import WITHOUT_END, Record, data_of, lone_server, prove, prove_books, root_of
+from tests.depth import few
 
-CLIENTS = 64
+CLIENTS = few(32, 64)
+REST_S = few(0.02, 0.0)
+"""Between two purchases of one."""
 FUNDS = 10_000_000
 TYPE = "stopped"
 
 
 def _buy(caller: FleetClient, stop: threading.Event, records: list[Record]) -> None:
     with caller:
-        while not stop.is_set():
+        while not stop.wait(REST_S):
             token, body = uuid.uuid4().hex, postpaid(TYPE, moment(3600))
             bought = caller.call(UNITS, "PurchaseComputeUnit", body, token=token).result
             records.append(Record(token, body, bought["instanceId"], bought["orderId"]))
@@ -34,7 +36,7 @@ def _has(records: list[Record], wanted: int) -> bool:
 
 @pytest.mark.crash
 def test_a_server_that_stops_while_everybody_buys_leaves_nothing_half_done(tmp_path: Path) -> None:
-    with lone_server(tmp_path) as server:
+    with lone_server(tmp_path, variables=WITHOUT_END) as server:
         assert server.port is not None
         with root_of(server) as root:
             offer(root, TYPE, stock=1_000_000)
@@ -48,9 +50,8 @@ def test_a_server_that_stops_while_everybody_buys_leaves_nothing_half_done(tmp_p
                 for _ in range(2):
                     wanted = len(records) + 2 * CLIENTS
                     eventually("everybody buys", partial(_has, records, wanted))
-                    asked_at = time.monotonic()
+                    # It may take ten minutes for answers under way, and does not wait for connections that are idle.
                     server.stop()
-                    assert time.monotonic() - asked_at < 10, "it should not have waited for connections that are idle"
                     server.start()
                     server.wait()
             finally:

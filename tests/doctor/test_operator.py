@@ -32,6 +32,8 @@ from tests.harness import Client, a_service
 from tests.ports import free_port
 from tests.postgres import PostgresServer
 
+pytestmark = pytest.mark.mostly_embedded
+
 GOOD = {"LEASEBOOK_ENGINES": "*=instant"}
 """An engine that needs nothing of this machine. On a virtual clock nothing has to run."""
 OF_SERVERS = frozenset({"PortTaken", "DirectoryInUse", "SecondServer"})

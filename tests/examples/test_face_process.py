@@ -30,6 +30,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
         started.kill()
 
 
+# A server of a benchmark, which changes seldom; test_benchmark_server.py starts another one.
+@pytest.mark.deep
 def test_what_a_face_takes_the_core_decides_and_both_stop_together(server: Server) -> None:
     def buy(**other: Any) -> Any:
         return server.call("/v2/computeunit", "PurchaseComputeUnit", {**BODY, **other})

@@ -33,6 +33,8 @@ def test_the_glue_is_ten_lines_at_most() -> None:
     assert len([line for line in lines if line.strip()]) <= GLUE_MAX
 
 
+# tests/kit runs the tests of its page, in any order, in processes of pytest too.
+@pytest.mark.deep
 @pytest.mark.slow
 def test_the_projects_tests_pass_in_any_order(project: pytest.Pytester) -> None:
     for seed in range(ROUNDS):

@@ -63,6 +63,9 @@ class MovedClock:
             # To read the file at each look at the clock takes most of the processor time of a server.
             "FAKETIME_CACHE_DURATION": str(SEEN_WITHIN_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # It mends waits of old C libraries. With newer ones no wait for a lock ends in time, and a server that
+            # does nothing takes a fifth of a processor.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "NO_FAKE_STAT": "1",
         }
 
@@ -103,7 +106,7 @@ def ask(port: int, clock: MovedClock, path: str, action: str, body: dict[str, An
         timestamp=clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         signed_headers=tuple(covered),
     )
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", f"{path}?{query}", content, {**covered, "authorization": authorization})
         response = connection.getresponse()
@@ -116,7 +119,7 @@ def ask(port: int, clock: MovedClock, path: str, action: str, body: dict[str, An
 
 def reasons(port: int) -> str:
     """Return why a server is not ready; nothing where it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/readyz")
         answer = json.loads(connection.getresponse().read())

@@ -22,7 +22,7 @@ from leasebook.store.verify.unproved import UNPROVED
 from tests.depth import ROUNDS, few
 from tests.lived import live
 
-PAGES: Final = few(8, 40)
+PAGES: Final = few(5, 40)
 """Pages that are damaged in a round, one at a time, twice in each way at least; five rounds of a deep run are 200."""
 PAGE: Final = 4096
 SEED: Final = 17

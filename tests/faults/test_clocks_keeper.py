@@ -55,7 +55,7 @@ async def test_a_replica_with_an_hour_left_outlives_every_jump_and_ends_when_its
     clock.move_to(-48 * HOUR_S)
     await engine.end_in("leased", 0.2)
     await engine.close()
-    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=30)
+    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0)
 
 
 async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: ProcessBench) -> None:
@@ -69,7 +69,7 @@ async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: Pro
     assert bench.running("leased") == 1
     ends.write_text(f"{name} 0.0")
     engine._files._ring("leased")
-    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=30)
+    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0)
     assert float(at) > 0
     await engine.close()
 
@@ -131,4 +131,4 @@ def test_a_keeper_on_a_node_of_a_cluster_counts_durations_and_not_its_wall_clock
     ended = json.loads(ours.makefile("rb").readline())
     assert ended["why"] == "its deadline passed"
     ours.close()
-    keeper.wait(5)
+    keeper.wait(60)

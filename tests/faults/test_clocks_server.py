@@ -11,6 +11,7 @@ import pytest
 
 from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, UNITS, Process, postpaid
 from tests.faults.moved_clock import ROUNDS, MovedClock, ask, eventually, reasons
+from tests.forked import Nursery
 from tests.ports import free_port
 
 HOUR_S = 3600
@@ -21,9 +22,10 @@ class ClockedServer:
 
     def __init__(self, folder: Path) -> None:
         self.clock = MovedClock(folder)
-        words = [f"{name}={value}" for name, value in self.clock.environment().items()]
         self.port = free_port()
-        self.server = Process("server", folder, ("serve",), self.port, before=("/usr/bin/env", *words))
+        variables = self.clock.environment()
+        self.nursery = Nursery(variables)
+        self.server = Process("server", folder, ("serve",), self.port, variables=variables, nursery=self.nursery)
         self.server.start()
         self.recovers()
         offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 9}
@@ -62,6 +64,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClockedServer]:
     made = ClockedServer(tmp_path_factory.mktemp("house"))
     yield made
     made.server.remove()
+    made.nursery.end()
 
 
 def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_started_again(

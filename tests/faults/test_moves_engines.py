@@ -214,5 +214,5 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_shown_and_ends_where_an_ope
 
 
 def _metrics(server: Process) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer:
         return str(answer.read().decode())

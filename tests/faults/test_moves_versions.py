@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import sqlite3
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -34,6 +32,7 @@ from tests.crash.fleet import (
     postpaid,
 )
 from tests.crash.lone import data_of, every_page, leasebook, lone_server, root_of
+from tests.forked import run
 from tests.newer import NEXT, write_next
 from tests.ports import free_port
 from tests.postgres import shared_server
@@ -41,24 +40,20 @@ from tests.postgres import shared_server
 TYPE = "lasting"
 STOPPED = "the store cannot write"
 START_S = 180.0
-"""The next version is started by an interpreter of its own, which imports everything first."""
+"""How long a server may take to serve on a machine that is busy with other work."""
 
 pytestmark = pytest.mark.crash
 
 
 def page(port: int | None, path: str) -> tuple[int, Any]:
     """Return the answer to a monitor."""
-    connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=60)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
-
-
-def program_of_next(folder: Path) -> tuple[str, str]:
-    return "-c", f"from tests.newer import main; main({str(folder)!r})"
 
 
 class RetryingBuyer:
@@ -99,8 +94,7 @@ def buying(servers: Fleet, more: int) -> Iterator[list[RetryingBuyer]]:
 
 def prove_with_next(url: str, migration: Path) -> None:
     """Have the next version prove the books: nothing is wrong, and nothing is worth a remark."""
-    command = [sys.executable, *program_of_next(migration), "check", "--store", url]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+    done = run(["check", "--store", url], env=environment(), migrations=migration)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "remark" not in done.stdout, done.stdout
 
@@ -137,10 +131,7 @@ def test_a_server_whose_store_a_newer_one_migrates_stops_writing_in_the_middle_o
 def next_server(folder: Path, url: str, migration: Path) -> Iterator[Process]:
     """Make the next version's server; the caller starts it."""
 
-    class Next(Process):
-        program = program_of_next(migration)
-
-    server = Next("next", folder, ("serve", "--store", url), free_port())
+    server = Process("next", folder, ("serve", "--store", url), free_port(), migrations=migration)
     try:
         yield server
     finally:
@@ -173,8 +164,7 @@ def test_beside_a_server_on_a_directory_nobody_migrates_and_who_changes_its_file
 ) -> None:
     migration = write_next(tmp_path / "migration")
     with lone_server(tmp_path) as server:
-        command = [sys.executable, *program_of_next(migration), "migrate", "--data", str(data_of(tmp_path))]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+        done = run(["migrate", "--data", str(data_of(tmp_path))], env=environment(), migrations=migration)
         assert done.returncode == 2
         assert "Another server works on the data directory" in done.stderr
         with root_of(server) as root, closing(sqlite3.connect(data_of(tmp_path) / "leasebook.db")) as file:

@@ -27,8 +27,8 @@ def test_what_was_acknowledged_before_a_file_system_became_read_only_is_there_af
 ) -> None:
     image, folder = disk
     told = PurchaseOutcomes({}, set(), set())
-    with served(folder, ("env",)) as (server, account):
-        caller = account.caller([server.port or 0], timeout_s=20)
+    with served(folder) as (server, account):
+        caller = account.caller([server.port or 0], timeout_s=60)
         with caller:
             for number in range(2):
                 told.buy(caller, f"before-{number}")

@@ -197,11 +197,14 @@ async def test_the_loop_goes_on_while_a_batch_waits_for_a_lock_and_nobody_waits_
                 await store.begin()
             assert loop.time() - began >= 0.3
             assert turns > 100
-            # It is known by now.
-            began = loop.time()
-            with pytest.raises(Unavailable):
-                await store.begin()
-            assert loop.time() - began < 0.3
+            # It is known by now. A busy machine may take its time once, but not each time.
+            waits = []
+            for _ in range(5):
+                began = loop.time()
+                with pytest.raises(Unavailable):
+                    await store.begin()
+                waits.append(loop.time() - began)
+            assert min(waits) < 0.3
         transaction = await store.begin()
         await transaction.rollback()
     finally:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tests.attack.machine import needs
 from tests.crash.fleet import UNITS, Account, FleetClient, Process, offer, open_account, postpaid
 from tests.crash.lone import data_of, lone_server, root_of
+from tests.forked import Nursery
 from tests.harness import Answer
 
 TYPE = "fault"
@@ -26,10 +27,10 @@ LOG = f"{STORE}-wal"
 
 
 class FailingDisk(NamedTuple):
-    """A disk of a server that fails on demand, and the start of the command line that does it."""
+    """A disk of a server that fails on demand, and the variables that a process has to be started with for that."""
 
     control: Path
-    before: tuple[str, ...]
+    variables: dict[str, str]
 
     def fail(self, operation: str, suffix: str, number: int, count: int, *, skip: int = 0) -> None:
         """Let ``count`` calls of an operation on a file fail with an errno, after ``skip`` that pass."""
@@ -53,18 +54,15 @@ def shimmed(folder: Path) -> FailingDisk:
     source = Path(__file__).with_name("writing_shim.c")
     subprocess.run([needs("cc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
     control.write_text("")
-    return FailingDisk(control, ("env", f"LD_PRELOAD={library}", f"FAILING_DISK={control}"))
-
-
-def with_settings(settings: Mapping[str, object]) -> tuple[str, ...]:
-    """Return what a server is started with to have these settings."""
-    return ("env", *(f"LEASEBOOK_{name}={value}" for name, value in settings.items()))
+    return FailingDisk(control, {"LD_PRELOAD": str(library), "FAILING_DISK": str(control)})
 
 
 @contextmanager
-def served(folder: Path, before: tuple[str, ...] = ()) -> Iterator[tuple[Process, Account]]:
-    """Run a server that sells, with a customer who has money."""
-    with lone_server(folder, before=before) as server:
+def served(
+    folder: Path, *, variables: Mapping[str, str] | None = None, nursery: Nursery | None = None
+) -> Iterator[tuple[Process, Account]]:
+    """Run a server that sells, with a customer who has money; as ``lone_server`` does."""
+    with lone_server(folder, variables=variables, nursery=nursery) as server:
         with root_of(server) as root:
             offer(root, TYPE, stock=1_000_000)
             account = open_account(root, "customer", FUNDS)
@@ -114,7 +112,7 @@ def page(server: Process, path: str) -> Page:
     """Ask as a monitor does."""
     assert server.port is not None
     began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import SETTLEMENTS, Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.costs import MonthMoney
 from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
 from leasebook.ports.queries.spending import Spender, Spent
 
@@ -39,6 +41,14 @@ class BillQuestions(ReadRepository):
         return paid_in, -sum(
             row.effect_on(wallet(account_id)) for row in rows if row.kind not in {"TopUp", *SETTLEMENTS}
         )
+
+    def charged_in_month(self, account: Account, since: Instant, until: Instant) -> int:
+        """Sum up what was charged less refunds."""
+        return self.turnover(account.id, since, until)[1]
+
+    def month_money(self, account: Account, since: Instant, until: Instant) -> MonthMoney:
+        """Sum up what there was before, and what came and went."""
+        return MonthMoney(self.balance_at(account.id, since), *self.turnover(account.id, since, until))
 
     def settled(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
         """Sum up what was paid out and written off at the end of an account."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,11 +162,12 @@ def test_a_module_without_a_docstring_is_found() -> None:
     assert not list(undocumented("a.py", '"""About."""\n'))
 
 
-def anchors(text: str) -> set[str]:
-    """The fragments that the headings of a page get."""
+@cache
+def anchors(text: str) -> frozenset[str]:
+    """The fragments that the headings of a page get. A hundred links lead to the same page."""
     headings = re.findall(r"^#{1,6} +(.+?) *$", FENCED.sub("", text), re.MULTILINE)
     kept = (re.sub(r"[^\w\- ]", "", LINK.sub("", heading).lower()) for heading in headings)
-    return {heading.replace(" ", "-") for heading in kept}
+    return frozenset(heading.replace(" ", "-") for heading in kept)
 
 
 def broken_links(name: str, text: str, read: Callable[[str], str | None]) -> Iterator[str]:

@@ -6,9 +6,12 @@ import re
 
 import pytest
 
+from leasebook.console.frame.words import EVENTS, POLICIES
+from leasebook.contract.policies import POLICY_NAMES
 from leasebook.docsgen.catalogues import SOURCES, catalogues, marked_texts, merged
 from leasebook.docsgen.contract_texts import OPTIONAL
 from leasebook.docsgen.messages import MESSAGES
+from leasebook.domain.record.event_shape import SHAPES
 from leasebook.translations.catalogues import FOLDER, LANGUAGES, catalogue, from_environment, from_header, language_of
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -99,3 +102,8 @@ def test_a_process_reads_the_language_of_its_environment(variables: dict[str, st
 )
 def test_a_browser_reads_the_language_that_it_asks_for_first(header: str, language: str) -> None:
     assert from_header(header) == language
+
+
+def test_each_type_of_event_and_each_policy_has_words_at_the_console() -> None:
+    assert sorted({*SHAPES} - {*EVENTS}) == []
+    assert sorted({*POLICY_NAMES} ^ {*POLICIES}) == []

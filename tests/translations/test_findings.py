@@ -82,6 +82,9 @@ def test_every_finding_is_found_again_whatever_its_values_are() -> None:
                 "未检查其签封；SQLite 的 integrity_check 检查了其文件"
             ),
         ),
+        # Names of columns are no words of ours, also where they look like some.
+        ("table units has no column account", "表 units 没有列 account"),
+        ("user u-1 has account a, and its events tell b", "用户 u-1 的 account 为 a，而其事件记为 b"),
         ("A finding of a newer version.", "A finding of a newer version."),
     ],
 )

@@ -37,6 +37,7 @@ def test_the_help_is_in_the_reader_s_language(names: tuple[str, ...]) -> None:
     english = said(*names, "--help", language="en")
     assert "Usage:" in english
     assert not re.search("[\u4e00-\u9fff]", english)
+    assert re.findall(r".*\w\.\.\.$", english, re.MULTILINE) == [], "no sentence is cut off"
     for width in (80, 200):
         chinese = said(*names, "--help", language="zh", width=width)
         assert "用法" in chinese

@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.actions.forms import misfit
 from tests.actions.records import record_of
+from tests.depth import some
 from tests.harness import Answer, Client, a_service
 from tests.log_stores import with_log_store
 from tests.wire.likeness import differences
@@ -34,6 +35,7 @@ from leasebook.contract.unknown import parts_of
 
 OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
+REFERENCE = re.compile(r'"#/components/(\w+)/([^"]+)"')
 EXAMPLES = {operation: action.example for operation, action in OPERATIONS.items()}
 
 
@@ -59,9 +61,25 @@ def key_of(action: Action) -> str:
     return f"{action.path}?Action={action.name}"
 
 
+def part_of(whole: Any, names: Sequence[str]) -> Any:
+    """The document with these paths only, and the components that they refer to. All paths are made alike."""
+    paths = {name: whole["paths"][name] for name in names}
+    components: dict[str, dict[str, Any]] = {}
+    parts: list[Any] = [paths]
+    for part in parts:
+        for kind, name in REFERENCE.findall(json.dumps(part)):
+            if name not in components.setdefault(kind, {}):
+                components[kind][name] = whole["components"][kind][name]
+                parts.append(components[kind][name])
+    kept = {kind: components.get(kind, {}) for kind in whole["components"]}
+    kept["securitySchemes"] = whole["components"].get("securitySchemes", {})
+    return {**whole, "paths": paths, "components": kept}
+
+
 @pytest.mark.slow
 def test_the_document_is_valid_openapi_3_1() -> None:
-    OpenAPIV31SpecValidator(described()).validate()
+    paths = described()["paths"]
+    OpenAPIV31SpecValidator(part_of(described(), some(list(paths), 24))).validate()
 
 
 @pytest.mark.slow

@@ -186,8 +186,7 @@ def _answer(ask: ReadRepository, account: Account, periods: Periods, asked: Aske
     for part in rest.folded().parts:
         answer.part(part)
     for begin, end in answer.outside():
-        for some in ask.payments_reaching(account.id, begin, end):
-            answer.payments(some, begin, end)
+        answer.payments(ask.payments_reaching(account.id, begin, end), begin, end)
     return answer
 
 

@@ -18,7 +18,7 @@ from leasebook.client.methods import AsyncMethods
 from leasebook.client.shapes.instance import ComputeUnitDetail
 from leasebook.client.transport import TIMEOUT_S, no_answer, pages_of, with_token
 from leasebook.client.tries import Tries
-from leasebook.client.waiting import FAILED, RELEASED, RUNNING, pauses, too_long
+from leasebook.client.waiting import ANSWER_S, FAILED, ONCE, RELEASED, RUNNING, passes, pauses, too_long
 
 R = TypeVar("R")
 
@@ -145,7 +145,10 @@ class AsyncClient(AsyncMethods):
             await asyncio.sleep(tries.pause_s(problem))
 
     async def wait_until_released(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
-        """Wait until a unit is released, at most ``timeout_s`` seconds of the real clock; raises WaitedTooLong."""
+        """Wait until a unit is released, at most ``timeout_s`` seconds of the real clock; raises WaitedTooLong.
+
+        A server that is away meanwhile is looked for until then; the error of the last look is raised.
+        """
         return await self._wait(instance_id, RELEASED, RELEASED, "Released", timeout_s)
 
     async def wait_until_running(self, instance_id: str, timeout_s: float = 600.0) -> ComputeUnitDetail:
@@ -155,12 +158,22 @@ class AsyncClient(AsyncMethods):
     async def _wait(
         self, instance_id: str, wanted: frozenset[str], last: frozenset[str], word: str, timeout_s: float
     ) -> ComputeUnitDetail:
-        for pause in (*pauses(timeout_s), 0.0):
-            unit = await self.describe_unit(instance_id=instance_id)
-            status = unit.compute_unit_instance.status
-            if status in wanted:
-                return unit
-            if status in last:
-                break
+        problem: LeasebookError | None = None
+        looking = self.within(min(self._timeout, ANSWER_S), ONCE)
+        for pause in pauses(timeout_s):
+            try:
+                unit = await looking.describe_unit(instance_id=instance_id)
+            except LeasebookError as error:
+                if not passes(error):
+                    raise
+                problem = error
+            else:
+                status = unit.compute_unit_instance.status
+                if status in wanted:
+                    return unit
+                problem = too_long(instance_id, word, status, timeout_s)
+                if status in last:
+                    break
             await asyncio.sleep(pause)
-        raise too_long(instance_id, word, status, timeout_s)
+        assert problem is not None  # noqa: S101 - it has looked
+        raise problem

@@ -11,19 +11,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from leasebook.api.asgi import Message, Receive, Scope, Send
-from leasebook.api.fault import Fault
 from leasebook.console import landing
 from leasebook.console.calendar import pages as calendar_pages
-from leasebook.console.desk import Look
 from leasebook.console.factor import pages as factor_pages
-from leasebook.console.frame import languages, static
+from leasebook.console.frame import static
 from leasebook.console.frame.headers import HEADERS, NO_STORE
 from leasebook.console.pages.table import PAGES
 from leasebook.console.parts import BASE, Parts
-from leasebook.console.routes import parts_of, ways_back
+from leasebook.console.routes import no_page, ways_back
 from leasebook.console.session import pages as session_pages
 from leasebook.console.session.sessions import Sessions
-from leasebook.contract import errors as e
 
 _BASE: Final = BASE.encode()
 
@@ -39,7 +36,7 @@ class Console:
             *ways_back(pages),
             *pages,
             # Whatever else is asked for: every page that is not there looks like the others.
-            Route(f"{BASE}{{rest:path}}", _no_page, methods=["GET", "HEAD", "POST"]),
+            Route(f"{BASE}{{rest:path}}", no_page, methods=["GET", "HEAD", "POST"]),
         ]
         self._app = Starlette(routes=routes)
         self._app.router.redirect_slashes = False
@@ -90,10 +87,3 @@ async def _static(request: Request) -> Response:
         return Response(status_code=404)
     headers = {"cache-control": static.cached(found, request.path_params["version"])}
     return Response(found.content, media_type=found.media_type, headers=headers)
-
-
-async def _no_page(request: Request) -> Response:
-    language = languages.chosen(request.cookies.get(languages.COOKIE), request.headers.get("accept-language", ""))
-    look = Look(parts_of(request), request, language=language, theme="", party="")
-    fault = Fault(e.RESOURCE_NOT_FOUND, look.gettext("There is no page at this address."))
-    return look.page("frame/fault.html", fault.error.status, fault=fault)

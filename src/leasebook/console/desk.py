@@ -5,9 +5,10 @@ A page asks and acts with ``do``, which performs an action of the API, and answe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,9 @@ from leasebook import __version__
 from leasebook.api.auth.identity import SignedIn
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import Visitor
-from leasebook.console.frame import formats
+from leasebook.console.frame import formats, words
 from leasebook.console.frame.languages import texts
+from leasebook.console.frame.notices import NOTICES
 from leasebook.console.frame.templating import rendered
 from leasebook.console.navigation import MENU
 from leasebook.console.parts import Parts
@@ -34,8 +36,15 @@ from leasebook.translations.catalogues import Language
 from leasebook.translations.messages import in_language
 
 SEE_OTHER = 303
+PATH: Final = re.compile(r"/(?!/)[!-\[\]-~]{0,500}")
+"""A path under the console's address, with its query."""
 FRAGMENT = "hx-request"
 """The header of a request that wants a part of a page and not a whole one."""
+
+
+def wanted_path(text: str) -> str:
+    """Return the page under the console's address to go on to after signing in; the first one for any other text."""
+    return text if PATH.fullmatch(text) else "/"
 
 
 class Look:
@@ -79,6 +88,7 @@ class Look:
             "look": self,
             "new_once": new_id,
             "said": self.said,
+            "sentence": self.said,
             "url": self.url,
             "theme": self.theme,
             "language": self.language,
@@ -90,6 +100,7 @@ class Look:
             "account": None,
             "menu": (),
             "refusal": None,
+            "notice": "",
         }
 
     def said(self, message: str) -> str:
@@ -103,6 +114,10 @@ class Look:
     def go(self, path: str, **query: object) -> Response:
         """Send the browser to another page of the console: after a form, so that reloading does not repeat it."""
         return RedirectResponse(self.url(path, **query), SEE_OTHER)
+
+    def go_on(self, wanted: str) -> Response:
+        """Send the browser, once it is signed in, to the page that it wanted, or to the first one."""
+        return RedirectResponse(self.parts.base + wanted_path(wanted), SEE_OTHER)
 
 
 class Desk(Look):
@@ -224,10 +239,13 @@ class Desk(Look):
             "account": self.session.account,
             "menu": [entry for entry in MENU if entry.is_for(self)],
             "refusal": self.refusal,
+            "notice": self._notice(),
+            "policy": self.policy,
             "typed": self.typed,
             "can": self.can,
             "can_across": self.can_across,
             "when": self.when,
+            "sentence": self.sentence,
             "left": self.left,
             "typed_time": lambda value: formats.typed_in_zone(value or "", self.zone),
             "zone": self.zone,
@@ -242,6 +260,12 @@ class Desk(Look):
         """Write a time for a page."""
         return formats.time_tag(at, self.zone)
 
+    def sentence(self, message: str) -> Markup:
+        """Write a sentence of an answer in the reader's language, with its times as pages have them."""
+        user = self.session.user
+        said = self.said(message).replace(f" {user.id} ", f" {user.name} ")
+        return formats.sentence(words.POLICY.sub(lambda name: self.policy(name[0]), said), self.zone)
+
     def left(self, at: Instant | str | datetime | None) -> Markup:
         """Write how long it is until a time."""
         return formats.left_tag(at, self.now, "" if at in (None, "") else self.left_text(at))
@@ -253,6 +277,11 @@ class Desk(Look):
         minutes = int((formats.moment(at) - formats.moment(self.now)).total_seconds() // 60)
         if minutes < 0:
             return self.gettext("due")
+        return self.span(minutes * 60)
+
+    def span(self, seconds: int) -> str:
+        """Say how long something is, in the two largest units that there are."""
+        minutes = seconds // 60
         days, hours = minutes // 1440, minutes % 1440 // 60
         if days:
             return self.gettext("%(days)s d %(hours)s h") % {"days": days, "hours": hours}
@@ -269,6 +298,15 @@ class Desk(Look):
         response = await page(self)
         response.status_code = fault.error.status
         return response
+
+    def policy(self, name: str, place: int = 0) -> str:
+        """Return a policy's name for people, or, at place 1, its purpose; its own name where it has neither."""
+        return self.gettext(words.POLICIES[name][place]) if name in words.POLICIES else name
+
+    def _notice(self) -> str:
+        """Return the sentence about the form that led here; none beside a refusal."""
+        done = NOTICES.get(self.asked("done"))
+        return "" if done is None or self.refusal is not None else self.gettext(done)
 
     @staticmethod
     def _row(path: str, action: str) -> Action:

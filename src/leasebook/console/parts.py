@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from leasebook.api.audit_record import Addresses
+from leasebook.api.body.budget import Bodies
 from leasebook.api.context import Context
 from leasebook.api.health import Health
 from leasebook.api.inside.calls import InsideCalls
@@ -59,6 +60,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     meter: Meter
     sign_ins: SignInMeter
     addresses: Addresses
+    bodies: Bodies
+    """The memory for the bodies of all calls; large forms take a part of it."""
     path_prefix: str
     is_public_https: bool
     """Whether the service's public address is one with TLS, so that browsers may send cookies with it only."""

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from leasebook.api.body.budget import SMALL
+from leasebook.api.body.budget import SMALL, Room, announced
 from leasebook.api.fault import Fault
 from leasebook.api.inside.calls import UserGone
 from leasebook.api.responses import fault_of
@@ -33,7 +33,8 @@ BROWSER_COOKIE: Final = "leasebook_browser"
 THEME_COOKIE: Final = "leasebook_theme"
 THEMES: Final = ("light", "dark")
 FORM_MAX: Final = 256 << 10
-"""Bytes of a form of a signed-in user: a hundred ids with room to spare. Others have ``SMALL``."""
+"""Bytes of a form of a signed-in user: a thousand ids with room to spare. Others have ``SMALL``; a form of more
+bytes than that takes a part of ``http.bodies_max_bytes``."""
 FIELDS_MAX: Final = 2000
 TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 OWN_SITES: Final = ("same-origin", "none")
@@ -180,6 +181,28 @@ def _signed_in(handler: Handler, page: Handler | None = None) -> Callable[[Reque
 
 async def _handled(desk: Desk, handler: Handler, page: Handler | None) -> Response:
     try:
+        room = await _room_for(desk)
+    except Exception as error:  # noqa: BLE001 - every failure has a page
+        return desk.fault(fault_of(error))
+    try:
+        return await _answered(desk, handler, page)
+    finally:
+        if room is not None:
+            # The handler has read all that the answer needs of the form.
+            desk.fields = {}
+            room.leave()
+
+
+async def _room_for(desk: Desk) -> Room | None:
+    """Take memory for a large form out of that of all bodies; None: it needs none. Raises Fault, or Overloaded."""
+    size = announced(desk.request.scope["headers"], FORM_MAX) if desk.request.method == "POST" else 0
+    if size > FORM_MAX:
+        raise _too_long(FORM_MAX)
+    return await desk.parts.bodies.room(desk.session.account.id, size) if size > SMALL else None
+
+
+async def _answered(desk: Desk, handler: Handler, page: Handler | None) -> Response:
+    try:
         fields = await _fields(desk.request, desk.parts, desk.session.token.id, FORM_MAX)
     except Fault as fault:
         return desk.fault(fault)
@@ -206,23 +229,59 @@ async def _refused(desk: Desk, fault: Fault, page: Handler | None) -> Response:
 
 def _open(handler: OpenHandler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        parts = parts_of(request)
-        language, theme = _tastes(request)
-        browser = request.cookies.get(BROWSER_COOKIE, "")
-        # The pages of a session carry the session's token, also in the forms that need none.
-        party = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, "")) or browser or new_id()
-        look = Look(parts, request, language=language, theme=theme, party=party)
+        look = _look(request)
         try:
-            fields = await _fields(request, parts, party, SMALL)
+            fields = await _fields(request, look.parts, look.party, SMALL)
             response = _forged(look) if fields is None else await handler(look, fields)
         except Exception as error:  # noqa: BLE001 - every failure has a page
             fault = fault_of(error)
             response = look.page("frame/fault.html", fault.error.status, fault=fault)
-        if not browser:
-            set_cookie(request, response, BROWSER_COOKIE, party)
+        _keep_party(look, response)
         return response
 
     return _counted(endpoint)
+
+
+async def reader_of(look: Look) -> Look:
+    """Return the desk of the reader of an open page where a session holds, so that the page has its menu."""
+    parts, request = look.parts, look.request
+    session = await parts.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
+    if session is None:
+        return look
+    try:
+        identity = await parts.calls.identity(session.user.id)
+    except UserGone:
+        return look
+    return Desk(parts, request, session, identity, language=look.language, theme=look.theme)
+
+
+async def no_page(request: Request) -> Response:
+    """Answer where no page is: a reader who is signed in has the menu beside that."""
+    look = _look(request)
+    fault = Fault(e.RESOURCE_NOT_FOUND, look.gettext("There is no page at this address."))
+    try:
+        look = await reader_of(look)
+    except Exception as error:  # noqa: BLE001 - every failure has a page
+        fault = fault_of(error)
+    response = look.page("frame/fault.html", fault.error.status, fault=fault)
+    _keep_party(look, response)
+    return response
+
+
+def _look(request: Request) -> Look:
+    """Return how a page looks to a reader who need not be signed in."""
+    parts = parts_of(request)
+    language, theme = _tastes(request)
+    # The pages of a session carry the session's token, also in the forms that need none.
+    session = parts.sessions.party_of(request.cookies.get(SESSION_COOKIE, ""))
+    party = session or request.cookies.get(BROWSER_COOKIE, "") or new_id()
+    return Look(parts, request, language=language, theme=theme, party=party)
+
+
+def _keep_party(look: Look, response: Response) -> None:
+    """Let a browser without a name of its own keep the one that its forms were made for."""
+    if not look.request.cookies.get(BROWSER_COOKIE, ""):
+        set_cookie(look.request, response, BROWSER_COOKIE, look.party)
 
 
 def _counted(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -252,7 +311,7 @@ async def _fields(request: Request, parts: Parts, party: str, most: int) -> Fiel
         return None
     body = await read_form(request, most)
     if body is None:
-        raise Fault(e.ENTITY_TOO_LARGE, f"The form has more than {most} bytes.")
+        raise _too_long(most)
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
@@ -275,25 +334,33 @@ async def read_form(request: Request, most: int) -> bytes | None:
     return body
 
 
+def _too_long(most: int) -> Fault:
+    return Fault(e.ENTITY_TOO_LARGE, f"The form has more than {most} bytes.")
+
+
 def _forged(look: Look) -> Response:
     """Refuse a form that this session's pages did not make."""
     fault = Fault(
         e.ACCESS_DENIED,
         look.gettext("This form is from another session or has been open too long. Load the page again."),
     )
-    return look.page("frame/fault.html", fault.error.status, fault=fault)
+    return look.page("frame/fault.html", fault.error.status, fault=fault, heading=look.gettext("This form has expired"))
 
 
 def _to_sign_in(request: Request, parts: Parts) -> Response:
-    """Send the browser to sign in, and back afterwards to the page that it wanted."""
+    """Send the browser to sign in, and back afterwards to the page that it wanted, or to that of the form it sent."""
+    look = Look(parts, request, language="en", theme="", party="")
+    had_session = bool(request.cookies.get(SESSION_COOKIE))
+    ended = "1" if had_session else None
+    if request.headers.get(FRAGMENT) == "true":
+        return Response(status_code=204, headers={"hx-redirect": look.url("/sign-in", ended=ended)})
     wanted = request.url.path.removeprefix(parts.base)
     query = f"?{request.url.query}" if request.url.query else ""
-    look = Look(parts, request, language="en", theme="", party="")
-    address = look.url("/sign-in", next=wanted + query if request.method == "GET" and wanted else None)
-    if request.headers.get(FRAGMENT) == "true":
-        return Response(status_code=204, headers={"hx-redirect": look.url("/sign-in")})
-    response = RedirectResponse(address, SEE_OTHER)
-    if request.cookies.get(SESSION_COOKIE):
+    is_page = request.method == "GET" or had_session
+    response = RedirectResponse(
+        look.url("/sign-in", next=wanted + query if is_page and wanted else None, ended=ended), SEE_OTHER
+    )
+    if had_session:
         drop_cookie(request, response, SESSION_COOKIE)
     return response
 

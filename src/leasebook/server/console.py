@@ -76,6 +76,7 @@ async def console_of(
                 meter=ground.metrics,
                 sign_ins=ground.metrics.console,
                 addresses=Addresses([text for text in settings.trusted_proxies.split(",") if text]),
+                bodies=entrance.bodies,
                 path_prefix=settings.path_prefix.rstrip("/"),
                 is_public_https=(settings.public_url or "").startswith("https:"),
                 ways=() if openid is None else (openid.way,),

@@ -388,6 +388,9 @@ Leasebook serves on {base}
 {_warning(doors, settings)}
 Try it from a second terminal:
   {keys}
+  .venv/bin/leasebook units list --url {base}
+
+Or with curl:
   .venv/bin/leasebook sign /v2/catalog DescribeOfferings '{{}}' --url {base} |
     curl -s '{base}/v2/catalog?Action=DescribeOfferings' -H @- -H 'Content-Type: application/json' -d '{{}}'
 

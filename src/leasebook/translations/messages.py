@@ -39,6 +39,9 @@ _CHINESE: Final = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]$")
 TAKES_WORDS: Final = ("A unit of ", "Expected ", "a whole number of ", "{1} has {2} {3}, and at most ")
 """How the texts begin whose values may be a word of ours. Other values of one word are names that people chose."""
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_COLUMN: Final = re.compile(r"\b(column|index|table)\b")
+_OF_COLUMNS: Final = re.compile(rf"{_COLUMN.pattern}|\bha[sd] (the )?\{{\d\}} \{{")
+"""Findings with the name of a column in them, which is the same in every language."""
 _COUNTS: Final = re.compile(r"\d+ .* \d+")
 SENTENCE_MIN: Final = 12
 """Characters of a sentence that is looked for in a translation."""
@@ -53,8 +56,8 @@ class _Text(NamedTuple):
     translated: str
     is_weak: bool
     """Whether it has so few words that any message could have them: then its values must be single words or texts."""
-    takes_words: bool
-    """Whether a value that is one word is translated."""
+    takes_words: int
+    """How many values, from the first on, are translated where they are one word. Others may be names of columns."""
 
 
 class _Catalogue(gettext.GNUTranslations):
@@ -133,7 +136,8 @@ class _Reading:
         if len(text.pieces) == WORDS_MIN and not text.pieces[0] and _COUNTS.fullmatch(found[0]):
             # "2 units for 3" of "2 units for 3 months": the months are those of another text.
             return None
-        said = [self._whole.get(one, one) if text.takes_words else one for one in found]
+        words = text.takes_words
+        said = [self._whole.get(one, one) if place < words else one for place, one in enumerate(found)]
         said = [self._value(one, depth) if " " in one else one for one in said]
         if text.is_weak and any(" " in one and one == new for one, new in zip(found, said, strict=True)):
             return None
@@ -219,7 +223,10 @@ def _text(text: str, translated: str, *, takes_words: bool) -> _Text:
     pieces = tuple(_VALUE.split(text)[::2])
     words = sum(len(_WORD.findall(piece)) for piece in pieces)
     is_weak = len(pieces) > WORDS_MIN and words < WORDS_MIN
-    return _Text(pieces, translated, is_weak, takes_words or text.startswith(TAKES_WORDS))
+    words_taken = len(pieces) if takes_words or text.startswith(TAKES_WORDS) else 0
+    if _OF_COLUMNS.search(text):
+        words_taken = min(words_taken, 0 if _COLUMN.search(text) else 1)
+    return _Text(pieces, translated, is_weak, words_taken)
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -69,9 +69,9 @@ class ConsoleServer:
 
 @contextmanager
 def served(
-    directory: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+    directory: Path, port: int | None = None, settings: Mapping[str, str] | None = None, more: Sequence[str] = ()
 ) -> Iterator[ConsoleServer]:
-    """Serve from a process of its own; ``settings`` are variables of its environment."""
+    """Serve from a process of its own; ``settings`` are variables of its environment, ``more`` are arguments."""
     port, data, log = port or free_port(), directory / "data", directory / "log"
     environment = {
         **os.environ,
@@ -83,7 +83,7 @@ def served(
         **(settings or {}),
     }
     put_tables(data)
-    arguments = ["serve", "--demo", "--clock", "virtual", "--port", str(port), "--data", str(data)]
+    arguments = ["serve", "--demo", "--clock", "virtual", "--port", str(port), "--data", str(data), *more]
     with log.open("wb") as output:
         process = forked.Forked(arguments, env=environment, stdout=output.fileno(), stderr=output.fileno())
     url = f"http://127.0.0.1:{port}"

@@ -62,7 +62,7 @@ def test_a_session_that_ends_at_one_server_is_refused_by_another_that_knew_it(wh
         there.cookies = cookies
         # So is a form of a page that it was shown there.
         answer = there.post("/console/account", page.form("/console/sign-out") | {"login": "too-late"})
-        assert (answer.status, answer.location) == (303, "/console/sign-in")
+        assert (answer.status, answer.location) == (303, "/console/sign-in?next=%2Faccount&ended=1")
         assert other.get("/console").status == 200
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from leasebook.console.pages.overview import pages as overview
 from leasebook.contract.action import PROJECT, TAG
 from leasebook.contract.policies import BILLING_READ, FLEET_READ, FULL, OPERATE, OPERATOR, READ, SERVICE_READ, SUPPORT
 from leasebook.store.verify.check import check_store
@@ -60,13 +63,15 @@ def buy_form(page: Shown, **fields: str) -> dict[str, str]:
 
 
 @pytest.mark.both_stores
-def test_a_purchase_is_quoted_confirmed_and_made_once(browser: Browser, owner: Caller) -> None:
+def test_a_purchase_is_quoted_confirmed_and_made_once(scene: ServiceHarness, browser: Browser, owner: Caller) -> None:
     page = browser.get("/console/buy")
     part = browser.post("/console/buy/quote", buy_form(page), hx_request="true")
     assert "<html" not in part.text
     # 2 units at 0.5 a minute.
     assert "1,440.00" in part.words()
     assert 'datetime="2030-01-15T14:00:00Z"' in part.text
+    minutes = math.ceil((datetime.fromisoformat(TONIGHT) - scene.now()) / timedelta(minutes=1))
+    assert f"Until then it costs {minutes:,}.00 CNY at most" in part.words()
     whole = browser.post("/console/buy/quote", buy_form(page))
     assert "1,440.00" in whole.words()
     confirm = browser.post("/console/buy/confirm", buy_form(page, tags="team=vision, stage=test"))
@@ -100,7 +105,10 @@ def test_a_purchase_that_would_be_refused_says_why_and_keeps_the_form(browser: B
 def test_a_unit_is_kept_longer_moved_cleared_and_released(browser: Browser, owner: Caller) -> None:
     unit = owner.buy(release=TONIGHT)
     home = f"/console/units/{unit}"
-    page = browser.send(browser.get(home), f"{home}/keep", {"hours": "2h"})
+    page = browser.get(home)
+    assert "It is released at 2030-01-15 22:00 ." in page.words()
+    assert re.search(r"\dT\d\d:|[0-9a-f]{32}", page.words()) is None
+    page = browser.send(page, f"{home}/keep", {"hours": "2h"})
     assert "It is kept longer." in page.words()
     assert owner.unit(unit)["releaseTime"] == "2030-01-16T00:00:00+08:00"
     page = browser.send(page, f"{home}/release-at", choice="at", at="2030-01-20T10:30")
@@ -221,7 +229,8 @@ def test_many_units_are_changed_at_once_and_each_refusal_is_shown(browser: Brows
     assert "3 units were changed" in changed.words()
     assert {owner.unit(unit)["releaseTime"] for unit in units} == {TONIGHT}
     mixed = browser.post("/console/units/change", fields | {"unit": [units[0], prepaid], "deed": "clear"})
-    assert (mixed.status, "1 unit was changed 1 unit was not" in mixed.words()) == (409, True)
+    assert (mixed.status, mixed.words().count("1 unit was ")) == (409, 2)
+    assert "They have no release time any more: they cost until they are released by hand." in mixed.words()
     browser.post("/console/units/change", fields | {"unit": units, "deed": "tag", "tags": "team=x"})
     assert owner.unit(units[2])["tags"] == {"team": "x"}
     sure = browser.post("/console/units/change", fields | {"unit": units, "deed": "release"})
@@ -258,6 +267,26 @@ def test_the_overview_shows_spending_holdings_ends_and_events(browser: Browser, 
     assert page.text.count("<circle") == 1
     assert f"/console/units/{unit}" in page.text
     assert "<html" not in browser.get("/console", hx_request="true").text
+
+
+def test_the_overview_of_many_units_has_the_first_ends_and_those_that_need_a_look(
+    fresh: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = fresh.customer("1000000")
+    first, stopped = owner.buy(), owner.buy(months=1)
+    fresh.advance("2030-02-16T08:00:00+08:00")
+    ends = [owner.buy(release=f"2030-02-{day}T08:00:00+08:00") for day in (20, 18, 19)]
+    browser = signed_in(fresh, owner)
+    whole = browser.get("/console")
+    assert (whole.text.count("<circle"), "3 within 30 days" in whole.words()) == (3, True)
+    # As if the account had more units than a page of the list has, and more ends than are drawn.
+    monkeypatch.setattr(overview, "AT_ONCE", 1)
+    monkeypatch.setattr(overview, "ENDS_DRAWN", 2)
+    page = browser.get("/console")
+    assert (page.text.count("<circle"), "more than 2 within 30 days" in page.words()) == (2, True)
+    units = set(re.findall(r"/console/units/(unit-[^\"?]+)", page.text.partition("Latest events")[0]))
+    assert units == {ends[1], ends[2], stopped}
+    assert first not in units
 
 
 ROLES = {
@@ -303,3 +332,11 @@ def newcomer(scene: ServiceHarness, owner: Caller) -> Browser:
     browser = Browser(scene)
     browser.sign_in(owner.do(IAM, "CreateUser", {"name": "newcomer"})["userId"])
     return browser
+
+
+def test_a_missing_page_has_the_menu_and_the_language_is_changed_there(browser: Browser) -> None:
+    page = browser.get("/console/none")
+    assert (page.status, "There is no page at this address." in page.words()) == (404, True)
+    assert 'href="/console/units"' in page.text
+    page = browser.send(page, "/console/look", {"language": "zh"})
+    assert (page.status, '<html lang="zh-CN"' in page.text) == (404, True)

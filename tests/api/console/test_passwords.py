@@ -6,11 +6,13 @@ import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from argon2 import PasswordHasher
 
 from leasebook.api.audit_record import CallRecord
+from leasebook.console.frame.words import POLICIES
 from leasebook.console.session.pages import FRESH_S
 from leasebook.contract.policies import OF_THE_HOUSE, READ
 from leasebook.store.queries.snapshot import snapshot
@@ -70,6 +72,11 @@ def test_a_password_signs_in_and_another_one_does_not(scene: ServiceHarness) -> 
     assert not is_in(enter(scene, login, PASSWORD + "!"))
     assert not is_in(enter(scene, "unknown-person"))
     assert not is_in(enter(scene, "", ""))
+    for wanted, leads in (("/units?type=cpu", "/console/units?type=cpu"), ("//elsewhere.example", "/console/")):
+        browser = Browser(scene)
+        fields = browser.get(f"/console/sign-in?{urlencode({'next': wanted})}").form("/console/sign-in")
+        answer = browser.post("/console/sign-in", fields | {"login": login, "password": PASSWORD})
+        assert (answer.status, answer.location) == (303, leads), wanted
 
 
 def test_a_new_password_ends_the_sessions_of_the_former_one_and_not_the_present(scene: ServiceHarness) -> None:
@@ -181,7 +188,7 @@ def test_only_an_operator_sets_the_password_of_a_user_with_a_policy_over_every_a
     manager = root_browser(scene, owner)
     refused = put(manager, login, user=user)
     assert refused.status == 403
-    assert f"The user holds {policy}" in refused.text
+    assert f"The user holds {POLICIES[policy][0]}" in refused.text
     assert not is_in(enter(scene, login))
     # The user's own password is the user's own.
     of_the_house = Browser(scene)

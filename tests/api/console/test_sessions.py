@@ -90,7 +90,9 @@ def test_an_ended_session_stays_ended_for_a_copy_of_its_cookie(scene: ServiceHar
     assert browser.post("/console/sign-out", page.form("/console/sign-out")).location == "/console/sign-in"
     assert SESSION_COOKIE not in browser.cookies
     browser.cookies[SESSION_COOKIE] = cookie
-    assert browser.get("/console").status == 303
+    ended = browser.get("/console/units?type=cpu")
+    assert (ended.status, ended.location) == (303, "/console/sign-in?next=%2Funits%3Ftype%3Dcpu&ended=1")
+    assert "Your session has ended." in browser.get(ended.location).words()
     assert check_store(scene.where).findings == []
 
 

@@ -11,7 +11,7 @@ from leasebook.api.audit_record import CallRecord
 from leasebook.api.auth.admission import Turn
 from leasebook.api.auth.identity import Identities, Identity
 from leasebook.api.auth.nonce import CallNonce
-from leasebook.api.body.budget import SMALL, Bodies
+from leasebook.api.body.budget import SMALL, Bodies, announced
 from leasebook.api.fault import Fault
 from leasebook.contract import errors as e
 from leasebook.contract.action import Action
@@ -188,15 +188,9 @@ class Callers:
 
     def _announced(self, headers: Headers, most: int) -> int:
         """Return how many bytes a body will have at most; raises Fault where that is too much."""
-        size = 0
-        for name, value in headers:
-            # Nineteen digits say enough, and thousands would take long to read.
-            if name == b"content-length" and value.isdigit():
-                size = int(value[:19])
-                if size > most:
-                    raise self._too_large(f"{value[:20].decode()} bytes", most)
-            elif name == b"transfer-encoding":
-                size = most
+        size = announced(headers, most)
+        if size > most:
+            raise self._too_large(f"{size} bytes", most)
         return size
 
     async def _read(self, receive: Receive, most: int) -> bytes:

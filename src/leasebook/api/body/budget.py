@@ -6,10 +6,23 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from typing import Final
 
+from leasebook.api.asgi import Headers
 from leasebook.batch import Overloaded
 
 SMALL: Final = 16 * 1024
 """A body of up to this many bytes needs no room in the budget; every connection may use that much memory."""
+
+
+def announced(headers: Headers, most: int) -> int:
+    """Return how many bytes a body has by its head; ``most`` for one in chunks, whose head does not say."""
+    size = 0
+    for name, value in headers:
+        # Nineteen digits say enough, and thousands would take long to read.
+        if name == b"content-length" and value.isdigit():
+            size = max(size, int(value[:19]))
+        elif name == b"transfer-encoding":
+            size = max(size, most)
+    return size
 
 
 class Room:

@@ -17,6 +17,8 @@ C = TypeVar("C", bound=click.Command)
 
 _WIDE: Final = "WF"
 _PIECES: Final = re.compile(r"[!-~]+|\s+|[^!-~\s]")
+SENTENCE_MAX: Final = 300
+"""Characters of a first sentence; the longest has about 100."""
 _NOT_FIRST: Final = "，。、；：？！）》」』”’…"  # noqa: RUF001 - Chinese
 """Marks that begin no line."""
 
@@ -100,6 +102,17 @@ def _parameter(parameter: click.Parameter) -> click.Parameter:
 
 class SpeakingGroup(click.Group):
     """A group of commands that speaks the reader's language."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with its whole first sentence: the library cuts it off where the line ends."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, "".join(command.get_short_help_str(SENTENCE_MAX).partition("。")[:2]))
+            for name, command in found
+            if command is not None and not command.hidden
+        ]
+        with formatter.section(help_text("Commands")):
+            formatter.write_dl(rows)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command line in the language of this process."""

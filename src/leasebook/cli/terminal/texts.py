@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Final
 
 from leasebook.translations.catalogues import Language, catalogue, from_environment
@@ -21,22 +20,23 @@ OF_CLICK: Final = "click"
 """The part with the texts of the library that reads the arguments."""
 
 
-_FOR_PROGRAMS: Final = ContextVar("for programs", default=False)
+_FOR_PROGRAMS: Final[list[bool]] = []
+"""The parts of the command that run now, and whether programs read their texts; a context variable loads more."""
 
 
 def language() -> Language:
     """Return the language of this process's texts: LEASEBOOK_LANG, else the locale; within ``for_programs`` English."""
-    return "en" if _FOR_PROGRAMS.get() else from_environment(os.environ)
+    return "en" if any(_FOR_PROGRAMS) else from_environment(os.environ)
 
 
 @contextmanager
 def for_programs(*, are: bool) -> Iterator[None]:
     """Keep texts in English where programs are to read them, so that they are the same on every machine."""
-    token = _FOR_PROGRAMS.set(are)
+    _FOR_PROGRAMS.append(are)
     try:
         yield
     finally:
-        _FOR_PROGRAMS.reset(token)
+        _FOR_PROGRAMS.pop()
 
 
 def _(text: str) -> str:

@@ -43,8 +43,9 @@ class HttpSettings(CostSettings, frozen=True, kw_only=True):
         Declared(
             "http.bodies_max_bytes",
             Whole(16_384, 1 << 40, "bytes"),
-            "Memory for the bodies of all calls together, from reading to the answer. If there is no room, a call "
-            "waits up to `http.body_seconds` for it; one account gets at most half. Bodies up to 16 KiB do not count.",
+            "Memory for the bodies of all calls, and for the forms of the console, from reading to the answer. If "
+            "there is no room, a call waits up to `http.body_seconds` for it; one account gets at most half. Bodies up "
+            "to 16 KiB do not count.",
         ),
     ] = 64 << 20
 

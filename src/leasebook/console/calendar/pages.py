@@ -82,7 +82,7 @@ async def renew(desk: Desk) -> Response:
     if desk.parts.attempts.wait_s(f"calendar {user.id}"):
         raise Fault(e.TOO_MANY_REQUESTS, desk.gettext("There were too many new addresses. Try again in a minute."))
     await desk.parts.sessions.end_calendar(user, record_of(desk.parts, desk.request, "RenewCalendar"))
-    return desk.go("/account")
+    return desk.go("/account", done="calendar-renewed")
 
 
 def _ended(look: Look) -> Fault:

@@ -19,7 +19,7 @@ from leasebook.contract import errors as e
 
 async def use_code(look: Look, fields: Fields) -> Response:
     """Sign in by the code that follows a right password."""
-    state, typed = (fields.get(name, [""])[0] for name in ("state", "code"))
+    state, typed, wanted = (fields.get(name, [""])[0] for name in ("state", "code", "next"))
     parts = look.parts
     how = "recovery" if codes.is_recovery(typed) else "code"
     try:
@@ -30,20 +30,20 @@ async def use_code(look: Look, fields: Fields) -> Response:
         await parts.factors.use(asked, typed, record)
     except CodeRefused as refusal:
         parts.sign_ins.signed_in(how, refusal.why)
-        return _refused(look, state, refusal)
+        return _refused(look, state, refusal, wanted)
     parts.sign_ins.signed_in(how, "ok")
-    response = look.go("/")
+    response = look.go_on(wanted)
     begin_session(look.request, response, parts.sessions.begin(asked.user.id, "password", asked.password.changed_at))
     return response
 
 
-def _refused(look: Look, state: str, refusal: CodeRefused) -> Response:
+def _refused(look: Look, state: str, refusal: CodeRefused, wanted: str) -> Response:
     parts, status = look.parts, e.ACCESS_DENIED.status
     if refusal.why == "ended":
-        return sign_in_again(look, status, "code_ended")
+        return sign_in_again(look, status, "code_ended", wanted)
     address = record_of(parts, look.request, "SignIn").address
     parts.context.refusals.count(address, "", "", e.ACCESS_DENIED.code)
-    return look.page("factor/code.html", status, state=state, why=refusal.why)
+    return look.page("factor/code.html", status, state=state, why=refusal.why, wanted=wanted)
 
 
 async def begin(desk: Desk) -> Response:

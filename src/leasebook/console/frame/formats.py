@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -11,6 +12,11 @@ from markupsafe import Markup
 
 from leasebook.domain.values.calendar import Instant, to_datetime
 
+TIME: Final = re.compile(r"(?<!')(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))")
+"""A time in a sentence, unless it is quoted: then a caller gave it."""
+USER_ID: Final = re.compile(r" ?\([0-9a-f]{32}\)|（[0-9a-f]{32}）")  # noqa: RUF001 - Chinese
+"""The id of a user behind the name."""
+FIELD: Final = re.compile(r" param\[[\w.\[\]*-]{1,128}\]$")
 NONE: Final = Markup('<span class="none">\N{EN DASH}</span>')
 """A page shows this where there is no value."""
 
@@ -60,6 +66,22 @@ def time_tag(at: Instant | str | datetime | None, zone: str) -> Markup:
     return Markup('<time datetime="{}" data-zone="{}" title="{}">{}</time>').format(
         exact, zone, exact, in_zone(at, zone)
     )
+
+
+def sentence(text: str, zone: str) -> Markup:
+    """Write a sentence of an answer for a page: its times as those of pages, without what only programs read.
+
+    That are the ids of users behind their names, and the field of a request at the end.
+    """
+    parts = TIME.split(FIELD.sub("", USER_ID.sub("", text)))
+    return Markup("").join(_shown(part, zone) if place % 2 else part for place, part in enumerate(parts))
+
+
+def _shown(at: str, zone: str) -> Markup | str:
+    try:
+        return time_tag(at, zone)
+    except (OverflowError, ValueError):
+        return at
 
 
 def left_tag(at: Instant | str | datetime | None, now: Instant | datetime, text: str) -> Markup:

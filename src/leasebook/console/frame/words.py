@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -82,6 +83,25 @@ EVENTS: Final[dict[str, str]] = {
     "iam.userChanged": marked("A user was changed"),
     "iam.accessKeyCreated": marked("An access key was made"),
     "iam.accessKeyChanged": marked("An access key was changed"),
+    "iam.serviceKeyCreated": marked("A key for calling services was made"),
+    "iam.serviceKeyChanged": marked("A key for calling services was changed"),
+    "iam.accountCreated": marked("The account was opened"),
+    "iam.accountChanged": marked("The account's name or time zone was changed"),
+    "iam.found": marked("Was there when the log began"),
+    "account.closed": marked("The account was closed"),
+    "account.tagPolicyChanged": marked("The tag policy was changed"),
+    "approval.reminder": marked("A request still waits for an approval"),
+    "engine.stockDiffers": marked("An engine has another number of units than are offered"),
+    "engine.stockFits": marked("An engine has as many units as are offered"),
+    "model.approved": marked("A version of a model was approved"),
+    "model.approvalWithdrawn": marked("The approval of a version was withdrawn"),
+    "service.logStoreAttached": marked("Lines of a service go to a log store"),
+    "service.logStoreDetached": marked("Lines of a service go to no log store any more"),
+    "subscription.confirming": marked("A mail address is asked for its consent"),
+    "subscription.confirmed": marked("A mail address was confirmed"),
+    "subscription.givenUp": marked("A delivery was given up"),
+    "subscription.paused": marked("A subscription was paused"),
+    "subscription.test": marked("A test of a subscription"),
 }
 RULES: Final[dict[str, str]] = {
     "permission": marked("Permission"),
@@ -96,6 +116,36 @@ RULES: Final[dict[str, str]] = {
     "tags": marked("Tags"),
 }
 """By rule of a quote."""
+
+POLICIES: Final[dict[str, tuple[str, str]]] = {
+    "QianfanFullControlAccessPolicy": (marked("Full control"), marked("everything in the account")),
+    "QianfanServiceOperateAccessPolicy": (marked("Operate"), marked("buy, change, end and see what the account holds")),
+    "QianfanReadAccessPolicy": (marked("Read"), marked("see everything in the account, its users included")),
+    "QianfanServiceReadAccessPolicy": (marked("Read services"), marked("see what the account holds, runs and pays")),
+    "QianfanDataFullControlAccessPolicy": (marked("Data: full control"), marked("list services")),
+    "QianfanDataOperateAccessPolicy": (marked("Data: operate"), marked("list services")),
+    "QianfanModelTuningFullControlAccessPolicy": (
+        marked("Models: full control"),
+        marked("make, delete and see models"),
+    ),
+    "QianfanModelTuningReadAccessPolicy": (marked("Models: read"), marked("see models")),
+    "LeasebookOperatorPolicy": (
+        marked("Operator"),
+        marked("run the service; see every account, and end what it holds"),
+    ),
+    "LeasebookFleetReadPolicy": (
+        marked("Read the fleet"),
+        marked("see what every account holds and runs, without money"),
+    ),
+    "LeasebookBillingReadPolicy": (marked("Read all bills"), marked("see the money of every account")),
+    "LeasebookSupportPolicy": (
+        marked("Support"),
+        marked("see every account without money, and end instances for a reason"),
+    ),
+}
+"""By policy: its name for people, and its purpose in a few words (``contract/policies.py`` has it in full)."""
+POLICY: Final = re.compile(r"\b(?:Qianfan|Leasebook)[A-Za-z]{1,40}Policy\b")
+"""The name of a policy in a sentence."""
 
 Translate = Callable[[str], str]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +9,7 @@ import structlog
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from leasebook.console.desk import SEE_OTHER, Look
+from leasebook.console.desk import SEE_OTHER, Look, wanted_path
 from leasebook.console.openid.failures import SignInFailed
 from leasebook.console.openid.flow import HOLDS_S, SIGNED_OUT
 from leasebook.console.openid.sign_in import SIGN_OUT, OpenIdSignIn
@@ -23,7 +22,6 @@ log = structlog.get_logger()
 
 COOKIE: Final = "leasebook_openid"
 WAY: Final = SignInWay(marked("Sign in with your organisation"), "/openid/start")
-_PATH: Final = re.compile(r"/(?!/)[!-\[\]-~]{0,500}")
 
 
 class OpenIdPages:
@@ -45,9 +43,9 @@ class OpenIdPages:
         """Send the browser to the provider."""
         if (refused := too_often(look)) is not None:
             return refused
-        wanted = look.request.query_params.get("next", "/")
+        wanted = wanted_path(look.request.query_params.get("next", "/"))
         try:
-            begun = await self._sign_in.begin(wanted if _PATH.fullmatch(wanted) else "/")
+            begun = await self._sign_in.begin(wanted)
         except SignInFailed as failed:
             return _failed(look, failed)
         response = RedirectResponse(begun.url, SEE_OTHER)

@@ -15,6 +15,7 @@ from leasebook.api.ids import uuid4_text
 from leasebook.api.responses import fault_of
 from leasebook.console.desk import SEE_OTHER, Desk, Look
 from leasebook.console.frame import languages
+from leasebook.console.pages.units.listing import projects
 from leasebook.console.parts import Parts
 from leasebook.console.routes import (
     SESSION_COOKIE,
@@ -48,7 +49,9 @@ FRESH_S: Final = 900
 
 async def sign_in_page(look: Look, _: Fields) -> Response:
     """Say how to sign in."""
-    return sign_in_again(look, 200, wanted=look.request.query_params.get("next", ""))
+    query = look.request.query_params
+    why = "session_ended" if query.get("ended") == "1" else ""
+    return sign_in_again(look, 200, why, query.get("next", ""))
 
 
 def sign_in_again(look: Look, status: int, why: str = "", wanted: str = "") -> Response:
@@ -87,7 +90,7 @@ async def use_link(look: Look, _: Fields) -> Response:
 
 async def use_password(look: Look, fields: Fields) -> Response:
     """Sign in by a login name and its password."""
-    login, password = (fields.get(name, [""])[0] for name in ("login", "password"))
+    login, password, wanted = (fields.get(name, [""])[0] for name in ("login", "password", "next"))
     if (refused := too_often(look, f"login {login.strip().lower()[:LOGIN_SHOWN]}")) is not None:
         return refused
     parts = look.parts
@@ -96,15 +99,15 @@ async def use_password(look: Look, fields: Fields) -> Response:
     if proved is None:
         parts.sign_ins.signed_in("password", "wrong")
         parts.context.refusals.count(record.address, "", "", e.ACCESS_DENIED.code)
-        return sign_in_again(look, e.ACCESS_DENIED.status, "wrong")
+        return sign_in_again(look, e.ACCESS_DENIED.status, "wrong", wanted)
     user, row = proved
     if (state := parts.factors.asks(row, look.party)) is not None:
         parts.sign_ins.signed_in("password", "code_asked")
-        return look.page("factor/code.html", state=state, why="")
+        return look.page("factor/code.html", state=state, why="", wanted=wanted)
     record.account_id, record.user_id, record.body = user.account_id, user.id, b"password"
     parts.context.sequencer.note(record.line(parts.context.clock.now(), 200, OK, ""))
     parts.sign_ins.signed_in("password", "ok")
-    response = look.go("/")
+    response = look.go_on(wanted)
     begin_session(look.request, response, parts.sessions.begin(user.id, "password", row.changed_at))
     return response
 
@@ -143,6 +146,7 @@ async def set_password(desk: Desk) -> Response:
 async def account_of(desk: Desk, to: User, fault: Fault | None = None) -> Response:
     """Show a user's page, with what was refused."""
     row = await desk.parts.factors.password_of(to.id)
+    names = await projects(desk) if to.project_policies else {}
     return desk.page(
         "session/account.html",
         200 if fault is None else fault.error.status,
@@ -154,6 +158,9 @@ async def account_of(desk: Desk, to: User, fault: Fault | None = None) -> Respon
         recovery_left=0 if row is None else len(row.recovery),
         is_own=to.id == desk.session.user.id,
         policies=sorted(policies_of(to)),
+        for_projects=[
+            (one.policy, ", ".join(names.get(id_, id_) for id_ in one.project_ids)) for one in to.project_policies
+        ],
         fault=fault,
         calendar=await _calendar(desk, to),
         done=desk.asked("done"),

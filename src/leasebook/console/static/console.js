@@ -12,6 +12,8 @@
       `${two(date.getHours())}:${two(date.getMinutes())}${seconds}`;
   }
 
+  const city = (name) => name.split("/").pop().replaceAll("_", " ");
+
   // The account's time is in the page. Where the reader's clock shows another one, that comes first.
   function localize(root) {
     for (const time of root.querySelectorAll("time[data-zone]:not([data-done])")) {
@@ -19,9 +21,9 @@
       const theirs = time.textContent, mine = written(new Date(time.dateTime));
       if (theirs.slice(0, 16) === mine.slice(0, 16)) continue;
       const beside = document.createElement("small");
-      beside.textContent = `${theirs.slice(0, 10) === mine.slice(0, 10) ? theirs.slice(11) : theirs} ${time.dataset.zone}`;
+      beside.textContent = `${theirs.slice(0, 10) === mine.slice(0, 10) ? theirs.slice(11) : theirs} ${city(time.dataset.zone)}`;
       time.replaceChildren(mine, " ", beside);
-      time.title += ` (${zone})`;
+      time.title += ` (${zone}; ${theirs} ${time.dataset.zone})`;
     }
   }
 
@@ -50,6 +52,14 @@
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-selects]");
     if (all) for (const box of document.querySelectorAll(all.dataset.selects)) box.checked = all.checked;
+  });
+
+  // The second click of a double click sends nothing: a browser would drop the first answer, and some come only once.
+  const sent = new WeakMap();
+  window.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (Date.now() - (sent.get(form) || 0) < 1500) event.preventDefault(); else sent.set(form, Date.now());
   });
 
   // A part that takes long comes after its page.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 from leasebook.domain.costs.folding import Charge, Groups, Part, Payment, spread_payments
 from leasebook.domain.costs.periods import Periods, Stretch
 from leasebook.domain.costs.rows import Alike, CostGroup, CostPeriod, Sums
-from leasebook.domain.costs.spread import Spread
+from leasebook.domain.costs.spread import Course, Spread
 from leasebook.domain.model.offering import EVERYWHERE
 from leasebook.domain.model.resource.project import public_project
 from leasebook.domain.values.calendar import Instant
@@ -128,12 +130,33 @@ class Answer:
         spans = [(self._periods.since, since), (until, self._periods.until)]
         return [(begin, end) for begin, end in spans if begin < end]
 
-    def payments(self, payments: list[Payment], since: Instant, until: Instant) -> None:
-        """Add the parts of an instance's payments in advance that lie in one of these spans."""
-        for payment, spread in spread_payments(payments):
+    def payments(self, found: Iterable[list[Payment]], since: Instant, until: Instant) -> None:
+        """Add the parts of instances' payments in advance that lie in one of these spans; a list for each instance."""
+        first, moments = self._moments(since, until)
+        courses: dict[Key, Course] = {}
+        for payment, spread in chain.from_iterable(map(spread_payments, found)):
             group_id = self._fresh.of(payment.posting.account_id, payment.alike)
+            key = (self._ways.get(group_id) or self._way(group_id)).key
+            if key is None:
+                continue
+            if spread.refunded_at is None and spread.begin < spread.end:
+                course = courses.get(key)
+                if course is None:
+                    course = courses[key] = Course(moments)
+                course.add(spread)
+                continue
             for place, amount in self._parts(spread, since, until):
                 self._add(place, group_id, Amounts(amortised=amount))
+        for key, course in courses.items():
+            for place, amount in enumerate(course.parts(), first):
+                if amount:
+                    self._rows.setdefault((place, key), [0, 0, 0, 0])[1] += amount
+
+    def _moments(self, since: Instant, until: Instant) -> tuple[int, list[Instant]]:
+        """Return the place of the period in which a span begins, and the moments that cut the span into periods."""
+        starts = self._periods.starts
+        first, last = bisect_right(starts, since), bisect_left(starts, until)
+        return first - 1, [since, *starts[first:last], until]
 
     def _parts(self, spread: Spread, since: Instant, until: Instant) -> Iterable[tuple[int, int]]:
         """Yield the parts of a payment in the periods of a span."""

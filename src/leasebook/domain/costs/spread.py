@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 
 import msgspec
@@ -43,6 +45,33 @@ class Spread(msgspec.Struct, frozen=True):
     def part(self, since: Instant, until: Instant) -> int:
         """How much of it belongs to a stretch of time; below zero where what earlier ones had is taken back in it."""
         return self.before(until) - self.before(since)
+
+
+class Course:
+    """How much of many payments lies between some moments, exactly: each payment is rounded down by itself."""
+
+    def __init__(self, moments: Sequence[Instant]) -> None:
+        """``moments`` are in order."""
+        self._moments: Final = moments
+        self._begun = [0] * len(moments)
+        """By moment: the parts before it of payments whose time goes on after it."""
+        self._over = [0] * (len(moments) + 1)
+        """By moment: the payments whose time ends before it, or with it, and after the moment before."""
+
+    def add(self, spread: Spread) -> None:
+        """Add a payment that is spread over some time, and was not paid back."""
+        moments, begun = self._moments, self._begun
+        begin, amount, length = spread.begin, spread.amount, spread.end - spread.begin
+        first = bisect_right(moments, begin)
+        last = bisect_left(moments, spread.end)
+        for place in range(first, last):
+            begun[place] += amount * (moments[place] - begin) // length
+        self._over[last] += amount
+
+    def parts(self) -> list[int]:
+        """Return how much lies between each moment and the next."""
+        before = [begun + over for begun, over in zip(self._begun, accumulate(self._over), strict=False)]
+        return [later - earlier for earlier, later in pairwise(before)]
 
 
 def spreads_of(postings: Iterable[Posting]) -> list[Spread]:

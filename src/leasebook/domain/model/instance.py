@@ -186,7 +186,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
     @property
     def used(self) -> int:
         """How many of its units are taken by replicas."""
-        return sum(placed.replicas * placed.units_each for placed in self.placements)
+        # Most have no replicas, and long lists ask each.
+        return sum(placed.replicas * placed.units_each for placed in self.placements) if self.placements else 0
 
     @property
     def replicas(self) -> int:

@@ -101,33 +101,36 @@ def rfc3339(at: Instant, zone_name: str) -> str:
 
     ``ZULU`` is UTC with ``Z`` for its offset.
     """
-    if zone_name == ZULU:
-        return f"{rfc3339(at, 'UTC').removesuffix('+00:00')}Z"
     quarter, rest = divmod(at, QUARTER_US)
     written = _quarter(quarter, zone_name)
     if written is None:
         return to_datetime(at, zone_name).isoformat()
-    hour, minute, offset = written
+    hour, first, offset = written
     second, fraction = divmod(rest, SECOND_US)
-    minutes, second = divmod(second, 60)
     if fraction:
-        return f"{hour}{minute + minutes:02}:{second:02}.{fraction:06}{offset}"
-    return f"{hour}{minute + minutes:02}:{second:02}{offset}"
+        return f"{hour}{_CLOCK[first + second]}.{fraction:06}{offset}"
+    return f"{hour}{_CLOCK[first + second]}{offset}"
+
+
+_CLOCK = tuple(f"{minute:02}:{second:02}" for minute in range(60) for second in range(60))
+"""Minutes and seconds as they are written, by the seconds since the full hour."""
 
 
 @lru_cache(maxsize=65536)
 def _quarter(number: int, zone_name: str) -> tuple[str, int, str] | None:
-    """Return the text before and after the minutes, and the first minute, for a quarter of an hour since 1970 UTC.
+    """Return the text before the minutes, the seconds since the full hour, and the offset.
+
+    They are of the beginning of a quarter of an hour, by its number since 1970 UTC.
 
     A long list formats hundreds of times, most of them close to each other, so quarters are cached. Returns None where
     the zone's clocks do not show this as a quarter of an hour, or change during it.
     """
-    begin = Instant(number * QUARTER_US)
-    first, last = to_datetime(begin, zone_name), to_datetime(Instant(begin + QUARTER_US - 1), zone_name)
+    begin, name = Instant(number * QUARTER_US), "UTC" if zone_name == ZULU else zone_name
+    first, last = to_datetime(begin, name), to_datetime(Instant(begin + QUARTER_US - 1), name)
     if first.utcoffset() != last.utcoffset() or first.minute % 15 or first.second:
         return None
     text = first.isoformat()
-    return text[:14], first.minute, text[19:]
+    return text[:14], first.minute * 60, ZULU if zone_name == ZULU else text[19:]
 
 
 @lru_cache(maxsize=4096)

@@ -28,6 +28,10 @@ class Held(NamedTuple):
     instances: int = 0
     units: int = 0
 
+    def plus(self, more: Held) -> Held:
+        """Add other instances."""
+        return Held(self.instances + more.instances, self.units + more.units)
+
 
 class Holdings(NamedTuple):
     """The live instances of an account, by how they are paid, and its services that are not deleted."""
@@ -35,6 +39,12 @@ class Holdings(NamedTuple):
     prepaid: Held = Held()
     postpaid: Held = Held()
     services: int = 0
+
+    def plus(self, timing: str, more: Held) -> Holdings:
+        """Add instances that are paid in one way."""
+        if timing == "Prepaid":
+            return self._replace(prepaid=self.prepaid.plus(more))
+        return self._replace(postpaid=self.postpaid.plus(more))
 
 
 class AccountQuestions(ApprovalQuestions, CostQuestions, Protocol):
@@ -51,7 +61,7 @@ class AccountQuestions(ApprovalQuestions, CostQuestions, Protocol):
     def holdings(self, account_ids: Sequence[str]) -> dict[str, Holdings]:
         """Return the holdings of accounts; an account that holds nothing is missing.
 
-        It reads the live instances of these accounts, and no others.
+        It reads the index entries of these accounts' live instances: 100,000 take some hundredths of a second.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from leasebook.domain.book.project_scope import Projects
 from leasebook.domain.costs.folding import Charge, Payment
 from leasebook.domain.costs.rows import CostGroup, CostPeriod, Level
+from leasebook.domain.model.account import Account
 from leasebook.domain.values.calendar import Instant
 
 
@@ -29,6 +30,18 @@ class Span(NamedTuple):
 
     after: int
     until: int
+
+
+class MonthMoney(NamedTuple):
+    """An account's money in a calendar month, in micro-units.
+
+    ``opening`` is its balance when the month begins, ``paid_in`` the sum of top-ups, ``charged`` what was charged less
+    refunds.
+    """
+
+    opening: int
+    paid_in: int
+    charged: int
 
 
 class CostQuestions(Protocol):
@@ -61,6 +74,14 @@ class CostQuestions(Protocol):
         self, span: Span, account_id: str | None = None, since: Instant | None = None, until: Instant | None = None
     ) -> list[Charge]:
         """Return metered use, alike charges of one moment in one; with an account, only its own."""
+        ...
+
+    def charged_in_month(self, account: Account, since: Instant, until: Instant) -> int:
+        """Return the charges less refunds of a calendar month on the account's clocks, in micro-units."""
+        ...
+
+    def month_money(self, account: Account, since: Instant, until: Instant) -> MonthMoney:
+        """Return an account's balance when a calendar month on its clocks begins, and the month's sums."""
         ...
 
     def payments(self, span: Span, account_id: str | None = None) -> list[Payment]:

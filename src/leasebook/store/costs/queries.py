@@ -19,6 +19,10 @@ from leasebook.store.rows.sums import parts_of, total
 
 AT_ONCE: Final = 100
 """Ids that one statement looks up."""
+NUMBERS_AT_ONCE: Final = 20_000
+"""Numbers of instances that one walk through an account's payments finds."""
+UNITS_AT_ONCE: Final = 500
+"""Instances whose payments one statement reads."""
 PROJECT: Final = "p.project_id"
 """The project of a posting; null: the default one."""
 # The tags that the instance had when it was charged: those that it had until its next change, or else those of now.
@@ -125,19 +129,28 @@ class CostQueries:
 
         Instances that were paid only after the span, or for a time before it, are left out.
         """
-        after = ""
+        after = 0
         while True:
+            # As expressions the numbers cannot be walked along the index of instances, which has those of all accounts.
             rows = self._fetch(
-                f"SELECT DISTINCT unit_id FROM postings WHERE {OF_ACCOUNT} AND kind <> 'Usage' AND at < ? "
-                "AND (at >= ? OR until > ?) AND unit_id > ? ORDER BY unit_id LIMIT ?",
-                (account_id, until, since, since, after, AT_ONCE),
+                f"SELECT DISTINCT unit + 0 AS number FROM posting_rows WHERE {OF_ACCOUNT} AND kind <> 'Usage' "
+                "AND at < ? AND (at >= ? OR until > ?) AND unit + 0 > ? ORDER BY number LIMIT ?",
+                (account_id, until, since, since, after, NUMBERS_AT_ONCE),
             )
-            ids = [str(row[0]) for row in rows]
-            for payments in self.payments_of(ids, _ALL).values():
-                yield [payment for payment in payments if payment.posting.at < until]
-            if len(ids) < AT_ONCE:
+            numbers = [int(row[0]) for row in rows]
+            for begin in range(0, len(numbers), UNITS_AT_ONCE):
+                some = numbers[begin : begin + UNITS_AT_ONCE]
+                marks = ", ".join("?" for _ in some)
+                rows = self._fetch(
+                    f"{_PAYMENT} WHERE p.unit IN ({marks}) AND p.kind <> 'Usage' AND p.at < ?", [*some, until]
+                )
+                found: dict[str, list[Payment]] = {}
+                for payment in sorted(map(_payment, rows), key=_number):
+                    found.setdefault(payment.posting.unit_id or "", []).append(payment)
+                yield from found.values()
+            if len(numbers) < NUMBERS_AT_ONCE:
                 return
-            after = ids[-1]
+            after = numbers[-1]
 
     def cost_groups(self, account_id: str) -> dict[str, CostGroup]:
         """Return an account's groups of charges by id."""
@@ -173,8 +186,8 @@ class CostQueries:
             yield from self._fetch(f"{text} IN ({', '.join('?' for _ in some)})", some)
 
 
-_ALL: Final = 2**62
-"""A number that no posting reaches."""
+def _number(payment: Payment) -> int:
+    return payment.seq
 
 
 def _payment(row: Sequence[Any]) -> Payment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 from leasebook.domain.record.audit_log import NOTHING, Audit, AuditPage, Head, Mark, Sealed, read_body
@@ -21,6 +22,7 @@ LOOKED_AT_MAX: Final = 1000
 """Upper bound of the pages that one query searches: a filter without matches costs a second at most."""
 
 
+@cache
 def columns(codec: Codec[Any], prefix: str = "") -> str:
     """List a table's columns for a SELECT."""
     return ", ".join(f'{prefix}"{column}"' for column in codec.columns)

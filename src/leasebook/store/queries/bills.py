@@ -13,13 +13,30 @@ from leasebook.store.rows.codec import POSTINGS
 from leasebook.store.rows.postings import IN_DAYS, OF_ACCOUNT, OF_UNIT, days, units_in
 from leasebook.store.rows.sums import parts_of, total
 
+POSTINGS_MAX: Final = 100_000
+"""Postings of a period whose instances are gathered from them, in some hundredths of a second.
+
+With more, each instance of the account is asked for one: 100,000 that were charged hourly have 70 million in a month.
+"""
 BILLS_AT_ONCE: Final = 100
 """Instances whose bills one statement reads; they are in memory at once."""
-_EFFECT: Final = parts_of("CASE WHEN credit = ? THEN amount ELSE -amount END")
-"""The effect of postings on a ledger account, which is both parameters, as two parts of a sum."""
+EFFECT: Final = "CASE WHEN credit = ? THEN amount ELSE -amount END"
+"""The effect of a posting on a ledger account, which is the parameter."""
 _PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
-_TURNED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
+BILLED: Final = "CASE WHEN kind IN ('TopUp', 'PayOut', 'WriteOff') THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
+"""The amount that a posting charged to the ledger account of an account, which is the parameter."""
 _BILLS: Final = f"SELECT {columns(POSTINGS)} FROM postings WHERE {units_in(BILLS_AT_ONCE)} AND {IN_DAYS} ORDER BY seq"
+# With a limit PostgreSQL makes no join of it, which may read all postings of the instances.
+_OF_POSTINGS: Final = (
+    f"SELECT id FROM units WHERE seq IN (SELECT unit FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ? "
+    f"LIMIT {2**62}) AND id || '' > ? ORDER BY id || '' LIMIT ?"
+)
+_WITH_POSTINGS: Final = (
+    f"SELECT id FROM (SELECT id, seq FROM units WHERE {OF_ACCOUNT} AND status <> 'Released' "
+    f"UNION ALL SELECT id, seq FROM units WHERE {OF_ACCOUNT} AND status = 'Released') AS u WHERE id || '' > ? "
+    f"AND EXISTS (SELECT 1 FROM posting_rows p WHERE p.unit = u.seq AND p.unit IS NOT NULL AND {IN_DAYS}) "
+    "ORDER BY id || '' LIMIT ?"
+)
 
 
 def padded(unit_ids: Sequence[str]) -> list[str]:
@@ -49,7 +66,7 @@ class BillQueries:
         if last - until < until - first:
             # One statement, so that balance and postings are of the same instant.
             today = self._fetch(
-                f"SELECT a.balance, p.* FROM accounts a, (SELECT {_EFFECT} FROM postings "
+                f"SELECT a.balance, p.* FROM accounts a, (SELECT {parts_of(EFFECT)} FROM postings "
                 f"WHERE {OF_ACCOUNT} AND at >= ?) AS p WHERE a.id = ?",
                 (own, own, account_id, until, account_id),
             )
@@ -57,7 +74,7 @@ class BillQueries:
                 ((balance, *since),) = today
                 return int(balance) - total(*since)
         (sums,) = self._fetch(
-            f"SELECT {_EFFECT} FROM postings WHERE {OF_ACCOUNT} AND at < ?", (own, own, account_id, until)
+            f"SELECT {parts_of(EFFECT)} FROM postings WHERE {OF_ACCOUNT} AND at < ?", (own, own, account_id, until)
         )
         return total(*sums)
 
@@ -65,7 +82,7 @@ class BillQueries:
         """Return the sum of top-ups, and the sum of charges less refunds, in a period."""
         own = wallet(account_id)
         (sums,) = self._fetch(
-            f"SELECT {parts_of(_PAID_IN)}, {parts_of(_TURNED)} FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ?",
+            f"SELECT {parts_of(_PAID_IN)}, {parts_of(BILLED)} FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ?",
             (own, own, account_id, since, until),
         )
         return total(*sums[:2]), total(*sums[2:])
@@ -83,11 +100,17 @@ class BillQueries:
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances with postings in a period, in order."""
-        rows = self._fetch(
-            f"SELECT DISTINCT unit_id FROM postings WHERE {OF_ACCOUNT} AND at >= ? AND at < ? AND unit_id > ? "
-            "ORDER BY unit_id LIMIT ?",
-            (account_id, since, until, after, limit),
+        count = (
+            f"SELECT count(*) FROM (SELECT 1 FROM posting_rows WHERE {OF_ACCOUNT} AND at >= ? AND at < ? LIMIT ?) AS p"
         )
+        ((postings,),) = self._fetch(count, (account_id, since, until, POSTINGS_MAX + 1))
+        if postings <= POSTINGS_MAX:
+            # The numbers alone are gathered from the postings. As an expression the id cannot be looked up in an index,
+            # along which all instances of the store would be walked.
+            rows = self._fetch(_OF_POSTINGS, (account_id, since, until, after, limit))
+        else:
+            period = days(since, until)
+            rows = self._fetch(_WITH_POSTINGS, (account_id, account_id, after, *period, limit))
         return [row[0] for row in rows]
 
     def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:

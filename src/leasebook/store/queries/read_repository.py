@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -289,17 +290,18 @@ class Queries(
             "SELECT seq FROM units WHERE account = ? AND region = ? AND type = ? AND payment_timing = ? "
             f"AND {state_of(wanted)} AND seq > ?"
         )
-        walks: list[list[Any]] = []
-        for region, unit_type, account in self._fetch(_PLACES, (wanted.account_id, wanted.kind)):
-            for timing in TIMINGS:
-                asked = ((wanted.region, region), (wanted.type, unit_type), (wanted.payment_timing, timing))
-                if all(value in (None, found) for value, found in asked):
-                    walks.append([account, region, unit_type, timing, after])
+        timings = TIMINGS if wanted.payment_timing is None else (wanted.payment_timing,)
+        walks = [
+            (account, region, unit_type, timing, after)
+            for region, unit_type, account in self._fetch(_PLACES, (wanted.account_id, wanted.kind))
+            if wanted.region in (None, region) and wanted.type in (None, unit_type)
+            for timing in timings
+        ]
         numbers: list[int] = []
         for begin in range(0, len(walks), WALKS_MAX):
             some = walks[begin : begin + WALKS_MAX]
             text = f"{' UNION ALL '.join([walk] * len(some))} ORDER BY seq LIMIT ?"
-            numbers += [row[0] for row in self._fetch(text, [*(value for params in some for value in params), limit])]
+            numbers += [row[0] for row in self._fetch(text, [*chain.from_iterable(some), limit])]
         return sorted(numbers)[:limit]
 
     def _of_numbers(self, table: Table[Any], numbers: list[int]) -> list[Numbered]:

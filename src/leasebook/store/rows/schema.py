@@ -172,8 +172,8 @@ units = _table(
     # Lists are merged from these two indexes, one scan from the start of the page for each region, type and payment
     # timing that is asked for; a list of all has no index of its own, which every purchase and release would write.
     # With the status in the key every change of status would move an entry, so live and released instances have an
-    # index each.
-    _where("units_live_kinds", "status <> 'Released'", *KINDS),
+    # index each. The holdings of an account, and its coming ends, are read from the entries of live instances alone.
+    _where("units_live_kinds", "status <> 'Released'", *KINDS, "count", "target_count", "release_at", "expires_at"),
     _where("units_released_kinds", "status = 'Released'", *KINDS),
     # The few that neither run nor are released.
     _where("units_unusual", UNUSUAL, "account_id", "status", "seq"),

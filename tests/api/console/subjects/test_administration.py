@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from leasebook.contract.action import PROJECT
@@ -26,6 +27,14 @@ def press(browser: Browser, page: str, action: str = "", **fields: str) -> Shown
     assert shown.status == 200, shown.words()
     token = shown.form("/console/sign-out")
     answer = browser.post(action or page.partition("?")[0], token | fields)
+    return browser.get(answer.location) if answer.status == 303 else answer
+
+
+def surely(browser: Browser, page: str, **fields: str) -> Shown:
+    """Press a button that ends something, and answer the question that follows with yes."""
+    asked = press(browser, page, **fields)
+    assert asked.words().count("No, leave it as it is") == 1, asked.words()
+    answer = browser.post(page, asked.form(page))
     return browser.get(answer.location) if answer.status == 303 else answer
 
 
@@ -54,7 +63,7 @@ def test_an_account_lives_its_whole_life(scene: ServiceHarness, house: Browser) 
     assert root.account_id() == one["accountId"]
     assert secret not in house.get(home).text
 
-    press(house, home, act="top-up", amount="12.345678", once="y" * 20)
+    assert "The money is on the balance." in press(house, home, act="top-up", amount="12.345678", once="y" * 20).words()
     assert root.balance() == "12.345678"
     press(house, home, act="rename", name=f"vision {ODD}")
     assert f"vision {ODD}" in house.get(home).words()
@@ -66,11 +75,11 @@ def test_an_account_lives_its_whole_life(scene: ServiceHarness, house: Browser) 
     press(house, home, act="resume")
     assert account_of(scene, "vision")["status"] == "Active"
 
-    refused = press(house, home, act="close")
+    refused = surely(house, home, act="close")
     assert refused.status == 409
     assert "12.345678" in refused.words()
     assert "<details open>" in refused.text
-    press(house, home, act="close", pay_out="1")
+    assert "The account is closed." in surely(house, home, act="close", pay_out="1").words()
     assert account_of(scene, "vision")["status"] == "Closed"
     assert not house.get(home).has_form(home)
 
@@ -103,7 +112,10 @@ def test_a_user_is_made_permitted_and_deleted(owner: Caller, browser: Browser) -
     users = owner.do(IAM, "DescribeUsers")["users"]
     (user,) = (one for one in users if not one["isRoot"])
     assert (user["name"], ODD in browser.get(page).text, ODD in browser.get(page).words()) == (ODD, False, True)
-    press(browser, page, act="attach", user=user["userId"], policy=READ)
+    assert "Everything in the account, without a policy." in browser.get(page).words()
+    assert "No policies: this user may do nothing" in browser.get(page).words()
+    attached = press(browser, page, act="attach", user=user["userId"], policy=READ).words()
+    assert "Read see everything in the account, its users included" in attached
     assert [one["policies"] for one in owner.do(IAM, "DescribeUsers")["users"] if not one["isRoot"]] == [[READ]]
 
     made = press(browser, page, act="new-key", user=user["userId"], name=ODD, once="k" * 20)
@@ -112,26 +124,30 @@ def test_a_user_is_made_permitted_and_deleted(owner: Caller, browser: Browser) -
     assert key in browser.get(page).text
     caller = Caller(owner.runner, owner.desk.as_user(key, secret))
     assert caller.account_id() == owner.account_id()
-    press(browser, page, act="disable", key=key)
+    assert f"Disable the key {key}?" in press(browser, page, act="disable", key=key).words()
+    assert caller.account_id() == owner.account_id(), "a question disables nothing"
+    assert "The key is disabled." in surely(browser, page, act="disable", key=key).words()
     assert caller.refused(ACCOUNT, "DescribeAccount") == "InvalidAccessKeyId"
     press(browser, page, act="enable", key=key)
     assert caller.account_id() == owner.account_id()
 
     press(browser, page, act="detach", user=user["userId"], policy=READ)
     assert caller.refused(ACCOUNT, "DescribePostings") == "AccessDenied"
-    press(browser, page, act="delete", user=user["userId"])
+    assert f"Delete the user {ODD}?" in press(browser, page, act="delete", user=user["userId"], name=ODD).words()
+    assert len(owner.do(IAM, "DescribeUsers")["users"]) == len(users)
+    surely(browser, page, act="delete", user=user["userId"])
     assert len(owner.do(IAM, "DescribeUsers")["users"]) == len(users) - 1
     refused = press(browser, page, act="create", name="n" * 3000, once="v" * 20)
     assert (refused.status, kept(refused, "name")) == (400, "n" * 3000)
 
 
 def test_policies_over_every_account_are_offered_to_operators_only(browser: Browser, house: Browser) -> None:
-    assert f"<option>{OPERATOR}" not in browser.get("/console/admin/users").text
+    assert f'<option value="{OPERATOR}"' not in browser.get("/console/admin/users").text
     press(house, "/console/admin/users", act="create", name="colleague", once="o" * 20)
-    assert f"<option>{SUPPORT}" in house.get("/console/admin/users").text
+    assert f'<option value="{SUPPORT}"' in house.get("/console/admin/users").text
 
 
-def test_a_project_is_made_and_closed(owner: Caller, browser: Browser) -> None:
+def test_a_project_is_made_and_closed(scene: ServiceHarness, owner: Caller, browser: Browser) -> None:
     page = "/console/admin/projects"
     press(browser, page, act="create", name="atlas", description=ODD, once="p" * 20)
     found = owner.do(PROJECT, "DescribeProjects")["projects"]
@@ -140,7 +156,14 @@ def test_a_project_is_made_and_closed(owner: Caller, browser: Browser) -> None:
     refused = press(browser, page, act="create", name="atlas", description="again", once="q" * 20)
     assert (refused.status, kept(refused, "name"), kept(refused, "description")) == (400, "atlas", "again")
     press(browser, page, act="rename", project=made["projectId"], name="borealis")
-    press(browser, page, act="close", project=made["projectId"])
+    assert f'href="/console/units?projectId={made["projectId"]}"' in browser.get(page).text
+    member = owner.do(IAM, "CreateUser", {"name": "member"})["userId"]
+    owner.do(IAM, "AttachPolicy", {"userId": member, "policyName": OPERATE, "projectIds": [made["projectId"]]})
+    assert "Operate only in the projects: borealis" in browser.get("/console/admin/users").words()
+    own = Browser(scene)
+    own.sign_in(member)
+    assert "Policies Operate: borealis" in own.get("/console/account").words()
+    surely(browser, page, act="close", project=made["projectId"])
     closed = owner.do(PROJECT, "DescribeProjects", {"status": "Closed"})["projects"]
     assert [(one["name"], one["status"]) for one in closed] == [("borealis", "Closed")]
 
@@ -167,7 +190,9 @@ def test_limits_are_replaced(browser: Browser, owner: Caller) -> None:
     press(browser, "/console/admin/limits", limits='{"units": {"gpu-1": 5}}')
     limits = owner.do(ACCOUNT, "DescribeGuardRails")["limits"]
     assert (limits["units"], limits.get("budget")) == ({"gpu-1": 5}, None)
-    assert '"gpu-1": 5' in html.unescape(browser.get("/console/admin/limits").text)
+    shown = browser.get("/console/admin/limits")
+    assert '"gpu-1": 5' in html.unescape(shown.text)
+    assert "Units of gpu-1, at most 5 0 used" in shown.words()
 
 
 def test_an_approval_buys_and_a_rejection_has_its_reason(scene: ServiceHarness, owner: Caller) -> None:
@@ -200,11 +225,11 @@ def test_an_offering_is_set_closed_reopened_and_removed(scene: ServiceHarness, h
     one = scene.operator.offering("gz", "xpu-x")
     assert (one["stockTotal"], one["pricePerMinute"]) == (7, "0.25")
     assert "0.25" in house.get(f"{page}/prices?region=gz&type=xpu-x").words()
-    press(house, page, act="close", **named)
+    surely(house, page, act="close", **named)
     assert "closed" in house.get(page).words()
     press(house, page, act="reopen", **named)
-    press(house, page, act="close", **named)
-    press(house, page, act="remove", **named)
+    surely(house, page, act="close", **named)
+    surely(house, page, act="remove", **named)
     assert "xpu-x" not in house.get(page).words()
 
 
@@ -240,7 +265,7 @@ def test_a_subscription_is_made_paused_and_deleted(owner: Caller, browser: Brows
     refused = press(browser, deliveries, event="evt-none", **named)
     assert refused.status == 400
     assert "Waiting" in refused.words()
-    press(browser, page, act="delete", **named)
+    surely(browser, page, act="delete", **named)
     assert owner.do(NOTIFICATION, "DescribeSubscriptions")["subscriptions"] == []
     refused = press(browser, page, act="create", kind="Email", to="no address", types=ODD, once="t" * 20)
     assert (refused.status, kept(refused, "to"), kept(refused, "types")) == (400, "no address", ODD)
@@ -280,6 +305,7 @@ def test_times_are_typed_on_the_clocks_of_the_reader_s_account(scene: ServiceHar
     fields = {"unit": unit, "account": account, "reason": "maintenance"}
     press(browser, end, at="2030-06-20T10:30", **fields)
     assert abroad.unit(unit)["releaseTime"] == "2030-06-20T22:30:00+08:00"
+    assert kept(signed_in(scene, abroad).get(f"/console/units/{unit}"), "at") == "2030-06-20T10:30"
     # Eight in the morning in Shanghai is the evening of the 14th in New York.
     near = browser.get(
         "/console/admin/audit?since=2030-01-14T18:30&until=2030-01-14T23:59&action=AutoReleaseComputeUnit"
@@ -323,6 +349,27 @@ def test_health_shows_late_releases_by_how_late_they_were_and_the_servers(
     assert re.search("Releases 0 . [1-9]", house.get(page).words())
     reader = signed_in(scene, owner)
     assert reader.get(page).status == 403
+
+
+def test_health_names_the_server_whose_releases_it_counts_where_there_are_several(
+    scene: ServiceHarness, house: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = scene.running.console
+    assert console is not None
+    peers = console.parts.context.work.peers
+    look = peers.look
+    alone = house.get("/console/admin/health").words()
+    assert "Each server counts its own" in alone
+
+    def crowd(workers: Any) -> Any:
+        (me,) = look(workers)
+        return [me, me._replace(worker=msgspec.structs.replace(me.worker, id="other", node="gpu-07"))]
+
+    monkeypatch.setattr(peers, "look", crowd)
+    several = house.get("/console/admin/health").words()
+    assert re.search("Only the releases of .+ are counted here 1 other server or worker counts its own", several)
+    assert "gpu-07" in several
+    assert "counted here" not in alone
 
 
 def test_an_operator_ends_a_unit_and_its_owner_sees_why(owner: Caller, house: Browser) -> None:

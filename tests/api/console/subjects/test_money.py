@@ -57,7 +57,7 @@ def test_the_statement_and_the_costs_equal_the_postings(scene: ServiceHarness, z
     assert figure(statement, "Closing balance") == total == Decimal(owner.balance())
     spent = Decimal("1000.000001") - total
     assert figure(statement, "Charged") == -spent
-    lines = [Decimal(one.replace(",", "")) for one in re.findall(r"<strong>([0-9.,]+)</strong> CNY", statement.text)]
+    lines = [Decimal(one.replace(",", "")) for one in re.findall(r"<strong>([0-9.,]+)</strong></td>", statement.text)]
     assert sum(lines) == spent
     costs = browser.get("/console/money/costs?by=type")
     assert '<html lang="en"' in costs.text

@@ -104,8 +104,7 @@ async def describe_accounts(context: Context, call: Call[own.DescribeAccountsReq
 def _overviews(context: Context, ask: ReadRepository, accounts: Sequence[Account]) -> list[own.AccountOverview]:
     """Show accounts, with what they hold and were charged in their current month.
 
-    The charges of an account with limits are kept with its usage; of another account the postings of the month are
-    summed, an index range.
+    The charges of an account with limits are kept with its usage; those of another account are in the sums of costs.
     """
     now, ids = context.clock.now(), [account.id for account in accounts]
     holdings, guards = ask.holdings(ids), ask.limits_of(ids)
@@ -132,7 +131,7 @@ def _overviews(context: Context, ask: ReadRepository, accounts: Sequence[Account
 def _charged(ask: ReadRepository, account: Account, now: Instant) -> int:
     today = to_datetime(now, account.time_zone)
     since, until = month_of(today.year, today.month, account.time_zone)
-    return ask.turnover(account.id, since, until)[1]
+    return ask.charged_in_month(account, since, until)
 
 
 async def rename_account(context: Context, call: Call[own.RenameAccountRequest]) -> own.AccountDetail:

@@ -143,12 +143,11 @@ def _place(account: Account) -> tuple[int, str]:
 
 
 def _sums_of(ask: ReadRepository, account: Account, year: int, month: int) -> _Sums:
-    """Sum an account's postings of a month on its own clocks, and those before it."""
+    """Return the sums of an account's month on its own clocks, and its balance before."""
     since, until = month_of(year, month, account.time_zone)
-    opening = ask.balance_at(account.id, since)
-    paid_in, charged = ask.turnover(account.id, since, until)
+    money = ask.month_money(account, since, until)
     settled = ask.settled(account.id, since, until) if account.status == "Closed" else (0, 0)
-    return _Sums(account, since, until, opening, paid_in, charged, settled)
+    return _Sums(account, since, until, *money, settled)
 
 
 def _unit(context: Context, unit: Instance, lines: list[Line]) -> own.StatementUnit:

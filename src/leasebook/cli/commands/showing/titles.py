@@ -252,6 +252,11 @@ TITLES: Final[dict[str, str]] = {
 
 
 def title(column: str) -> str:
-    """Return the title of a column; the name in the contract where it has none."""
-    last = column.rpartition(".")[2]
-    return _(TITLES[last]) if last in TITLES else column
+    """Return the title of a column; the name in the contract where it has none.
+
+    A column of an object has the object's title before its own: there are prepaid and postpaid instances.
+    """
+    before, _point, last = column.rpartition(".")
+    if last not in TITLES:
+        return column
+    return f"{_(TITLES[before])}: {_(TITLES[last])}" if before in TITLES else _(TITLES[last])

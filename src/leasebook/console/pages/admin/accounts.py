@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.pages.admin import sure
 from leasebook.contract.action import ACCOUNT, IAM
 
 ROWS: Final = 50
@@ -52,10 +53,24 @@ async def create(desk: Desk) -> Response:
     )
 
 
+DONE: Final = {
+    "rename": "account-renamed",
+    "suspend": "account-suspended",
+    "resume": "account-resumed",
+    "close": "account-closed",
+    "top-up": "topped-up",
+}
+"""By act: the sentence about it."""
+
+
 async def act(desk: Desk) -> Response:
     """Rename, suspend, resume or close an account, or note money that was received for it."""
     account_id = desk.request.path_params["account_id"]
     named: dict[str, Any] = {"accountId": account_id}
+    home = f"/admin/accounts/{account_id}"
+    rest = {name: desk.field(name) for name in ("pay_out", "write_off")}
+    if (asked := sure.asks(desk, "/admin/accounts", rest, to=home)) is not None:
+        return asked
     match desk.field("act"):
         case "rename":
             await desk.do(IAM, "RenameAccount", named | {"name": desk.field("name")})
@@ -64,9 +79,9 @@ async def act(desk: Desk) -> Response:
         case "resume":
             await desk.do(IAM, "ResumeAccount", named)
         case "close":
-            rest = {"payOut": bool(desk.field("pay_out")), "writeOff": bool(desk.field("write_off"))}
-            await desk.do(IAM, "CloseAccount", named | rest)
+            what = {"payOut": bool(rest["pay_out"]), "writeOff": bool(rest["write_off"])}
+            await desk.do(IAM, "CloseAccount", named | what)
         case "top-up":
-            asked = named | {"amount": desk.field("amount")}
-            await desk.do(ACCOUNT, "TopUpAccount", asked, client_token=desk.field("once") or None)
-    return desk.go(f"/admin/accounts/{account_id}")
+            body = named | {"amount": desk.field("amount")}
+            await desk.do(ACCOUNT, "TopUpAccount", body, client_token=desk.field("once") or None)
+    return desk.go(home, done=DONE.get(desk.field("act")))

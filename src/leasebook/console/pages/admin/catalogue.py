@@ -8,10 +8,18 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.pages.admin import sure
 from leasebook.contract.action import CATALOG
 
 ROWS: Final = 100
 WHOLE: Final = re.compile("[0-9]{1,18}")
+DONE: Final = {
+    "set": "offering-set",
+    "close": "offering-closed",
+    "reopen": "offering-reopened",
+    "remove": "offering-removed",
+}
+"""By act: the sentence about it."""
 AMOUNTS: Final = {"minute": "pricePerMinute", "month": "pricePerMonth"}
 
 
@@ -32,20 +40,23 @@ async def prices(desk: Desk) -> Response:
 async def set_offering(desk: Desk) -> Response:
     """Make an offering or change it; an empty field is left as it is. Close, reopen or remove one."""
     named = _named(desk.field)
+    fields = {name: desk.field(name) for name in ("region", "type", "model")}
+    if (asked := sure.asks(desk, "/admin/catalogue", fields)) is not None:
+        return asked
     match desk.field("act"):
         case "set":
-            asked: dict[str, Any] = dict(named)
-            asked |= {wire: desk.field(name) for name, wire in AMOUNTS.items() if desk.field(name)}
+            body: dict[str, Any] = dict(named)
+            body |= {wire: desk.field(name) for name, wire in AMOUNTS.items() if desk.field(name)}
             if desk.field("stock"):
-                asked["stockTotal"] = _count(desk.field("stock"))
-            await desk.do(CATALOG, "SetOffering", asked)
+                body["stockTotal"] = _count(desk.field("stock"))
+            await desk.do(CATALOG, "SetOffering", body)
         case "close":
             await desk.do(CATALOG, "CloseOffering", named)
         case "reopen":
             await desk.do(CATALOG, "ReopenOffering", named)
         case "remove":
             await desk.do(CATALOG, "RemoveOffering", named)
-    return desk.go("/admin/catalogue")
+    return desk.go("/admin/catalogue", done=DONE.get(desk.field("act")))
 
 
 def _count(typed: str) -> int | str:

@@ -7,9 +7,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame import words
 from leasebook.contract.action import UNITS
 
-ROWS: Final = 100
+ROWS: Final = 80
+"""A page of a hundred would have more than 60 KB."""
 FILTERS: Final = ("type", "status", "region")
 
 
@@ -24,6 +26,8 @@ async def fleet(desk: Desk) -> Response:
         found=await desk.do(UNITS, "DescribeComputeUnits", asked),
         filters={name: desk.asked(name) for name in ("account", *FILTERS)},
         marker=desk.asked("marker"),
+        statuses=words.STATUSES,
+        status_of=lambda name: words.status(desk.gettext, name),
         may_end=desk.can_across(UNITS, "ReleaseComputeUnit"),
     )
 
@@ -47,6 +51,6 @@ async def end(desk: Desk) -> Response:
     named = {"instanceId": desk.field("unit"), "accountId": desk.field("account"), "reason": desk.field("reason")}
     if desk.field("at"):
         await desk.do(UNITS, "AutoReleaseComputeUnit", named | {"releaseTime": desk.on_own_clocks(desk.field("at"))})
-    else:
-        await desk.do(UNITS, "ReleaseComputeUnit", named)
-    return desk.go("/admin/fleet", account=desk.field("back") or None)
+        return desk.go("/admin/fleet", done="end-set")
+    await desk.do(UNITS, "ReleaseComputeUnit", named)
+    return desk.go("/admin/fleet", done="unit-ended")

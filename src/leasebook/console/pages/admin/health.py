@@ -83,7 +83,7 @@ async def health(desk: Desk) -> Response:
 async def move_clock(desk: Desk) -> Response:
     """Move a virtual clock, with everything that falls due until then."""
     await desk.do(CLOCK, "AdvanceClock", {"to": desk.on_own_clocks(desk.field("to"))})
-    return desk.go("/admin/health")
+    return desk.go("/admin/health", done="clock-moved")
 
 
 def is_busy(work: DueKindWork) -> bool:

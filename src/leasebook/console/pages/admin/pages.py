@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.console.pages.admin import accounts, catalogue, fleet, health, people, records, rules
+from leasebook.console.pages.admin import accounts, catalogue, fleet, health, limits, people, records, rules
 from leasebook.console.pages.admin.tiles import tiles
 from leasebook.console.routes import get, post
 
@@ -21,8 +21,8 @@ ROUTES: Final = (
     post("/admin/users", people.act, people.users),
     get("/admin/projects", rules.projects),
     post("/admin/projects", rules.change_project, rules.projects),
-    get("/admin/limits", rules.limits),
-    post("/admin/limits", rules.set_limits, rules.limits),
+    get("/admin/limits", limits.limits),
+    post("/admin/limits", limits.set_limits, limits.limits),
     get("/admin/approvals", rules.approvals),
     post("/admin/approvals", rules.decide, rules.approvals),
     get("/admin/catalogue", catalogue.catalogue),

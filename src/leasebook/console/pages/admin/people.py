@@ -7,8 +7,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame.words import POLICIES
+from leasebook.console.pages.admin import sure
+from leasebook.console.pages.units.listing import projects
 from leasebook.contract.action import IAM
-from leasebook.contract.policies import OF_THE_HOUSE, POLICY_NAMES
+from leasebook.contract.policies import OF_THE_HOUSE
 
 ROWS: Final = 50
 
@@ -19,18 +22,35 @@ async def users(desk: Desk) -> Response:
     if desk.asked("marker"):
         asked["marker"] = desk.asked("marker")
     # Only operators give those over every account.
+    names = await projects(desk)
     kept = frozenset() if desk.identity.is_operator else OF_THE_HOUSE
     return desk.page(
         "admin/people/users.html",
         found=await desk.do(IAM, "DescribeUsers", asked),
-        policies=sorted({*POLICY_NAMES} - kept),
+        policies=[name for name in POLICIES if name not in kept],
+        named=lambda ids: ", ".join(names.get(one, one) for one in ids),
         marker=desk.asked("marker"),
     )
 
 
+DONE: Final = {
+    "create": "user-added",
+    "delete": "user-deleted",
+    "rename": "user-renamed",
+    "attach": "policy-attached",
+    "detach": "policy-detached",
+    "disable": "key-disabled",
+    "enable": "key-enabled",
+}
+"""By act: the sentence about it."""
+
+
 async def act(desk: Desk) -> Response:
-    """Do what a button of the page says, to a user, a policy or a key."""
+    """Do what a button of the page says, to a user, a policy or a key; what ends something is asked once more."""
     user = {"userId": desk.field("user")}
+    asked = sure.asks(desk, "/admin/users", {"user": desk.field("user"), "key": desk.field("key")})
+    if asked is not None:
+        return asked
     match desk.field("act"):
         case "create":
             await desk.do(IAM, "CreateUser", {"name": desk.field("name")}, client_token=desk.field("once") or None)
@@ -49,4 +69,4 @@ async def act(desk: Desk) -> Response:
         case "new-key":
             made = await desk.do(IAM, "CreateAccessKey", user, client_token=desk.field("once") or None)
             return desk.page("admin/people/new_key.html", made=made, name=desk.field("name"), back="/admin/users")
-    return desk.go("/admin/users")
+    return desk.go("/admin/users", done=DONE.get(desk.field("act")))

@@ -7,10 +7,20 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from leasebook.console.desk import Desk
+from leasebook.console.frame import words
+from leasebook.console.pages.admin import sure
 from leasebook.contract.action import ACCOUNT, NOTIFICATION
 
 ROWS: Final = 50
 STATES: Final = ("Waiting", "Delivered", "GivenUp", "Dropped")
+DONE: Final = {
+    "test": "test-sent",
+    "pause": "subscription-paused",
+    "activate": "subscription-activated",
+    "delete": "subscription-deleted",
+    "again": "sent-again",
+}
+"""By act: the sentence about it."""
 SEARCHED: Final = {
     "action": "action",
     "code": "code",
@@ -32,6 +42,8 @@ async def subscriptions(desk: Desk) -> Response:
 async def change_subscription(desk: Desk) -> Response:
     """Test, pause, activate or delete a subscription, or deliver again what was given up."""
     named = {"subscriptionId": desk.field("subscription")}
+    if (question := sure.asks(desk, "/admin/subscriptions", {"subscription": desk.field("subscription")})) is not None:
+        return question
     match desk.field("act"):
         case "create":
             types = [one.strip() for one in desk.field("types").split(",") if one.strip()]
@@ -49,7 +61,7 @@ async def change_subscription(desk: Desk) -> Response:
             await desk.do(NOTIFICATION, "DeleteSubscription", named)
         case "again":
             await desk.do(NOTIFICATION, "RedeliverGivenUp", named)
-    return desk.go("/admin/subscriptions")
+    return desk.go("/admin/subscriptions", done=DONE.get(desk.field("act")))
 
 
 async def deliveries(desk: Desk) -> Response:
@@ -65,6 +77,7 @@ async def deliveries(desk: Desk) -> Response:
         subscription=subscription,
         state=desk.asked("state"),
         states=STATES,
+        event=lambda name: words.word(desk.gettext, words.EVENTS, name),
         marker=desk.asked("marker"),
     )
 
@@ -73,7 +86,7 @@ async def redeliver(desk: Desk) -> Response:
     """Deliver an event again."""
     asked = {"subscriptionId": desk.field("subscription"), "eventId": desk.field("event")}
     await desk.do(NOTIFICATION, "RedeliverEvent", asked)
-    return desk.go("/admin/deliveries", subscription=desk.field("subscription"))
+    return desk.go("/admin/deliveries", subscription=desk.field("subscription"), done="sent-again")
 
 
 async def audit(desk: Desk) -> Response:

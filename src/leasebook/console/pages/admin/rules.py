@@ -1,19 +1,31 @@
-"""Projects, limits and approvals of the account."""
+"""Projects and approvals of the account."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
 from starlette.responses import Response
 
-from leasebook.api.fault import Fault
 from leasebook.console.desk import Desk
-from leasebook.contract import errors as e
+from leasebook.console.navigation import marked
+from leasebook.console.pages.admin import sure
+from leasebook.console.pages.units.listing import buyers
 from leasebook.contract.action import ACCOUNT, PROJECT
 
 ROWS: Final = 50
 STATUSES: Final = ("Open", "Approved", "Rejected", "Lapsed")
+
+LIMITS: Final[dict[str, str]] = {
+    f"{kind}.{field}": name
+    for field, name in {
+        "units": marked("the limit of units"),
+        "cost": marked("the limit of costs"),
+        "releaseSeconds": marked("the limit of the time until the release, in seconds,"),
+        "months": marked("the limit of months"),
+    }.items()
+    for kind in ("userNeedsApproval", "needsApproval")
+}
+"""By the field of a limit, as reasons of requests name it: its name for people."""
 
 
 async def projects(desk: Desk) -> Response:
@@ -25,6 +37,8 @@ async def projects(desk: Desk) -> Response:
 async def change_project(desk: Desk) -> Response:
     """Make a project, or rename or close one."""
     named = {"projectId": desk.field("project")}
+    if (question := sure.asks(desk, "/admin/projects", {"project": desk.field("project")})) is not None:
+        return question
     match desk.field("act"):
         case "create":
             asked = {"name": desk.field("name"), "description": desk.field("description")}
@@ -33,25 +47,8 @@ async def change_project(desk: Desk) -> Response:
             await desk.do(PROJECT, "ModifyProject", named | {"name": desk.field("name")})
         case "close":
             await desk.do(PROJECT, "CloseProject", named)
-    return desk.go("/admin/projects")
-
-
-async def limits(desk: Desk) -> Response:
-    """Show the limits and the use of them, and the text in which they are changed."""
-    found = await desk.do(ACCOUNT, "DescribeGuardRails")
-    shown = msgspec.json.format(msgspec.json.encode(found.limits), indent=2).decode()
-    return desk.page("admin/limits.html", found=found, text=desk.typed("limits", shown))
-
-
-async def set_limits(desk: Desk) -> Response:
-    """Replace the limits by those of the text."""
-    try:
-        given = msgspec.json.decode(desk.field("limits"))
-    except (msgspec.DecodeError, RecursionError) as error:
-        said = desk.gettext("This text is not JSON:")
-        raise Fault(e.INAPPROPRIATE_JSON, f"{said} {error}") from error
-    await desk.do(ACCOUNT, "SetGuardRails", {"limits": given, "replace": True})
-    return desk.go("/admin/limits")
+    done = {"create": "project-made", "rename": "project-renamed", "close": "project-closed"}
+    return desk.go("/admin/projects", done=done.get(desk.field("act")))
 
 
 async def approvals(desk: Desk) -> Response:
@@ -59,8 +56,22 @@ async def approvals(desk: Desk) -> Response:
     status = desk.asked("status") if desk.asked("status") in STATUSES else "Open"
     found = await desk.do(ACCOUNT, "DescribeApprovals", _page(desk) | {"status": status})
     return desk.page(
-        "admin/approvals.html", found=found, status_asked=status, statuses=STATUSES, marker=desk.asked("marker")
+        "admin/approvals.html",
+        found=found,
+        status_asked=status,
+        statuses=STATUSES,
+        why=lambda reason: _why(desk, reason),
+        people=await buyers(desk, "") if found.approvals else {},
+        marker=desk.asked("marker"),
     )
+
+
+def _why(desk: Desk, reason: str) -> str:
+    """Return why a purchase needs an approval, with the names of the limits that pages have."""
+    said = desk.said(reason)
+    for field, name in LIMITS.items():
+        said = said.replace(field, desk.gettext(name))
+    return said
 
 
 async def decide(desk: Desk) -> Response:
@@ -68,9 +79,9 @@ async def decide(desk: Desk) -> Response:
     named = {"approvalId": desk.field("approval")}
     if desk.field("act") == "approve":
         await desk.do(ACCOUNT, "ApprovePurchase", named)
-    else:
-        await desk.do(ACCOUNT, "RejectPurchase", named | {"reason": desk.field("reason")})
-    return desk.go("/admin/approvals")
+        return desk.go("/admin/approvals", done="purchase-approved")
+    await desk.do(ACCOUNT, "RejectPurchase", named | {"reason": desk.field("reason")})
+    return desk.go("/admin/approvals", done="purchase-rejected")
 
 
 def _page(desk: Desk) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from leasebook.contract.action import CATALOG, UNITS
 
 DIGITS_MAX: Final = 9
 MINUTES_A_DAY: Final = 1440
+MINUTE: Final = timedelta(minutes=1)
 
 
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,19 +98,28 @@ def whole(desk: Desk, text: str, what: str) -> int:
 
 def quote_values(desk: Desk, filled: Filled, found: Any | None, fault: Fault | None) -> dict[str, Any]:
     """Return what shows a quote: with the costs of a day, and until the release where there is one."""
-    release, a_day = None, None
+    release, a_day, until_release = None, None, None
     if found is not None and filled.timing == "Postpaid":
         release = _release(desk, filled)
         if found.price_per_unit is not None:
-            a_day = Decimal(found.price_per_unit) * found.compute_unit_count * MINUTES_A_DAY
+            a_minute = Decimal(found.price_per_unit) * found.compute_unit_count
+            a_day = a_minute * MINUTES_A_DAY
+            # Started minutes are charged. It begins a moment after this, so there are no more of them.
+            until_release = None if release is None else a_minute * minutes_until(release, now_of(desk))
     return {
         "filled": filled,
         "quote": found,
         "fault": fault,
         "release": release,
         "a_day": a_day,
+        "until_release": until_release,
         "rule": lambda name: words.word(desk.gettext, words.RULES, name),
     }
+
+
+def minutes_until(release: str, now: datetime) -> int:
+    """Return the minutes from now until a release, a started one as a whole one."""
+    return max(0, -(-(datetime.fromisoformat(release) - now) // MINUTE))
 
 
 async def sold_to(desk: Desk) -> tuple[list[Any], Fault | None]:

@@ -42,7 +42,7 @@ async def balance(desk: Desk) -> Response:
 async def top_up(desk: Desk) -> Response:
     """Add money to the account: for operators, who have received it."""
     await desk.do(ACCOUNT, "TopUpAccount", {"amount": desk.field("amount")}, client_token=desk.field("once") or None)
-    return desk.go("/money")
+    return desk.go("/money", done="topped-up")
 
 
 async def _months(desk: Desk, month: str, *, has_forecast: bool) -> tuple[Any, Chart | None]:

@@ -8,11 +8,18 @@ from starlette.responses import Response, StreamingResponse
 
 from leasebook.console.desk import Desk
 from leasebook.console.frame.formats import here
+from leasebook.console.frame.words import marked
 from leasebook.console.pages.money import months
 from leasebook.contract.action import ACCOUNT
 
 ROWS: Final = 50
-DATASETS: Final = ("CostAndUsage", "ContractCommitment", "BillingPeriod", "InvoiceDetail")
+DATASETS: Final[dict[str, str]] = {
+    "CostAndUsage": marked("Costs and usage"),
+    "ContractCommitment": marked("Terms paid in advance"),
+    "BillingPeriod": marked("Billing periods"),
+    "InvoiceDetail": marked("Lines of the invoice"),
+}
+"""By the name of a FOCUS dataset: its name for people."""
 
 
 async def statement(desk: Desk) -> Response:

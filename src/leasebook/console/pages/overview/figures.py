@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from leasebook.console.frame.formats import moment, urgency
+from leasebook.console.frame.formats import amount, moment, urgency
 from leasebook.console.pages.money import months
 from leasebook.console.pages.units.listing import end_of
 from leasebook.contract.nouns.instance import ComputeUnitInstance
 
-STUCK: Final = frozenset({"CreateFailed", "ReconfigureFailed", "Stopped", "Creating", "Releasing", "Reconfiguring"})
+STUCK: Final = ("CreateFailed", "ReconfigureFailed", "Stopped", "Creating", "Releasing", "Reconfiguring")
 """Statuses in which a unit needs help, or waits for its engine."""
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
@@ -119,12 +119,12 @@ def days(rows: Sequence[Any], since: str, until: str, zone: str) -> list[Bar]:
     width = 100 / count
     bars = []
     for row in rows:
-        day = (moment(row.start_time).astimezone(ZoneInfo(zone)).date() - first).days
+        date = moment(row.start_time).astimezone(ZoneInfo(zone)).date()
+        day = (date - first).days
         high = float(Decimal(row.billed) / most * 100) if most > 0 else 0.0
         height = round(max(0.0, high), 2)
-        bars.append(
-            Bar(round(day * width, 3), round(width * 0.8, 3), height, f"{first + timedelta(days=day)}: {row.billed}")
-        )
+        text = f"{date}: {amount(row.billed)}"
+        bars.append(Bar(round(day * width, 3), round(width * 0.8, 3), height, text))
     return bars
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -21,6 +22,8 @@ from leasebook.contract.action import ACCOUNT, CATALOG, EVENTS, UNITS
 
 EVENTS_SHOWN: Final = 8
 ENDS_SHOWN: Final = 6
+ENDS_DRAWN: Final = 100
+"""Ends on the timeline, the soonest ones of the whole account: a dot takes a hundred bytes."""
 STUCK_SHOWN: Final = 5
 
 
@@ -32,17 +35,19 @@ async def overview(desk: Desk) -> Response:
     except Fault:
         account = None
     listed, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"maxKeys": AT_ONCE})
+    coming, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"comingEnds": True, "maxKeys": ENDS_DRAWN})
     offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": AT_ONCE})
     events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
     units = [] if listed is None else listed.compute_unit_instance_list
-    ends = figures.soonest(units, now)
+    is_partial = listed is not None and listed.next_marker is not None
+    ends = figures.soonest([] if coming is None else coming.compute_unit_instance_list, now)
     dots, height = figures.timeline(ends, now)
     return desk.page(
         "overview/part.html" if desk.is_fragment else "overview/overview.html",
         account_now=account,
         money=await _money(desk, account),
         listed=listed,
-        is_partial=listed is not None and listed.next_marker is not None,
+        is_partial=is_partial,
         units=units,
         types=figures.by_type(units),
         by_project=figures.by_project(units),
@@ -50,15 +55,31 @@ async def overview(desk: Desk) -> Response:
         stock=[] if offerings is None else [one for one in offerings.offerings if one.closed_time is None],
         ends=ends[:ENDS_SHOWN],
         ends_all=len(ends),
+        # More than are drawn may end within thirty days, if all that are drawn do.
+        has_more_ends=coming is not None and coming.is_truncated and len(ends) == ENDS_DRAWN,
         dots=dots,
         height=height,
         ticks=[(x, _tick(desk, seconds)) for x, seconds in figures.ticks()],
-        stuck=[unit for unit in units if unit.status in figures.STUCK][:STUCK_SHOWN],
+        stuck=await _stuck(desk)
+        if is_partial
+        else [unit for unit in units if unit.status in figures.STUCK][:STUCK_SHOWN],
         status_of=lambda name: words.status(desk.gettext, name),
         events=[] if events is None else [_event(desk, event) for event in events.events],
         share=figures.share,
         can_follow=desk.can(EVENTS, "FollowEvents"),
     )
+
+
+async def _stuck(desk: Desk) -> list[Any]:
+    """Return the first units of a large account that need a look: the few of each of these statuses have an index."""
+    found: list[Any] = []
+    for status in figures.STUCK:
+        asked = {"status": status, "maxKeys": STUCK_SHOWN - len(found)}
+        answer, _ = await desk.try_to(UNITS, "DescribeComputeUnits", asked)
+        found += [] if answer is None else answer.compute_unit_instance_list
+        if len(found) == STUCK_SHOWN:
+            break
+    return found
 
 
 async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
@@ -73,9 +94,11 @@ async def _money(desk: Desk, account: Any) -> dict[str, Any] | None:
         bars = await charges_by_day(desk) if is_small(account) else None
     except Fault:
         bars = []
+    budget = None if account is None else account.budget
     return {
         "total": whole.total,
-        "budget": None if account is None else account.budget,
+        "budget": budget,
+        "over": max(Decimal(0), Decimal(whole.total.billed) - Decimal(budget)) if budget else None,
         "bars": bars,
         "month": since[:7],
     }

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from leasebook.console.desk import Look
 from leasebook.console.frame.headers import POLICY
-from leasebook.console.routes import open_get
+from leasebook.console.routes import open_get, reader_of
 
 IMAGES: Final = POLICY.replace("img-src 'self'", "img-src 'self' data:")
 """Swagger UI's style sheet holds its few images."""
@@ -17,6 +17,7 @@ IMAGES: Final = POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 async def reference(look: Look, _fields: Mapping[str, Sequence[str]]) -> Response:
     """Show the reference: for anyone, as the document is."""
+    look = await reader_of(look)
     response = look.page("reference/reference.html", prefix=look.parts.path_prefix)
     response.headers["content-security-policy"] = IMAGES
     return response

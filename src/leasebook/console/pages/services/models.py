@@ -70,11 +70,17 @@ async def _decided(desk: Desk, action: str, done: str) -> Response:
     return desk.go(f"/models/versions/{model_id}", done=done)
 
 
+def _run_text(run: Any) -> str:
+    """Return how a version is run as people read it, without the fields that say nothing."""
+    kept = {name: value for name, value in msgspec.to_builtins(run).items() if value not in (None, [], {})}
+    return msgspec.json.format(msgspec.json.encode(kept), indent=2).decode()
+
+
 async def _version(desk: Desk, fault: Fault | None = None) -> Response:
     found = await desk.do(MODEL, "DescribeModel", {"modelId": desk.request.path_params["version"]})
     # Operators see versions of other accounts, too, and their own account has no use for those.
     own_set, _ = await desk.try_to(MODEL, "DescribeModelSet", {"modelSetId": found.model_set_id, "maxKeys": 1})
-    run = None if found.run is None else msgspec.json.format(msgspec.json.encode(found.run), indent=2).decode()
+    run = None if found.run is None else _run_text(found.run)
     return desk.page(
         "services/version.html",
         200 if fault is None else fault.error.status,

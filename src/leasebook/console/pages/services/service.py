@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from leasebook.console.frame import words
 from leasebook.console.pages.services.asking import TOKENS_USUAL, Tried, may_try, summed
 from leasebook.console.pages.services.calls import SPANS, calls_of
 from leasebook.console.pages.services.snippets import snippets_of
-from leasebook.contract.action import RESOURCES, SERVICE, UNITS
+from leasebook.contract.action import MODEL, RESOURCES, SERVICE, UNITS
 
 ROWS: Final = 200
 NOTICES: Final = {
@@ -38,12 +39,12 @@ async def scale(desk: Desk) -> Response:
     service_id, unit = desk.request.path_params["service"], desk.field("unit")
     try:
         wanted = _number(desk, desk.field("replicas"))
-        present = {one.instance_id: one.replicas_count for one in await _instances(desk, service_id)}.get(unit, 0)
+        found = await _instances(desk, service_id)
+        present = {one.instance_id: one.replicas_count for one in found}.get(unit, 0)
         if wanted < present and desk.field("sure") != "1":
             row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
-            return desk.page(
-                "services/sure.html", deed="scale", service=row, unit=unit, wanted=wanted, ended=present - wanted
-            )
+            values = {"unit": unit, "wanted": wanted, "ended": present - wanted, "names": _names(found)}
+            return desk.page("services/sure.html", deed="scale", service=row, **values)
         body = {"serviceId": service_id, "instanceId": unit, "deploymentReplicasCount": wanted}
         await desk.do(SERVICE, "ScaleService", body, client_token=desk.field("once") or None)
     except Fault as fault:
@@ -55,7 +56,8 @@ async def move(desk: Desk) -> Response:
     """Have the replicas of one instance run on another, once the reader is sure: they start there, and end here."""
     service_id, unit, target = desk.request.path_params["service"], desk.field("unit"), desk.field("to")
     try:
-        present = {one.instance_id: one.replicas_count for one in await _instances(desk, service_id)}
+        found = await _instances(desk, service_id)
+        present = {one.instance_id: one.replicas_count for one in found}
         moved = present.get(unit, 0)
         is_sure = desk.field("sure") == "1"
         if target in ("", unit) or not (moved or is_sure):
@@ -63,7 +65,8 @@ async def move(desk: Desk) -> Response:
         if not is_sure:
             row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
             wanted = present.get(target, 0) + moved
-            values = {"unit": unit, "to": target, "moved": moved, "wanted": wanted}
+            names = _names([*found, *await _others(desk, row, set())])
+            values = {"unit": unit, "to": target, "moved": moved, "wanted": wanted, "names": names}
             return desk.page("services/sure.html", deed="move", service=row, **values)
         # The new place is asked first: where it has no room nothing has changed.
         for place, count in ((target, _number(desk, desk.field("replicas"))), (unit, 0)):
@@ -97,7 +100,7 @@ async def delete(desk: Desk) -> Response:
         await desk.do(SERVICE, "DeleteService", {"serviceId": service_id}, client_token=desk.field("once") or None)
     except Fault as fault:
         return await page_of(desk, service_id, fault)
-    return desk.go("/services")
+    return desk.go("/services", done="service-deleted")
 
 
 async def _sure(desk: Desk, deed: str) -> Response:
@@ -130,6 +133,7 @@ async def page_of(
         "services/service.html",
         status if fault is None else fault.error.status,
         service=row,
+        model=None if row.counted else (await desk.try_to(MODEL, "DescribeModel", {"modelId": row.model_id}))[0],
         may_try=may_try(desk, row),
         tried=tried or Tried(question="", tokens_max=str(TOKENS_USUAL)),
         took=lambda one: summed(desk, one),
@@ -178,6 +182,11 @@ async def _others(desk: Desk, row: Any, used: set[str]) -> list[Any]:
         for one in (() if found is None else found.compute_unit_instance_list)
         if one.instance_id not in used and one.total_compute_units - one.used_compute_units >= int(size)
     ]
+
+
+def _names(instances: Iterable[Any]) -> dict[str, str]:
+    """Return the names of instances that have one, by their ids."""
+    return {one.instance_id: one.name for one in instances if one.name}
 
 
 def _number(desk: Desk, text: str) -> int:

@@ -13,11 +13,21 @@ from leasebook.api.fault import Fault
 from leasebook.console.desk import Desk
 from leasebook.console.frame import choices
 from leasebook.console.frame.formats import moment
+from leasebook.console.frame.words import marked
 from leasebook.contract import errors as e
 from leasebook.contract.action import TAG, UNITS
 
 MOST: Final = 1000
 """Units of one form."""
+
+
+OUTCOMES: Final[dict[str, str]] = {
+    "set": marked("Their release time is set. At that time they are released, and their bill ends."),
+    "clear": marked("They have no release time any more: they cost until they are released by hand."),
+    "tag": marked("Their tags are set."),
+    "release": marked("They were released, and their bill ends."),
+}
+"""By the change of many units: the sentence about those that were changed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -69,6 +79,7 @@ async def bulk(desk: Desk) -> Response:
         outcomes=outcomes,
         failed=failed,
         deed=deed,
+        said_of=desk.gettext(OUTCOMES[deed]),
         all=len(unit_ids),
     )
 

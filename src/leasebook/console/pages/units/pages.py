@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from leasebook.api.fault import Fault
@@ -69,6 +70,7 @@ async def _unit_page(desk: Desk, unit_id: str, fault: Fault | None = None) -> Re
         unit=row,
         usages=answer.service_usage_list,
         explained=explained,
+        lines=[] if explained is None else _explained(desk, row, explained.text),
         story=[] if explained is None else [_story_line(desk, event) for event in explained.events],
         end=end_of(row),
         price=await _price(desk, row.region, row.type),
@@ -81,6 +83,22 @@ async def _unit_page(desk: Desk, unit_id: str, fault: Fault | None = None) -> Re
         fault=fault,
         times=_times,
     )
+
+
+def _explained(desk: Desk, row: Any, text: str) -> list[Markup]:
+    """Return the lines of an explanation; the first one says the status and the billing, in the reader's words."""
+    first, *others = (desk.sentence(line) for line in text.splitlines())
+    if desk.language == "en":
+        return [first, *others]
+    name, paren, rest = first.partition(")" if row.name else row.status)
+    known = {
+        row.status: words.status(desk.gettext, row.status)[0],
+        row.payment_timing.lower(): desk.gettext(words.TIMINGS[row.payment_timing]).lower(),
+    }
+    rest = paren + rest
+    for word, said in known.items():
+        rest = rest.replace(word, said, 1)
+    return [name + rest, *others]
 
 
 def _story_line(desk: Desk, event: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Instances have the number of their account, which the indexes of lists have in place of its id.
 
+The index of live instances also has their numbers of units and their ends, which are then read without the rows.
+
 Besides, pages of events and of the audit log are compressed with a dictionary from now on, which earlier versions
 cannot read. Pages that were written without it are read as before.
 """
@@ -14,7 +16,11 @@ down_revision = "0044"
 branch_labels = None
 depends_on = None
 
-INDEXES = {"units_live_kinds": "status <> 'Released'", "units_released_kinds": "status = 'Released'"}
+KINDS = ("account", "region", "type", "payment_timing", "seq")
+INDEXES = {
+    "units_live_kinds": ("status <> 'Released'", [*KINDS, "count", "target_count", "release_at", "expires_at"]),
+    "units_released_kinds": ("status = 'Released'", [*KINDS]),
+}
 
 
 def upgrade() -> None:
@@ -26,7 +32,6 @@ def upgrade() -> None:
         op.drop_index(name, "units")
     op.add_column("units", sa.Column("account", sa.Integer(), nullable=False, server_default="0"))
     op.execute("UPDATE units SET account = (SELECT seq FROM account_numbers n WHERE n.account_id = units.account_id)")
-    for name, condition in INDEXES.items():
+    for name, (condition, columns) in INDEXES.items():
         where = sa.text(condition)
-        columns = ["account", "region", "type", "payment_timing", "seq"]
         op.create_index(name, "units", columns, sqlite_where=where, postgresql_where=where)

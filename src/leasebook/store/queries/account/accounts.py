@@ -13,15 +13,21 @@ from leasebook.store.costs.queries import CostQueries
 from leasebook.store.queries.account.approvals import ApprovalQueries
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
+from leasebook.store.rows.conditions import UNUSUAL
 
 ACCOUNTS_AT_ONCE: Final = 100
 """Accounts in one statement, so that its text is one of few."""
 _MARKS: Final = ", ".join("?" * ACCOUNTS_AT_ONCE)
+_RESERVED: Final = "count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END)"
+_NUMBERS: Final = f"SELECT seq FROM account_numbers WHERE account_id IN ({_MARKS})"
+# In the order of the index of live instances, which has all of it: its entries are read one after the other, and never
+# sorted. A failed purchase reserves nothing; its instance is among the few that do not run.
 _HELD: Final = (
-    "SELECT account_id, payment_timing, count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END) "
-    "FROM units WHERE account IN (SELECT seq FROM account_numbers "
-    f"WHERE account_id IN ({_MARKS})) AND status <> 'Released' AND status <> 'CreateFailed' "
-    "GROUP BY account_id, payment_timing"
+    "SELECT (SELECT n.account_id FROM account_numbers n WHERE n.seq = u.account) AS account_id, u.payment_timing, "
+    f"{_RESERVED}, 1 AS sign FROM units u WHERE u.account IN ({_NUMBERS}) AND u.status <> 'Released' "
+    "GROUP BY u.account, u.region, u.type, u.payment_timing "
+    f"UNION ALL SELECT account_id, payment_timing, {_RESERVED}, -1 FROM units WHERE account_id IN ({_MARKS}) "
+    f"AND {UNUSUAL} AND status = 'CreateFailed' GROUP BY account_id, payment_timing"
 )
 _SERVICES: Final = (
     f"SELECT account_id, count(*) FROM services WHERE account_id IN ({_MARKS}) AND deleted_at IS NULL "
@@ -59,15 +65,13 @@ class AccountQueries(ApprovalQueries, CostQueries):
         """Return what accounts hold; an account that holds nothing is missing."""
         found: dict[str, Holdings] = {}
         for some in _parts(account_ids):
-            for account_id, timing, instances, units in self._fetch(_HELD, some):
-                held = Held(int(instances), int(units))
-                before = found.get(account_id, Holdings())
-                found[account_id] = (
-                    before._replace(prepaid=held) if timing == "Prepaid" else before._replace(postpaid=held)
+            for account_id, timing, instances, units, sign in self._fetch(_HELD, [*some, *some]):
+                found[account_id] = found.get(account_id, Holdings()).plus(
+                    timing, Held(sign * int(instances), sign * int(units))
                 )
             for account_id, services in self._fetch(_SERVICES, some):
                 found[account_id] = found.get(account_id, Holdings())._replace(services=int(services))
-        return found
+        return {account_id: held for account_id, held in found.items() if held != Holdings()}
 
     def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:
         """Return the limits and the usage of accounts; an account without limits is missing."""

@@ -12,7 +12,8 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.queries.spending import Spender, Spent
 from leasebook.store.queries.audit_log import columns
-from leasebook.store.queries.bills import BILLS_AT_ONCE, BillQueries, padded
+from leasebook.store.queries.bills import BILLS_AT_ONCE, padded
+from leasebook.store.queries.months import MonthQueries
 from leasebook.store.rows.codec import CODECS, POSTINGS
 from leasebook.store.rows.postings import units_in
 from leasebook.store.tags import TagQueries
@@ -24,7 +25,7 @@ CHARGES_AT_ONCE: Final = 2000
 _MARKS: Final = ", ".join("?" * BILLS_AT_ONCE)
 
 
-class SpendingQueries(BillQueries, TagQueries):
+class SpendingQueries(MonthQueries, TagQueries):
     """Queries about costs, on one connection."""
 
     def charged(self, unit: Instance) -> Micro:
