@@ -198,11 +198,11 @@ def literals(found: mi.Type) -> Iterator[Any]:
 
 
 def put(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Any:
-    """Return a body with a value in the place of a field."""
+    """Return a body with a value in the place of a field. An object around it that the body lacks is made."""
     changed: Any = copy.deepcopy(body)
     inner = changed
     for name in path[:-1]:
-        inner = inner[name]
+        inner = inner.setdefault(name, {})
     if value is ABSENT:
         inner.pop(path[-1], None)
     else:

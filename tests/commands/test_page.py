@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Run
-from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer
+from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer, running
 from tests.style.repository import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "buy-and-release-from-the-shell.md"
@@ -55,9 +55,13 @@ def test_each_command_of_the_page_runs(
     assert kept["unit"].startswith("unit-")
 
 
-def test_the_tutorial_leads_to_the_bill_that_it_promises(run: Run) -> None:
+def test_the_tutorial_leads_to_the_bill_that_it_promises(run: Run, tmp_path: Path) -> None:
     kept: dict[str, str] = {}
-    answers = run_all(commands_of(TUTORIAL), run, kept)
+    # The demo has an instance, which would be charged for each hour until 2030.
+    start = ("--clock", "virtual", "--clock-start", "2030-01-15 00:00:00")
+    with running("sqlite", tmp_path, *start) as fresh:
+        here = {"LEASEBOOK_CLIENT_URL": fresh.base_url}
+        answers = run_all(commands_of(TUTORIAL), lambda *given, **more: run(*given, **here, **more), kept)
     shown = json.loads(answers["units show $unit"])["computeUnitInstance"]
     assert (shown["status"], shown["totalComputeUnits"]) == ("Released", 3)
     postings = [
