@@ -21,6 +21,7 @@ from leasebook.domain.book.tables import (
     QUOTES,
     SERVICE_KEYS,
     SERVICES,
+    SUBSCRIPTIONS,
     TABLES,
     USERS,
 )
@@ -29,6 +30,7 @@ from leasebook.domain.model.account import Account, ProjectPolicy, User, holds_f
 from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.resource.project import Project
 from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.subscription import Subscription
 from leasebook.domain.rules.resource import project_scope
 from leasebook.domain.rules.resource.project_scope import SCOPED, check_written
 from leasebook.domain.values.calendar import Instant
@@ -128,7 +130,10 @@ def test_a_row_that_the_command_itself_wrote_is_found_as_little() -> None:
 
 
 def test_a_table_that_is_not_entered_is_hidden_as_a_whole() -> None:
-    hidden = {table.name for table in TABLES if not is_seen(table, unit("unit-1", project_id="prj-1"), ATLAS, {})}
+    of_account = Subscription("sub-1", "acc-1", "Webhook", "", b"", (), None, "Active", "user-1", NOW, NOW, 0)
+    rows = {SUBSCRIPTIONS: of_account}
+    of_project = unit("unit-1", project_id="prj-1")
+    hidden = {table.name for table in TABLES if not is_seen(table, rows.get(table, of_project), ATLAS, {})}
     assert {QUOTES.name, USERS.name, "tokens", "hooks", "service_keys"} <= hidden
     for table in TABLES:
         # Each table of rows with a project is entered, or hidden.

@@ -30,7 +30,9 @@ def test_the_tests_of_the_page_pass(pytester: pytest.Pytester, monkeypatch: pyte
 def test_the_other_programs_print_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = (program for program in PROGRAMS if "def test_" not in program)
     exec(program, {"__name__": "__main__"})  # noqa: S102 - as the page has it
-    assert capsys.readouterr().out == "2030-02-01T07:00:00+08:00 96.00\n2030-01-31T23:00:00+08:00 0\n"
+    # Where another test of this process has set structlog up, the kit leaves that as it is, and its lines come too.
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("2030-")]
+    assert printed == ["2030-02-01T07:00:00+08:00 96.00", "2030-01-31T23:00:00+08:00 0"]
 
 
 def test_the_seed_of_the_page_is_one(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
-from leasebook.notifications.enqueuer import EVENTS_EVERY_S, EventsLook
 from leasebook.notifications.fair_queue import ALL_MAX, OF_HOOK_MAX, Due, Places, Rota, Turns
-from tests.api.test_refusing import MovedLoop
 
 PLACES = Places(quick=6, account=4, receiver=3, slow=3, slow_account=2, slow_us=2 * SECOND_US)
 
@@ -146,29 +141,3 @@ def test_whatever_comes_no_limit_is_passed_and_nobody_quick_is_left_out(
 
 def test_slow_is_for_ten_minutes() -> None:
     assert Places().slow_for_us == 10 * MINUTE_US
-
-
-def test_new_events_are_looked_at_at_once_and_then_ten_times_a_second() -> None:
-    loop = MovedLoop()
-
-    async def looks() -> list[float]:
-        due = asyncio.Event()
-        look, found = EventsLook(due.set), []
-        look.wanted()
-        for _ in range(4):
-            await due.wait()
-            due.clear()
-            assert look.is_due()
-            found.append(loop.time())
-            # There is more: the second look is not put off. Several commits wake the dispatcher once.
-            look.done(again=len(found) == 1)
-            look.wanted()
-            look.wanted()
-            assert look.is_due() is (len(found) == 1)
-        look.stop()
-        return found
-
-    try:
-        assert loop.run_until_complete(looks()) == pytest.approx([0.0, 0.0, EVENTS_EVERY_S, 2 * EVENTS_EVERY_S])
-    finally:
-        loop.close()

@@ -25,7 +25,7 @@ from leasebook.domain.model.resource.whereabouts import Whereabouts
 from leasebook.domain.model.subscription import RECEIVING, Delivery, Subscription
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.attempts import AttemptMeter, Attempts, Show
-from leasebook.notifications.enqueuer import Enqueuer, EventsLook
+from leasebook.notifications.enqueuer import Enqueuer
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Turns
 from leasebook.notifications.paused_clock import RetryTimers
 from leasebook.notifications.ports import Sender
@@ -134,7 +134,6 @@ class Dispatcher:
         self._task: asyncio.Task[None] | None = None
         self._turns = Turns(places or Places())
         self._enqueuer = Enqueuer(reader, sequencer, alone=alone)
-        self._events_look = EventsLook(self._soon.set)
         self._counted_at = -COUNT_EVERY_S
         self._retry_timers = RetryTimers(sequencer) if clock.mode == "virtual" else None
         self._attempts = Attempts(
@@ -147,15 +146,12 @@ class Dispatcher:
 
     def committed(self, changes: Changes) -> None:
         """Wake up where there may be something to send."""
-        if self._enqueuer.committed(changes):
-            self._events_look.wanted()
-        if DELIVERY_QUEUES in changes or METADATA in changes:
+        if self._enqueuer.committed(changes) or DELIVERY_QUEUES in changes or METADATA in changes:
             self._soon.set()
 
     async def stop(self) -> None:
         """Give attempts under way a moment to end, and put back the rest."""
         self._stopping = True
-        self._events_look.stop()
         self._attempts.stopping()
         self._soon.set()
         if self._task is not None:
@@ -197,10 +193,7 @@ class Dispatcher:
         await self._count()
         working = await self._reader.read(lambda ask: ask.working_hooks())
         self._turns.keep({one.hook.id for one in working}, {one.hook.account_id for one in working}, _run_us())
-        again = False
-        if self._events_look.is_due():
-            again = await self._enqueuer.turn(working, [one for one in working if one.hook.status in RECEIVING])
-            self._events_look.done(again=again)
+        again = await self._enqueuer.turn(working, [one for one in working if one.hook.status in RECEIVING])
         return await self._begin_attempts(working) or again
 
     async def _count(self) -> None:

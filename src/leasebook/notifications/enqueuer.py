@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -21,48 +21,6 @@ from leasebook.ports.whereabouts import whereabouts_of
 PAGES_AT_ONCE: Final = 16
 SUBSCRIPTIONS_AT_ONCE: Final = 32
 """Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
-
-EVENTS_EVERY_S: Final = 0.1
-"""How often new events are looked through. Under load each look takes the events of several batches, which costs little
-more than those of one; the first event after a pause is looked at at once."""
-
-
-class EventsLook:
-    """Says when new events are looked through next. ``wake`` has the dispatcher look."""
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-        self._next_s = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def is_due(self) -> bool:
-        """Whether to look now. If not, the dispatcher is woken when it is time."""
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._next_s:
-            return True
-        self.wanted()
-        return False
-
-    def wanted(self) -> None:
-        """Have the dispatcher look as soon as it is time: there are new events."""
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._next_s:
-            self._wake()
-        elif self._timer is None:
-            self._timer = loop.call_at(self._next_s, self._ring)
-
-    def done(self, *, again: bool) -> None:
-        """Take note of a look; ``again``: there is more, and the next one is not put off."""
-        self._next_s = asyncio.get_running_loop().time() + (0.0 if again else EVENTS_EVERY_S)
-
-    def stop(self) -> None:
-        """Cancel the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _ring(self) -> None:
-        self._timer = None
-        self._wake()
 
 
 def _account_of(one: Subscription | Part) -> str:

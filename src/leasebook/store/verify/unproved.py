@@ -46,6 +46,7 @@ UNPROVED: Final[dict[str, str]] = {
     "facts.value": "of when the store was founded, and of the number of its changes of rights, nothing else tells",
     "posting_rows.at": "within the last minute that an hourly charge is for",
     "posting_rows.since": "within the minute, of an instance that stood still in between",
+    "tag_lists.first": "it only tells the lists of one tag apart, and the numbers on them are proved",
     "supplies.words": _SEEN,
     "supplies.stocks": _SEEN,
     "units.metered_minutes": "of an instance that ended standing still: its meter is over, and its charges are proved",
