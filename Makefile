@@ -11,9 +11,9 @@ T       ?= tests
 STORE   ?=
 ROUNDS  ?= 4
 COVER   ?= tests/domain
-# One more than there are cores: half of a test that talks to a database or a process is waiting.
+# Two more than there are cores: half of a test that talks to a database or a process is waiting.
 CORES   := $(shell nproc 2>/dev/null || echo 2)
-WORKERS ?= $(shell echo $$(( $(CORES) + 1 )))
+WORKERS ?= $(shell echo $$(( $(CORES) + 2 )))
 
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
