@@ -36,7 +36,6 @@ from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
 from leasebook.domain.values.resource_tags import Wanted, written_entry
 from leasebook.ports.queries.read_repository import EventFilter, HistoryFilter, UnitFilter
-from leasebook.scheduler.cost_sums import LOOK_EVERY_S
 from leasebook.store.opening import Target
 
 SMALL, LARGE = "small", "large"
@@ -65,8 +64,6 @@ FILTERS: Final[Mapping[str, dict[str, str]]] = {
 }
 _COLUMNS: Final = {"paymentTiming": "payment_timing", "region": "region", "type": "type", "status": "status"}
 _LATE: Final = re.compile(r'^leasebook_release_lateness_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
-
-_BEHIND: Final = re.compile(r"^leasebook_costs_behind_postings (\S+)$", re.MULTILINE)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -255,13 +252,6 @@ def peak_mib(server: Watched) -> float:
     return server.rss_kib(peak=True) / 1024
 
 
-def wait_until_summed(server: Watched) -> None:
-    """Wait until the sums of costs have all postings of the filling: adding them takes the processor of purchases."""
-    time.sleep(2 * LOOK_EVERY_S)
-    while not (behind := _BEHIND.search(server.metrics())) or float(behind[1]) > 0:
-        time.sleep(0.5)
-
-
 def buying(servers: Mapping[str, Watched], options: Options, found: Found) -> None:
     """Buy from both in turns."""
     kind = TAGGED if options.tags else PURCHASE
@@ -313,7 +303,7 @@ def run(options: Options, folder: Path) -> Found:
             with serving(SMALL, options.server, few) as small, serving(LARGE, options.server, many) as large:
                 servers = {SMALL: small, LARGE: large}
                 for name, server in servers.items():
-                    wait_until_summed(server)
+                    server.wait_until_summed()
                     found.memory_mib[name].append(peak_mib(server))
                 if "buying" in options.parts:
                     buying(servers, options, found)
