@@ -176,6 +176,33 @@ def test_a_checkpoint_is_not_made_into_files_that_are_gone(tmp_path: Path) -> No
         assert moved.stat().st_mtime_ns == before
 
 
+async def test_a_file_that_is_written_over_before_a_look_sees_its_new_size_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    store = await _store(data)
+    await _until(lambda: not store._checkpointer._is_running)
+    shutil.copyfile(data / FILE, tmp_path / "old")
+    monkeypatch.setattr("leasebook.store.sqlite.checkpointer.CHECKPOINT_EVERY_S", 0.0)
+    # No look falls between the commit and the end of the writing over.
+    with monkeypatch.context() as asleep:
+        asleep.setattr(store.files, "_wrong", lambda _names: None)
+        await _write(store, "x" * 50_000)
+        await _until(lambda: not store._checkpointer._is_running)
+        assert (data / FILE).stat().st_size > (tmp_path / "old").stat().st_size
+        shutil.copyfile(tmp_path / "old", data / FILE)
+    with pytest.raises(Unavailable):
+        await store.begin()
+    assert "was cut from" in (store.files.broken() or "")
+    await store.close()
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 - a thread works
+            await asyncio.sleep(0.001)
+
+
 async def test_a_link_to_the_file_is_followed_to_its_log(tmp_path: Path) -> None:
     volume, data = tmp_path / "volume", tmp_path / "data"
     put_tables(volume)

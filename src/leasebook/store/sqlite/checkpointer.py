@@ -39,11 +39,16 @@ class Checkpointer:
         if self._bound.has_lost_writes:
             raise NeedsRestart(LOST_WRITES)
         if self._bound.is_long(copying=self._is_running):
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._bound.begin_anew)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._bound.begin_anew()
+        self._files.expect(self._bound.copied_bytes)
 
     def _run(self) -> None:
         if not self._bound.has_lost_writes and self._files.look() is None:
             self._bound.copy()
+            self._files.expect(self._bound.copied_bytes)
         self._done_at = time.monotonic()
         self._is_running = False
 
