@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import HOUR_US, Instant, parse_time
+from leasebook.ports.clock import VirtualClock
 from leasebook.ports.queries.costs import MonthMoney, Span
 from leasebook.scheduler import cost_sums
 from leasebook.scheduler.cost_sums import CostSums, command_of
@@ -82,7 +84,7 @@ def test_sums_are_made_a_part_at_a_time(either: ServiceHarness, monkeypatch: pyt
     monkeypatch.setattr(cost_sums, "POSTINGS_MAX", 30)
     monkeypatch.setattr(cost_sums, "PARTS_MAX", 20)
     running = either.running
-    sums = CostSums(running.store, running.sequencer, running.metrics.costs, groups_max=2)
+    sums = CostSums(running.store, running.sequencer, running.clock, running.metrics.costs, groups_max=2)
     seen: list[int] = []
 
     async def look() -> None:
@@ -109,6 +111,51 @@ def test_sums_are_made_a_part_at_a_time(either: ServiceHarness, monkeypatch: pyt
     rows = caller.do(ACCOUNT, "DescribeCosts", {**ASKED, "groupBy": ["tag:job"], "filter": {"kind": "Usage"}})["costs"]
     assert [row["group"]["tag:job"] for row in rows] == ["0", "1", None]
     assert check_store(either.where).findings == []
+
+
+def test_sums_wait_while_due_work_is_late(either: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = spend(either)
+    monkeypatch.setattr(cost_sums, "LOOK_EVERY_S", 0.001)
+    running = either.running
+    clock = VirtualClock(running.clock.now())
+    sums = CostSums(running.store, running.sequencer, clock, running.metrics.costs)
+
+    async def work() -> None:
+        asked, is_late = 0, sums.is_work_late
+        enough = asyncio.Event()
+
+        async def counted() -> bool:
+            nonlocal asked
+            asked += 1
+            if asked == 5:
+                enough.set()
+            return await is_late()
+
+        # By this clock the next charge is an hour late: the first part is added, and the rest waits.
+        assert not await is_late()
+        clock.moved(Instant(clock.now() + 2 * HOUR_US))
+        assert await is_late()
+        monkeypatch.setattr(cost_sums, "POSTINGS_MAX", 30)
+        monkeypatch.setattr(sums, "is_work_late", counted)
+        sums.start()
+        async with asyncio.timeout(60):
+            await enough.wait()
+
+    before = behind(either)
+    either.runner.run(work())
+    waiting = behind(either)
+    assert 0 < waiting < before
+    monkeypatch.setattr(cost_sums, "WAIT_MAX_S", 0.0)
+    either.runner.run(_until_summed(either))
+    either.runner.run(sums.stop())
+    assert behind(either) == 0
+    assert total(caller)["billed"] != "0.00"
+
+
+async def _until_summed(scene: ServiceHarness) -> None:
+    async with asyncio.timeout(60):
+        while behind(scene):  # noqa: ASYNC110 - the sums are added beside
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture(params=["postgres"])

@@ -1,6 +1,7 @@
 """Keeping the sums of costs: postings are added to them soon after they are written, some thousand at a time.
 
-No purchase and no charge waits for that. ``DescribeCosts`` reads postings that are not added yet one by one.
+No purchase and no charge waits for that, and while due work is late the sums wait for it. ``DescribeCosts`` reads
+postings that are not added yet one by one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import structlog
 from leasebook.batch import Closed, OutcomeUnknown, Outdated, Overloaded, Sequencer, Unavailable
 from leasebook.domain.commands.account.costs import FoldCosts
 from leasebook.domain.costs.folding import GROUPS_MAX, Fold, Folded, Groups, Payment, fold_payments
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.ports.clock import Clock
 from leasebook.ports.queries.costs import PostingEdge, Span
 from leasebook.ports.queries.read_repository import Reader, ReadRepository
 
@@ -23,6 +26,10 @@ log = structlog.get_logger()
 LOOK_EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.02
 """Seconds between two parts while it is behind, so that callers come first."""
+LATE_US: Final = SECOND_US
+"""Due work that is this late comes first."""
+WAIT_MAX_S: Final = 10.0
+"""The time between two parts while due work is late for long."""
 POSTINGS_MAX: Final = 20_000
 """Postings that one look reads. An hour of many instances that are alike is a few rows."""
 PARTS_MAX: Final = 800
@@ -51,9 +58,12 @@ class _Next(NamedTuple):
 class CostSums:
     """Adds new postings to the sums. Several servers may do so at once: what one has added, others find done."""
 
-    def __init__(self, reader: Reader, sequencer: Sequencer, meter: Meter, groups_max: int = GROUPS_MAX) -> None:
+    def __init__(
+        self, reader: Reader, sequencer: Sequencer, clock: Clock, meter: Meter, groups_max: int = GROUPS_MAX
+    ) -> None:
         self._reader = reader
         self._sequencer = sequencer
+        self._clock = clock
         self._meter = meter
         self._groups_max = groups_max
         self._edges: deque[PostingEdge] = deque(maxlen=100)
@@ -83,11 +93,14 @@ class CostSums:
                 pass
 
     async def _run(self) -> None:
+        now = asyncio.get_running_loop().time
+        looked_at = now() - WAIT_MAX_S
         while True:
             pause = LOOK_EVERY_S
             try:
-                if await self.look():
-                    pause = PAUSE_S
+                if now() - looked_at >= WAIT_MAX_S or not await self.is_work_late():
+                    looked_at = now()
+                    pause = PAUSE_S if await self.look() else LOOK_EVERY_S
             except Outdated:
                 return
             except _LATER as error:
@@ -95,6 +108,11 @@ class CostSums:
             except Exception:
                 log.exception("costs cannot be summed")
             await asyncio.sleep(pause)
+
+    async def is_work_late(self) -> bool:
+        """Whether due work is late, on this server or another. Raises what the reader raises."""
+        late = Instant(self._clock.now() - LATE_US)
+        return bool(await self._reader.read(lambda ask: ask.due(late, 1)))
 
     async def look(self) -> bool:
         """Add the next postings; returns whether there are more. Raises what reader and sequencer raise."""

@@ -204,7 +204,7 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        minutes, costs = OldMinutes(store, sequencer, clock), CostSums(store, sequencer, metrics.costs)
+        minutes, costs = OldMinutes(store, sequencer, clock), CostSums(store, sequencer, clock, metrics.costs)
         parts.push_async_callback(sequencer.close)
         for part in (prober, exports, refusals, keeper, scheduler, dispatcher, gateway, minutes, costs):
             parts.push_async_callback(part.stop)
