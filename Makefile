@@ -29,8 +29,8 @@ run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= f
 tour: $(VENV)/.runtime ## buy, deploy, call, release and see the bill, in half a minute
 	@$(BIN)/leasebook tour
 
-test: lint layers docs ## everything that a change needs: each kind of thing once, in six minutes on two cores
-	@$(MAKE) --no-print-directory -j2 types tests
+test: lint layers ## everything that a change needs: each kind of thing once, in six minutes on two cores
+	@$(MAKE) --no-print-directory -j3 docs types tests
 
 lint: $(VENV)/.dev ## style
 	$(BIN)/ruff format --check .

@@ -30,6 +30,9 @@ LONGEST: Final = (
     *("focus", "crash", "packaging", "attack", "faults", "conformance", "style", "reconciler", "outbox", "gateway"),
 )
 """Folders whose files take longest, in the order in which they are given out; the others follow."""
+WAITING: Final = frozenset({"crash", "attack", "faults", "reconciler", "outbox", "gateway", "engines"})
+"""Folders whose tests mostly wait for other processes. Every second worker begins with them, beside tests that use a
+processor: if all waited at once, the processors would be idle."""
 TOGETHER: Final = ("style", "translations")
 """Folders whose files are one piece of work, because they share what takes seconds to make: syntax trees, texts."""
 STOP_S: Final = 60.0
@@ -52,6 +55,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Workers(config.getoption("--workers")), "leasebook-workers")
 
 
+class Pieces:
+    """The pieces of work that are left, each the numbers of its tests; those that take longest come first."""
+
+    def __init__(self, items: Sequence[pytest.Item]) -> None:
+        self._waiting: deque[list[int]] = deque()
+        self._busy: deque[list[int]] = deque()
+        for piece in pieces(items):
+            is_waiting = WAITING.intersection(items[piece[0]].path.parts)
+            (self._waiting if is_waiting else self._busy).append(piece)
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._busy)
+
+    def take(self, worker: int) -> list[int]:
+        """Return the next piece for the worker of that number; empty if none is left."""
+        first, second = (self._busy, self._waiting) if worker % 2 else (self._waiting, self._busy)
+        return first.popleft() if first else second.popleft() if second else []
+
+    def put_back(self, piece: list[int]) -> None:
+        """Return what a worker left of a piece."""
+        self._busy.appendleft(piece)
+
+
 def pieces(items: Sequence[pytest.Item]) -> list[list[int]]:
     """Return the tests of each piece, by their numbers; the pieces that take longest come first."""
     files: dict[str, list[int]] = {}
@@ -69,7 +95,8 @@ def pieces(items: Sequence[pytest.Item]) -> list[list[int]]:
 class Worker:
     """A forked process, as the first one sees it."""
 
-    def __init__(self, pid: int, way: Connection) -> None:
+    def __init__(self, number: int, pid: int, way: Connection) -> None:
+        self.number: Final = number
         self.pid: Final = pid
         self.way: Final = way
         self.given: deque[int] = deque()
@@ -114,7 +141,7 @@ class Workers:
         """Run all tests; None where there is nothing to run."""
         if session.testsfailed or session.config.option.collectonly or not session.items:
             return None
-        todo = deque(pieces(session.items))
+        todo = Pieces(session.items)
         capture = session.config.pluginmanager.getplugin("capturemanager")
         # Worker processes capture into files of their own, and this one only reports.
         capture.stop_global_capturing()
@@ -148,9 +175,9 @@ class Workers:
                 other.way.close()
             work(session, theirs, self._made)
         theirs.close()
-        self._running.append(Worker(pid, ours))
+        self._running.append(Worker(self._made, pid, ours))
 
-    def _hear(self, session: pytest.Session, todo: deque[list[int]]) -> None:
+    def _hear(self, session: pytest.Session, todo: Pieces) -> None:
         """Take what workers say: a report, or that they want more."""
         ways = {worker.way: worker for worker in self._running}
         for way in wait(list(ways)):
@@ -161,7 +188,7 @@ class Workers:
                 self._left(session, worker, todo)
                 continue
             if said is None:
-                worker.give(todo.popleft() if todo else [])
+                worker.give(todo.take(worker.number))
             elif isinstance(said, tuple):
                 number, seconds = said
                 worker.given.remove(number)
@@ -185,7 +212,7 @@ class Workers:
             report=hook.pytest_report_from_serializable(config=session.config, data=dict(data))
         )
 
-    def _left(self, session: pytest.Session, worker: Worker, todo: deque[list[int]]) -> None:
+    def _left(self, session: pytest.Session, worker: Worker, todo: Pieces) -> None:
         """Take note that a worker has ended. If it had tests left, the first of them is why; another does the rest."""
         self._running.remove(worker)
         code = worker.ended()
@@ -198,7 +225,7 @@ class Workers:
         report = pytest.TestReport(item.nodeid, item.location, {}, "failed", words, "call")
         session.config.hook.pytest_runtest_logreport(report=report)
         if worker.given:
-            todo.appendleft(list(worker.given))
+            todo.put_back(list(worker.given))
         if todo:
             self._fork(session)
 

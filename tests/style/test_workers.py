@@ -9,12 +9,14 @@ import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple, cast
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.style.repository import ROOT
+from tests.workers import Pieces
 
 SETTINGS = "[pytest]\naddopts = -p no:randomly\ntmp_path_retention_policy = failed\n"
 """The tests in their order, also where the plug-in that shuffles them is installed."""
@@ -203,3 +205,14 @@ def test_a_fixture_that_is_being_set_up_is_not_interrupted(tmp_path: Path) -> No
     (tmp_path / "test_interrupted.py").write_text(textwrap.dedent(INTERRUPTED))
     interrupted = run(tmp_path)
     assert interrupted.notes == [["slow", "up"], ["after"], ["slow", "down"]]
+
+
+def test_half_of_the_workers_begin_with_tests_that_wait_and_all_is_taken_once() -> None:
+    paths = [Path("tests", folder, f"test_{name}.py") for folder in ("api", "faults", "domain") for name in "ab"]
+    # Two tests in each file.
+    items = [cast("pytest.Item", SimpleNamespace(path=path)) for path in paths for _ in range(2)]
+    left = Pieces(items)
+    taken = [left.take(worker) for worker in (1, 2, 1, 2, 2)]
+    assert taken == [[0, 1], [4, 5], [2, 3], [6, 7], [8, 9]]
+    left.put_back([9])
+    assert [left.take(2), left.take(1), left.take(1), len(left)] == [[9], [10, 11], [], 0]
