@@ -232,6 +232,10 @@ class Desk(Look):
         """Whether the user's policies permit an action in other accounts."""
         return self.identity.may_across(self._row(path, action))
 
+    def projects_of(self, path: str, action: str) -> frozenset[str] | None:
+        """Return the projects to which the user's policies confine an action; None: it is not confined."""
+        return self.identity.within(self._row(path, action), None)
+
     def values(self) -> dict[str, Any]:
         """Return what every template has."""
         return super().values() | {

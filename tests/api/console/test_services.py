@@ -454,7 +454,7 @@ def test_every_role_sees_what_it_may_and_no_deed_that_is_refused(scene: ServiceH
             is_seen = bool(seen & {*policies})
             assert (f'href="/console/{name}"' in menu) is is_seen, (role, name)
             assert not is_seen or browser.get(f"/console/{name}").status == 200, (role, name)
-    changes = {"stop", "delete"}
+    changes = {"stop", "delete", "keys"}
     assert {role: deeds for role, deeds in offered.items() if deeds} == {
         "buyer": changes,
         "manager": changes,

@@ -22,7 +22,6 @@ NOTICES: Final[dict[str, str]] = {
     "project-made": marked("The project was made."),
     "project-renamed": marked("The project has its new name."),
     "project-closed": marked("The project is closed. What it cost stays on record."),
-    "limits-set": marked("The limits are set. They count from the next purchase on."),
     "purchase-approved": marked("The purchase was approved and made."),
     "purchase-rejected": marked("The purchase was rejected. The person who asked sees the reason."),
     "offering-set": marked("The offering is set."),

@@ -168,33 +168,6 @@ def test_a_project_is_made_and_closed(scene: ServiceHarness, owner: Caller, brow
     assert [(one["name"], one["status"]) for one in closed] == [("borealis", "Closed")]
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [("{", "not JSON"), ("", "not JSON"), ("[" * 20_000, "not JSON"), ('{"none": 1}', "none"),
-     ('{"budget": "many"}', "budget"), ("[]", "limits"), ('{"budget": 1e999}', ""), ('"</textarea><b>"', "")],
-    ids=range(8),
-)  # fmt: skip
-def test_limits_that_are_refused_stay_in_the_form(browser: Browser, owner: Caller, typed: str, said: str) -> None:
-    owner.do(ACCOUNT, "SetGuardRails", {"limits": {"budget": "70"}})
-    refused = press(browser, "/console/admin/limits", limits=typed)
-    assert refused.status == 400
-    assert said in refused.words()
-    shown = re.search(r"<textarea[^>]*>(.*?)</textarea>", refused.text, re.DOTALL)
-    assert shown is not None
-    assert html.unescape(shown[1]) == typed
-    assert owner.do(ACCOUNT, "DescribeGuardRails")["limits"]["budget"] == "70.00"
-
-
-def test_limits_are_replaced(browser: Browser, owner: Caller) -> None:
-    owner.do(ACCOUNT, "SetGuardRails", {"limits": {"budget": "70"}})
-    press(browser, "/console/admin/limits", limits='{"units": {"gpu-1": 5}}')
-    limits = owner.do(ACCOUNT, "DescribeGuardRails")["limits"]
-    assert (limits["units"], limits.get("budget")) == ({"gpu-1": 5}, None)
-    shown = browser.get("/console/admin/limits")
-    assert '"gpu-1": 5' in html.unescape(shown.text)
-    assert "Units of gpu-1, at most 5 0 used" in shown.words()
-
-
 def test_an_approval_buys_and_a_rejection_has_its_reason(scene: ServiceHarness, owner: Caller) -> None:
     owner.do(ACCOUNT, "SetGuardRails", {"limits": {"needsApproval": {"units": {"gpu-1": 2}}}})
     buyer, browser = scene.user(owner, OPERATE), signed_in(scene, owner)

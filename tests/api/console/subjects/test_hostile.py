@@ -93,8 +93,17 @@ FIELDS = (
     "at",
     "zone",
     "model",
+    "whom",
+    "tag",
+    "rule",
+    "row",
+    "was",
+    "value",
+    "remove",
 )
 ACTS = (
+    "add",
+    "change",
     "create",
     "delete",
     "rename",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from leasebook.console.pages.services.creating import check, create, new
+from leasebook.console.pages.services.key_deeds import delete_key, make_key
 from leasebook.console.pages.services.lines import live, logs
 from leasebook.console.pages.services.listing import services
 from leasebook.console.pages.services.models import approve, model_set, models, version, withdraw
@@ -26,6 +27,8 @@ ROUTES: Final = (
     post("/services/{service}/stop", stop),
     post("/services/{service}/start", start),
     post("/services/{service}/delete", delete),
+    post("/services/{service}/keys", make_key),
+    post("/services/{service}/keys/delete", delete_key),
     get("/models", models),
     get("/models/versions/{version}", version),
     post("/models/versions/{version}/approve", approve),

@@ -12,6 +12,7 @@ from leasebook.console.desk import Desk
 from leasebook.console.frame import words
 from leasebook.console.pages.services.asking import TOKENS_USUAL, Tried, may_try, summed
 from leasebook.console.pages.services.calls import SPANS, calls_of
+from leasebook.console.pages.services.keys import ORPHANS, keys_of, opens_all
 from leasebook.console.pages.services.snippets import snippets_of
 from leasebook.contract.action import MODEL, RESOURCES, SERVICE, UNITS
 
@@ -21,6 +22,7 @@ NOTICES: Final = {
     "moved": words.marked("Its replicas move. They start on the other instance within seconds."),
     "made": words.marked("It was created."),
     "stopped": words.marked("It is off. Its instances stay, and are paid for."),
+    "key-deleted": words.marked("The key is deleted. Calls with it are refused from now on."),
     "started": words.marked("It is on. Its replicas start."),
 }
 """By the query of the service's page: the sentence about the form that was just sent."""
@@ -129,6 +131,7 @@ async def page_of(
     """Show the page of a service: with a form that was refused (``fault``), or with an answer of it (``tried``)."""
     row = await desk.do(SERVICE, "DescribeService", {"serviceId": service_id})
     instances = await _instances(desk, service_id)
+    is_key_form = fault is not None and desk.request.url.path.endswith("/keys")
     return desk.page(
         "services/service.html",
         status if fault is None else fault.error.status,
@@ -143,6 +146,10 @@ async def page_of(
         snippets=snippets_of(row),
         called=await calls_of(desk, service_id),
         spans=SPANS,
+        keys=await keys_of(desk, service_id),
+        key_typed={name: desk.field(name) if is_key_form else "" for name in ("name", "opens", "once")},
+        opens_all=opens_all(desk),
+        orphan_of=lambda reason: words.status(desk.gettext, reason, ORPHANS),
         status_of=lambda word: words.status(desk.gettext, word, words.SERVICE_STATUSES),
         unit_status_of=lambda word: words.status(desk.gettext, word),
         notice=desk.gettext(NOTICES[desk.asked("done")]) if desk.asked("done") in NOTICES else "",
