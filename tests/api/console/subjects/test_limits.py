@@ -49,7 +49,7 @@ GIVEN: Final = (
     ("tag", "budget", "", "20", "20.00"),
     ("tag", "budgetRefusePercent", "", "100", 100),
 )
-"""For whom a limit is added, its rule, its type, what is typed, and what the action says afterwards."""
+"""For whom a limit is added, its rule, its type, the typed value, and the answer of the action afterwards."""
 
 
 def kept_in(owner: Caller) -> dict[Scope, dict[tuple[str, str], Any]]:

@@ -145,7 +145,7 @@ async def _page(desk: Desk, found: Any) -> Response:
 
 
 def _typed_row(desk: Desk) -> dict[str, str]:
-    """Return what was typed into the row that adds a limit, where that was refused."""
+    """Return the typed values of the row that adds a limit, where it was refused."""
     fields = ("whom", "tag", "rule", "type", "value")
     is_kept = desk.refusal is not None and desk.field("act") == "add"
     kept = {name: desk.field(name) if is_kept else "" for name in fields}
@@ -277,7 +277,7 @@ def changes_of(desk: Desk, before: Mapping[str, Any], after: Mapping[str, Any], 
 
 
 def _as_typed(desk: Desk, scope: Scope, rows: list[Row]) -> list[Row]:
-    """Put what was typed into the rows of the form that was refused, and the refusal beside its row."""
+    """Put the typed values into the rows of the form that was refused, and the refusal beside its row."""
     fault = desk.refusal
     if fault is None or desk.field("act") != "change" or desk.field("whom") != _id(scope):
         return rows
