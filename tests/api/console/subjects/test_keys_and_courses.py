@@ -52,7 +52,7 @@ def test_a_key_is_made_shown_once_and_deleted(owner: Caller, browser: Browser) -
 
 
 @pytest.mark.mostly_embedded
-def test_keys_are_shown_to_those_who_may_and_say_when_nobody_answers_for_them(
+def test_keys_are_shown_to_readers_of_keys_with_those_that_no_user_answers_for(
     scene: ServiceHarness, owner: Caller
 ) -> None:
     service = counted(owner)

@@ -80,7 +80,7 @@ class Group(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What became of a limit: for whom it is, its name, and its value before and after."""
+    """A changed limit: for whom it is, its name, and its value before and after."""
 
     title: str
     name: str
