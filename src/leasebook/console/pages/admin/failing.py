@@ -18,9 +18,9 @@ PAGES_MAX: Final = 5
 class Course(msgspec.Struct):
     """How the deliveries of a subscription go.
 
-    ``waiting`` and ``given_up`` are numbers of deliveries. ``more`` has the states of which older ones were not read.
-    ``failing_since`` is the time of the oldest waiting delivery with a failed attempt, ``next_try`` the time of the next
-    attempt, and ``failure`` the reason of the last one.
+    ``waiting`` and ``given_up`` are numbers of deliveries. ``more`` has the states whose older ones were not read.
+    ``failing_since`` is the time of the oldest waiting delivery with a failed attempt, ``next_try`` the time of
+    the next attempt, and ``failure`` the reason of the last one.
     """
 
     waiting: int = 0
