@@ -61,6 +61,40 @@ def test_a_subscription_over_accounts_is_known_by_them_and_pruned_by_its_owner(h
     assert [row["accounts"] for row in of_target(house, url)] == [[account_id]]
 
 
+def test_a_subscription_is_for_projects_of_the_operators_account(house: Applying, name: str) -> None:
+    own = house.scene.operator.do(ACCOUNT, "DescribeAccount")
+    project = f"p-{name}"
+    made = f"projects: {{{project}: {{}}}}"
+    of_root = f"house: a\naccounts:\n  mine: {{id: {own['accountId']}, name: '{own['name']}', {made}}}\n"
+    url = f"https://example.org/{name}"
+    one, other, all_of_it = (
+        f"{{webhook: '{url}'{more}}}" for more in (f", projects: {project}", ", projects: [default, PROJECT]", "")
+    )
+    settled(house, f"{of_root}subscriptions: [{one}, {all_of_it}]\n")
+    (project_id,) = (
+        row["projectId"]
+        for row in house.scene.operator.do("/v2/project", "DescribeProjects")["projects"]
+        if row["name"] == project
+    )
+    assert sorted(row.get("projectIds", []) for row in of_target(house, url)) == [[], [project_id]]
+    # A file without the account finds its projects by their names.
+    both = other.replace("PROJECT", project)
+    settled(house, f"house: a\nsubscriptions: [{both}]\n")
+    assert sorted(row.get("projectIds", []) for row in of_target(house, url)) == [
+        [],
+        sorted(["default", project_id]),
+        [project_id],
+    ]
+    exported = house.run("export").stdout
+    assert f"projects: [{project}]" in exported
+    assert house.apply(f"house: a\nsubscriptions: [{both}]\n", "--prune").exit_code == 0
+    # The service does not say who made the one for the whole account, so it stays.
+    left = sorted(sorted(row.get("projectIds", [])) for row in of_target(house, url))
+    assert left == [[], sorted(["default", project_id])]
+    unknown = house.plan(f"house: a\nsubscriptions: [{{webhook: '{url}', projects: {project}x}}]\n")
+    assert (unknown.exit_code, f"Did you mean '{project}'?" in unknown.stderr) == (2, True), unknown.output
+
+
 def test_policies_for_projects_are_what_the_file_says(house: Applying, name: str) -> None:
     def text(wanted: str) -> str:
         users = f"users: {{li: {{policies: [], projectPolicies: {wanted}}}}}"

@@ -36,6 +36,11 @@ def mistake(text: str | bytes, **variables: str) -> tuple[int | None, str]:
         ("house: a\naccounts: 7\n", 2, "A table is expected"),
         ("house: a\nsubscriptions: {}\n", 2, "A list is expected"),
         ("house: a\nsubscriptions:\n - {types: [a]}\n", 3, "either webhook: with a URL, or email:"),
+        (
+            "house: a\nsubscriptions:\n - {email: a@b.cn, accounts: a, projects: b}\n",
+            3,
+            "over accounts:, or for projects:",
+        ),
         ("house: a\nsubscriptions:\n - {email: a@b.cn}\n - {email: a@b.cn}\n", 4, "'a@b.cn' is on line 3 already"),
         ("house: a\nofferings: {gpu-1: {}}\n", 2, "'gpu-1' is no offering"),
         ("house: a\nofferings: {BJ/gpu-1: {}}\n", 2, "region: Expected small letters, digits and hyphens"),

@@ -11,6 +11,7 @@ from leasebook.cli.house import schema, words
 from leasebook.cli.house.kinds.accounts import AccountWanted
 from leasebook.cli.house.kinds.kind import Place
 from leasebook.cli.house.kinds.offerings import OfferingWanted
+from leasebook.cli.house.kinds.own_projects import own_projects
 from leasebook.cli.house.kinds.subscriptions import Known, SubscriptionWanted
 from leasebook.cli.house.kinds.table import ACCOUNTS, OFFERINGS, SUBSCRIPTIONS
 from leasebook.cli.house.plan import MAKE, Plan, Run, Step
@@ -65,7 +66,8 @@ def plan_of(house: House, server: Server, asked: Iterable[Asked], *, prune: bool
     catalogue = OFFERINGS.look(server) if house.offerings is not None else {}
     rows = ACCOUNTS.look(server) if house.accounts is not None or house.subscriptions else []
     places: list[Place] = ACCOUNTS.places(house.accounts or {}, rows, server, maker)
-    pending, known = [one for one in asked if one.by == maker], Known(places, rows)
+    projects = own_projects(server, places) if any(one.projects for one in house.subscriptions or ()) else None
+    pending, known = [one for one in asked if one.by == maker], Known(places, rows, projects)
     is_looked_at = house.subscriptions is not None or any(one.action == "CreateSubscription" for one in pending)
     there = SUBSCRIPTIONS.look(server) if is_looked_at else []
     for one in pending:
@@ -108,7 +110,7 @@ def export_of(server: Server, name: str) -> dict[str, Any]:
         "house": name,
         OFFERINGS.key: OFFERINGS.write(OFFERINGS.look(server)),
         ACCOUNTS.key: ACCOUNTS.write(rows, server, maker),
-        SUBSCRIPTIONS.key: SUBSCRIPTIONS.write(SUBSCRIPTIONS.look(server), ACCOUNTS.labels(rows)),
+        SUBSCRIPTIONS.key: SUBSCRIPTIONS.write(SUBSCRIPTIONS.look(server), ACCOUNTS.labels(rows), own_projects(server)),
     }
 
 

@@ -37,6 +37,9 @@ NO_HOUSE: Final = marked(
     "The key house is missing. Give the house a name, such as house: main. Its client tokens come from it."
 )
 ONE_TARGET: Final = marked("A subscription has either webhook: with a URL, or email: with an address.")
+ACCOUNTS_OR_PROJECTS: Final = marked(
+    "A subscription is over accounts:, or for projects: of the operator's account. Leave one of them out."
+)
 NOTHING: Final = marked("(none)")
 EXPORTED: Final = (
     "# Written by leasebook export. Balances, instances, services, and subscriptions to one instance are left out.\n"
@@ -176,8 +179,10 @@ def no_user(name: str, account: str, near: str | None) -> str:
 
 
 def no_project(name: str, account: str, near: str | None) -> str:
-    """Say that limits, or policies of a user, name an unknown project."""
-    return f"The account {account} has no project {name!r}, and the file makes none.{_meant(near)}"
+    """Say that limits, policies of a user, or a subscription name an unknown project."""
+    return _("The account {account} has no project {name!r}, and the file makes none.{meant}").format(
+        account=account, name=name, meant=_meant(near)
+    )
 
 
 def no_account(name: str, near: str | None) -> str:

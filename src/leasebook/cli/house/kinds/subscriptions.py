@@ -1,6 +1,7 @@
 """Subscriptions of the house to events: of the operator's own account, or of accounts that they name.
 
-A subscription is known by its target and its accounts. Those to one instance are none of the house: they end with it.
+A subscription is known by its target, its accounts and its projects. Those to one instance are none of the house: they
+end with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from leasebook.cli.house import schema, words
 from leasebook.cli.house.kinds.kind import Place
 from leasebook.cli.house.kinds.names import found_by
+from leasebook.cli.house.kinds.own_projects import OwnProjects
 from leasebook.cli.house.plan import CHANGE, END, MAKE, Plan, Run, Step, change
 from leasebook.cli.house.reading import Items, Node, escaped
 from leasebook.cli.house.secrets_file import Asked
@@ -31,8 +33,8 @@ SubscriptionRow = Mapping[str, Any]
 class SubscriptionWanted:
     """A subscription of the file. ``shown`` is its target without the values of variables.
 
-    ``accounts`` are names of the file, or ``*`` alone; none: the operator's own account. ``types`` and ``paused`` None:
-    those of the subscription stay.
+    ``accounts`` are names of the file, or ``*`` alone; none: the operator's own account. ``projects`` are names of
+    projects of that account; none: all. ``types`` and ``paused`` None: those of the subscription stay.
     """
 
     line: int
@@ -40,26 +42,34 @@ class SubscriptionWanted:
     target: str
     shown: str
     accounts: tuple[str, ...]
+    projects: tuple[str, ...]
     types: tuple[str, ...] | None
     paused: bool | None
 
     @property
     def named(self) -> tuple[str, ...]:
         """Return the parts by which two subscriptions of the file are the same."""
-        return (self.kind, self.target, *self.accounts)
+        return (self.kind, self.target, *self.accounts, "", *self.projects)
 
-    def body(self, accounts: Sequence[str]) -> dict[str, Any]:
-        """Return the request that makes it, with the ids of its accounts."""
+    def body(self, accounts: Sequence[str], projects: Sequence[str]) -> dict[str, Any]:
+        """Return the request that makes it, with the ids of its accounts and projects."""
         body = {"kind": self.kind, dict(_KINDS.values())[self.kind]: self.target, "types": list(self.types or ())}
-        return {**body, "accounts": list(accounts)} if accounts else body
+        for key, ids in (("accounts", accounts), ("projectIds", projects)):
+            if ids:
+                body[key] = list(ids)
+        return body
 
 
 @dataclass(frozen=True)
 class Known:
-    """The accounts that subscriptions may name: those of the file, and all that the service has."""
+    """The accounts that subscriptions may name: those of the file, and all that the service has.
+
+    ``projects`` are those of the operator's own account; None: no subscription of the file names any.
+    """
 
     places: Sequence[Place]
     rows: Sequence[Mapping[str, Any]]
+    projects: OwnProjects | None = None
 
     def id_of(self, name: str, line: int) -> str | None:
         """Return the id of an account; None: the run makes it. Raises BadHouse."""
@@ -75,6 +85,17 @@ class Known:
             known = (*(place.label for place in self.places), *(row["name"] for row in self.rows))
             raise BadHouse(words.no_account(name, schema.nearest(name, known)), line)
         return str(row["accountId"])
+
+    def project_ids(self, wanted: SubscriptionWanted) -> dict[str, str | None]:
+        """Return the ids of the projects of a subscription by their names; None: the run makes it. Raises BadHouse."""
+        if self.projects is None:
+            return {}
+        return {name: self.projects.id_of(name, wanted.line) for name in wanted.projects}
+
+    def made_project(self, run: Run, name: str) -> str:
+        """Return the id of a project that the run has made."""
+        assert self.projects is not None  # noqa: S101 - a subscription of the file names it
+        return self.projects.made(run, name)
 
 
 class Subscriptions:
@@ -120,12 +141,15 @@ class Subscriptions:
 
     def unfetched(self, asked: Asked, there: list[SubscriptionRow]) -> bool:
         """Whether a subscription was made whose secret did not arrive."""
-        key = (asked.body.get("kind"), asked.body.get("url"), frozenset(asked.body.get("accounts", ())))
+        ids = [frozenset(asked.body.get(key, ())) for key in ("accounts", "projectIds")]
+        key = (asked.body.get("kind"), asked.body.get("url"), *ids)
         return asked.action == "CreateSubscription" and any(
             row["subscriptionId"] not in asked.known and _key(row) == key for row in there
         )
 
-    def write(self, there: list[SubscriptionRow], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    def write(
+        self, there: list[SubscriptionRow], labels: Mapping[str, str], projects: OwnProjects
+    ) -> list[dict[str, Any]]:
         """Write the subscriptions, of several that are the same the oldest. ``labels`` name accounts by their ids."""
         written: dict[object, dict[str, Any]] = {}
         for row in there:
@@ -133,6 +157,8 @@ class Subscriptions:
             one: dict[str, Any] = {key: escaped(_target(row))}
             if row.get("accounts"):
                 one["accounts"] = [escaped(labels.get(account, account)) for account in row["accounts"]]
+            if row.get("projectIds"):
+                one["projects"] = [escaped(projects.name_of(project)) for project in row["projectIds"]]
             if row["types"]:
                 one["types"] = list(row["types"])
             if row["status"] == "Paused":
@@ -147,7 +173,8 @@ def _subscription(node: Node) -> SubscriptionWanted:
         {
             "webhook": schema.scalar,
             "email": schema.scalar,
-            "accounts": _accounts,
+            "accounts": _names,
+            "projects": _names,
             "types": schema.many(schema.text),
             "paused": schema.truth,
         },
@@ -157,14 +184,18 @@ def _subscription(node: Node) -> SubscriptionWanted:
         raise BadHouse(words.ONE_TARGET, node.line)
     kind, target = _KINDS[targets[0]][0], given[targets[0]]
     types = tuple(sorted(set(given["types"]))) if "types" in given else None
-    accounts = tuple(sorted(set(given.get("accounts", ()))))
-    wanted = SubscriptionWanted(node.line, kind, target.value, target.shown, accounts, types, given.get("paused"))
-    names = {"url": "webhook", "address": "email"}
-    schema.fitting(CreateSubscriptionRequest, wanted.body(["id"] * len(accounts)), node.line, names)
+    accounts, projects = (tuple(sorted(set(given.get(key, ())))) for key in ("accounts", "projects"))
+    if accounts and projects:
+        raise BadHouse(words.ACCOUNTS_OR_PROJECTS, node.line)
+    whose = (accounts, projects, types, given.get("paused"))
+    wanted = SubscriptionWanted(node.line, kind, target.value, target.shown, *whose)
+    names = {"url": "webhook", "address": "email", "projectIds": "projects"}
+    body = wanted.body(["id"] * len(accounts), ["id"] * len(projects))
+    schema.fitting(CreateSubscriptionRequest, body, node.line, names)
     return wanted
 
 
-def _accounts(node: Node) -> list[str]:
+def _names(node: Node) -> list[str]:
     return schema.many(schema.text)(node) if isinstance(node, Items) else [schema.text(node)]
 
 
@@ -172,13 +203,14 @@ def _target(row: SubscriptionRow) -> str:
     return row.get("url") or row.get("address") or ""
 
 
-def _key(row: SubscriptionRow) -> tuple[str, str, frozenset[str]]:
-    return row["kind"], _target(row), frozenset(row.get("accounts") or ())
+def _key(row: SubscriptionRow) -> tuple[str, str, frozenset[str], frozenset[str]]:
+    return row["kind"], _target(row), frozenset(row.get("accounts") or ()), frozenset(row.get("projectIds") or ())
 
 
 def _found(wanted: SubscriptionWanted, there: list[SubscriptionRow], known: Known) -> SubscriptionRow | None:
     ids = [known.id_of(name, wanted.line) for name in wanted.accounts]
-    key = (wanted.kind, wanted.target, frozenset(ids))
+    projects = known.project_ids(wanted).values()
+    key = (wanted.kind, wanted.target, frozenset(ids), frozenset(projects))
     return next((row for row in there if _key(row) == key), None)
 
 
@@ -199,10 +231,12 @@ def _make(wanted: SubscriptionWanted, there: list[SubscriptionRow], known: Known
     thing = words.subscription(wanted.shown)
     before = frozenset(row["subscriptionId"] for row in there)
     found = {name: known.id_of(name, wanted.line) for name in wanted.accounts}
+    inside = known.project_ids(wanted)
 
     def do(run: Run) -> None:
         ids = sorted(run.ids["account", name] if one is None else one for name, one in found.items())
-        key = (wanted.kind, wanted.target, frozenset(ids))
+        projects = sorted(known.made_project(run, name) if one is None else one for name, one in inside.items())
+        key = (wanted.kind, wanted.target, frozenset(ids), frozenset(projects))
 
         def there_now() -> list[str]:
             rows = run.server.rows(NOTIFICATION, "DescribeSubscriptions", "subscriptions")
@@ -211,13 +245,13 @@ def _make(wanted: SubscriptionWanted, there: list[SubscriptionRow], known: Known
         making = Making(
             NOTIFICATION,
             "CreateSubscription",
-            wanted.body(ids),
+            wanted.body(ids, projects),
             "subscriptionId",
             before,
             there_now,
             ends_unlisted=True,
         )
-        parts = ("subscription", wanted.kind, wanted.target, *ids)
+        parts = ("subscription", wanted.kind, wanted.target, *ids, *(f"project {one}" for one in projects))
         has_secret = wanted.kind == "Webhook"
         made = run.make_secret(thing, making, *parts) if has_secret else run.make(making, *parts)
         if wanted.paused:
@@ -225,6 +259,7 @@ def _make(wanted: SubscriptionWanted, there: list[SubscriptionRow], known: Known
             run.server.call(NOTIFICATION, "ModifySubscription", **of, status="Paused")
 
     details = [change("accounts", None, wanted.accounts)] if wanted.accounts else []
+    details += [change("projects", None, wanted.projects)] if wanted.projects else []
     details += [change("types", None, wanted.types)] if wanted.types else []
     return Step(MAKE, thing, do, tuple(details), makes_secret=wanted.kind == "Webhook")
 
