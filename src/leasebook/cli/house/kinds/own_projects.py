@@ -32,7 +32,7 @@ class OwnProjects:
             return None if row is None else str(row["projectId"])
         for project_id, project in self._names.items():
             if name in (project, project_id):
-                return project_id
+                return str(project_id)
         near = schema.nearest(name, (*wanted, *self._names.values()))
         raise BadHouse(words.no_project(name, self._account, near), line)
 
