@@ -256,3 +256,34 @@ def test_work_that_is_done_late_counts_the_default_from_the_end_of_the_term(eith
     either.advance("2030-03-01T00:00:00+08:00")
     assert caller.unit(unit)["expiredTime"] == "2030-02-15T09:00:00+08:00"
     assert movements(caller) == [("Purchase", "100.00"), ("Usage", "30.00")]
+
+
+def test_no_more_is_paid_at_once_for_a_change_than_was_agreed_to(either: ServiceHarness) -> None:
+    caller = either.customer("100000")
+    prepaid, postpaid = caller.buy(count=2, months=1), caller.buy(count=2)
+    asked = {
+        "RenewComputeUnit": {"instanceId": prepaid, "months": 2},
+        "ResizeComputeUnit": {"instanceId": prepaid, "count": 3},
+        "ChangeBilling": {"instanceId": postpaid, **billing_of(months=3)},
+    }
+    agreed = {name: caller.do(UNITS, "QuoteChange", body)["amount"] for name, body in asked.items()}
+    assert agreed == {"RenewComputeUnit": "400.00", "ResizeComputeUnit": "100.00", "ChangeBilling": "600.00"}
+    price = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5"}
+    either.operator.do(CATALOG, "SetOffering", {**price, "pricePerMonth": "100.000001"})
+    before = caller.unit(prepaid), caller.unit(postpaid), caller.postings(), caller.balance()
+    for name, body in asked.items():
+        answer = caller.ask(UNITS, name, {**body, "maxAmount": agreed[name]}, query=f"&clientToken={name}")
+        assert (answer.code, answer.status) == ("InvalidState", 409), name
+        assert f"at most {agreed[name]} was agreed to" in answer.body["message"]
+        assert answer.body["message"].endswith("param[maxAmount]")
+    assert (caller.unit(prepaid), caller.unit(postpaid), caller.postings(), caller.balance()) == before
+    # A price that has fallen is paid as it is now.
+    either.operator.do(CATALOG, "SetOffering", {**price, "pricePerMonth": "90"})
+    for name in ("ChangeBilling", "ResizeComputeUnit"):
+        caller.do(UNITS, name, {**asked[name], "maxAmount": agreed[name]})
+    # A renewal is dearer by then, too, if there are more units.
+    renewal = asked["RenewComputeUnit"]
+    assert caller.refused(UNITS, "RenewComputeUnit", {**renewal, "maxAmount": "400"}) == "InvalidState"
+    caller.do(UNITS, "RenewComputeUnit", {**renewal, "maxAmount": "540"})
+    paid = {kind: amount for kind, amount in movements(caller) if kind not in ("Purchase", "Usage")}
+    assert paid == {"Conversion": "540.00", "Resize": "90.00", "Renewal": "540.00"}

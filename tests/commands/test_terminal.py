@@ -137,6 +137,18 @@ def test_the_price_that_was_asked_with_counts_where_it_is_changed_meanwhile(spaw
     assert asked("orders", "--limit", "1")["orders"][0]["amount"] == "9000.00"
 
 
+def test_no_more_is_paid_for_a_change_than_it_was_asked_with(unit: str, spawn: Spawn, asked: Asked) -> None:
+    child = spawn("units", "billing", unit, "Prepaid", "--months", "2", columns=200)
+    child.expect_exact("10000.00 CNY at once")
+    child.expect_exact("[y/N]")
+    asked("catalog", "set", "--region", "bj", "--type", "gpu-1", "--price-per-month", "9999")
+    child.sendline("y")
+    child.expect_exact("at most 10000.00 was agreed to")
+    assert code_of(child) == 1
+    asked("catalog", "set", "--region", "bj", "--type", "gpu-1", "--price-per-month", "5000")
+    assert asked("units", "show", unit)["computeUnitInstance"]["paymentTiming"] == "Postpaid"
+
+
 def test_a_release_is_asked_for(unit: str, spawn: Spawn, asked: Asked) -> None:
     child = spawn("units", "release", unit)
     child.expect_exact(f"Release {unit}?")

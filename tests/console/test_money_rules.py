@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.console.frame.chart import COLOURS, FOOT, HEAD, HEIGHT, SIDE, WIDTH, stacked
+from leasebook.console.frame.chart import COLOURS, FOOT, HEAD, HEIGHT, WIDTH, stacked
 from leasebook.console.pages.money import months
 from leasebook.console.pages.money.advice import cheaper_prepaid
 from leasebook.contract.nouns.account import StatementLine, StatementUnit
@@ -74,7 +74,7 @@ def test_columns_are_as_high_as_their_amounts_and_stay_inside(amounts: dict[tupl
     assert chart.lines[-1].amount >= max(column.total for column in chart.columns) > chart.lines[-1].amount / 10
     scale = (foot - HEAD) / float(chart.lines[-1].amount)
     for column in chart.columns:
-        assert SIDE <= column.x < column.x + column.width <= WIDTH
+        assert 0 <= column.x < column.middle < column.x + column.width <= WIDTH
         assert column.total == sum(piece.amount for piece in column.pieces)
         y = float(foot)
         for piece in column.pieces:
@@ -121,3 +121,14 @@ def test_lines_across_things_that_are_counted_are_at_whole_numbers(top: int, lin
     chart = stacked(["now"], {("now", "calls"): Decimal(top)}, least_step=Decimal(1))
     assert chart is not None
     assert [line.amount for line in chart.lines] == lines
+
+
+@pytest.mark.parametrize(("count", "wide", "narrow"), [(1, 1, 1), (4, 4, 4), (12, 12, 4), (24, 12, 4), (31, 11, 4)])
+def test_a_chart_has_few_labels_and_fewer_in_a_narrow_window(count: int, wide: int, narrow: int) -> None:
+    names = [f"{number:02}" for number in range(count)]
+    chart = stacked(names, {("00", "calls"): Decimal(1)})
+    assert chart is not None
+    labels = [column for column in chart.columns if column.label]
+    assert len(labels) == wide
+    assert len([column for column in labels if not column.is_minor]) == narrow
+    assert not labels[0].is_minor

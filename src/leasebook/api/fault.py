@@ -57,6 +57,7 @@ class Fault(Exception):
         super().__init__(message)
         self.error = error
         self.retry_after_s = retry_after_s
+        self.field = field
         self.message = message if field is None else f"{message} param[{field}]"
 
 

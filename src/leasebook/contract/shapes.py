@@ -77,6 +77,10 @@ PROJECT_GIVEN: Final = "The project that it is to belong to; left out or `defaul
 PROJECT_WANTED: Final = "Only of this project; `default` is the default project."
 PROJECT_SHOWN: Final = "The project that it belongs to; left out: the account's default project."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
+MAX_AMOUNT: Final = (
+    "The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused "
+    "(InvalidState). Left out: whatever it is."
+)
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]
 PageSize = Annotated[int, Meta(ge=1, le=2**31)]

@@ -150,7 +150,7 @@ RECORDS: Final = {
     ),
     "resize_unit": ActionRecord(
         permitted=WRITERS,
-        body=lambda office: {"instanceId": office.caller.buy(), "count": 3},
+        body=lambda office: {"instanceId": office.caller.buy(), "count": 3, "maxAmount": "0"},
         foreign=(
             {"instanceId": "UNIT", "count": 2},
             {"instanceId": "UNIT", "count": 100000},

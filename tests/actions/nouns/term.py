@@ -65,8 +65,13 @@ def delete_auto_renew_rule(office: Office) -> Any:
 RECORDS: Final = {
     "renew_unit": ActionRecord(
         permitted=WRITERS,
-        body=lambda office: {"instanceId": office.caller.buy(months=1), "months": 2, "expiryDay": 5},
-        foreign=({"instanceId": "UNIT", "months": 1},),
+        body=lambda office: {
+            "instanceId": office.caller.buy(months=1),
+            "months": 2,
+            "expiryDay": 5,
+            "maxAmount": "1000",
+        },
+        foreign=({"instanceId": "UNIT", "months": 1}, {"instanceId": "UNIT", "months": 1, "maxAmount": "0"}),
         shape={**PURCHASED, "expiredTime": TIME},
         example_stage=1,
     ),
@@ -76,6 +81,7 @@ RECORDS: Final = {
             "instanceId": office.caller.buy(),
             "paymentTiming": "Prepaid",
             "reservation": billed({})["billing"]["reservation"],
+            "maxAmount": "100.50",
         },
         foreign=({"instanceId": "UNIT", "paymentTiming": "Postpaid"},),
         shape={**PURCHASED, "droppedReleaseTime": Maybe(TIME)},

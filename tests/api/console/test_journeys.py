@@ -169,13 +169,37 @@ def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) 
         journey.seen("overview")
 
 
-def test_a_phone_in_chinese_and_dark(begin: Begin) -> None:
+FITS = """(charts) => charts.map((chart) => {
+    const card = chart.closest(".card").getBoundingClientRect();
+    const texts = [...chart.parentElement.querySelectorAll("text")].filter((one) => one.getClientRects().length);
+    const boxes = texts.map((one) => one.getBoundingClientRect());
+    const over = boxes.filter((one) => one.left < card.left || one.right > card.right).length;
+    const names = [...chart.querySelectorAll("text")].filter((one) => one.getClientRects().length)
+        .map((one) => one.getBoundingClientRect());
+    const crowded = names.filter((one, place) => place && one.left < names[place - 1].right).length;
+    return [texts.length > 4, Math.min(...boxes.map((one) => one.height)) > 11, over, crowded];
+})"""
+
+
+def test_a_phone_in_chinese_and_dark(begin: Begin, served: ConsoleServer) -> None:
+    served.buy("gpu-2", "on-the-phone")
+    served.client.advance_clock(to=(served.client.describe_clock().now + timedelta(hours=2)).isoformat())
     with begin("phone", width=360, locale="zh-CN", color_scheme="dark", has_touch=True) as journey:
         journey.sign_in()
         journey.seen("overview")
         for name, path in (("units", "/console/units"), ("buy", "/console/buy"), ("landing", "/")):
             journey.open(path)
             journey.seen(name)
+        for name, path in (("money", "/console/money"), ("costs", "/console/money/costs?by=type")):
+            journey.open(path)
+            journey.page.locator("svg.columns").first.wait_for()
+            # A chart is whole and can be read without scrolling sideways.
+            assert journey.page.locator("svg.columns").evaluate_all(FITS) == [[True, True, 0, 0]]
+            assert journey.page.locator(".scroll svg").count() == 0
+            journey.seen(name)
+            journey.page.emulate_media(color_scheme="light")
+            journey.seen(f"{name}-light")
+            journey.page.emulate_media(color_scheme="dark")
         journey.open("/console/units")
         journey.page.locator("tbody a").first.click()
         journey.page.wait_for_url("**/units/unit-*")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
@@ -201,6 +202,11 @@ class ResizeUnit(TypedDict, total=False):
 
     count: Required[int]
     """How many units the instance is to have."""
+
+    max_amount: Decimal | None
+    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
+    (InvalidState). Left out: whatever it is.
+    """
 
 
 RESIZE_UNIT: Final[ActionOf[Purchased]] = ActionOf(

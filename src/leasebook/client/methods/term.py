@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from typing import Final, Literal, Required, TypedDict, Unpack
 
 from leasebook.client.caller import ActionOf, AsyncCaller, Caller
@@ -25,6 +26,11 @@ class RenewUnit(TypedDict, total=False):
     expiry_day: int | None
     """The day of the month to which it is renewed."""
 
+    max_amount: Decimal | None
+    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
+    (InvalidState). Left out: whatever it is.
+    """
+
 
 RENEW_UNIT: Final[ActionOf[Renewed]] = ActionOf("/v2/computeunit", "RenewComputeUnit", RenewUnit, Renewed, writes=True)
 
@@ -43,6 +49,11 @@ class ChangeBilling(TypedDict, total=False):
 
     reservation: Reservation | None
     """For how long; required to become Prepaid."""
+
+    max_amount: Decimal | None
+    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
+    (InvalidState). Left out: whatever it is.
+    """
 
 
 CHANGE_BILLING: Final[ActionOf[BillingChanged]] = ActionOf(

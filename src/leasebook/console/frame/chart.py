@@ -1,4 +1,8 @@
-"""Stacked columns as SVG: the geometry, which the template draws."""
+"""Stacked columns as SVG: the geometry, which the template draws.
+
+Places from the left and widths are in percent of the columns' part, and places from the top and heights are in pixels.
+So a chart fits any window, and its texts stay as large as all others.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,16 @@ from typing import Final
 
 import msgspec
 
-WIDTH: Final = 960
+WIDTH: Final = 100
 HEIGHT: Final = 220
 FOOT: Final = 22
 """Room for the names under the columns."""
 HEAD: Final = 14
-SIDE: Final = 96
-"""Room for the amounts of the lines, which are over them at the left."""
 COLOURS: Final = 8
 """The series beyond them share the last colour."""
 _LABELS_MAX: Final = 12
+_LABELS_NARROW_MAX: Final = 4
+"""Labels that have room in a window of 320 pixels."""
 LINES_MAX: Final = 5
 _ROUND: Final = (2, 5, 10, 20)
 
@@ -33,7 +37,10 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A period: where its column is, its name, its sum, and its pieces from the foot up. ``label`` may be empty."""
+    """A period: where its column is, its name, its sum, and its pieces from the foot up.
+
+    ``label`` may be empty. A ``is_minor`` label is left out of a narrow window.
+    """
 
     x: float
     width: float
@@ -41,6 +48,12 @@ class Column(msgspec.Struct, frozen=True):
     label: str
     total: Decimal
     pieces: Sequence[Piece]
+    is_minor: bool = False
+
+    @property
+    def middle(self) -> float:
+        """The place of its label."""
+        return round(self.x + self.width / 2, 3)
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -80,8 +93,9 @@ def stacked(
     step = max(_step(top), least_step)
     upper = step * (top / step).to_integral_value(ROUND_CEILING)
     scale = (HEIGHT - FOOT - HEAD) / float(upper)
-    pitch = (WIDTH - SIDE) / len(periods)
+    pitch = WIDTH / len(periods)
     every = -(-len(periods) // _LABELS_MAX)
+    narrow = every * -(-len(periods) // (every * _LABELS_NARROW_MAX))
     columns = []
     for place, period in enumerate(periods):
         y, pieces = float(HEIGHT - FOOT), []
@@ -94,12 +108,13 @@ def stacked(
         label = period if place % every == 0 else ""
         columns.append(
             Column(
-                round(SIDE + place * pitch + pitch * 0.15, 2),
-                round(pitch * 0.7, 2),
+                round(place * pitch + pitch * 0.15, 3),
+                round(pitch * 0.7, 3),
                 period,
                 label,
                 totals[period],
                 pieces,
+                place % narrow != 0,
             )
         )
     lines = [

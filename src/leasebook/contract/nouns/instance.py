@@ -14,6 +14,7 @@ from leasebook.contract.shapes import (
     ACCOUNTS_MEANT,
     BREAKS_WANTED,
     ENDS_WANTED,
+    MAX_AMOUNT,
     NAME_GIVEN,
     NAME_WANTED,
     NAMED,
@@ -25,6 +26,7 @@ from leasebook.contract.shapes import (
     TAGS_WANTED,
     USER_NAMED,
     AccountsMeant,
+    Amount,
     Id,
     Marker,
     Owned,
@@ -270,6 +272,7 @@ class ResizeComputeUnitRequest(Request, kw_only=True):
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
     count: Annotated[PositiveCount, Meta(description="How many units the instance is to have.")]
+    max_amount: Annotated[Amount | None, Meta(description=MAX_AMOUNT)] = None
 
 
 class ExplainComputeUnitRequest(Request, kw_only=True):

@@ -11,8 +11,10 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import CHARGE, ENDS, UNITS, read, write
 from leasebook.contract.nouns.instance import Billing, ComputeUnitConfig, Months, PaymentTiming, Reservation
 from leasebook.contract.shapes import (
+    MAX_AMOUNT,
     PROJECT_GIVEN,
     AcrossRequest,
+    Amount,
     Id,
     Marker,
     Owned,
@@ -38,6 +40,7 @@ class RenewComputeUnitRequest(Request, kw_only=True):
     instance_id: Annotated[Id, Meta(description="The instance.")]
     months: Annotated[Term | None, Meta(description="By how many months.")] = None
     expiry_day: Annotated[Day | None, Meta(description="The day of the month to which it is renewed.")] = None
+    max_amount: Annotated[Amount | None, Meta(description=MAX_AMOUNT)] = None
 
 
 class Renewed(Shape, kw_only=True):
@@ -57,6 +60,7 @@ class ChangeBillingRequest(Request, kw_only=True):
     instance_id: Annotated[Id, Meta(description="The instance.")]
     payment_timing: Annotated[PaymentTiming, Meta(description="How it is to be paid.")]
     reservation: Annotated[Reservation | None, Meta(description="For how long; required to become Prepaid.")] = None
+    max_amount: Annotated[Amount | None, Meta(description=MAX_AMOUNT)] = None
 
 
 class BillingChanged(Shape, kw_only=True):

@@ -217,6 +217,17 @@ def check_quote(quote: Quote | None, quote_id: str, terms: PurchaseTerms, rules:
     return quote
 
 
+def check_amount(paid: Micro, amount_max: Micro | None, rules: Rules) -> None:
+    """Raise Refusal (WRONG_STATE) if a change takes more at once than was agreed to; None: any amount was."""
+    if amount_max is not None and paid > amount_max:
+        raise Refusal(
+            WRONG_STATE,
+            f"This takes {amount_text(paid)} {rules.currency} at once now, and at most {amount_text(amount_max)} was "
+            "agreed to. Nothing was changed: agree to the new amount, or leave it.",
+            field="maxAmount",
+        )
+
+
 def balance_refusal(balance: int, needed: int, rules: Rules, what: str) -> Refusal:
     """Return the refusal for an amount that the balance does not cover."""
     return Refusal(

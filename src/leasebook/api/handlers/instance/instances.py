@@ -11,6 +11,7 @@ import msgspec
 from leasebook.api.across import Meant, Owners, account_acted_in, accounts_meant, owners_of
 from leasebook.api.context import Call, Context, Operation, Streamed
 from leasebook.api.fault import bad_field, refused
+from leasebook.api.handlers.account.funds import amount
 from leasebook.api.ids import hex_id
 from leasebook.api.paging import OWN, WHOLE, Start, cut, ends, page_info, start_of, unknown_marker
 from leasebook.api.presenters import rows as present
@@ -330,6 +331,7 @@ async def resize_unit(context: Context, call: Call[s.ResizeComputeUnitRequest]) 
         unit_id=call.request.instance_id,
         order_id=hex_id(),
         count=call.request.count,
+        amount_max=amount(call.request.max_amount, "maxAmount"),
     )
     done: Resized = await context.submit(call, command)
     return s.Purchased(instance_id=done.unit_id, order_id=done.order_id)
@@ -349,6 +351,7 @@ async def renew_unit(context: Context, call: Call[t.RenewComputeUnitRequest]) ->
         months=asked.months or 0,
         day=asked.expiry_day,
         by_manager=FULL in call.caller.policies,
+        amount_max=amount(asked.max_amount, "maxAmount"),
     )
     done: Renewed = await context.submit(call, command)
     return t.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
@@ -371,6 +374,7 @@ async def change_billing(context: Context, call: Call[t.ChangeBillingRequest]) -
         auto_renew=billing.auto_renew,
         auto_renew_months=billing.auto_renew_months,
         by_manager=FULL in call.caller.policies,
+        amount_max=amount(asked.max_amount, "maxAmount"),
     )
     done: Turned = await context.submit(call, command)
     return t.BillingChanged(

@@ -22,12 +22,14 @@ class Price(NamedTuple):
     """The price of something, as a sentence and as an answer; and why the service would refuse it, if it would.
 
     ``sentence`` None: it has no price, because it cannot be. ``quote_id`` keeps the price for some minutes.
+    ``amount``: what a change takes at once; no more is agreed to.
     """
 
     sentence: str | None
     answer: Mapping[str, Any]
     refusals: tuple[str, ...] = ()
     quote_id: str | None = None
+    amount: str | None = None
 
 
 def money(amount: Decimal) -> str:
@@ -60,7 +62,7 @@ def of_change(asked: Asked, request: Mapping[str, Any]) -> Price:
     if quote["paymentTiming"] == "Postpaid":
         minute = Decimal(quote.get("pricePerUnit") or 0) * quote["computeUnitCount"]
         values |= {"minute": money(minute), "hour": money(minute * MINUTES_AN_HOUR)}
-    return Price(_sentence_of_change(request, quote).format(**values), quote, _refusals(quote))
+    return Price(_sentence_of_change(request, quote).format(**values), quote, _refusals(quote), amount=quote["amount"])
 
 
 def _sentence_of_change(request: Mapping[str, Any], quote: Mapping[str, Any]) -> str:

@@ -59,6 +59,8 @@ class Spending(Kind):
             stop(" ".join(price.refusals), FAILED)
         if price.quote_id is not None:
             asked.body["quoteId"] = price.quote_id
+        if price.amount is not None:
+            asked.body.setdefault("maxAmount", price.amount)
         return agreed(_("{price} Go on?").format(price=price.sentence or ""), yes=False)
 
     def _tried(self, asked: Asked) -> None:

@@ -17,6 +17,7 @@ from leasebook.console.pages.units.listing import buyers, end_of, listed, projec
 from leasebook.console.pages.units.replicas import replicas_on
 from leasebook.console.routes import get, post
 from leasebook.contract.action import ACCOUNT, CATALOG, UNITS
+from leasebook.contract.amounts import PLAIN
 
 CONFLICT: Final = 409
 DIGITS_MAX: Final = 3
@@ -161,28 +162,38 @@ async def make_prepaid(desk: Desk) -> Response:
     """Pay a postpaid unit by the month from now on, once its reader has seen the price and is sure."""
     unit_id, typed = desk.request.path_params["unit"], desk.field("months")
     months = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= DIGITS_MAX else 1
+    has_changed = False
+    if desk.field("sure") == "1":
+        shown = desk.field("shown")
+        body = {
+            "instanceId": unit_id,
+            "paymentTiming": "Prepaid",
+            "reservation": {"reservationTimeUnit": "Month", "reservationLength": months},
+            # Where no price was shown, none was confirmed.
+            "maxAmount": shown if PLAIN.fullmatch(shown) else "0",
+        }
+        try:
+            await desk.do(UNITS, "ChangeBilling", body, client_token=desk.field("once") or None)
+        except Fault as fault:
+            if fault.field != "maxAmount":
+                return await _unit_page(desk, unit_id, fault)
+            has_changed = True
+        else:
+            return desk.go(f"/units/{unit_id}", done="prepaid")
     row = (await desk.do(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})).compute_unit_instance
     price = await _price(desk, row.region, row.type)
     a_month = None if price is None else price.price_per_month
-    total = None if a_month is None else _times(a_month, row.total_compute_units, months)
-    is_sure = desk.field("sure") == "1"
-    # A form that was sent before gets its answer again, whatever has changed since.
-    has_changed = is_sure and row.payment_timing == "Postpaid" and desk.field("shown") != str(total)
-    if not is_sure or has_changed:
-        account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
-        return desk.page(
-            "units/sure_prepaid.html",
-            CONFLICT if has_changed else 200,
-            unit=row,
-            months=months,
-            a_month=None if a_month is None else _times(a_month, row.total_compute_units),
-            total=total,
-            account_now=account,
-            has_changed=has_changed,
-        )
-    reservation = {"reservationTimeUnit": "Month", "reservationLength": months}
-    body = {"paymentTiming": "Prepaid", "reservation": reservation}
-    return await _done(desk, unit_id, "ChangeBilling", body, "prepaid")
+    account, _ = await desk.try_to(ACCOUNT, "DescribeAccount")
+    return desk.page(
+        "units/sure_prepaid.html",
+        CONFLICT if has_changed else 200,
+        unit=row,
+        months=months,
+        a_month=None if a_month is None else _times(a_month, row.total_compute_units),
+        total=None if a_month is None else _times(a_month, row.total_compute_units, months),
+        account_now=account,
+        has_changed=has_changed,
+    )
 
 
 async def _done(desk: Desk, unit_id: str, action: str, body: dict[str, Any], done: str) -> Response:

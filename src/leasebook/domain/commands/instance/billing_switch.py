@@ -27,7 +27,7 @@ from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_last_minute, paid_until
 from leasebook.domain.rules.ownership import require_instance
-from leasebook.domain.rules.purchase_checks import Verdict, balance_refusal, first_refusal
+from leasebook.domain.rules.purchase_checks import Verdict, balance_refusal, check_amount, first_refusal
 from leasebook.domain.rules.term import Term, next_try, term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro
@@ -50,6 +50,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     Postpaid becomes prepaid at once: use until now is charged, and the paid term begins when the started minute ends.
     Prepaid becomes postpaid at the end of its term and shows BillingChanging until then; a change back to prepaid keeps
     it prepaid. At the switch it gets the account's default release time, counted from then, if the account has one.
+    ``amount_max`` is the most to pay at once for a term; None: whatever it costs.
 
     A prepaid instance has no release time. Giving one up lets the instance live longer, so it is checked like a later
     release time at the end of the term (decision 29).
@@ -66,6 +67,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     auto_renew: bool = False
     auto_renew_months: int = 1
     by_manager: bool = False
+    amount_max: Micro | None = None
 
     def needs(self) -> Needs:
         """The instance."""
@@ -76,7 +78,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Turned:
-        """Raises Refusal: wrong status, already paid so, balance too small, or release time passed.
+        """Raises Refusal: wrong status, already paid so, balance too small, dearer than agreed, or release time passed.
 
         Also if the account's limits require a release time and there is no default, or do not allow it to be given up.
         """
@@ -94,6 +96,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             refusal = first_refusal(judged.verdicts)
             if refusal is not None:
                 raise refusal
+            check_amount(judged.paid, self.amount_max, rules)
             extensions = unit.extensions + judged.extends
             if self.payment_timing == "Postpaid":
                 change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None, extensions=extensions)

@@ -18,7 +18,7 @@ from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import require_instance
-from leasebook.domain.rules.purchase_checks import Verdict, balance_refusal, first_refusal
+from leasebook.domain.rules.purchase_checks import Verdict, balance_refusal, check_amount, first_refusal
 from leasebook.domain.rules.reminder import unpaid
 from leasebook.domain.rules.term import (
     TERM_MONTHS_MAX,
@@ -104,6 +104,7 @@ class Renew(Command, frozen=True, kw_only=True):
     """Renew a prepaid instance: by whole months, until a day of a month, or both (months first).
 
     A stopped instance runs again. If it has been stopped for longer than the renewal reaches, the renewal is refused.
+    ``amount_max`` is the most to pay; None: whatever it costs.
     """
 
     answer: ClassVar[type] = Renewed
@@ -115,6 +116,7 @@ class Renew(Command, frozen=True, kw_only=True):
     months: int
     day: int | None
     by_manager: bool = False
+    amount_max: Micro | None = None
 
     def needs(self) -> Needs:
         """The instance."""
@@ -125,7 +127,7 @@ class Renew(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
-        """Raises Refusal: nothing to renew, balance too small, or forbidden by the account's limits."""
+        """Raises Refusal: nothing to renew, balance too small, dearer than agreed, or forbidden by the limits."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         zone = draft.require(ACCOUNTS, unit.account_id).time_zone
         term = renewed_term(unit, self.months, self.day, zone, rules, now)
@@ -135,6 +137,7 @@ class Renew(Command, frozen=True, kw_only=True):
         refusal = first_refusal(verdicts)
         if refusal is not None:
             raise refusal
+        check_amount(amount, self.amount_max, rules)
         _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.by)
         return Renewed(unit.id, self.order_id, term.expires_at)
 

@@ -26,6 +26,7 @@ from leasebook.domain.rules.purchase_checks import (
     Verdict,
     balance_needed,
     balance_refusal,
+    check_amount,
     first_refusal,
     large_purchase,
 )
@@ -50,7 +51,7 @@ class Resize(Command, frozen=True, kw_only=True):
     Added units are reserved at once; the change is done when the engine confirms.
 
     A prepaid instance can only grow, and pays the added units for the rest of its term. A postpaid instance is metered
-    for the new number from the confirmation on.
+    for the new number from the confirmation on. ``amount_max`` is the most to pay at once; None: whatever it costs.
     """
 
     answer: ClassVar[type] = Resized
@@ -63,6 +64,7 @@ class Resize(Command, frozen=True, kw_only=True):
     kind: OfferingKind = UNITS_OF_COMPUTE
     consent: Consent | None = None
     """Given when an approver has it done."""
+    amount_max: Micro | None = None
 
     def needs(self) -> Needs:
         """The instance."""
@@ -73,7 +75,7 @@ class Resize(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Resized:
-        """Raises Refusal: not running, units in use, prepaid and smaller, or lack of stock or balance.
+        """Raises Refusal: not running, units in use, prepaid and smaller, lack of stock or balance, or too dear.
 
         Raises ApprovalNeeded if it makes the instance larger than its account allows without an approval.
         """
@@ -87,6 +89,7 @@ class Resize(Command, frozen=True, kw_only=True):
             refusal = first_refusal(verdicts)
             if refusal is not None:
                 raise refusal
+            check_amount(paid, self.amount_max, rules)
             draft.put(OFFERINGS, offering.take(added))
             self._pay(draft, now, unit, offering, added, paid)
             terms, large = large_growth(unit, offering, self.count, paid, self.by)
