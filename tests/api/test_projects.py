@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.actions.record import READ
 from tests.api.scene import ACCOUNT, CHARGE, EVENTS, SERVICE, UNITS, Caller, ServiceHarness, new_service, order
+from tests.api.test_project_policies import user_for
 from tests.harness import Answer
 
 PROJECT = "/v2/project"
@@ -219,3 +221,33 @@ def test_what_has_ended_or_is_nothing_of_a_project_does_not_move(either_shared: 
     caller.do(SERVICE, "DeleteService", {"serviceId": service})
     for thing in (key, service, "unit-00000000", "nothing"):
         assert answered(caller, PROJECT, "MoveResource", {"resourceId": thing, **one}).code == "ResourceNotFound"
+
+
+def test_units_are_counted_by_project_and_type_as_the_lists_have_them(either: ServiceHarness) -> None:
+    either.sell(stock=1000)
+    either.sell(unit_type="gpu-2", stock=10)
+    either.sell_quota()
+    caller = either.customer("9000")
+    atlas, other = project(caller), project(caller, "other")
+    assert caller.do(UNITS, "CountComputeUnits") == {"counts": []}
+    units = [bought(caller, atlas, count=number) for number in (1, 2)]
+    units += [bought(caller, count=3), bought(caller, months=1), bought(caller, type="gpu-2"), bought(caller, other)]
+    caller.buy_quota()
+    caller.buy_replicas(caller.create_service("GPU-1-2"), 2)
+    caller.release(units[-1])
+    moved(caller, units[0], other)
+    counts = caller.do(UNITS, "CountComputeUnits")["counts"]
+    shown = caller.do(UNITS, "DescribeComputeUnits", {"maxKeys": 100})["computeUnitInstanceList"]
+    expected: dict[tuple[str, str], list[int]] = {}
+    for one in shown:
+        sums = expected.setdefault((one.get("projectId", "default"), one["type"]), [0, 0, 0])
+        for place, number in enumerate((1, one["totalComputeUnits"], one["usedComputeUnits"])):
+            sums[place] += number
+    names = ("instances", "computeUnits", "usedComputeUnits")
+    assert {(one["projectId"], one["type"]): [one[name] for name in names] for one in counts} == expected
+    assert expected["default", "gpu-1"] == [3, 8, 4]
+    # A user with a policy for a project counts the units of that project.
+    reader = user_for(either, caller, [other], READ)
+    assert [(one["projectId"], one["computeUnits"]) for one in reader.do(UNITS, "CountComputeUnits")["counts"]] == [
+        (other, 1)
+    ]

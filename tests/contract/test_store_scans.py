@@ -6,14 +6,19 @@ from itertools import product
 
 import pytest
 
-from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
+from leasebook.domain.model.resource.project import Project
+from leasebook.domain.model.service import Service
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.domain.values.resource_tags import ResourceTags, Wanted
+from leasebook.ports.queries.accounts import UnitCount
 from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
 from leasebook.store.queries.account import scans
 from tests.contract.batches import OnStore, write
-from tests.contract.rows import unit
+from tests.contract.rows import service, unit
 
 NOW = Instant(100)
 ENDING: list[Instance] = [
@@ -97,3 +102,39 @@ async def test_instances_that_a_user_bought_are_listed_and_paged_beside_every_ot
         assert named(payment_timing="Prepaid") == ["unit-d"]
         assert named(project_id="prj-1") == []
         assert named(tags=Wanted((("team", "t1"),))) == ["unit-a"]
+
+
+async def test_units_are_counted_by_project_and_type_as_one_counts_them_one_by_one(on_store: OnStore) -> None:
+    placed = (Placement("svco-1", 3, 2, False),)
+    rows: list[Instance | Service | Project | Account] = [
+        *(Account(name, name, "UTC", Micro(0), Instant(0)) for name in ("acc-1", "acc-2")),
+        *(Project(name, "acc-1", name, "", "user-1", Instant(1)) for name in ("prj-1", "prj-2")),
+        Project("prj-3", "acc-2", "prj-3", "", "user-1", Instant(1)),
+        service("svco-1", resource_type="GPU-1-2", replicas=3, deploying=3, project_id="prj-1"),
+        service("svco-2", resource_type="GPU-1-2", deleted_at=Instant(2), replicas=7),
+        *ENDING,
+        unit("unit-n", region="bd", payment_timing="Prepaid", expires_at=Instant(900), count=5),
+        unit("unit-o", status="Reconfiguring", target_count=9, type="gpu-2", project_id="prj-1"),
+        unit("unit-p", status="Reconfiguring", target_count=1, type="gpu-2", project_id="prj-2"),
+        unit("unit-q", count=8, project_id="prj-1", placements=placed),
+        unit("unit-r", count=8, project_id="prj-1", placements=placed, status="Creating"),
+        unit("unit-s", count=8, project_id="prj-1", placements=placed, status="Stopped"),
+        unit("unit-t", status="CreateFailed", project_id="prj-2", type="gpu-3"),
+        unit("unit-u", account_id="acc-2", project_id="prj-3"),
+        unit("tpm-b", kind=QUOTA, region=EVERYWHERE, type="ernie", project_id="prj-2"),
+    ]
+    async with on_store() as store:
+        for one in rows:
+            await write(store, one)
+        assert store.ask(lambda ask: ask.units_by_project("acc-1")) == [
+            UnitCount(None, "gpu-1", 9, 21, 0),
+            UnitCount(None, "gpu-2", 1, 2, 0),
+            UnitCount("prj-1", "gpu-1", 4, 26, 12),
+            UnitCount("prj-1", "gpu-2", 1, 9, 0),
+            UnitCount("prj-2", "gpu-2", 1, 2, 0),
+        ]
+        assert store.ask(lambda ask: ask.units_by_project("acc-2")) == [
+            UnitCount(None, "gpu-1", 1, 2, 0),
+            UnitCount("prj-3", "gpu-1", 1, 2, 0),
+        ]
+        assert store.ask(lambda ask: ask.units_by_project("acc-3")) == []

@@ -8,8 +8,10 @@ from typing import Any
 from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, APPROVALS, INSTANCES, SERVICES, Key, Table
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.approvals.approval import Approval
+from leasebook.domain.model.instance import UP
 from leasebook.domain.model.limits import AccountLimits
-from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE
+from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings, UnitCount
 from leasebook.ports.queries.approvals import ApprovalFilter, ApprovalPlace
 from leasebook.ports.queries.read_repository import ReadRepository
 
@@ -44,6 +46,16 @@ class AccountsOfMemory(ReadRepository):
             ]
             found[account_id] = Holdings(prepaid, postpaid, len(services))
         return {account_id: held for account_id, held in found.items() if held != Holdings()}
+
+    def units_by_project(self, account_id: str) -> list[UnitCount]:
+        """Return how many units an account has, by project and then by type: counted one by one."""
+        found: dict[tuple[str, str], UnitCount] = {}
+        for row in self._rows(INSTANCES).values():
+            if row.account_id == account_id and row.reserved and row.kind == UNITS_OF_COMPUTE:
+                before = found.get((row.project_id or "", row.type), UnitCount(row.project_id, row.type))
+                used = row.used if row.status in UP or row.status == "Creating" else 0
+                found[row.project_id or "", row.type] = before.plus(instances=1, units=row.reserved, used=used)
+        return [found[key] for key in sorted(found)]
 
     def limits_of(self, account_ids: Sequence[str]) -> dict[str, AccountLimits]:
         """Return the limits and the usage of accounts; an account without limits is missing."""

@@ -29,7 +29,7 @@ from leasebook.contract.nouns import (
 from leasebook.contract.nouns.approval import approvals
 from leasebook.contract.nouns.fault import faults
 from leasebook.contract.nouns.finance import cost_export, costs, statements
-from leasebook.contract.nouns.resource import projects, tag_policy, tags
+from leasebook.contract.nouns.resource import projects, tag_policy, tags, unit_count
 
 _LEGACY_NAMES: Final = {
     "purchase_replicas": "PurchaseServiceResource",
@@ -91,6 +91,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *faults.ACTIONS,
     *statements.STATEMENTS,
     *term.CHANGES,
+    *unit_count.COUNTS,
 )
 
 UNNAMED: Final = {MODEL_VERSION: "DescribeModelVersion"}

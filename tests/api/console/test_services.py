@@ -174,7 +174,7 @@ def test_calls_and_tokens_are_charted_and_summed_by_app(scene: ServiceHarness, o
     assert "app-3" not in page.text
     assert re.findall(r"<title>2030-01-15: ([\d,]+) (\w+)", page.text) == [("6", "calls"), ("1,244", "tokens")]
     # Lines across are at whole numbers.
-    assert re.findall(r'<text x="2" y="[\d.]+">([^<]+)</text>', page.text)[:4] == ["0", "2", "4", "6"]
+    assert re.findall(r'<text x="0" y="[\d.]+">([^<]+)</text>', page.text)[:4] == ["0", "2", "4", "6"]
     hours = browser.get(f"{home}?span=day")
     now = datetime.fromisoformat(owner.service(service)["createTime"])
     assert re.findall(r"<title>([^:]+:\d\d): 6 calls", hours.text) == [f"{now:%m-%d %H}:00"]

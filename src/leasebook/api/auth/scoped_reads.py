@@ -31,6 +31,7 @@ from leasebook.domain.replicas.unrun import RunPlace
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.resource_tags import ResourceKind, ResourceTags, kind_of
+from leasebook.ports.queries.accounts import UnitCount
 from leasebook.ports.queries.across import Across
 from leasebook.ports.queries.costs import Span
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter, UnitFilter
@@ -89,6 +90,11 @@ class ScopedReads(ScopedEvents):
             for numbered in self._ask.coming_ends(msgspec.structs.replace(wanted, project_id=project_id), since, limit)
         ]
         return self._owned(sorted(found, key=lambda numbered: (numbered.row.end_at or 0, numbered.seq))[:limit])
+
+    def units_by_project(self, account_id: str) -> list[UnitCount]:
+        """Return how many units the projects have, by project and then by type."""
+        self._check(account_id, None)
+        return [one for one in self._ask.units_by_project(account_id) if public_project(one.project_id) in self._within]
 
     def unit_place(self, account_id: str, unit_id: str) -> int | None:
         """Return the place of an instance in lists."""

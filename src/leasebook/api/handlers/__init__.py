@@ -21,13 +21,14 @@ from leasebook.api.handlers.account import (
     subscriptions,
     users,
 )
-from leasebook.api.handlers.instance import charge, explain, instances, quotes
+from leasebook.api.handlers.instance import charge, counts, explain, instances, quotes
 from leasebook.api.handlers.resource import projects, tag_policy, tags
 from leasebook.api.handlers.service import log_stores, models, replicas, service_calls, service_keys, services
 from leasebook.api.handlers.store import catalogue, clock, engine_capacity, faults
 
 OPERATIONS: Final[dict[str, Operation]] = {
     **instances.OPERATIONS,
+    **counts.OPERATIONS,
     **quotes.OPERATIONS,
     **services.OPERATIONS,
     **service_calls.OPERATIONS,

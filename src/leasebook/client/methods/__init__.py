@@ -23,6 +23,7 @@ from leasebook.client.methods.resource.projects import AsyncProjectsMethods, Pro
 from leasebook.client.methods.resource.service_switch import AsyncServiceSwitchMethods, ServiceSwitchMethods
 from leasebook.client.methods.resource.tag_policy import AsyncTagPolicyMethods, TagPolicyMethods
 from leasebook.client.methods.resource.tags import AsyncTagsMethods, TagsMethods
+from leasebook.client.methods.resource.unit_count import AsyncUnitCountMethods, UnitCountMethods
 from leasebook.client.methods.service import AsyncServiceMethods, ServiceMethods
 from leasebook.client.methods.service_call import AsyncServiceCallMethods, ServiceCallMethods
 from leasebook.client.methods.subscription import AsyncSubscriptionMethods, SubscriptionMethods
@@ -52,6 +53,7 @@ class Methods(
     ServiceSwitchMethods,
     TagPolicyMethods,
     TagsMethods,
+    UnitCountMethods,
     ServiceMethods,
     ServiceCallMethods,
     SubscriptionMethods,
@@ -83,6 +85,7 @@ class AsyncMethods(
     AsyncServiceSwitchMethods,
     AsyncTagPolicyMethods,
     AsyncTagsMethods,
+    AsyncUnitCountMethods,
     AsyncServiceMethods,
     AsyncServiceCallMethods,
     AsyncSubscriptionMethods,

@@ -47,6 +47,23 @@ class Holdings(NamedTuple):
         return self._replace(postpaid=self.postpaid.plus(more))
 
 
+class UnitCount(NamedTuple):
+    """The live instances of one type in one project (None: the default one), and how many units they have.
+
+    ``units`` are reserved, and ``used`` of them are taken by replicas.
+    """
+
+    project_id: str | None
+    type: str
+    instances: int = 0
+    units: int = 0
+    used: int = 0
+
+    def plus(self, *, instances: int = 0, units: int = 0, used: int = 0) -> UnitCount:
+        """Add to the counts."""
+        return self._replace(instances=self.instances + instances, units=self.units + units, used=self.used + used)
+
+
 class AccountQuestions(ApprovalQuestions, CostQuestions, Protocol):
     """Queries about accounts, their costs and their requests for approvals, answered from committed rows."""
 
@@ -62,6 +79,13 @@ class AccountQuestions(ApprovalQuestions, CostQuestions, Protocol):
         """Return the holdings of accounts; an account that holds nothing is missing.
 
         It reads the index entries of these accounts' live instances: 100,000 take some hundredths of a second.
+        """
+        ...
+
+    def units_by_project(self, account_id: str) -> list[UnitCount]:
+        """Return how many units of compute an account has, by project and then by type, the default project first.
+
+        It reads the index entries of the live instances, and the rows of those in other projects than the default one.
         """
         ...
 

@@ -14,6 +14,7 @@ from leasebook.console.frame.formats import amount, moment, urgency
 from leasebook.console.pages.money import months
 from leasebook.console.pages.units.listing import end_of
 from leasebook.contract.nouns.instance import ComputeUnitInstance
+from leasebook.contract.nouns.resource.unit_count import UnitCount
 
 STUCK: Final = ("CreateFailed", "ReconfigureFailed", "Stopped", "Creating", "Releasing", "Reconfiguring")
 """Statuses in which a unit needs help, or waits for its engine."""
@@ -93,21 +94,21 @@ def ticks() -> list[tuple[float, int]]:
     return [(place(seconds), seconds) for seconds in TICKS]
 
 
-def by_type(units: Iterable[ComputeUnitInstance]) -> list[tuple[str, int, int]]:
+def by_type(counts: Iterable[UnitCount]) -> list[tuple[str, int, int]]:
     """Return, by type, how many units are held and how many of these replicas use; the most first."""
     held: Counter[str] = Counter()
     used: Counter[str] = Counter()
-    for unit in units:
-        held[unit.type] += unit.total_compute_units
-        used[unit.type] += unit.used_compute_units
+    for one in counts:
+        held[one.type] += one.compute_units
+        used[one.type] += one.used_compute_units
     return [(kind, count, used[kind]) for kind, count in held.most_common()]
 
 
-def by_project(units: Iterable[ComputeUnitInstance]) -> list[tuple[str, int]]:
+def by_project(counts: Iterable[UnitCount]) -> list[tuple[str, int]]:
     """Return, by project, how many units it has; the most first."""
     held: Counter[str] = Counter()
-    for unit in units:
-        held[unit.project_id or "default"] += unit.total_compute_units
+    for one in counts:
+        held[one.project_id] += one.compute_units
     return held.most_common()
 
 

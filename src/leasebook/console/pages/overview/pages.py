@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from leasebook.console.pages.overview import figures
 from leasebook.console.pages.units.listing import AT_ONCE, projects
 from leasebook.console.routes import SESSION_COOKIE, get
 from leasebook.contract.action import ACCOUNT, CATALOG, EVENTS, UNITS
+from leasebook.contract.nouns.resource.unit_count import UnitCount
 
 EVENTS_SHOWN: Final = 8
 ENDS_SHOWN: Final = 6
@@ -34,23 +36,19 @@ async def overview(desk: Desk) -> Response:
         account = await account_of(desk)
     except Fault:
         account = None
-    listed, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"maxKeys": AT_ONCE})
+    counts = await _counts(desk)
     coming, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"comingEnds": True, "maxKeys": ENDS_DRAWN})
     offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": AT_ONCE})
     events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
-    units = [] if listed is None else listed.compute_unit_instance_list
-    is_partial = listed is not None and listed.next_marker is not None
     ends = figures.soonest([] if coming is None else coming.compute_unit_instance_list, now)
     dots, height = figures.timeline(ends, now)
     return desk.page(
         "overview/part.html" if desk.is_fragment else "overview/overview.html",
         account_now=account,
         money=await _money(desk, account),
-        listed=listed,
-        is_partial=is_partial,
-        units=units,
-        types=figures.by_type(units),
-        by_project=figures.by_project(units),
+        is_counted=counts is not None,
+        types=figures.by_type(counts or ()),
+        by_project=figures.by_project(counts or ()),
         project_names=await projects(desk),
         stock=[] if offerings is None else [one for one in offerings.offerings if one.closed_time is None],
         ends=ends[:ENDS_SHOWN],
@@ -60,9 +58,7 @@ async def overview(desk: Desk) -> Response:
         dots=dots,
         height=height,
         ticks=[(x, _tick(desk, seconds)) for x, seconds in figures.ticks()],
-        stuck=await _stuck(desk)
-        if is_partial
-        else [unit for unit in units if unit.status in figures.STUCK][:STUCK_SHOWN],
+        stuck=await _stuck(desk),
         status_of=lambda name: words.status(desk.gettext, name),
         events=[] if events is None else [_event(desk, event) for event in events.events],
         share=figures.share,
@@ -70,8 +66,31 @@ async def overview(desk: Desk) -> Response:
     )
 
 
+async def _counts(desk: Desk) -> Sequence[UnitCount] | None:
+    """Return how many units there are by project and type; None where the user may not see them.
+
+    A hundred thousand are counted in some hundredths of a second. Their counts may then be some seconds old, where
+    something has happened since.
+    """
+    if not desk.can(UNITS, "CountComputeUnits"):
+        return None
+    account_id = desk.session.account.id
+    event = await desk.parts.context.reader.read(lambda ask: ask.last_event(account_id), party=account_id)
+    # Users of an account may have rights for different projects.
+    key = ("counts", desk.rights)
+    found: Sequence[UnitCount] | None = desk.parts.kept.find(key, event)
+    if found is None:
+        began = time.monotonic()
+        answer, _ = await desk.try_to(UNITS, "CountComputeUnits")
+        if answer is None:
+            return None
+        found = answer.counts
+        desk.parts.kept.keep(key, found, time.monotonic() - began, event)
+    return found
+
+
 async def _stuck(desk: Desk) -> list[Any]:
-    """Return the first units of a large account that need a look: the few of each of these statuses have an index."""
+    """Return the first units that need a look: the few of each of these statuses have an index."""
     found: list[Any] = []
     for status in figures.STUCK:
         asked = {"status": status, "maxKeys": STUCK_SHOWN - len(found)}

@@ -15,7 +15,7 @@ SCOPED: Final = frozenset(
     {
         # Instances, and the units of services.
         *("purchase_units", "describe_units", "describe_unit", "release_unit", "schedule_release", "resize_unit"),
-        *("renew_unit", "change_billing", "create_auto_renew_rule", "describe_auto_renew_rules"),
+        *("count_units", "renew_unit", "change_billing", "create_auto_renew_rule", "describe_auto_renew_rules"),
         *("delete_auto_renew_rule", "purchase_replicas", "describe_service_instances", "describe_service_instance"),
         "release_replicas",
         # Quota and packages.

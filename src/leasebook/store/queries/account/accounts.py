@@ -11,6 +11,7 @@ from leasebook.domain.model.limits import AccountLimits
 from leasebook.ports.queries.accounts import AccountFilter, Held, Holdings
 from leasebook.store.costs.queries import CostQueries
 from leasebook.store.queries.account.approvals import ApprovalQueries
+from leasebook.store.queries.account.unit_counts import RESERVED, UnitCountQueries
 from leasebook.store.queries.audit_log import Fetch, columns
 from leasebook.store.rows.codec import CODECS
 from leasebook.store.rows.conditions import UNUSUAL
@@ -18,15 +19,14 @@ from leasebook.store.rows.conditions import UNUSUAL
 ACCOUNTS_AT_ONCE: Final = 100
 """Accounts in one statement, so that its text is one of few."""
 _MARKS: Final = ", ".join("?" * ACCOUNTS_AT_ONCE)
-_RESERVED: Final = "count(*), sum(CASE WHEN target_count > count THEN target_count ELSE count END)"
 _NUMBERS: Final = f"SELECT seq FROM account_numbers WHERE account_id IN ({_MARKS})"
 # In the order of the index of live instances, which has all of it: its entries are read one after the other, and never
 # sorted. A failed purchase reserves nothing; its instance is among the few that do not run.
 _HELD: Final = (
     "SELECT (SELECT n.account_id FROM account_numbers n WHERE n.seq = u.account) AS account_id, u.payment_timing, "
-    f"{_RESERVED}, 1 AS sign FROM units u WHERE u.account IN ({_NUMBERS}) AND u.status <> 'Released' "
+    f"{RESERVED}, 1 AS sign FROM units u WHERE u.account IN ({_NUMBERS}) AND u.status <> 'Released' "
     "GROUP BY u.account, u.region, u.type, u.payment_timing "
-    f"UNION ALL SELECT account_id, payment_timing, {_RESERVED}, -1 FROM units WHERE account_id IN ({_MARKS}) "
+    f"UNION ALL SELECT account_id, payment_timing, {RESERVED}, -1 FROM units WHERE account_id IN ({_MARKS}) "
     f"AND {UNUSUAL} AND status = 'CreateFailed' GROUP BY account_id, payment_timing"
 )
 _SERVICES: Final = (
@@ -36,7 +36,7 @@ _SERVICES: Final = (
 _LIMITS: Final = f"SELECT {columns(CODECS[ACCOUNT_LIMITS])} FROM guards WHERE account_id IN ({_MARKS})"
 
 
-class AccountQueries(ApprovalQueries, CostQueries):
+class AccountQueries(ApprovalQueries, CostQueries, UnitCountQueries):
     """Queries about accounts, their costs and their requests for approvals."""
 
     _fetch: Fetch
