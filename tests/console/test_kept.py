@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasebook.console.frame import kept
-from leasebook.console.frame.kept import KEEP_FROM_S, KEEP_TIMES, KEPT_MAX, KeptAnswers
+from leasebook.console.frame.kept import KEEP_FROM_S, KEEP_TIMES, KEPT_MAX, STAMPED_S, KeptAnswers
 
 
 class StandingTime:
@@ -39,12 +39,16 @@ def test_an_answer_is_kept_for_twenty_times_as_long_as_it_took(time: StandingTim
 def test_an_answer_is_kept_while_its_stamp_says_that_nothing_has_changed(time: StandingTime) -> None:
     answers = KeptAnswers()
     answers.keep("a", "slow", 1.0, stamp=("row", 7))
-    time.now += 1_000_000
+    time.now += STAMPED_S - 0.1
     assert answers.find("a", ("row", 7)) == "slow"
     assert answers.find("a", ("row", 8)) is None
+    time.now += 0.2
+    assert answers.find("a", ("row", 7)) is None
     # One that became quick is not kept any more.
     answers.keep("a", "quick", 0.0, stamp=("row", 7))
     assert answers.find("a", ("row", 7)) is None
+    answers.keep("a", "quick", 0.0, stamp=("row", 7), also_quick=True)
+    assert (answers.find("a", ("row", 7)), answers.find("a", ("row", 8))) == ("quick", None)
 
 
 def test_only_so_many_answers_are_in_memory(time: StandingTime) -> None:

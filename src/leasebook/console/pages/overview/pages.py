@@ -85,7 +85,7 @@ async def _counts(desk: Desk) -> Sequence[UnitCount] | None:
         if answer is None:
             return None
         found = answer.counts
-        desk.parts.kept.keep(key, found, time.monotonic() - began, event)
+        desk.parts.kept.keep(key, found, time.monotonic() - began, event, also_quick=True)
     return found
 
 
