@@ -49,7 +49,7 @@ GIVEN: Final = (
     ("tag", "budget", "", "20", "20.00"),
     ("tag", "budgetRefusePercent", "", "100", 100),
 )
-"""For whom a limit is added, its rule, its type, what is typed, and what the action says afterwards."""
+"""The scope of a limit that is added, its rule, its type, the text that is typed, and the value in the answer."""
 
 
 def kept_in(owner: Caller) -> dict[Scope, dict[tuple[str, str], Any]]:
@@ -161,7 +161,7 @@ def test_only_the_rows_that_were_changed_are_sent(owner: Caller, browser: Browse
             ("budgetWarnPercent", "", "50", "Parts of a budget need the budget"),
             ("budgetWarnPercent", "", "", "Give up to 20 percentages"),
             ("needsApproval.months", "", "121", "from 0 to 120"),
-            ("extendBy", "", "nobody", "buyer or managers"),
+            ("extendBy", "", "everyone", "buyer or managers"),
             ("none", "", "1", "Choose a limit"),
         ],
         4,

@@ -18,9 +18,9 @@ PAGES_MAX: Final = 5
 class Course(msgspec.Struct):
     """How the deliveries of a subscription go.
 
-    ``waiting`` and ``given_up`` are how many do; there are older ones beyond those that were read where the name in
-    ``more`` says so. ``failing_since`` is since when
-    the oldest waits that was tried in vain, ``next_try`` the next attempt, and ``failure`` why the last one failed.
+    ``waiting`` and ``given_up`` count its deliveries in these states; ``more`` has the states in which older ones
+    were not read. ``failing_since`` is when the
+    oldest of those that failed began to wait, ``next_try`` the next attempt, and ``failure`` why the last one failed.
     """
 
     waiting: int = 0
