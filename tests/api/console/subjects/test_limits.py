@@ -161,7 +161,7 @@ def test_only_the_rows_that_were_changed_are_sent(owner: Caller, browser: Browse
             ("budgetWarnPercent", "", "50", "Parts of a budget need the budget"),
             ("budgetWarnPercent", "", "", "Give up to 20 percentages"),
             ("needsApproval.months", "", "121", "from 0 to 120"),
-            ("extendBy", "", "nobody", "buyer or managers"),
+            ("extendBy", "", "everyone", "buyer or managers"),
             ("none", "", "1", "Choose a limit"),
         ],
         4,

@@ -12,6 +12,7 @@ import pytest
 from leasebook.client.shapes.instance import Billing, ComputeUnitConfig
 from leasebook.client.sync_client import Client
 from leasebook.contract.errors import SIGNATURE_DOES_NOT_MATCH
+from leasebook.testing.raw import call
 from tests.api.console import test_journeys
 from tests.api.console.chromium import KEY, SECRET, ConsoleServer, Journey
 from tests.depth import some
@@ -60,6 +61,14 @@ def tenant(served: ConsoleServer) -> Iterator[Client]:
         name="soon-over",
     )
     served.client.advance_clock(to=(now + timedelta(hours=3)).isoformat())
+    own = {
+        "units": {"gpu-1": 1000, "*": 9000},
+        "budget": "90000",
+        "budgetWarnPercent": [50, 90],
+        "extendBy": "managers",
+    }
+    call(served.client, "/v2/account", "SetGuardRails", {"limits": own | {"userUnits": {"*": {"gpu-1": 900}}}})
+    call(served.client, "/v2/notification", "CreateSubscription", {"kind": "Webhook", "url": "https://hooks.invalid/x"})
     with client:
         yield client
 
@@ -76,6 +85,25 @@ def test_each_page_is_sound_in_both_languages(begin: Any, tenant: Client, locale
             journey.open(path)
             journey.errors[:] = [one for one in journey.errors if "status of 404" not in one]
             journey.seen(f"link-{name}")
+
+
+def test_limits_are_changed_in_their_rows(begin: Any, tenant: Client) -> None:
+    assert tenant
+    with begin("limits") as journey:
+        journey.sign_in()
+        page = journey.page
+        journey.open("/console/admin/limits")
+        field = page.get_by_label("Units of gpu-1, at most").first
+        field.fill("many")
+        page.get_by_role("button", name="Set these").first.click()
+        page.locator("[aria-invalid]").wait_for()
+        journey.errors[:] = [one for one in journey.errors if "status of 400" not in one]
+        journey.seen("refused")
+        assert page.get_by_label("Units of gpu-1, at most").first.input_value() == "many"
+        page.get_by_label("Units of gpu-1, at most").first.fill("1001")
+        page.get_by_role("button", name="Set these").first.click()
+        page.get_by_text("What was changed").wait_for()
+        journey.seen("changed")
 
 
 def reminded(tenant: Client) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The limits of an account as single rules: for whom each is, how it is typed, and the change that sets it.
+"""The limits of an account as single rules: the scopes of each, how it is typed, and the change that sets it.
 
 Limits are JSON objects with the keys of SetGuardRails here. Those of the account, a user, a project and a tag are
 brought into one form, that of the account, so that a rule is named by its key and, where it has one, the type of units.
@@ -29,7 +29,7 @@ MOVERS: Final[dict[str, str]] = {
 
 
 class Scope(msgspec.Struct, frozen=True, array_like=True):
-    """For whom limits are: ``name`` is the id of a user or project, or the key of a tag, ``value`` that of the tag."""
+    """The holder of limits: ``name`` is the id of a user or project, or the key of a tag, ``value`` that of the tag."""
 
     kind: Whom
     name: str = ""
@@ -37,7 +37,7 @@ class Scope(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rule(NamedTuple):
-    """A kind of limit: its name for people, how its value is typed, and for whom it can be set."""
+    """A kind of limit: its name for people, how its value is typed, and the kinds of scope that can have it."""
 
     name: str
     how: How

@@ -48,7 +48,7 @@ WHOM: Final = {
     "project": marked("projects"),
     "tag": marked("tags"),
 }
-"""For whom a limit is, in a list."""
+"""By kind of scope: its name in a sentence."""
 TYPES_MAX: Final = 1000
 _PARAM: Final = re.compile(r" param\[(.*)\]$", re.DOTALL)
 
@@ -158,7 +158,7 @@ def _without_field(desk: Desk, fault: Fault) -> str:
 
 
 def _scopes(desk: Desk, names: Names) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return for whom a limit can be added: the title of a group, and the ids and names in it."""
+    """Return the scopes to which a limit can be added: the title of each group, and the ids and names in it."""
     users = [Scope("user", OTHERS), *(Scope("user", user) for user in names.users if user != OTHERS)]
     of = {
         desk.gettext("The account"): [Scope("account")],
@@ -172,7 +172,7 @@ def _scopes(desk: Desk, names: Names) -> list[tuple[str, list[tuple[str, str]]]]
 
 
 def title_of(desk: Desk, scope: Scope, names: Names) -> str:
-    """Return for whom a limit is, in words."""
+    """Return the name of a scope for people."""
     match scope.kind:
         case "account":
             return desk.gettext("The account")
