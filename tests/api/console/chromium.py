@@ -29,6 +29,10 @@ CHROMIUM: Final = Path("/usr/bin/chromium")
 KEY: Final = "AKCONSOLE"
 SECRET: Final = "a-secret-for-the-console-tests"
 START_S: Final = 60
+PHONE_PX: Final = 640
+CUT: Final = """() => [...document.querySelectorAll(".scroll:has(table.stack)")]
+    .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText.slice(0, 160))"""
+"""Lists that have to be scrolled sideways."""
 
 
 def needed() -> None:
@@ -136,14 +140,20 @@ class Journey:
         """Open a page of the console."""
         self.page.goto(self.served.url + path)
 
+    def fits(self, picture: str) -> None:
+        """The page is no broader than the window, and the rows that are lists on a telephone are not cut."""
+        window, whole = self.page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+        assert whole <= window, f"{self.name}, {picture} is {whole} pixels wide"
+        cut = self.page.evaluate(CUT) if window < PHONE_PX else []
+        assert cut == [], f"{self.name}, {picture}"
+
     def seen(self, picture: str) -> None:
         """Look at the page: axe finds nothing, and it is no broader than the window. A deep run keeps its picture."""
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("axe.run().then(one => one.violations)")
         faults = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
         assert faults == [], f"{self.name}, {picture}"
-        window, whole = self.page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-        assert whole <= window, f"{self.name}, {picture} is {whole} pixels wide"
+        self.fits(picture)
         if IS_DEEP:
             PICTURES.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=PICTURES / f"{self.name}-{picture}.png", full_page=True)
