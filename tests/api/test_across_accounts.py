@@ -25,6 +25,7 @@ OF_ONE = frozenset(
     {
         *("describe_account", "describe_statement", "describe_guard_rails", "describe_reminders"),
         *("describe_service_metric", "describe_service_stats", "describe_projects", "describe_tag_policy"),
+        "describe_unit_counts",
     }
 )
 """Reads that show one account at a time."""

@@ -229,14 +229,14 @@ def test_units_are_counted_by_project_and_type_as_the_lists_have_them(either: Se
     either.sell_quota()
     caller = either.customer("9000")
     atlas, other = project(caller), project(caller, "other")
-    assert caller.do(UNITS, "CountComputeUnits") == {"counts": []}
+    assert caller.do(UNITS, "DescribeComputeUnitCounts") == {"counts": []}
     units = [bought(caller, atlas, count=number) for number in (1, 2)]
     units += [bought(caller, count=3), bought(caller, months=1), bought(caller, type="gpu-2"), bought(caller, other)]
     caller.buy_quota()
     caller.buy_replicas(caller.create_service("GPU-1-2"), 2)
     caller.release(units[-1])
     moved(caller, units[0], other)
-    counts = caller.do(UNITS, "CountComputeUnits")["counts"]
+    counts = caller.do(UNITS, "DescribeComputeUnitCounts")["counts"]
     shown = caller.do(UNITS, "DescribeComputeUnits", {"maxKeys": 100})["computeUnitInstanceList"]
     expected: dict[tuple[str, str], list[int]] = {}
     for one in shown:
@@ -248,6 +248,5 @@ def test_units_are_counted_by_project_and_type_as_the_lists_have_them(either: Se
     assert expected["default", "gpu-1"] == [3, 8, 4]
     # A user with a policy for a project counts the units of that project.
     reader = user_for(either, caller, [other], READ)
-    assert [(one["projectId"], one["computeUnits"]) for one in reader.do(UNITS, "CountComputeUnits")["counts"]] == [
-        (other, 1)
-    ]
+    counts = reader.do(UNITS, "DescribeComputeUnitCounts")["counts"]
+    assert [(one["projectId"], one["computeUnits"]) for one in counts] == [(other, 1)]

@@ -15,5 +15,5 @@ COUNT = {
     "usedComputeUnits": int,
 }
 RECORDS: Final = {
-    "count_units": ActionRecord(permitted=READERS, body={}, shape={"counts": [COUNT]}),
+    "describe_unit_counts": ActionRecord(permitted=READERS, body={}, shape={"counts": [COUNT]}),
 }

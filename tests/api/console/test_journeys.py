@@ -161,9 +161,17 @@ def test_a_service_is_created_and_its_answer_is_written_as_it_comes(begin: Begin
 
 def test_the_overview_follows_what_happens(begin: Begin, served: ConsoleServer) -> None:
     with begin("overview") as journey:
-        journey.sign_in()
         page = journey.page
+
+        def between(route: Any) -> None:
+            """Buy after the page was made, and before the stream of events begins."""
+            served.buy("gpu-3", "in-between")
+            route.continue_()
+
+        page.route("**/console/live*", between, times=1)
+        journey.sign_in()
         page.locator("h2", has_text="Latest events").wait_for()
+        page.locator(".story a", has_text="in-between").first.wait_for()
         served.buy("gpu-3", "just-now")
         page.locator(".story a", has_text="just-now").first.wait_for()
         journey.seen("overview")

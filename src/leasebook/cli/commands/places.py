@@ -72,7 +72,7 @@ units extend            schedule_release            instance
 units keep              schedule_release            instance
 units resize            resize_unit                 instance
 units renew             renew_unit                  term
-units count             count_units                 resource.unit_count
+units count             describe_unit_counts        resource.unit_count
 units billing           change_billing              term
 quote ask               quote_purchase              term
 quote change            quote_change            term

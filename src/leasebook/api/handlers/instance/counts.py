@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from leasebook.api.across import account_meant
 from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import Fault
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns.resource import unit_count as c
 from leasebook.domain.model.resource.project import public_project
 
 
-async def count_units(context: Context, call: Call[c.CountComputeUnitsRequest]) -> c.UnitCounts:
+async def describe_unit_counts(context: Context, call: Call[c.DescribeComputeUnitCountsRequest]) -> c.UnitCounts:
     """Count the account's live instances and their units, by project and type."""
-    account_id = call.caller.account_id
-    found = await context.read(call, lambda ask: ask.units_by_project(account_id))
+    account_id = account_meant(call)
+    account, found = await context.read(call, lambda ask: (ask.account(account_id), ask.units_by_project(account_id)))
+    if account is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.", "accountId")
     return c.UnitCounts(
         counts=[
             c.UnitCount(
@@ -27,4 +32,4 @@ async def count_units(context: Context, call: Call[c.CountComputeUnitsRequest]) 
     )
 
 
-OPERATIONS: Final[dict[str, Operation]] = {"count_units": count_units}
+OPERATIONS: Final[dict[str, Operation]] = {"describe_unit_counts": describe_unit_counts}

@@ -8,32 +8,35 @@ from leasebook.client.caller import ActionOf, AsyncCaller, Caller
 from leasebook.client.shapes.resource.unit_count import UnitCounts
 
 
-class CountUnits(TypedDict, total=False):
-    """Parameters of ``count_units``."""
+class DescribeUnitCounts(TypedDict, total=False):
+    """Parameters of ``describe_unit_counts``."""
+
+    account_id: str | None
+    """Another account, for which it takes one of the policies over every account; the caller's where it is left out."""
 
 
-COUNT_UNITS: Final[ActionOf[UnitCounts]] = ActionOf(
-    "/v2/computeunit", "CountComputeUnits", CountUnits, UnitCounts, writes=False
+DESCRIBE_UNIT_COUNTS: Final[ActionOf[UnitCounts]] = ActionOf(
+    "/v2/computeunit", "DescribeComputeUnitCounts", DescribeUnitCounts, UnitCounts, writes=False
 )
 
 
 class UnitCountMethods(Caller):
     """Methods of a client that waits for its answers."""
 
-    def count_units(self, **request: Unpack[CountUnits]) -> UnitCounts:
+    def describe_unit_counts(self, **request: Unpack[DescribeUnitCounts]) -> UnitCounts:
         """Count the account's live instances and their units, by project and type.
 
-        ``/v2/computeunit?Action=CountComputeUnits``
+        ``/v2/computeunit?Action=DescribeComputeUnitCounts``
         """
-        return self._call(COUNT_UNITS, request)
+        return self._call(DESCRIBE_UNIT_COUNTS, request)
 
 
 class AsyncUnitCountMethods(AsyncCaller):
     """Methods of a client whose answers are awaited."""
 
-    async def count_units(self, **request: Unpack[CountUnits]) -> UnitCounts:
+    async def describe_unit_counts(self, **request: Unpack[DescribeUnitCounts]) -> UnitCounts:
         """Count the account's live instances and their units, by project and type.
 
-        ``/v2/computeunit?Action=CountComputeUnits``
+        ``/v2/computeunit?Action=DescribeComputeUnitCounts``
         """
-        return await self._call(COUNT_UNITS, request)
+        return await self._call(DESCRIBE_UNIT_COUNTS, request)

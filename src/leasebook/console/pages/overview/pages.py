@@ -32,6 +32,8 @@ STUCK_SHOWN: Final = 5
 async def overview(desk: Desk) -> Response:
     """Show the overview, or its part that changes."""
     now = moment(desk.now)
+    # First: the stream begins after the newest of these, and the rest of the page is at least as new.
+    events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
     try:
         account = await account_of(desk)
     except Fault:
@@ -39,11 +41,11 @@ async def overview(desk: Desk) -> Response:
     counts = await _counts(desk)
     coming, _ = await desk.try_to(UNITS, "DescribeComputeUnits", {"comingEnds": True, "maxKeys": ENDS_DRAWN})
     offerings, _ = await desk.try_to(CATALOG, "DescribeOfferings", {"maxKeys": AT_ONCE})
-    events, _ = await desk.try_to(EVENTS, "DescribeEvents", {"maxKeys": EVENTS_SHOWN})
     ends = figures.soonest([] if coming is None else coming.compute_unit_instance_list, now)
     dots, height = figures.timeline(ends, now)
     return desk.page(
         "overview/part.html" if desk.is_fragment else "overview/overview.html",
+        last_event=events.events[0].id if events is not None and events.events else "",
         account_now=account,
         money=await _money(desk, account),
         is_counted=counts is not None,
@@ -72,7 +74,7 @@ async def _counts(desk: Desk) -> Sequence[UnitCount] | None:
     A hundred thousand are counted in some hundredths of a second. Their counts may then be some seconds old, where
     something has happened since.
     """
-    if not desk.can(UNITS, "CountComputeUnits"):
+    if not desk.can(UNITS, "DescribeComputeUnitCounts"):
         return None
     account_id = desk.session.account.id
     event = await desk.parts.context.reader.read(lambda ask: ask.last_event(account_id), party=account_id)
@@ -81,7 +83,7 @@ async def _counts(desk: Desk) -> Sequence[UnitCount] | None:
     found: Sequence[UnitCount] | None = desk.parts.kept.find(key, event)
     if found is None:
         began = time.monotonic()
-        answer, _ = await desk.try_to(UNITS, "CountComputeUnits")
+        answer, _ = await desk.try_to(UNITS, "DescribeComputeUnitCounts")
         if answer is None:
             return None
         found = answer.counts
@@ -142,8 +144,9 @@ def _tick(desk: Desk, seconds: int) -> str:
 
 
 async def live(desk: Desk) -> Response:
-    """Say whenever something has happened, until the session or the server ends."""
-    followed = await desk.follow(EVENTS, "FollowEvents", {}, desk.request.headers.get("last-event-id"))
+    """Say whenever something has happened since the page was made, until the session or the server ends."""
+    last = desk.request.headers.get("last-event-id") or desk.request.query_params.get("after") or None
+    followed = await desk.follow(EVENTS, "FollowEvents", {}, last)
     return StreamingResponse(_changes(desk, followed), media_type="text/event-stream")
 
 

@@ -15,9 +15,9 @@ SCOPED: Final = frozenset(
     {
         # Instances, and the units of services.
         *("purchase_units", "describe_units", "describe_unit", "release_unit", "schedule_release", "resize_unit"),
-        *("count_units", "renew_unit", "change_billing", "create_auto_renew_rule", "describe_auto_renew_rules"),
+        *("renew_unit", "change_billing", "create_auto_renew_rule", "describe_auto_renew_rules"),
         *("delete_auto_renew_rule", "purchase_replicas", "describe_service_instances", "describe_service_instance"),
-        "release_replicas",
+        *("release_replicas", "describe_unit_counts"),
         # Quota and packages.
         *("purchase_quota", "describe_quota", "release_quota", "resize_quota", "schedule_quota_release"),
         *("describe_packages", "describe_package", "describe_preset_services"),

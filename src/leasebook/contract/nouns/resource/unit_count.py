@@ -6,12 +6,15 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from leasebook.contract import policies as p
 from leasebook.contract.action import UNITS, read
-from leasebook.contract.shapes import Request, Shape
+from leasebook.contract.shapes import ACCOUNT_MEANT, Id, Request, Shape
 
 
-class CountComputeUnitsRequest(Request, kw_only=True):
-    """Ask how many units the account has, by project and type, however many instances there are."""
+class DescribeComputeUnitCountsRequest(Request, kw_only=True):
+    """Ask how many units an account has, by project and type, however many instances there are."""
+
+    account_id: Annotated[Id | None, Meta(description=ACCOUNT_MEANT)] = None
 
 
 class UnitCount(Shape, kw_only=True):
@@ -33,11 +36,12 @@ class UnitCounts(Shape, kw_only=True):
 COUNTS: Final = (
     read(
         UNITS,
-        "CountComputeUnits",
-        "count_units",
-        CountComputeUnitsRequest,
+        "DescribeComputeUnitCounts",
+        "describe_unit_counts",
+        DescribeComputeUnitCountsRequest,
         UnitCounts,
         "Count the account's live instances and their units, by project and type.",
+        across=p.FLEET_READERS,
         example={},
         answer={
             "counts": [
