@@ -78,8 +78,8 @@ PROJECT_WANTED: Final = "Only of this project; `default` is the default project.
 PROJECT_SHOWN: Final = "The project that it belongs to; left out: the account's default project."
 Amount = Annotated[Decimal, Meta(description="A decimal amount, at most six places, as a string")]
 MAX_AMOUNT: Final = (
-    "The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused "
-    "(InvalidState). Left out: whatever it is."
+    "The most to pay at once, such as the amount of QuoteChange. A request that takes more is refused (InvalidState) "
+    "and changes nothing. Left out: no bound."
 )
 Marker = Annotated[str, Meta(max_length=64, pattern="^[^\\x00]*$")]
 LongMarker = Annotated[str, Meta(max_length=256, pattern="^[^\\x00]*$")]

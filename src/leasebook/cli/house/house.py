@@ -106,11 +106,13 @@ def _fetching(asked: Asked, server: Server) -> Step:
 def export_of(server: Server, name: str) -> dict[str, Any]:
     """Return the file that describes the service, as plain values; raises Refused."""
     rows, maker = ACCOUNTS.look(server), maker_of(server)
+    subscriptions = SUBSCRIPTIONS.look(server)
+    projects = own_projects(server) if any(row.get("projectIds") for row in subscriptions) else None
     return {
         "house": name,
         OFFERINGS.key: OFFERINGS.write(OFFERINGS.look(server)),
         ACCOUNTS.key: ACCOUNTS.write(rows, server, maker),
-        SUBSCRIPTIONS.key: SUBSCRIPTIONS.write(SUBSCRIPTIONS.look(server), ACCOUNTS.labels(rows), own_projects(server)),
+        SUBSCRIPTIONS.key: SUBSCRIPTIONS.write(subscriptions, ACCOUNTS.labels(rows), projects),
     }
 
 

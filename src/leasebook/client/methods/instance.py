@@ -204,8 +204,8 @@ class ResizeUnit(TypedDict, total=False):
     """How many units the instance is to have."""
 
     max_amount: Decimal | None
-    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
-    (InvalidState). Left out: whatever it is.
+    """The most to pay at once, such as the amount of QuoteChange. A request that takes more is refused (InvalidState)
+    and changes nothing. Left out: no bound.
     """
 
 

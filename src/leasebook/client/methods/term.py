@@ -27,8 +27,8 @@ class RenewUnit(TypedDict, total=False):
     """The day of the month to which it is renewed."""
 
     max_amount: Decimal | None
-    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
-    (InvalidState). Left out: whatever it is.
+    """The most to pay at once, such as the amount of QuoteChange. A request that takes more is refused (InvalidState)
+    and changes nothing. Left out: no bound.
     """
 
 
@@ -51,8 +51,8 @@ class ChangeBilling(TypedDict, total=False):
     """For how long; required to become Prepaid."""
 
     max_amount: Decimal | None
-    """The most to pay at once, for example the amount of QuoteChange: if it is more by now, the request is refused
-    (InvalidState). Left out: whatever it is.
+    """The most to pay at once, such as the amount of QuoteChange. A request that takes more is refused (InvalidState)
+    and changes nothing. Left out: no bound.
     """
 
 

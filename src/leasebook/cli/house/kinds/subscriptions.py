@@ -148,16 +148,19 @@ class Subscriptions:
         )
 
     def write(
-        self, there: list[SubscriptionRow], labels: Mapping[str, str], projects: OwnProjects
+        self, there: list[SubscriptionRow], labels: Mapping[str, str], projects: OwnProjects | None
     ) -> list[dict[str, Any]]:
-        """Write the subscriptions, of several that are the same the oldest. ``labels`` name accounts by their ids."""
+        """Write the subscriptions, of several that are the same the oldest.
+
+        ``labels`` name accounts by their ids. ``projects`` are needed if a subscription is for some.
+        """
         written: dict[object, dict[str, Any]] = {}
         for row in there:
             key = next(key for key, (kind, _) in _KINDS.items() if kind == row["kind"])
             one: dict[str, Any] = {key: escaped(_target(row))}
             if row.get("accounts"):
                 one["accounts"] = [escaped(labels.get(account, account)) for account in row["accounts"]]
-            if row.get("projectIds"):
+            if projects is not None and row.get("projectIds"):
                 one["projects"] = [escaped(projects.name_of(project)) for project in row["projectIds"]]
             if row["types"]:
                 one["types"] = list(row["types"])
