@@ -176,21 +176,19 @@ def test_a_checkpoint_is_not_made_into_files_that_are_gone(tmp_path: Path) -> No
         assert moved.stat().st_mtime_ns == before
 
 
-async def test_a_file_that_is_written_over_before_a_look_sees_its_new_size_is_cut(
+async def test_a_file_that_a_copy_made_longer_and_that_is_written_over_before_a_batch_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("leasebook.store.sqlite.file_watch.LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr("leasebook.store.sqlite.checkpointer.CHECKPOINT_EVERY_S", 0.0)
     data = tmp_path / "data"
     store = await _store(data)
     await _until(lambda: not store._checkpointer._is_running)
     shutil.copyfile(data / FILE, tmp_path / "old")
-    monkeypatch.setattr("leasebook.store.sqlite.checkpointer.CHECKPOINT_EVERY_S", 0.0)
-    # No look falls between the commit and the end of the writing over.
-    with monkeypatch.context() as asleep:
-        asleep.setattr(store.files, "_wrong", lambda _names: None)
-        await _write(store, "x" * 50_000)
-        await _until(lambda: not store._checkpointer._is_running)
-        assert (data / FILE).stat().st_size > (tmp_path / "old").stat().st_size
-        shutil.copyfile(tmp_path / "old", data / FILE)
+    await _write(store, "x" * 50_000)
+    await _until(lambda: not store._checkpointer._is_running)
+    assert (data / FILE).stat().st_size > (tmp_path / "old").stat().st_size
+    shutil.copyfile(tmp_path / "old", data / FILE)
     with pytest.raises(Unavailable):
         await store.begin()
     assert "was cut from" in (store.files.broken() or "")

@@ -48,7 +48,6 @@ class FileWatch:
         self._batch = (str(path.absolute()), f"{real}-wal", f"{real}-shm")
         self._all = (*self._batch, str(lock.absolute()))
         self._seen: dict[str, _Seen] = {}
-        self._least = 0
         self._broken: str | None = None
         self._mutex = threading.Lock()
         self._stopped = threading.Event()
@@ -72,13 +71,6 @@ class FileWatch:
     def broken(self) -> str | None:
         """Return the fault of the files and the remedy; None: no fault."""
         return self._broken
-
-    def expect(self, size: int) -> None:
-        """Take a database file of less than ``size`` bytes for cut from now on: a copy of the log made it that long.
-
-        Another program may write over the file before the next look sees its new size.
-        """
-        self._least = size
 
     def before_batch(self) -> None:
         """Raise Unavailable if the store may no longer be written."""
@@ -114,8 +106,7 @@ class FileWatch:
 
     def _wrong(self, names: tuple[str, ...]) -> str | None:
         for name in names:
-            # Before the look: the file may grow right after it.
-            seen, least = self._seen.get(name), self._least
+            seen = self._seen.get(name)
             try:
                 found = os.stat(name)  # noqa: PTH116 - half as quick as a Path's, and asked twice a batch
             except FileNotFoundError:
@@ -126,12 +117,13 @@ class FileWatch:
             except OSError as error:
                 return f"{name} cannot be looked at any more ({error.strerror}) while the store is served"
             now = _Seen(found.st_dev, found.st_ino, found.st_size)
-            if seen is not None and now[:2] != seen[:2]:
-                return f"{name} was replaced by another file, or mounted over, while the store is served"
-            # The log may shrink; the database file shrinks only if another program writes over it.
-            if name == names[0]:
-                least = max(least, seen.size if seen is not None else 0)
-                if now.size < least:
-                    return f"{name} was cut from {least} to {now.size} bytes while the store is served"
+            if now == seen:
+                continue
+            if seen is not None:
+                if now[:2] != seen[:2]:
+                    return f"{name} was replaced by another file, or mounted over, while the store is served"
+                # The log may shrink; the database file shrinks only if another program writes over it.
+                if now.size < seen.size and name == names[0]:
+                    return f"{name} was cut from {seen.size} to {now.size} bytes while the store is served"
             self._seen[name] = now
         return None

@@ -14,8 +14,6 @@ LOG_PAGES_MAX = 20_000
 KEPT: Final = 2
 """A restarted log of this many times the bound is cut. Below that, letting it grow again costs more than the space."""
 PAGE_BYTES: Final = 4096
-WHOLE_BYTES: Final = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-"""The size of the file in bytes once all of the log is in it."""
 PATIENCE_S, PATIENCE_MAX_S = 0.02, 4.0
 """How long a restart waits for readers of the log while no batch is written, in seconds.
 
@@ -48,8 +46,6 @@ class LogBound:
         # The kernel reports to this descriptor every write to the file that has failed since it was opened.
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._is_synced = True
-        self.copied_bytes = 0
-        """The least size that the file must have, in bytes: its size after the last whole copy."""
         self.has_lost_writes = False
         """Whether the file may lack pages that SQLite takes for copied."""
 
@@ -87,7 +83,6 @@ class LogBound:
     def _checkpoint(self, how: str) -> bool:
         """Copy; returns whether all pages were copied. A fault here is a fault of the writer as well."""
         try:
-            ((whole,),) = self._connection.execute(WHOLE_BYTES).fetchall()
             ((busy, pages, copied),) = self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         except sqlite3.Error as error:
             self._failed(error)
@@ -95,8 +90,6 @@ class LogBound:
         self._pages = pages
         # SQLite syncs the file only after it has copied all of the log.
         self._is_synced = copied >= pages
-        if self._is_synced:
-            self.copied_bytes = max(self.copied_bytes, whole)
         return not busy and self._is_synced
 
     def _failed(self, error: sqlite3.Error) -> None:
