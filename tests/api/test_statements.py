@@ -290,7 +290,7 @@ def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not
     with pytest.raises(BadStore, match="are not yet part of the sums of costs"):
         archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "early.jsonl.gz")
     assert not (tmp_path / "early.jsonl.gz").exists()
-    fresh.sum_costs()
+    fresh.sum_all_costs()
     # The month began eight hours earlier on the account's clocks: what it has since is left alone.
     done = archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "charges.jsonl.gz")
     assert done.hourly > 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tests.actions.record import READERS, ActionRecord
+from tests.actions.record import FLEET_READERS, READERS, ActionRecord, of_own
 
 COUNT = {
     "projectId": re.compile("default|prj-[0-9A-Za-z]+"),
@@ -15,5 +15,5 @@ COUNT = {
     "usedComputeUnits": int,
 }
 RECORDS: Final = {
-    "describe_unit_counts": ActionRecord(permitted=READERS, body={}, shape={"counts": [COUNT]}),
+    "describe_unit_counts": ActionRecord(permitted=READERS | FLEET_READERS, body=of_own({}), shape={"counts": [COUNT]}),
 }
